@@ -1,0 +1,67 @@
+"""What the harness knows of a model: a name, how to build it, and when it does not apply."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import nn
+
+
+class Shape(Protocol):
+    """What a model is told of its task. Any object with these attributes will do."""
+
+    @property
+    def length(self) -> int: ...  # time steps of a sequence
+    @property
+    def inputs(self) -> int: ...  # features a step
+    @property
+    def outputs(self) -> int: ...  # classes, or regression targets
+    @property
+    def per_step(self) -> bool: ...  # one answer a step instead of one a sequence
+
+
+def _always_applies(shape: Shape) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model that can be trained on any task whose shape it accepts.
+
+    `build(shape, width, **options)` returns a module that maps x, (batch, time, inputs) float,
+    to (batch, outputs), or to (batch, time, outputs) where `shape.per_step`. `width` is the mean
+    number of hidden units of a layer: a whole number, or a multiple of 1 / layers (see `spread`).
+    The keyword-only parameters of `build` are the options that `name@key=value` may change.
+
+    A module may have a method `set_progress(fraction)`; the trainer then calls it before each
+    step with the part of the training that is done, in [0, 1].
+    """
+
+    name: str
+    title: str
+    build: Callable[..., nn.Module]
+    paper_width: Callable[[Shape], int] | int | None = None
+    layers: Callable[[Shape], int] | int = 1
+    why_not: Callable[[Shape], str | None] = _always_applies
+    causal: bool = True  # where per_step: the answer at t depends on no later input
+    cite: str = ""
+    source: str = ""
+
+    def layers_at(self, shape: Shape) -> int:
+        return self.layers(shape) if callable(self.layers) else self.layers
+
+    def paper_width_at(self, shape: Shape) -> int | None:
+        return self.paper_width(shape) if callable(self.paper_width) else self.paper_width
+
+
+def spread(width: float, layers: int) -> list[int]:
+    """Hidden units of each layer: `width * layers` units in all, the first layers take the rest.
+
+    A stack of layers changes its parameter count in large jumps when every layer grows at once;
+    letting single layers be one unit wider meets a budget within 1 %.
+
+    >>> spread(20, 3), spread(61 / 3, 3)
+    ([20, 20, 20], [21, 20, 20])
+    """
+    whole, rest = divmod(round(width * layers), layers)
+    return [whole + 1] * rest + [whole] * (layers - rest)

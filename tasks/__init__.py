@@ -1,0 +1,20 @@
+"""The tasks. These two tables are the only place that lists them.
+
+A name leads to "file:factory", imported only when it is asked for. A name in FAMILIES takes a
+whole number: `addition-300` is `addition(300)`.
+"""
+
+TASKS: dict[str, str] = {
+    "sfc": ".signals:sfc",
+    "sti": ".signals:sti",
+    "addition-200": ".addition:addition",
+    "addition-500": ".addition:addition",
+    "addition-1000": ".addition:addition",
+    "copy-120": ".copy:copy",
+    "copy-220": ".copy:copy",
+}
+
+FAMILIES: dict[str, str] = {
+    "addition": ".addition:addition",
+    "copy": ".copy:copy",
+}

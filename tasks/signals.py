@@ -1,0 +1,166 @@
+"""Signals of four lengths in noise: one generator, two questions (Ma et al., AAAI 2020, Table 2).
+
+A sequence of T = 1,000 steps holds n in {3, 4, 5} signals of one type, each f in {20, 40, 60, 80}
+steps long, at random places without overlap; the rest is noise, uniform in [-1, 1].
+
+    sti   which type?                       sine, square or saw-tooth; chance 1/3
+    sfc   how many different lengths f?     1 to 4; chance is the commonest count, 50.8 %
+
+Read off the paper's Figure 4: what it calls a signal's frequency is its length in steps, and a
+sine is one half period, 0 -> 2 -> 0. By analogy a square is the constant 2 and a saw-tooth one
+ramp 0 -> 2; the paper draws only the sine. 9,000 sequences, 7:1:2, the same ones for both tasks.
+
+Departures: none known. n, f, the type and the places are drawn uniformly; a placement is a
+uniform way to share the steps that no signal uses out among the n + 1 gaps.
+"""
+
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .spec import SequenceShape, Split, Splits, TaskSpec
+
+CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
+# At a laptop's scale: shorter sequences, signals in the same proportion, the same question.
+QUICK = {"length": 200, "lengths": (4, 8, 12, 16), "sequences": 3000}
+SMOKE = {"length": 40, "lengths": (2, 3, 4, 5), "sequences": 200}
+SCALES = {"quick": QUICK, "smoke": SMOKE}
+
+
+def sfc(
+    *,
+    length: int = 1000,
+    signals: tuple[int, ...] = (3, 4, 5),
+    lengths: tuple[int, ...] = (20, 40, 60, 80),
+    sequences: int = 9000,
+) -> TaskSpec:
+    """Signal frequency counting: how many different signal lengths are in the sequence?"""
+    _check(length, signals, lengths, sequences)
+    return TaskSpec(
+        name="sfc",
+        title="Signal frequency counting",
+        shape=SequenceShape(length, inputs=1, outputs=len(lengths)),
+        load=partial(_load, length, signals, lengths, sequences, "count"),
+        metric="accuracy",
+        higher_is_better=True,
+        chance=_commonest_count(signals, lengths),
+        target=0.70,
+        target_why="halfway, to the nearest 5 %, between chance (0.508) and what the paper's TP-RNN-S reaches (0.865)",
+        reference=0.998,
+        cite=CITE,
+        scales=SCALES,
+    )
+
+
+def sti(
+    *,
+    length: int = 1000,
+    signals: tuple[int, ...] = (3, 4, 5),
+    lengths: tuple[int, ...] = (20, 40, 60, 80),
+    sequences: int = 9000,
+) -> TaskSpec:
+    """Signal type identification: sine (0), square (1) or saw-tooth (2)?"""
+    _check(length, signals, lengths, sequences)
+    return TaskSpec(
+        name="sti",
+        title="Signal type identification",
+        shape=SequenceShape(length, inputs=1, outputs=3),
+        load=partial(_load, length, signals, lengths, sequences, "type"),
+        metric="accuracy",
+        higher_is_better=True,
+        chance=1 / 3,
+        target=0.90,
+        target_why="below the paper's LSTM-S (0.928), so that every model the paper calls good can reach it",
+        reference=1.0,
+        cite=CITE,
+        scales=SCALES,
+    )
+
+
+def generate(
+    rng: np.random.Generator,
+    *,
+    sequences: int,
+    length: int,
+    signals: tuple[int, ...],
+    lengths: tuple[int, ...],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x (sequences, length) float32, type (sequences,) and count of different lengths (sequences,)."""
+    most = max(signals)
+    kind = rng.integers(3, size=sequences)
+    number = rng.choice(signals, size=sequences)
+    which = rng.integers(len(lengths), size=(sequences, most))
+    present = np.arange(most) < number[:, None]
+    size = np.where(present, np.asarray(lengths)[which], 0)
+    count = np.stack([((which == i) & present).any(axis=1) for i in range(len(lengths))]).sum(axis=0)
+
+    # Gaps: the order statistics of n draws from the free steps (stars and bars), absent signals last.
+    free = length - size.sum(axis=1)
+    bars = np.sort(np.where(present, _draw(rng, free + number, most, number), length + most), axis=1)
+    start = bars - np.arange(most) + np.cumsum(size, axis=1) - size
+
+    x = rng.uniform(-1.0, 1.0, size=(sequences, length)).astype(np.float32)
+    row, column = np.nonzero(present)
+    for f in lengths:
+        here = size[row, column] == f
+        steps = start[row, column][here][:, None] + np.arange(f)
+        x[row[here][:, None], steps] = shapes(f)[kind[row[here]]]
+    return x, kind, count
+
+
+def shapes(f: int) -> np.ndarray:
+    """(3, f): sine, square and saw-tooth over f steps, from 0 to the peak 2."""
+    phase = np.linspace(0.0, 1.0, f)
+    return np.stack([2 * np.sin(np.pi * phase), np.full(f, 2.0), 2 * phase]).astype(np.float32)
+
+
+def _draw(rng: np.random.Generator, below: np.ndarray, most: int, number: np.ndarray) -> np.ndarray:
+    """For each row `number` different integers in [0, below), uniform over the subsets (Floyd)."""
+    rows = len(below)
+    chosen = np.full((rows, most), -1)
+    for j in range(most):
+        active = j < number
+        top = below - number + j
+        pick = rng.integers(0, np.maximum(top, 0) + 1)
+        taken = (chosen == pick[:, None]).any(axis=1)
+        chosen[:, j] = np.where(active, np.where(taken, top, pick), -1)
+    return chosen
+
+
+def _load(
+    length: int,
+    signals: tuple[int, ...],
+    lengths: tuple[int, ...],
+    sequences: int,
+    question: str,
+    data_seed: int,
+    data_root: Path | None,
+) -> Splits:
+    rng = np.random.default_rng([data_seed, 0x51F])
+    x, kind, count = generate(rng, sequences=sequences, length=length, signals=signals, lengths=lengths)
+    answer = kind if question == "type" else count - 1
+    inputs = torch.from_numpy(x).unsqueeze(-1)
+    labels = torch.from_numpy(answer.astype(np.int64))
+    first, second = sequences * 7 // 10, sequences * 8 // 10
+    edges = ((0, first), (first, second), (second, sequences))
+    return Splits(*(Split(inputs[a:b], labels[a:b]) for a, b in edges))
+
+
+def _commonest_count(signals: tuple[int, ...], lengths: tuple[int, ...]) -> float:
+    """The share of the commonest number of different lengths, by counting every equally likely case."""
+    share = np.zeros(len(lengths) + 1)
+    for n in signals:
+        for case in product(range(len(lengths)), repeat=n):
+            share[len(set(case))] += 1 / len(lengths) ** n / len(signals)
+    return float(share.max())
+
+
+def _check(length: int, signals: tuple[int, ...], lengths: tuple[int, ...], sequences: int) -> None:
+    longest = max(signals) * max(lengths)
+    if longest > length:
+        raise ValueError(f"{max(signals)} signals of up to {max(lengths)} steps need {longest} steps, but length is {length}")
+    if sequences < 10:
+        raise ValueError(f"sequences is {sequences}; 7:1:2 needs at least 10")
