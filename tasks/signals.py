@@ -26,7 +26,7 @@ from .spec import SequenceShape, Split, Splits, TaskSpec
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
 # At a laptop's scale: shorter sequences, signals in the same proportion, the same question.
 QUICK = {"length": 200, "lengths": (4, 8, 12, 16), "sequences": 3000}
-SMOKE = {"length": 40, "lengths": (2, 3, 4, 5), "sequences": 200}
+SMOKE = {"length": 40, "lengths": (3, 4, 5, 6), "sequences": 200}
 SCALES = {"quick": QUICK, "smoke": SMOKE}
 
 
