@@ -1,0 +1,61 @@
+"""LSTM-S and LSTM-M, the plain baselines of TP-RNN's tables, on torch's own kernel.
+
+    i, f, o = sigmoid(W x_t + U h_{t-1} + b);  g = tanh(W_g x_t + U_g h_{t-1} + b_g)
+    c_t = f c_{t-1} + i g;  h_t = o tanh(c_t)
+
+LSTM-S is one layer, its last h classified. LSTM-M is three layers; the h of each goes through
+TP-RNN-M's output head (a bias-free map a layer, then the aggregation of the three).
+
+Hochreiter and Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997.
+
+Departures: TP-RNN's paper does not say how LSTM-M joins its layers; this head is the reading
+that gives its parameter counts. The forget bias of the baselines is unknown; 1 is customary.
+"""
+
+from torch import Tensor, nn
+
+from .library import library_lstm
+from .spec import ModelSpec, Shape, spread
+from .tprnn import OutputAggregation
+
+CITE = "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 9(8), 1997"
+
+
+class LSTM(nn.Module):
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step."""
+
+    def __init__(self, shape: Shape, width: int, *, forget_bias: float = 1.0) -> None:
+        super().__init__()
+        self.per_step = shape.per_step
+        self.rnn = library_lstm(shape.inputs, width, forget_bias=forget_bias)
+        self.classifier = nn.Linear(width, shape.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, (last, _) = self.rnn(x)
+        return self.classifier(h if self.per_step else last[0])
+
+
+class StackedLSTM(nn.Module):
+    """Layers of LSTM, each of whose h reaches the classifier; shapes as LSTM."""
+
+    def __init__(self, shape: Shape, width: float, *, layers: int = 3, forget_bias: float = 1.0) -> None:
+        super().__init__()
+        self.per_step = shape.per_step
+        widths = spread(width, layers)
+        below = [shape.inputs, *widths[:-1]]
+        self.rnns = nn.ModuleList(
+            library_lstm(d, h, forget_bias=forget_bias) for d, h in zip(below, widths, strict=True)
+        )
+        self.head = OutputAggregation(widths)
+        self.classifier = nn.Linear(widths[-1], shape.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs = []
+        for rnn in self.rnns:
+            x, (last, _) = rnn(x)
+            outputs.append(x if self.per_step else last[0])
+        return self.classifier(self.head(outputs))
+
+
+LSTM_S = ModelSpec("lstm-s", "LSTM-S", LSTM, paper_width=100, cite=CITE)
+LSTM_M = ModelSpec("lstm-m", "LSTM-M", StackedLSTM, paper_width=100, layers=3, cite=CITE)
