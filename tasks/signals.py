@@ -161,6 +161,8 @@ def _commonest_count(signals: tuple[int, ...], lengths: tuple[int, ...]) -> floa
 def _check(length: int, signals: tuple[int, ...], lengths: tuple[int, ...], sequences: int) -> None:
     longest = max(signals) * max(lengths)
     if longest > length:
-        raise ValueError(f"{max(signals)} signals of up to {max(lengths)} steps need {longest} steps, but length is {length}")
+        raise ValueError(
+            f"{max(signals)} signals of up to {max(lengths)} steps need {longest} steps, but length is {length}"
+        )
     if sequences < 10:
         raise ValueError(f"sequences is {sequences}; 7:1:2 needs at least 10")

@@ -1,0 +1,42 @@
+"""Plan, train, measure, record, compare.
+
+cli        the verbs; the only place that prints or exits
+catalog    names -> specs: built-in tables, entry points, file.py:Name
+protocol   protocols and budgets as constants
+plan       which cells a command stands for
+budget     count parameters; solve the width for a budget
+seeds      one seed -> named, independent streams
+train      the training loop; knows no files and no names
+measure    step latency and peak memory, in a pass of their own
+run        one cell -> its record, whatever happens            <- start reading here
+execute    worker processes
+progress   what the terminal shows while cells run
+record     RunRecord, Measurement, Point; to and from JSON
+store      the results folder: atomic writes, what exists, checkpoints
+machine    provenance
+stats      pure functions of arrays
+tables     records -> rows -> Markdown, CSV, LaTeX
+figures    learning curves
+report     which tables and figures make which report
+checks     what any model or task must satisfy
+errors     sentences for users
+"""
+
+__version__ = "0.1.0"
+
+
+def foreign_package() -> str | None:
+    """A sentence if `models` or `tasks` on the path are not the packages beside this one."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    here = Path(__file__).resolve().parent.parent
+    for name in ("models", "tasks"):
+        found = find_spec(name)
+        origin = found.origin if found else None
+        if origin is None or Path(origin).resolve().parent.parent != here:
+            return (
+                f"the package '{name}' that Python finds is {origin or 'missing'}, not the one beside harness; "
+                f"run from another folder, or take the other '{name}' off PYTHONPATH"
+            )
+    return None

@@ -1,0 +1,242 @@
+"""Names become specs: the built-in tables, entry points, `file.py:Name` and `package:Name`.
+
+A name may carry options, `tp-rnn-s@aggregation=mean+top_down=no`; with them it is another name,
+with records of its own. This module is the harness's only door to `models` and `tasks`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import foreign_package
+from .errors import BenchError, nearest
+from .protocol import parse_changes
+
+if message := foreign_package():
+    raise BenchError(message)
+
+from models import MODELS
+from tasks import FAMILIES, TASKS
+
+if TYPE_CHECKING:
+    from models.spec import ModelSpec, Shape
+    from tasks.spec import Splits, TaskSpec
+
+__all__ = ["ModelSpec", "Shape", "Splits", "TaskSpec", "find_model", "find_task", "model_names", "task_names"]
+
+LISTED = "`bench list`"
+
+
+def model_names() -> list[str]:
+    """The built-in models in the order of the papers' tables, then those of entry points."""
+    return [*MODELS, *_plugged("bench.models", MODELS)]
+
+
+def task_names() -> list[str]:
+    """The built-in tasks, then those of entry points."""
+    return [*TASKS, *_plugged("bench.tasks", TASKS)]
+
+
+def find_model(name: str) -> ModelSpec:
+    """The model of this name. Raises BenchError, with the nearest name, where there is none."""
+    from models.spec import ModelSpec
+
+    base, _, options = name.partition("@")
+    found = _resolve(base, "model", "models", MODELS, "bench.models")
+    if not isinstance(found, ModelSpec):
+        if not callable(found):
+            raise BenchError(f"'{base}' is a {type(found).__name__}; a model is a function (shape, width) -> nn.Module")
+        found = ModelSpec(base, getattr(found, "title", _short(base)), build=found)
+    changes = parse_changes(options)
+    if not changes:
+        return found
+    changes = _checked(base, changes, options_of(found.build, skip=2))
+    title = f"{found.title} ({', '.join(f'{key}={value}' for key, value in changes.items())})"
+    return replace(found, name=name, title=title, build=partial(found.build, **changes))
+
+
+def find_task(name: str, scale: str = "paper") -> TaskSpec:
+    """The task of this name at a protocol's scale. Raises BenchError where there is none."""
+    base, _, options = name.partition("@")
+    family, number = _family(base)
+    if family is not None:
+        factory = partial(_load("tasks", FAMILIES[family]), number)
+    else:
+        factory = _resolve(base, "task", "tasks", TASKS, "bench.tasks")
+    if _is_loader(factory):
+        return _task_of_loader(base, factory)
+    spec = _made(base, factory, {}) if callable(factory) else factory
+    changes = parse_changes(options)
+    if callable(factory):
+        scaled = {**dict(spec.scales.get(scale, {})), **_checked(base, changes, options_of(factory))}
+        if scaled:
+            spec = _made(base, factory, scaled)
+    elif changes:
+        raise BenchError(f"the task {base} has no options")
+    return replace(spec, name=name)
+
+
+def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, object]:
+    """The keyword parameters of a factory and their defaults; the first `skip` parameters are not options."""
+    parameters = list(inspect.signature(function).parameters.values())[skip:]
+    return {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is p.KEYWORD_ONLY}
+
+
+def task_options(name: str) -> dict[str, object]:
+    """The options of a built-in task."""
+    family, _ = _family(name)
+    return options_of(_load("tasks", FAMILIES[family] if family else TASKS[name]))
+
+
+def describe(table: Mapping[str, str], package: str) -> dict[str, str]:
+    """Each name with the first line of its file's docstring, without importing the file."""
+    import ast
+
+    root = Path(__file__).resolve().parent.parent / package
+    lines = {}
+    for name, place in table.items():
+        source = (root / (place.partition(":")[0].lstrip(".") + ".py")).read_text(encoding="utf-8")
+        lines[name] = (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
+    return lines
+
+
+def _made(name: str, factory: Callable[..., Any], options: Mapping[str, object]) -> Any:
+    try:
+        return factory(**options)
+    except (ValueError, TypeError) as error:
+        raise BenchError(f"{name}: {error}") from None
+
+
+def _checked(name: str, changes: Mapping[str, object], known: Mapping[str, object]) -> dict[str, object]:
+    for key, value in changes.items():
+        if key not in known:
+            if not known:
+                raise BenchError(f"{name} has no options, so '{key}' cannot be set")
+            raise nearest(f"option of {name}", key, sorted(known), f"`bench list {name}`")
+        default = known[key]
+        if isinstance(default, bool) and not isinstance(value, bool):
+            raise BenchError(f"{name}: {key} is '{value}', but must be yes or no")
+    return dict(changes)
+
+
+def _family(base: str) -> tuple[str | None, int]:
+    family, dash, number = base.rpartition("-")
+    if dash and family in FAMILIES and number.isdecimal():
+        return family, int(number)
+    return None, 0
+
+
+def _resolve(name: str, kind: str, package: str, table: Mapping[str, str], group: str) -> Any:
+    plugged = _plugged(group, table)
+    if name in table:
+        return _load(package, table[name])
+    if name in plugged:
+        return _loaded(name, plugged[name].load)
+    place, colon, attribute = name.rpartition(":")
+    if colon and place.endswith(".py"):
+        return _attribute(name, _file_module(Path(place)), attribute)
+    if colon:
+        return _attribute(name, _loaded(name, partial(importlib.import_module, place)), attribute)
+    known = [*table, *plugged]
+    if kind == "task":
+        known += [f"{family}-100" for family in FAMILIES]
+    raise nearest(kind, name, known, LISTED)
+
+
+def _load(package: str, place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module, package), attribute)
+
+
+def _loaded(name: str, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except Exception as error:  # a stranger's module may raise anything while it is imported
+        raise BenchError(f"'{name}' cannot be imported: {type(error).__name__}: {error}") from None
+
+
+def _file_module(path: Path) -> Any:
+    if not path.is_file():
+        raise BenchError(f"there is no file {path}; write the path of a Python file, a colon and a name in it")
+    key = f"bench_file_{path.resolve()}"
+    if key not in sys.modules:
+        spec = importlib.util.spec_from_file_location(key, path)
+        if spec is None or spec.loader is None:
+            raise BenchError(f"{path} is no Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[key] = module
+        try:
+            _loaded(str(path), partial(spec.loader.exec_module, module))
+        except BenchError:
+            del sys.modules[key]
+            raise
+    return sys.modules[key]
+
+
+def _attribute(name: str, module: Any, attribute: str) -> Any:
+    if not hasattr(module, attribute):
+        raise nearest("name in that file", attribute, [word for word in vars(module) if word[0] != "_"], f"'{name}'")
+    return getattr(module, attribute)
+
+
+def _plugged(group: str, builtin: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for point in entry_points(group=group):
+        if point.name in builtin:
+            raise BenchError(f"'{point.name}' has two owners: it is built in, and {point.value} claims it ({group})")
+        if point.name in found and found[point.name].value != point.value:
+            raise BenchError(f"'{point.name}' has two owners: {found[point.name].value} and {point.value} ({group})")
+        found[point.name] = point
+    return found
+
+
+def _short(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+def _is_loader(found: Any) -> bool:
+    """A plain function (data_seed, data_root) instead of a TaskSpec or a factory of one."""
+    if not inspect.isroutine(found):
+        return False
+    needed = [p for p in inspect.signature(found).parameters.values() if p.default is p.empty]
+    return len(needed) == 2
+
+
+def _task_of_loader(name: str, load: Callable[..., Any]) -> TaskSpec:
+    """A stranger's task: what the spec needs is read off the data and the function's attributes."""
+    from tasks.spec import SequenceShape, Split, Splits, TaskSpec
+
+    def checked(data_seed: int, data_root: Path | None) -> Splits:
+        return Splits(*(Split(*split) for split in load(data_seed, data_root)))
+
+    try:
+        splits = checked(0, None)
+        x, y = splits.train
+        labels = not y.is_floating_point()
+        outputs = int(max(split.y.max() for split in splits)) + 1 if labels else y.shape[-1]
+        shape = SequenceShape(x.shape[1], x.shape[2], outputs, per_step=y.ndim == (2 if labels else 3))
+    except Exception as error:
+        raise BenchError(
+            f"the task '{name}' does not give three pairs (x, y) with x (sequences, time, inputs): "
+            f"{type(error).__name__}: {error}"
+        ) from None
+    metric = str(getattr(load, "metric", "accuracy" if labels else "mse"))
+    return TaskSpec(
+        name=name,
+        title=str(getattr(load, "title", _short(name))),
+        shape=shape,
+        load=checked,
+        metric=metric,
+        higher_is_better=metric == "accuracy",
+        chance=getattr(load, "chance", None),
+        target=getattr(load, "target", None),
+    )

@@ -1,0 +1,311 @@
+"""The verbs. The only module that prints or exits."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import __version__, foreign_package
+from .errors import BenchError
+
+if TYPE_CHECKING:
+    from .order import Order
+
+FAULTS = ("failed", "out-of-memory", "diverged")
+RESULTS = click.option(
+    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder of the records."
+)
+
+
+def main() -> None:
+    """Run the command line; a BenchError becomes one line and exit code 2."""
+    if message := foreign_package():
+        click.echo(f"error: {message}", err=True)
+        sys.exit(2)
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except BenchError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()}", err=True)
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+@click.group()
+@click.version_option(__version__)
+def cli() -> None:
+    """Train multiscale recurrent networks side by side and compare them."""
+
+
+def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name cells."""
+    options = [
+        click.option("--task", "tasks", required=True, multiple=True, help="Names, separated by commas."),
+        click.option("--models", default="all", show_default=True, help="all, or names separated by commas."),
+        click.option(
+            "--protocol", "protocol_name", help="paper, quick or smoke. [default: paper with CUDA, else quick]"
+        ),
+        click.option("--budget", help="10k, 42k, any number, or paper. [default: the protocol's]"),
+        click.option("--seeds", help="A count, or a list such as 0,3,5-7. [default: the protocol's]"),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of the protocol."),
+        RESULTS,
+        click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@cell_options
+@click.option(
+    "--workers", type=click.IntRange(min=0), help="Processes. [default: one a core, one for a GPU; 0: this process]"
+)
+@click.option("--measure/--no-measure", default=True, show_default=True, help="Time each model before training.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, and stop.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
+def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **words: Any) -> int:
+    """Train every model on every task; what has a record is not run again."""
+    from . import machine
+    from .execute import execute
+    from .order import Order
+
+    order = Order(**words)
+    if workers is None:
+        workers = machine.cores() if order.device == "cpu" else 1
+    say: Callable[[str], None] = (lambda text: click.echo(text, err=True)) if as_json else click.echo
+    say(order.headline(workers))
+    todo, done = order.todo()
+    if done:
+        say("already recorded: " + _counts(done))
+    if dry_run:
+        for cell in todo:
+            say(str(cell))
+        return 0
+    order.store.check_writable()
+    groups = list(dict.fromkeys(cell.group for cell in todo)) if measure else []
+    slug = machine.slug(order.device)
+    jobs: list[tuple[str, Any]] = [("measure", g) for g in groups if order.store.find_measurement(g, slug) is None]
+    jobs += [("cell", cell) for cell in todo]
+    with _listener(jobs, workers, as_json) as listen:
+        finished = execute(jobs, order.where, workers, listen)
+    if not finished:
+        say("interrupted; the same command goes on from here")
+        return 130
+    return _conclude(order, say)
+
+
+def _conclude(order: Order, say: Callable[[str], None]) -> int:
+    """Print the tables of what a command asked for, and the counts; 1 if a cell failed."""
+    from . import report, tables
+
+    loaded = order.store.load(order.protocol.name, order.tasks)
+    wanted = {(cell.task, cell.model, cell.budget) for cell in order.cells}
+    loaded.runs = [run for run in loaded.runs if (run.cell.task, run.cell.model, run.cell.budget) in wanted]
+    for comparison in report.comparisons(loaded, order.models) if loaded.runs else []:
+        say(f"\n{comparison.facts.title} ({comparison.task}), budget {comparison.budget}\n")
+        say(tables.plain(tables.shown(comparison)))
+        say("\n" + "\n".join(comparison.notes))
+    counts = Counter(run.status for run in loaded.runs)
+    say("\n" + _counts(counts))
+    for sentence in loaded.corrupt:
+        say(f"left out: {sentence}")
+    return 1 if any(counts[status] for status in FAULTS) else 0
+
+
+@cli.command()
+@cell_options
+@click.option(
+    "--time/--no-time",
+    "timing",
+    default=True,
+    show_default=True,
+    help="Try two steps of each model to estimate the time.",
+)
+def plan(timing: bool, **words: Any) -> int:
+    """Show the cells, their parameters and the time they will take."""
+    from . import machine, planning, tables
+    from .order import Order
+
+    order = Order(**words)
+    workers = machine.cores() if order.device == "cpu" else 1
+    click.echo(order.headline(workers))
+    todo, done = order.todo()
+    if done:
+        click.echo("already recorded: " + _counts(done))
+    rows = planning.rows(todo, order.protocol, order.where, timing=timing)
+    if rows:
+        click.echo(tables.plain(planning.shown(rows)))
+    if timing:
+        click.echo(planning.total(rows, workers))
+    return 0
+
+
+@cli.command()
+@click.option("--task", help="A task whose shape to use.")
+@click.option("--shape", help="LENGTHxINPUTSxOUTPUTS, such as 784x1x10 for pixel-by-pixel MNIST.")
+@click.option("--models", default="all", show_default=True)
+@click.option("--budget", default="paper", show_default=True)
+@click.option("--scale", default="paper", show_default=True, help="A protocol's scale of the task.")
+def params(task: str | None, shape: str | None, models: str, budget: str, scale: str) -> int:
+    """Count the parameters of models, or solve their widths for a budget."""
+    from . import catalog, planning, tables
+    from .order import split_words
+    from .protocol import find_budget
+
+    if (task is None) == (shape is None):
+        raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")
+    sizes = catalog.find_task(task, scale).shape if task else planning.parse_shape(shape or "")
+    names = catalog.model_names() if models == "all" else split_words(models)
+    click.echo(tables.plain(planning.parameter_table(names, sizes, find_budget(budget))))
+    return 0
+
+
+@cli.command("list")
+@click.argument("name", required=False)
+def list_(name: str | None) -> int:
+    """List models, tasks, protocols and budgets; or the options of one of them."""
+    from . import catalog
+    from .protocol import PROTOCOLS
+
+    if name is not None:
+        return _options_of(name)
+    for kind, names, package in (("Models", catalog.model_names(), "models"), ("Tasks", catalog.task_names(), "tasks")):
+        lines = catalog.describe(getattr(catalog, kind.upper()), package)
+        click.echo(f"{kind}:")
+        for word in names:
+            click.echo(f"  {word:24} {lines.get(word, 'plugged in')}")
+    click.echo(f"  any other length: {', '.join(f'{family}-N' for family in catalog.FAMILIES)}")
+    click.echo("Protocols:")
+    for word, protocol in PROTOCOLS.items():
+        click.echo(
+            f"  {word:24} version {protocol.version}, scale {protocol.scale}, budget {protocol.budget}, {protocol.seeds} seeds"
+        )
+    click.echo("Budgets: paper, or any number of parameters, such as 10k, 42k, 234k")
+    return 0
+
+
+def _options_of(name: str) -> int:
+    from dataclasses import asdict
+
+    from . import catalog
+    from .protocol import PROTOCOLS
+
+    if name in PROTOCOLS:
+        options = {key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version")}
+    elif name in catalog.TASKS or name.partition("-")[0] in catalog.FAMILIES:
+        options = catalog.task_options(name)
+    else:
+        options = catalog.options_of(catalog.find_model(name).build, skip=2)
+    click.echo(
+        f"{name}: change with {'--set key=value' if name in PROTOCOLS else f'{name}@key=value'}"
+        if options
+        else f"{name} has no options"
+    )
+    for key, value in options.items():
+        click.echo(f"  {key} = {value}")
+    return 0
+
+
+@cli.command()
+@RESULTS
+@click.option("--protocol", "protocol_name")
+def status(results: Path, protocol_name: str | None) -> int:
+    """Count the records, and say what did not end well."""
+    from .store import Store
+
+    loaded = Store(results).load(protocol_name)
+    if not loaded.runs and not loaded.corrupt:
+        click.echo(f"no records in {results}")
+        return 0
+    counts: dict[tuple[str, str, str], Counter[str]] = {}
+    for run in loaded.runs:
+        counts.setdefault((run.cell.protocol, run.cell.task, run.cell.budget), Counter())[run.status] += 1
+    for key, counter in counts.items():
+        click.echo(f"{' '.join(key)}: {_counts(counter)}")
+    for run in loaded.runs:
+        if run.status != "ok":
+            click.echo(f"  {run.cell.protocol} {run.cell}: {run.status}: {run.reason}")
+    for sentence in loaded.corrupt:
+        click.echo(f"  corrupt: {sentence}")
+    return 0
+
+
+@cli.command()
+@click.option("--models", default="all", show_default=True)
+def check(models: str) -> int:
+    """Check that models do what any model must: shapes, gradients, causality, determinism and so on."""
+    from . import catalog, checks
+    from .order import split_words
+
+    failed = 0
+    for name in catalog.model_names() if models == "all" else split_words(models):
+        spec = catalog.find_model(name)
+        problems = []
+        for shape in checks.EXAMPLES:
+            if reason := spec.why_not(shape):
+                click.echo(f"{name}: does not apply to {shape}: {reason}")
+                continue
+            for one in checks.MODEL_CHECKS:
+                try:
+                    one(spec, shape)
+                except (checks.CheckFailed, BenchError) as error:
+                    problems.append(str(error))
+                except Exception as error:  # a stranger's model may raise anything
+                    problems.append(f"{name}: {one.__name__}: {type(error).__name__}: {error}")
+        failed += bool(problems)
+        click.echo(f"{name}: {'ok' if not problems else 'FAILED'}")
+        for problem in dict.fromkeys(problems):
+            click.echo(f"  {problem}")
+    return 1 if failed else 0
+
+
+@cli.command("report")
+@RESULTS
+@click.option("--protocol", "protocol_name", help="[default: every protocol with records]")
+@click.option("--task", "tasks", multiple=True, help="[default: every task with records]")
+@click.option(
+    "--reports", type=click.Path(path_type=Path), default="reports", show_default=True, help="Folder to write to."
+)
+def report_(results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path) -> int:
+    """Write the tables and learning curves of all records."""
+    from . import catalog, report
+    from .order import split_words
+    from .store import Store
+
+    wanted = split_words(",".join(tasks)) or None
+    store = Store(results)
+    everything = store.load(protocol_name, wanted)
+    for sentence in everything.corrupt:
+        click.echo(f"left out: {sentence}", err=True)
+    names = sorted({run.cell.protocol for run in everything.runs})
+    if not names:
+        raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
+    for name in names:
+        for page in report.write(store.load(name, wanted), catalog.model_names(), reports / name):
+            click.echo(str(page))
+    return 0
+
+
+def _listener(jobs: list[tuple[str, Any]], workers: int, as_json: bool) -> Any:
+    from .progress import Bars, Lines
+
+    if not as_json and sys.stdout.isatty():
+        from rich.console import Console
+
+        return Bars(jobs, workers, Console())
+    return Lines(jobs, workers, click.echo, as_json=as_json)
+
+
+def _counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} {status}" for status, count in counter.most_common()) or "no cells"

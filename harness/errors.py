@@ -1,0 +1,22 @@
+"""Errors that a user can act on. Each message is one sentence: what is wrong and what to do."""
+
+
+class BenchError(Exception):
+    """Wrong input or a wrong environment; the command line prints it and exits with 2."""
+
+
+class UnknownName(BenchError):
+    """A task, model, protocol or option that does not exist."""
+
+
+class CorruptRecord(BenchError):
+    """A record file that cannot be read; reports name it and leave it in place."""
+
+
+def nearest(kind: str, word: str, known: list[str], where: str) -> UnknownName:
+    """'no model called lstn-s; the nearest is lstm-s (`bench list` shows them all)'."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, known, n=1, cutoff=0.4)
+    hint = f"; the nearest is '{close[0]}'" if close else ""
+    return UnknownName(f"there is no {kind} called '{word}'{hint} ({where} shows them all)")

@@ -1,0 +1,146 @@
+"""Step latency and peak memory, in a pass of their own, with nothing else running.
+
+The model and the yardstick are timed in turn (A B B A), so that a slow minute of the machine
+falls on both. CUDA times are wall time over a block that ends with one synchronisation.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
+
+from .record import Latency
+from .train import loss_of
+
+WARM_UP = 2
+FEWEST, MOST = 4, 40
+
+
+def training_step(module: nn.Module, x: Tensor, y: Tensor, clip: float) -> Callable[[], None]:
+    """A function that does one whole training step on one batch, with Adam, as the trainer does."""
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(parameters, lr=1e-4)
+
+    def step() -> None:
+        module.train()
+        loss = loss_of(module(x), y)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(parameters, clip)
+        optimizer.step()
+
+    return step
+
+
+def forward(module: nn.Module, x: Tensor) -> Callable[[], None]:
+    """A function that answers one batch in evaluation mode, without gradients."""
+
+    def call() -> None:
+        module.eval()
+        with torch.no_grad():
+            module(x)
+
+    return call
+
+
+def time_pair(
+    function: Callable[[], None], yardstick: Callable[[], None], seconds: float, device: torch.device
+) -> tuple[Latency, float]:
+    """The latency of `function`, and the median ratio of adjacent timings to those of `yardstick`."""
+    for _ in range(WARM_UP):
+        function()
+        yardstick()
+    mine: list[float] = []
+    theirs: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(mine) < FEWEST or (time.perf_counter() < end and len(mine) < MOST):
+        mine.append(_timed(function, device))
+        theirs.append(_timed(yardstick, device))
+        theirs.append(_timed(yardstick, device))
+        mine.append(_timed(function, device))
+    ratios = np.array(mine) / np.array(theirs)
+    return _latency(mine), float(np.median(ratios))
+
+
+def time_alone(function: Callable[[], None], seconds: float, device: torch.device) -> Latency:
+    """The latency of `function`."""
+    for _ in range(WARM_UP):
+        function()
+    samples: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(samples) < FEWEST or (time.perf_counter() < end and len(samples) < MOST):
+        samples.append(_timed(function, device))
+    return _latency(samples)
+
+
+def peak_bytes(function: Callable[[], None], device: torch.device) -> int:
+    """Bytes of tensors that one call holds at its peak, beyond those alive before it.
+
+    On CUDA the allocator's own count; on a CPU the exact sum of live storages.
+    """
+    function()  # the optimizer's state is there from the second step on
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        function()
+        torch.cuda.synchronize(device)
+        return torch.cuda.max_memory_allocated(device) - before
+    with LiveBytes() as live:
+        function()
+    return live.peak
+
+
+class LiveBytes(TorchDispatchMode):  # type: ignore[misc]
+    """Counts the bytes of storages that operators create inside the block and that are still alive."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0
+        self.peak = 0
+        self._known: dict[int, weakref.finalize[Any, Any]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {_key(t) for t in tree_iter((args, kwargs)) if isinstance(t, Tensor)}
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_iter(result):
+            if isinstance(tensor, Tensor) and _key(tensor) not in self._known and _key(tensor) not in given:
+                self._add(tensor)
+        return result
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        size, key = storage.nbytes(), _key(tensor)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        self._known[key] = weakref.finalize(storage, self._drop, key, size)
+
+    def _drop(self, key: int, size: int) -> None:
+        self.now -= size
+        self._known.pop(key, None)
+
+
+def _key(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _timed(function: Callable[[], None], device: torch.device) -> float:
+    start = time.perf_counter()
+    function()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return (time.perf_counter() - start) * 1000
+
+
+def _latency(samples: list[float]) -> Latency:
+    lower, median, upper = np.percentile(samples, (25, 50, 75))
+    return Latency(float(median), float(lower), float(upper), len(samples))

@@ -1,0 +1,99 @@
+"""The words of a command become an order: a protocol, cells, a place to run and to keep them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from . import catalog
+from .errors import BenchError
+from .plan import Cell, parse_seeds, smallest_p
+from .plan import plan as cells_of
+from .protocol import Protocol, find_budget, find_protocol, parse_changes, with_changes
+from .run import Where, source_digest
+from .store import Store
+
+
+def split_words(text: str) -> list[str]:
+    """'a, b,a' -> ['a', 'b']."""
+    return list(dict.fromkeys(filter(None, (word.strip() for word in text.split(",")))))
+
+
+def find_device(word: str) -> str:
+    """'cpu' or 'cuda' for auto, cpu or cuda. Raises BenchError where there is no CUDA device."""
+    import torch
+
+    found = torch.cuda.is_available()
+    if word == "cuda" and not found:
+        raise BenchError("there is no CUDA device here; use --device cpu, or auto to take what there is")
+    return "cuda" if found and word != "cpu" else "cpu"
+
+
+class Order:
+    """What the words of a command stand for."""
+
+    def __init__(
+        self,
+        tasks: tuple[str, ...],
+        models: str,
+        protocol_name: str | None,
+        budget: str | None,
+        seeds: str | None,
+        device: str,
+        changes: tuple[str, ...],
+        results: Path,
+        data: Path | None,
+    ) -> None:
+        self.device = find_device(device)
+        self.given = protocol_name is not None
+        self.protocol: Protocol = find_protocol(protocol_name or ("quick" if self.device == "cpu" else "paper"))
+        for change in changes:
+            self.protocol = with_changes(self.protocol, parse_changes(change))
+        self.tasks = split_words(",".join(tasks))
+        self.models = catalog.model_names() if models == "all" else split_words(models)
+        self.budget = find_budget(budget or self.protocol.budget).name
+        try:
+            self.seeds = parse_seeds(seeds) if seeds else list(range(self.protocol.seeds))
+        except ValueError:
+            raise BenchError(f"'{seeds}' are no seeds; write a count such as 5, or a list such as 0,3,5-7") from None
+        for task in self.tasks:
+            catalog.find_task(task, self.protocol.scale)
+        for model in self.models:
+            catalog.find_model(model)
+        self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
+        self.where = Where(results, self.device, data)
+        self.store = Store(results)
+
+    def todo(self) -> tuple[list[Cell], Counter[str]]:
+        """Cells without a final record, and how many of the others have which status."""
+        todo, done = [], Counter[str]()
+        for cell in self.cells:
+            record = self.store.find_run(cell)
+            if record is not None and record.protocol_version != self.protocol.version:
+                raise BenchError(
+                    f"{self.store.run_path(cell)} was made under version {record.protocol_version} of the protocol, this is "
+                    f"version {self.protocol.version}: move the old records away or use another --results"
+                )
+            if record is not None and record.source != source_digest(cell.model) and record.status == "ok":
+                raise BenchError(
+                    f"{cell.model} has changed since {self.store.run_path(cell)} was made; delete its records, or give "
+                    "the changed model another name"
+                )
+            if record is None or record.status == "interrupted":
+                todo.append(cell)
+            else:
+                done[record.status] += 1
+        return todo, done
+
+    def headline(self, workers: int) -> str:
+        why = (
+            ""
+            if self.given
+            else (" (the default without CUDA)" if self.device == "cpu" else " (the default with CUDA)")
+        )
+        return (
+            f"protocol {self.protocol.name}, version {self.protocol.version}{why}; budget {self.budget}; device {self.device}, "
+            f"{workers} worker{'s' * (workers != 1)}; {len(self.tasks)} task{'s' * (len(self.tasks) != 1)} x {len(self.models)} models x "
+            f"{len(self.seeds)} seeds = {len(self.cells)} cells; {len(self.seeds)} paired seeds can give p >= "
+            f"{smallest_p(len(self.seeds)):.3g}"
+        )

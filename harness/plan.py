@@ -1,0 +1,56 @@
+"""Which cells a command stands for. Pure: words in, cells out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """One training run. Its fields are names; together they are its identity and its path."""
+
+    protocol: str
+    task: str
+    model: str
+    budget: str
+    seed: int
+
+    @property
+    def group(self) -> tuple[str, str, str, str]:
+        """The cells that differ from this one in the seed alone share this."""
+        return (self.protocol, self.task, self.model, self.budget)
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.model} {self.budget} seed {self.seed}"
+
+
+def plan(protocol: str, tasks: Iterable[str], models: Iterable[str], budget: str, seeds: Iterable[int]) -> list[Cell]:
+    """Every task with every model and seed; all models get their first seed before any gets its second."""
+    return [
+        Cell(protocol, task, model, budget, seed)
+        for task, seed, model in product(list(tasks), list(seeds), list(models))
+    ]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """'3' -> seeds 0, 1, 2; '0,4,7' and '5-7' are lists of seeds. Raises ValueError."""
+    if "," not in text and "-" not in text:
+        count = int(text)
+        if count < 1:
+            raise ValueError(text)
+        return list(range(count))
+    seeds: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        seeds.extend(range(int(first), int(last or first) + 1))
+    if not seeds:
+        raise ValueError(text)
+    return list(dict.fromkeys(seeds))
+
+
+def smallest_p(seeds: int) -> float:
+    """The smallest two-sided p that an exact sign-flip test on so many paired seeds can give."""
+    return math.ldexp(2.0, -seeds) if seeds else 1.0

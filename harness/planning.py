@@ -1,0 +1,119 @@
+"""What a plan will cost: parameters, and time from two tried steps. Rows for `bench plan` and `params`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from . import measure
+from .budget import as_width, misses, solve
+from .catalog import find_model, find_task
+from .errors import BenchError
+from .plan import Cell
+from .progress import clock
+from .protocol import Budget, Protocol
+from .run import Skip, Where, fitted, load_splits, prepare_process
+from .seeds import global_stream
+
+if TYPE_CHECKING:
+    from .catalog import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of one task, model and budget that differ in the seed alone. seconds: all of them."""
+
+    task: str
+    model: str
+    cells: int
+    width: float | None
+    params: int | None
+    steps: int | None
+    seconds: float | None
+    note: str = ""
+
+
+def rows(cells: Sequence[Cell], protocol: Protocol, where: Where, *, timing: bool) -> list[Row]:
+    """One row for each task, model and budget. With `timing`, two training steps of each are tried."""
+    groups: dict[tuple[str, str, str, str], int] = {}
+    for cell in cells:
+        groups[cell.group] = groups.get(cell.group, 0) + 1
+    prepare_process(where.device, 1)
+    return [_row(group, count, protocol, where, timing) for group, count in groups.items()]
+
+
+def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where: Where, timing: bool) -> Row:
+    _, task_name, model, budget = group
+    task = find_task(task_name, protocol.scale)
+    try:
+        spec, found = fitted(model, task, budget)
+    except Skip as reason:
+        return Row(task_name, model, count, None, None, None, 0.0, f"skipped: {reason}")
+    if not timing:
+        return Row(task_name, model, count, found.width, found.params, None, None)
+    splits = load_splits(task_name, protocol.scale, protocol.data_seed, where)
+    x, y = (tensor[: protocol.batch] for tensor in splits.train)
+    with global_stream(0, "init"):
+        module = spec.build(task.shape, as_width(found.width)).to(where.device)
+        step = measure.training_step(module, x, y, protocol.clip)
+        step()
+        begin = time.perf_counter()
+        step()
+        one = time.perf_counter() - begin
+    steps = protocol.steps(len(splits.train.y))
+    return Row(task_name, model, count, found.width, found.params, steps, count * steps * one)
+
+
+def shown(plan: Sequence[Row]) -> pd.DataFrame:
+    """The rows as people read them."""
+    return pd.DataFrame(
+        {
+            "Task": row.task,
+            "Model": row.model,
+            "Cells": row.cells,
+            "Width": "–" if row.width is None else f"{row.width:g}",
+            "Parameters": "–" if row.params is None else f"{row.params:,}",
+            "Steps": "–" if row.steps is None else f"{row.steps:,}",
+            "Training": clock(row.seconds) if row.seconds else "–",
+            "Note": row.note,
+        }
+        for row in plan
+    )
+
+
+def total(plan: Sequence[Row], workers: int) -> str:
+    """The whole time in a sentence."""
+    seconds = sum(row.seconds or 0.0 for row in plan)
+    return f"about {clock(seconds / workers)} of training on {workers} workers, evaluation and measurements aside"
+
+
+def parse_shape(text: str) -> Shape:
+    """'784x1x10' -> 784 steps, 1 input, 10 classes."""
+    from tasks.spec import SequenceShape
+
+    try:
+        length, inputs, outputs = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise BenchError(f"'{text}' is no shape; write LENGTHxINPUTSxOUTPUTS, such as 784x1x10") from None
+    return SequenceShape(length, inputs, outputs)
+
+
+def parameter_table(models: Sequence[str], shape: Shape, budget: Budget) -> pd.DataFrame:
+    """Width and count of each model on a shape."""
+    table = []
+    for name in models:
+        spec = find_model(name)
+        row = {"Model": name, "Title": spec.title, "Width": "–", "Parameters": "–", "Note": spec.why_not(shape) or ""}
+        if not row["Note"]:
+            try:
+                found = solve(spec, shape, budget)
+            except BenchError as error:
+                table.append({**row, "Note": str(error)})
+                continue
+            row |= {"Width": f"{found.width:g}", "Parameters": f"{found.params:,}", "Note": misses(found, budget) or ""}
+        table.append(row)
+    return pd.DataFrame(table)

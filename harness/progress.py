@@ -1,0 +1,141 @@
+"""What a user sees while cells run: a bar with an ETA, plain lines, or JSON lines."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from .execute import Job
+from .plan import Cell
+from .record import Measurement, RunRecord
+from .run import Progress
+
+
+class Estimate:
+    """The time that is left, from what steps have taken so far."""
+
+    def __init__(self, cells: Sequence[Cell], workers: int) -> None:
+        self.pending = set(cells)
+        self.workers = max(1, workers)
+        self.started: dict[Cell, tuple[float, int]] = {}
+        self.done_steps: dict[Cell, int] = {}
+        self.steps: dict[str, int] = {}
+        self.pace: dict[tuple[str, str], float] = {}  # seconds a step of (task, model)
+
+    def heard(self, kind: str, what: Any) -> None:
+        if isinstance(what, Progress):
+            start, first = self.started.setdefault(what.cell, (time.monotonic(), what.step))
+            self.steps[what.cell.task] = what.steps
+            self.done_steps[what.cell] = what.step
+            if what.step - first >= 5:
+                self.pace[what.cell.task, what.cell.model] = (time.monotonic() - start) / (what.step - first)
+        elif isinstance(what, RunRecord):
+            self.pending.discard(what.cell)
+        elif isinstance(what, Measurement) and what.step is not None:
+            self.pace.setdefault((what.task, what.model), what.step.median / 1000)
+
+    def seconds(self) -> float | None:
+        """Seconds until all is done, or None while nothing is known."""
+        if not self.pace or not self.steps:
+            return None
+        usual = sum(self.pace.values()) / len(self.pace)
+        longest = max(self.steps.values())
+        left = [
+            self.pace.get((cell.task, cell.model), usual)
+            * (self.steps.get(cell.task, longest) - self.done_steps.get(cell, 0))
+            for cell in self.pending
+        ]
+        return max(sum(left) / self.workers, max(left, default=0.0))
+
+
+def clock(seconds: float | None) -> str:
+    """'0:42', '1:02:03', or '?'."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def describe(what: RunRecord | Measurement) -> str:
+    """One line for a finished job."""
+    if isinstance(what, Measurement):
+        name = f"measured {what.task} {what.model} {what.budget}"
+        if what.step is None:
+            return f"{name}: {what.status}: {what.reason}"
+        return f"{name}: step {what.step.median:.1f} ms, {what.ratio:.2f} x {what.yardstick}"
+    if what.status == "ok" and what.task is not None:
+        return f"{what.cell}: ok, {what.task.metric} {what.test_metric:.4g} in {what.train_seconds:.1f} s"
+    return f"{what.cell}: {what.status}: {what.reason}"
+
+
+class Lines:
+    """One plain line for each finished job, or one JSON object for each event."""
+
+    def __init__(self, jobs: Sequence[Job], workers: int, say: Callable[[str], None], *, as_json: bool = False) -> None:
+        self.total, self.count, self.say, self.as_json = len(jobs), 0, say, as_json
+        self.estimate = Estimate([what for kind, what in jobs if kind == "cell"], workers)
+
+    def __enter__(self) -> Lines:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        return None
+
+    def __call__(self, kind: str, what: Any) -> None:
+        self.estimate.heard(kind, what)
+        if kind == "done":
+            self.count += 1
+        if self.as_json:
+            if kind == "done" or (isinstance(what, Progress) and what.point is not None):
+                event = {"event": "point" if isinstance(what, Progress) else type(what).__name__.lower()}
+                self.say(json.dumps({**event, **asdict(what), "eta_seconds": self.estimate.seconds()}))
+        elif kind == "done":
+            left = clock(self.estimate.seconds()) if self.count < self.total else "0:00"
+            self.say(f"[{self.count}/{self.total}] {describe(what)} (ETA {left})")
+
+
+class Bars:
+    """A rich display: one bar for everything with its ETA, one line for each running cell."""
+
+    def __init__(self, jobs: Sequence[Job], workers: int, console: Any) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Display
+
+        self.lines = Lines(jobs, workers, lambda text: console.print(text, highlight=False, markup=False))
+        self.display = Display(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self.whole = self.display.add_task("all cells", total=len(jobs), note="ETA ?")
+        self.rows: dict[Cell, Any] = {}
+        self.last: dict[Cell, str] = defaultdict(str)
+
+    def __enter__(self) -> Bars:
+        self.display.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.display.stop()
+
+    def __call__(self, kind: str, what: Any) -> None:
+        if isinstance(what, Progress):
+            if what.cell not in self.rows:
+                self.rows[what.cell] = self.display.add_task(str(what.cell), total=what.steps, note="")
+            if what.point is not None and what.point.valid_metric is not None:
+                self.last[what.cell] = f"validation {what.point.valid_metric:.4g}"
+            self.display.update(self.rows[what.cell], completed=what.step, note=self.last[what.cell])
+        self.lines(kind, what)
+        if kind == "done":
+            self.display.advance(self.whole)
+            cell = getattr(what, "cell", None)
+            if cell in self.rows:
+                self.display.remove_task(self.rows.pop(cell))
+        self.display.update(self.whole, note=f"ETA {clock(self.lines.estimate.seconds())}")

@@ -1,0 +1,204 @@
+"""How a cell is trained: protocols and parameter budgets, as constants.
+
+Records of different protocols, or of different versions of one, never share a table. A changed
+number in a constant below needs a new version and a line in CHANGELOG.md.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+
+from .errors import BenchError, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A number of trainable parameters; None stands for each model at its paper's width."""
+
+    name: str
+    params: int | None
+    tolerance: float = 0.01  # a model that cannot come closer than this is skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Everything about training that is not the task, the model, the budget or the seed."""
+
+    name: str
+    version: int
+    scale: str  # which of a task's scales: paper, quick or smoke
+    budget: str  # the default budget
+    seeds: int  # trains seeds 0 .. seeds - 1
+    data_seed: int = 0
+    batch: int = 50
+    optimizer: str = "adam"  # adam or rmsprop
+    learning_rate: float = 1e-3
+    schedule: str = "hold-decay"  # constant; or hold-decay: full for 3/4 of the steps, then x 0.99 at each evaluation
+    clip: float = 3.0  # global norm of the gradient; 0: none
+    epochs: int | None = None  # either epochs or max_steps
+    max_steps: int | None = None
+    evaluations: int | None = None  # evenly spaced; None: one an epoch
+    measure_seconds: float = 3.0  # at most so long for each latency of the measurement pass
+    yardstick: str = "lstm-s"  # what latencies are compared with
+
+    def steps(self, train_sequences: int) -> int:
+        """Training steps on a task with so many training sequences; a short last batch is left out."""
+        if self.max_steps is not None:
+            return self.max_steps
+        return (self.epochs or 1) * max(1, train_sequences // self.batch)
+
+    def evaluation_steps(self, train_sequences: int) -> list[int]:
+        """The steps after which validation is measured: geometric at first, then evenly spaced."""
+        total = self.steps(train_sequences)
+        every = max(1, train_sequences // self.batch)
+        if self.evaluations is not None:
+            every = max(1, math.ceil(total / self.evaluations))
+        early = [every // 8, every // 4, every // 2]
+        return sorted({step for step in [*early, *range(every, total, every), total] if step >= 1})
+
+    def learning_rate_at(self, step: int, train_sequences: int) -> float:
+        """The learning rate of step number `step`, counted from 0."""
+        if self.schedule == "constant":
+            return self.learning_rate
+        total = self.steps(train_sequences)
+        hold = total * 3 // 4
+        every = max(1, total // 200)  # the authors' 1,100 of 220,000 steps
+        return self.learning_rate * 0.99 ** max(0, (step - hold) // every + 1 if step >= hold else 0)
+
+
+PAPER = Protocol(
+    name="paper",
+    version=1,
+    scale="paper",
+    budget="paper",
+    seeds=5,
+    epochs=200,
+)
+"""TP-RNN's training: Adam 1e-3, batch 50, clip 3, 200 epochs, the whole data, validation once an
+epoch picks the checkpoint and the test set is read once. The schedule is the released code's."""
+
+QUICK = Protocol(
+    name="quick",
+    version=1,
+    scale="quick",
+    budget="10k",
+    seeds=3,
+    max_steps=600,
+    evaluations=20,
+)
+"""The same tasks and models for a laptop's CPU."""
+
+SMOKE = Protocol(
+    name="smoke",
+    version=1,
+    scale="smoke",
+    budget="3k",
+    seeds=2,
+    batch=20,
+    max_steps=12,
+    evaluations=3,
+    measure_seconds=0.2,
+)
+"""Seconds a cell: does everything run? Its numbers mean nothing."""
+
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, QUICK, SMOKE)}
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol called `name`, or `name@key=value+key=value` with some fields changed."""
+    base, _, changes = name.partition("@")
+    if base not in PROTOCOLS:
+        raise nearest("protocol", base, list(PROTOCOLS), "`bench list`")
+    return with_changes(PROTOCOLS[base], parse_changes(changes)) if changes else PROTOCOLS[base]
+
+
+def parse_changes(text: str) -> dict[str, object]:
+    """'a=1+b=x' -> {'a': 1, 'b': 'x'}."""
+    changes: dict[str, object] = {}
+    for part in filter(None, text.split("+")):
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise BenchError(f"'{part}' is no setting; write key=value")
+        changes[key.strip()] = parse_value(value.strip())
+    return changes
+
+
+def parse_value(text: str) -> object:
+    """A Python literal where it is one (numbers, tuples, None), yes and no as booleans, else the text."""
+    import ast
+
+    if text.lower() in ("yes", "true", "on"):
+        return True
+    if text.lower() in ("no", "false", "off"):
+        return False
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def with_changes(protocol: Protocol, changes: dict[str, object]) -> Protocol:
+    """The protocol with some fields changed; the changes become part of its name."""
+    types = {field.name: str(field.type) for field in fields(Protocol)}
+    for key, value in changes.items():
+        if key not in types or key in ("name", "version"):
+            raise nearest("setting of a protocol", key, sorted(set(types) - {"name", "version"}), "`bench list`")
+        changes[key] = _typed(key, value, types[key])
+    merged = {**_changes_of(protocol), **changes}
+    name = protocol.name.partition("@")[0]
+    if merged:
+        name += "@" + "+".join(f"{key}={value}" for key, value in sorted(merged.items()))
+    changed = replace(protocol, **{**changes, "name": name})  # type: ignore[arg-type]
+    if changes.get("epochs") and "max_steps" not in merged:
+        changed = replace(changed, max_steps=None)
+    _check(changed)
+    return changed
+
+
+def _changes_of(protocol: Protocol) -> dict[str, object]:
+    return parse_changes(protocol.name.partition("@")[2])
+
+
+def _typed(key: str, value: object, kind: str) -> object:
+    if value is None and "None" in kind:
+        return value
+    if kind.startswith("str"):
+        return str(value)
+    wanted: type = int if kind.startswith("int") else float
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or (wanted is int and value != int(value)):
+        raise BenchError(f"{key} is '{value}', but must be {'a whole number' if wanted is int else 'a number'}")
+    return wanted(value)
+
+
+def _check(protocol: Protocol) -> None:
+    for key in ("batch", "seeds"):
+        if getattr(protocol, key) < 1:
+            raise BenchError(f"{key} is {getattr(protocol, key)}, but must be at least 1")
+    for key in ("epochs", "max_steps", "evaluations"):
+        value = getattr(protocol, key)
+        if value is not None and value < 1:
+            raise BenchError(f"{key} is {value}, but must be at least 1")
+    if protocol.learning_rate <= 0:
+        raise BenchError(f"learning_rate is {protocol.learning_rate}, but must be above 0")
+    if protocol.optimizer not in ("adam", "rmsprop"):
+        raise nearest("optimizer", protocol.optimizer, ["adam", "rmsprop"], "`bench list`")
+    if protocol.schedule not in ("constant", "hold-decay"):
+        raise nearest("schedule", protocol.schedule, ["constant", "hold-decay"], "`bench list`")
+
+
+def find_budget(text: str) -> Budget:
+    """'10k', '42k', '1.5M', '41810' or 'paper'."""
+    word = text.strip().lower().replace(",", "").replace("_", "")
+    if word == "paper":
+        return Budget("paper", None)
+    factor = {"k": 1_000, "m": 1_000_000}.get(word[-1:], 1)
+    try:
+        params = round(float(word.rstrip("km")) * factor)
+    except (ValueError, OverflowError):
+        raise BenchError(
+            f"'{text}' is no budget; write a number of parameters such as 42k or 41810, or paper"
+        ) from None
+    if params < 1:
+        raise BenchError(f"the budget '{text}' is below one parameter; write a number such as 42k, or paper")
+    return Budget(f"{params // 1000}k" if params % 1000 == 0 else str(params), params)

@@ -1,0 +1,142 @@
+"""What is kept of a run: plain values, to and from JSON. A missing number is null."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from .errors import CorruptRecord
+from .plan import Cell
+
+SCHEMA = 1
+STATUSES = ("ok", "diverged", "out-of-memory", "skipped", "failed", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One evaluation on the learning curve. Seconds are training alone, without evaluation."""
+
+    step: int
+    samples: int
+    seconds: float
+    train_loss: float | None  # mean over the steps since the last point
+    valid_metric: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What a report must know of the task, so that it needs no task to be installed."""
+
+    title: str
+    metric: str
+    higher_is_better: bool
+    chance: float | None
+    target: float | None
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One cell and what came of it."""
+
+    cell: Cell
+    status: str
+    protocol_version: int
+    reason: str = ""
+    title: str = ""  # the model's
+    task: TaskFacts | None = None
+    width: float | None = None
+    params: int | None = None
+    slack: float | None = None  # (params - budget) / budget
+    test_metric: float | None = None
+    valid_metric: float | None = None  # the best; its checkpoint is the one that was tested
+    best_step: int | None = None
+    curve: tuple[Point, ...] = ()
+    train_seconds: float | None = None
+    evaluation_seconds: float | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)  # the protocol in full
+    source: str = ""  # SHA-256 of a stranger's model file
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    finished: str = ""  # ISO 8601, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds: median and quartiles over `samples` timed calls."""
+
+    median: float
+    lower: float
+    upper: float
+    samples: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Speed and memory of one (task, model, budget) on one machine, at the protocol's batch size.
+
+    `ratio` is the training step's median over the yardstick's, the two timed in turn in one run.
+    """
+
+    protocol: str
+    protocol_version: int
+    task: str
+    model: str
+    budget: str
+    status: str
+    reason: str = ""
+    batch: int = 0
+    forward: Latency | None = None
+    step: Latency | None = None
+    yardstick: str = ""
+    ratio: float | None = None
+    peak_bytes: int | None = None  # what the step holds at its peak beyond what it found
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    finished: str = ""
+
+
+def to_json(record: RunRecord | Measurement) -> str:
+    """A readable JSON text; numbers that are not finite become null."""
+    kind = "run" if isinstance(record, RunRecord) else "measurement"
+    return json.dumps({"schema": SCHEMA, "kind": kind, **_finite(asdict(record))}, indent=1, allow_nan=False) + "\n"
+
+
+def from_json(text: str, where: str) -> RunRecord | Measurement:
+    """The inverse of to_json. Raises CorruptRecord, naming `where`, for anything else."""
+    try:
+        data = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError("it is no JSON object")
+        if data.pop("schema", None) != SCHEMA:
+            raise ValueError(f"its schema is not {SCHEMA}")
+        if data.pop("kind", None) == "run":
+            return _run(data)
+        for key in ("forward", "step"):
+            data[key] = Latency(**data[key]) if data.get(key) else None
+        return Measurement(**data)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CorruptRecord(f"{where} is no record that can be read ({error}); mend or delete it") from None
+
+
+def _run(data: dict[str, Any]) -> RunRecord:
+    unknown = set(data) - {field.name for field in fields(RunRecord)}
+    if unknown:
+        raise ValueError(f"unknown fields {sorted(unknown)}")
+    data["cell"] = Cell(**data["cell"])
+    data["task"] = TaskFacts(**data["task"]) if data.get("task") else None
+    data["curve"] = tuple(Point(**point) for point in data.get("curve", ()))
+    if data["status"] not in STATUSES:
+        raise ValueError(f"status '{data['status']}'")
+    return RunRecord(**data)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
+    return value

@@ -1,0 +1,119 @@
+"""Which tables and figures make which report: records in, files in reports/ out."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import figures, tables
+from .errors import BenchError
+from .record import RunRecord
+from .store import Loaded
+
+HOW_TO_READ = """\
+One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
+at the checkpoint that validation picked: mean ± half of the Student-t 95 % interval over seeds. *Seeds*: runs with
+a result of runs planned. *Steps to target*: restricted mean of the steps until validation stays at the target for
+two evaluations, with the number of seeds that got there; runs that never did count as the whole budget (≥), and
+`>` says that none did. *Step*: median time of a training step; *Step / yardstick*: the median ratio to the
+yardstick's step, timed in turn in one run; *Peak*: what a training step holds beyond weights and optimizer state."""
+
+
+def comparisons(loaded: Loaded, order: Sequence[str]) -> list[tables.Comparison]:
+    """One comparison for each task and budget; the records must be of one protocol version."""
+    grouped: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    for run in loaded.runs:
+        grouped[(run.cell.task, run.cell.budget)].append(run)
+    result = []
+    for (task, budget), runs in sorted(grouped.items()):
+        measured = [m for m in loaded.measurements if (m.task, m.budget) == (task, budget)]
+        result.append(tables.compare(runs, measured, order, np.random.default_rng(0)))
+    return result
+
+
+def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
+    """Write <task>.md, .csv, .tex and the learning curves of every task; return the Markdown files."""
+    if not loaded.runs:
+        raise BenchError("there is no record to report on; `bench run` makes some")
+    by_task: dict[str, list[tables.Comparison]] = defaultdict(list)
+    for comparison in comparisons(loaded, order):
+        by_task[comparison.task].append(comparison)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for task, group in by_task.items():
+        name = re.sub(r"[^\w.@=+-]", "_", task)
+        runs = [run for run in loaded.runs if run.cell.task == task]
+        pages, rows, latex = [f"# {group[0].facts.title} (`{task}`)\n"], [], []
+        for comparison in group:
+            mine = [run for run in runs if run.cell.budget == comparison.budget]
+            curves = folder / f"{name}-{comparison.budget}-curves.png"
+            figures.learning_curves(mine, comparison.facts, order, curves)
+            table = tables.shown(comparison)
+            pages.append(_section(comparison, tables.markdown(table), mine, curves.name))
+            rows.append(comparison.frame.assign(task=task, budget=comparison.budget))
+            latex.append(tables.latex(table))
+        if loaded.corrupt:
+            pages.append(
+                "Records that cannot be read and are left out:\n\n" + "\n".join(f"- {e}" for e in loaded.corrupt)
+            )
+        pages.append(HOW_TO_READ)
+        page = folder / f"{name}.md"
+        page.write_text("\n\n".join(pages) + "\n", encoding="utf-8")
+        import pandas as pd
+
+        pd.concat(rows).to_csv(folder / f"{name}.csv", index=False)
+        (folder / f"{name}.tex").write_text("\n\n".join(latex) + "\n", encoding="utf-8")
+        written.append(page)
+    return written
+
+
+def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str) -> str:
+    facts, first = comparison.facts, runs[0]
+    settings = next((dict(run.settings) for run in runs if run.settings), {})
+    budget = "each model at its paper's width" if comparison.budget == "paper" else f"{comparison.budget} parameters"
+    chance = "" if facts.chance is None else f" Chance: {facts.chance:.4g}."
+    target = "" if facts.target is None else f" Target: {facts.target:g}."
+    lines = [
+        f"## Budget: {budget}",
+        f"Protocol `{first.cell.protocol}`, version {first.protocol_version}: {facts.length} steps a sequence, "
+        f"batch {settings.get('batch')}, {settings.get('optimizer')} {settings.get('learning_rate')}, "
+        f"{_trained(runs)} training steps.{chance}{target}",
+        table,
+        *comparison.notes,
+        f"![learning curves]({curves})",
+        _provenance(runs),
+    ]
+    return "\n\n".join(lines)
+
+
+def _trained(runs: Sequence[RunRecord]) -> str:
+    lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok"})
+    return ", ".join(f"{length:,}" for length in lengths) or "no"
+
+
+def _provenance(runs: Sequence[RunRecord]) -> str:
+    machines = sorted(
+        {
+            str(run.machine.get("gpu") or f"{run.machine.get('cores')} cores of {run.machine.get('cpu')}")
+            for run in runs
+            if run.machine
+        }
+    )
+    commits = sorted(
+        {
+            str(run.machine.get("commit") or "unknown")[:10] + ("*" if run.machine.get("dirty") else "")
+            for run in runs
+            if run.machine
+        }
+    )
+    dates = sorted(run.finished[:10] for run in runs if run.finished)
+    torches = sorted({str(run.machine.get("torch")) for run in runs if run.machine})
+    when = dates[0] if dates and dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}" if dates else "?"
+    return (
+        f"{len(runs)} runs on {'; '.join(machines) or 'an unknown machine'}, torch {', '.join(torches)}, {when}, "
+        f"commit {', '.join(commits)} (* with uncommitted changes)."
+    )

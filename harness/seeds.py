@@ -1,0 +1,35 @@
+"""One seed becomes named, independent streams: initial weights, order of the data, noise.
+
+The data of a task does not come from here: it depends on the protocol's data seed alone.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+STREAMS = ("init", "order", "noise")
+
+
+def stream_seed(seed: int, stream: str) -> int:
+    """A 63-bit seed for one stream of one seed; different streams do not overlap."""
+    sequence = np.random.SeedSequence([seed, STREAMS.index(stream)])
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def generator(seed: int, stream: str, device: str = "cpu") -> torch.Generator:
+    """A generator of its own for one stream."""
+    return torch.Generator(device).manual_seed(stream_seed(seed, stream))
+
+
+@contextmanager
+def global_stream(seed: int, stream: str) -> Iterator[None]:
+    """Torch's global generators, seeded inside the block and restored after it.
+
+    Initialisers and noise inside a stranger's module draw from the global generators.
+    """
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(stream_seed(seed, stream))
+        yield

@@ -1,0 +1,253 @@
+"""Records become rows, and rows become Markdown, CSV and LaTeX."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from tabulate import tabulate
+
+from . import stats
+from .errors import BenchError
+from .plan import smallest_p
+from .record import Measurement, RunRecord, TaskFacts
+
+HEADINGS = {
+    "model": "Model",
+    "params": "Parameters",
+    "metric": "Metric",
+    "seeds": "Seeds",
+    "target": "Steps to target",
+    "step": "Step, ms",
+    "ratio": "Step / yardstick",
+    "memory": "Peak, MiB",
+    "p": "p against best",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All models on one task under one budget of one protocol version.
+
+    `frame`: one row a model, numbers as numbers, in the order of `order`; `notes`: what a reader
+    must know, one sentence each.
+    """
+
+    task: str
+    budget: str
+    facts: TaskFacts
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def compare(
+    runs: Sequence[RunRecord], measurements: Sequence[Measurement], order: Sequence[str], rng: np.random.Generator
+) -> Comparison:
+    """Build the comparison of the records of one task and budget.
+
+    Raises BenchError where records of different protocols or versions are mixed.
+    """
+    identities = {(run.cell.protocol, run.protocol_version, run.cell.task, run.cell.budget) for run in runs}
+    if len(identities) != 1:
+        raise BenchError(f"records of different protocols cannot share a table: {sorted(identities)}")
+    ((_, _, task, budget),) = identities
+    facts = next((run.task for run in runs if run.task is not None), None)
+    if facts is None:
+        raise BenchError(f"no record of {task} says what it measures; run it again")
+    by_model: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.cell.seed):
+        by_model[run.cell.model].append(run)
+    measured = {m.model: m for m in measurements}
+    places = {name: place for place, name in enumerate(order)}
+    names = sorted(by_model, key=lambda name: (places.get(name.partition("@")[0], len(places)), name))
+    rows = [_row(by_model[name], measured.get(name), facts) for name in names]
+    frame = pd.DataFrame(rows)
+    frame["p"], note = _against_best(by_model, names, facts, rng)
+    return Comparison(task, budget, facts, frame, (note, *_notes(by_model, names)))
+
+
+def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts) -> dict[str, object]:
+    scores = [run.test_metric for run in runs if run.test_metric is not None]
+    interval = stats.mean_interval(scores) if scores else None
+    known = next((run for run in runs if run.params is not None), runs[0])
+    row: dict[str, object] = {
+        "model": next((run.title for run in runs if run.title), runs[0].cell.model),
+        "name": runs[0].cell.model,
+        "width": known.width,
+        "params": known.params,
+        "metric": interval.mean if interval else None,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "seeds": len(scores),
+        "planned": len(runs),
+        "status": ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items()),
+    }
+    row |= _target(runs, facts)
+    row["step_ms"] = measured.step.median if measured and measured.step else None
+    row["ratio"] = measured.ratio if measured else None
+    row["peak_mib"] = measured.peak_bytes / 2**20 if measured and measured.peak_bytes is not None else None
+    return row
+
+
+def _target(runs: list[RunRecord], facts: TaskFacts) -> dict[str, object]:
+    """Steps to the target: the restricted mean, how many reached it, and the horizon."""
+    trained = [run for run in runs if run.curve]
+    if facts.target is None or not trained:
+        return {"steps_to_target": None, "reached": None, "horizon": None}
+    horizon = max(run.curve[-1].step for run in trained)
+    hits = [stats.steps_to_target(run.curve, facts.target, higher_is_better=facts.higher_is_better) for run in trained]
+    return {
+        "steps_to_target": stats.restricted_mean(hits, horizon),
+        "reached": sum(hit is not None for hit in hits),
+        "horizon": horizon,
+    }
+
+
+def _against_best(
+    by_model: dict[str, list[RunRecord]], names: Sequence[str], facts: TaskFacts, rng: np.random.Generator
+) -> tuple[list[float | None], str]:
+    """Holm-adjusted p of each model against the best mean, paired by seed.
+
+    A run without a result counts as the worst result seen, or as chance where that is worse.
+    """
+    sign = 1.0 if facts.higher_is_better else -1.0
+    ran = {
+        name: {run.cell.seed: run for run in by_model[name] if run.status not in ("skipped", "interrupted")}
+        for name in names
+    }
+    seen = [sign * run.test_metric for runs in ran.values() for run in runs.values() if run.test_metric is not None]
+    if not seen:
+        return [None] * len(names), "No run has a result yet."
+    worst = min([*seen, sign * facts.chance] if facts.chance is not None else seen)
+    scores = {
+        name: {s: worst if run.test_metric is None else sign * run.test_metric for s, run in runs.items()}
+        for name, runs in ran.items()
+        if runs
+    }
+    best = max(scores, key=lambda name: float(np.mean(list(scores[name].values()))))
+    raw: dict[str, float] = {}
+    fewest = len(scores[best])
+    for name, mine in scores.items():
+        shared = sorted(set(mine) & set(scores[best]))
+        if name != best and shared:
+            raw[name] = stats.sign_flip_p([scores[best][s] - mine[s] for s in shared], rng=rng)
+            fewest = min(fewest, len(shared))
+    adjusted = dict(zip(raw, stats.holm(list(raw.values())), strict=True))
+    title = next((run.title for run in by_model[best] if run.title), best)
+    note = (
+        f"p: exact sign-flip test of the paired differences from {title}, the best mean, over common seeds, with "
+        f"Holm's correction for {len(raw)} comparisons. {fewest} seeds cannot give a p below {smallest_p(fewest):.3g} "
+        f"before the correction, nor below {min(1.0, len(raw) * smallest_p(fewest)):.3g} after it"
+        + ("; no difference here can be called significant." if len(raw) * smallest_p(fewest) > 0.05 else ".")
+    )
+    return [float(adjusted[name]) if name in adjusted else None for name in names], note
+
+
+def _notes(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> list[str]:
+    notes = []
+    for name in names:
+        reasons: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for run in by_model[name]:
+            if run.status != "ok":
+                reasons[(run.status, run.reason)].append(run.cell.seed)
+        for (status, reason), seeds in reasons.items():
+            which = "seed " + ", ".join(map(str, seeds)) if len(seeds) < len(by_model[name]) else "all seeds"
+            notes.append(f"{name}: {status} ({which}): {reason}.")
+    return notes
+
+
+def shown(comparison: Comparison) -> pd.DataFrame:
+    """The table as people read it: a string in every place, a dash where nothing is known."""
+    facts, frame = comparison.facts, comparison.frame
+    percent = facts.metric == "accuracy"
+    heading = {"accuracy": "Accuracy, %", "mse": "MSE", "cross_entropy": "Cross-entropy, nats"}.get(facts.metric)
+    columns = {
+        "model": list(frame["model"]),
+        "params": [_count(value) for value in frame["params"]],
+        "metric": [_score(row, percent) for row in _rows(frame)],
+        "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
+        "target": [_steps(row) for row in _rows(frame)],
+        "step": [_number(value, "{:.1f}") for value in frame["step_ms"]],
+        "ratio": [_number(value, "{:.2f}") for value in frame["ratio"]],
+        "memory": [_number(value, "{:.1f}") for value in frame["peak_mib"]],
+        "p": [_number(value, "{:.3g}") for value in frame["p"]],
+    }
+    named = {**HEADINGS, "metric": heading or facts.metric}
+    return pd.DataFrame({named[key]: values for key, values in columns.items()})
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A GitHub table; columns after the first are aligned right."""
+    return str(
+        tabulate(
+            table, headers="keys", tablefmt="github", showindex=False, disable_numparse=True, colalign=_align(table)
+        )
+    )
+
+
+def plain(table: pd.DataFrame) -> str:
+    """A table for a terminal."""
+    return str(
+        tabulate(
+            table, headers="keys", tablefmt="simple", showindex=False, disable_numparse=True, colalign=_align(table)
+        )
+    )
+
+
+def latex(table: pd.DataFrame) -> str:
+    """A booktabs tabular."""
+    return str(
+        tabulate(
+            table,
+            headers="keys",
+            tablefmt="latex_booktabs",
+            showindex=False,
+            disable_numparse=True,
+            colalign=_align(table),
+        )
+    )
+
+
+def _align(table: pd.DataFrame) -> tuple[str, ...]:
+    return ("left", *["right"] * (table.shape[1] - 1))
+
+
+def _rows(frame: pd.DataFrame) -> Iterable[dict[str, object]]:
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _missing(value: object) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _number(value: object, form: str) -> str:
+    return "–" if _missing(value) else form.format(value)
+
+
+def _count(value: object) -> str:
+    return "–" if _missing(value) else f"{int(value):,}"  # type: ignore[call-overload]
+
+
+def _score(row: dict[str, object], percent: bool) -> str:
+    """'71.3 ± 4.0'; the status where there is no result."""
+    if _missing(row["metric"]):
+        return str(row["status"])
+    factor, form = (100.0, "{:.1f}") if percent else (1.0, "{:.4g}")
+    mean, low, high = (float(row[key]) * factor for key in ("metric", "low", "high"))  # type: ignore[arg-type]
+    text = form.format(mean)
+    return text if math.isnan(low) else f"{text} ± {form.format((high - low) / 2)}"
+
+
+def _steps(row: dict[str, object]) -> str:
+    """'1,200 (2/3)', or '> 2,000 (0/3)' where none arrived."""
+    if _missing(row["steps_to_target"]):
+        return "–"
+    reached, planned = int(row["reached"]), int(row["planned"])  # type: ignore[call-overload]
+    if reached == 0:
+        return f"> {int(row['horizon']):,} (0/{planned})"  # type: ignore[call-overload]
+    sign = "" if reached == planned else "≥ "
+    return f"{sign}{round(float(row['steps_to_target'])):,} ({reached}/{planned})"  # type: ignore[arg-type]
