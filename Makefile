@@ -1,0 +1,38 @@
+# `make bench` and `make test` set up all that they need: .venv, made once from constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: bench test lint setup setup-dev clean
+
+bench: setup
+	$(BIN)/bench run --task sfc --models all
+	$(BIN)/bench report
+
+test: setup-dev
+	$(BIN)/python -m pytest
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: $(VENV)/.core
+setup-dev: $(VENV)/.dev
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) (once; a few minutes at most)"
+	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@echo "adding the tools for tests to $(VENV) (once)"
+	@$(PIP) install --constraint constraints.txt --editable '.[dev,audio]'
+	@$(BIN)/python tests/fit_torchaudio.py
+	@touch $@
+
+clean:
+	rm -rf $(VENV)
