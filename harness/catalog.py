@@ -91,6 +91,13 @@ def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, obje
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is p.KEYWORD_ONLY}
 
 
+def sequence_shape(length: int, inputs: int, outputs: int) -> Shape:
+    """A shape without a task, with one answer a sequence."""
+    from tasks.spec import SequenceShape
+
+    return SequenceShape(length, inputs, outputs)
+
+
 def task_options(name: str) -> dict[str, object]:
     """The options of a built-in task."""
     family, _ = _family(name)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from . import measure
 from .budget import as_width, misses, solve
-from .catalog import find_model, find_task
+from .catalog import find_model, find_task, sequence_shape
 from .errors import BenchError
 from .plan import Cell
 from .progress import clock
@@ -93,13 +93,11 @@ def total(plan: Sequence[Row], workers: int) -> str:
 
 def parse_shape(text: str) -> Shape:
     """'784x1x10' -> 784 steps, 1 input, 10 classes."""
-    from tasks.spec import SequenceShape
-
     try:
         length, inputs, outputs = (int(part) for part in text.lower().split("x"))
     except ValueError:
         raise BenchError(f"'{text}' is no shape; write LENGTHxINPUTSxOUTPUTS, such as 784x1x10") from None
-    return SequenceShape(length, inputs, outputs)
+    return sequence_shape(length, inputs, outputs)
 
 
 def parameter_table(models: Sequence[str], shape: Shape, budget: Budget) -> pd.DataFrame:

@@ -1,0 +1,49 @@
+"""Fixtures of the whole suite: one thread, and the command line in this process."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def bench(monkeypatch, capsys, tmp_path):
+    """`bench(*words)` runs the command line here, with results and reports in a folder of the test."""
+    from harness.cli import main
+
+    def call(*words: object) -> Outcome:
+        line = [str(word) for word in words]
+        if line[0] in ("run", "plan", "status", "report") and "--results" not in line:
+            line += ["--results", str(tmp_path / "results")]
+        if line[0] == "report" and "--reports" not in line:
+            line += ["--reports", str(tmp_path / "reports")]
+        monkeypatch.setattr(sys, "argv", ["bench", *line])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        out, err = capsys.readouterr()
+        return Outcome(int(left.value.code or 0), out, err)
+
+    return call
+
+
+def pytest_collection_modifyitems(items):
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="there is no CUDA device"))

@@ -1,0 +1,162 @@
+import os
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import torch
+from harness import catalog
+from harness.errors import BenchError
+from models import MODELS
+from tasks import TASKS
+
+ROOT = Path(__file__).resolve().parent.parent
+STRANGER = Path(__file__).resolve().parent / "stranger"
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_built_in_model_resolves_to_a_spec_of_its_own_name(name):
+    spec = catalog.find_model(name)
+    assert spec.name == name
+    assert spec.title
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_built_in_task_resolves_to_a_spec_of_its_own_name(name):
+    assert catalog.find_task(name).name == name
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(BenchError, match=r"no model called 'tprnn-s'.*'tp-rnn-s'"):
+        catalog.find_model("tprnn-s")
+    with pytest.raises(BenchError, match=r"no task called 'sfcc'.*'sfc'"):
+        catalog.find_task("sfcc")
+
+
+def test_a_family_takes_any_length():
+    assert catalog.find_task("addition-37").shape.length == 37
+    assert catalog.find_task("copy-15").shape.length == 35
+
+
+def test_a_length_that_cannot_be_is_a_sentence():
+    with pytest.raises(BenchError, match="addition-1"):
+        catalog.find_task("addition-1")
+
+
+def test_the_scale_of_a_protocol_changes_the_task_and_an_option_changes_it_further():
+    paper, quick = catalog.find_task("sfc", "paper"), catalog.find_task("sfc", "quick")
+    assert paper.shape.length == 1000
+    assert quick.shape.length < 1000
+    assert catalog.find_task("sfc@length=333", "quick").shape.length == 333
+
+
+def test_options_of_a_model_make_another_name_and_title():
+    spec = catalog.find_model("tp-rnn-s@aggregation=mean+top_down=no")
+    assert spec.name == "tp-rnn-s@aggregation=mean+top_down=no"
+    assert "aggregation=mean" in spec.title
+    shape = catalog.sequence_shape(24, 1, 3)
+    plain, changed = catalog.find_model("tp-rnn-s").build(shape, 5), spec.build(shape, 5)
+    assert sum(p.numel() for p in changed.parameters()) < sum(p.numel() for p in plain.parameters())
+
+
+def test_an_unknown_option_is_answered_with_the_nearest():
+    with pytest.raises(BenchError, match="'aggregation'"):
+        catalog.find_model("tp-rnn-s@agregation=mean")
+    with pytest.raises(BenchError, match="yes or no"):
+        catalog.find_model("tp-rnn-s@top_down=7")
+    with pytest.raises(BenchError, match="key=value"):
+        catalog.find_model("tp-rnn-s@mean")
+
+
+def test_a_class_in_a_file_is_a_model(tmp_path):
+    spec = catalog.find_model(f"{STRANGER / 'stranger.py'}:EchoNet")
+    module = spec.build(catalog.sequence_shape(9, 2, 4), 5)
+    assert module(torch.zeros(3, 9, 2)).shape == (3, 4)
+    assert spec.title == "EchoNet"
+
+
+def test_a_function_in_a_file_is_a_task():
+    task = catalog.find_task(f"{STRANGER / 'stranger.py'}:parity")
+    assert (task.shape.length, task.shape.inputs, task.shape.outputs) == (12, 1, 2)
+    assert task.metric == "accuracy"
+    splits = task.load(0, None)
+    assert [len(split.y) for split in splits] == [200, 50, 50]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def load(:", "cannot be imported: SyntaxError"),
+        ("import nowhere_to_be_found", "cannot be imported: ModuleNotFoundError"),
+        ("Net = 3", "is a int"),
+        ("Met = 3", "nearest is 'Met'"),
+    ],
+)
+def test_a_file_that_holds_no_model_is_a_sentence(tmp_path, text, message):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    with pytest.raises(BenchError, match=message):
+        catalog.find_model(f"{path}:Net")
+
+
+def test_a_missing_file_is_a_sentence():
+    with pytest.raises(BenchError, match=r"no file nowhere\.py"):
+        catalog.find_model("nowhere.py:Net")
+
+
+def test_a_task_with_wrong_data_is_a_sentence(tmp_path):
+    path = tmp_path / "flat.py"
+    path.write_text("import torch\ndef flat(seed, root):\n    return [(torch.zeros(4), torch.zeros(4))] * 3\n")
+    with pytest.raises(BenchError, match="three pairs"):
+        catalog.find_task(f"{path}:flat")
+
+
+def test_two_owners_of_one_name_are_refused(monkeypatch):
+    def claim(*points):
+        monkeypatch.setattr(catalog, "entry_points", lambda group: points if group == "bench.models" else ())
+
+    claim(EntryPoint("gru", "somebody:GRU", "bench.models"))
+    with pytest.raises(BenchError, match=r"'gru' has two owners.*somebody:GRU"):
+        catalog.find_model("gru")
+    claim(EntryPoint("net", "one:Net", "bench.models"), EntryPoint("net", "two:Net", "bench.models"))
+    with pytest.raises(BenchError, match=r"'net' has two owners: one:Net and two:Net"):
+        catalog.model_names()
+
+
+@pytest.mark.slow
+def test_an_installed_package_plugs_in_its_model_and_its_task(tmp_path):
+    site, results = tmp_path / "site", tmp_path / "results"
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--target", str(site)]
+    source = tmp_path / "stranger"
+    source.mkdir()
+    for name in ("pyproject.toml", "stranger.py"):
+        (source / name).write_text((STRANGER / name).read_text())
+    subprocess.run([*install, str(source)], check=True, capture_output=True)
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    words = ["run", "--task", "parity", "--models", "echo-net,gru", "--protocol", "smoke", "--budget", "1000"]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *words, "--results", str(results), "--workers", "1"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "echo-net" in done.stdout
+    assert len(list((results / "runs" / "smoke" / "parity" / "echo-net").glob("*.json"))) == 2
+    listed = subprocess.run(
+        [sys.executable, "-m", "harness", "list"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert "echo-net" in listed.stdout
+    assert "parity" in listed.stdout
+
+
+def test_a_foreign_models_package_is_explained(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").touch()
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv = ['bench', 'list']; from harness.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "the package 'models' that Python finds is" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,137 @@
+"""Workers, interrupts and sudden deaths, with real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# long enough to be caught in the middle, short enough for a test
+WORDS = ["--task", "sfc", "--models", "gru,lstm-s", "--protocol", "smoke", "--seeds", "2", "--set", "max_steps=60"]
+
+
+def start(results: Path, *words: str, **keywords) -> subprocess.Popen:
+    command = [sys.executable, "-m", "harness", "run", *WORDS, "--results", str(results), "--no-measure", *words]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **keywords)
+
+
+def records(results: Path) -> dict[str, dict]:
+    return {
+        str(path.relative_to(results)): json.loads(path.read_text()) for path in sorted((results / "runs").rglob("*.json"))
+    }
+
+
+def timeless(record: dict) -> dict:
+    """A record without what a clock or another machine may change."""
+    curve = [{key: value for key, value in point.items() if key != "seconds"} for point in record["curve"]]
+    gone = ("train_seconds", "evaluation_seconds", "finished", "machine")
+    return {**{key: value for key, value in record.items() if key not in gone}, "curve": curve}
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.02)
+
+
+def table_of(output: str) -> list[str]:
+    """The lines of the final table, without latencies."""
+    lines = output.splitlines()
+    return lines[lines.index(next(line for line in lines if line.startswith("Model"))) :]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    results = tmp_path_factory.mktemp("undisturbed")
+    process = start(results, "--workers", "2")
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output
+    return records(results), table_of(output)
+
+
+def test_a_killed_runner_loses_nothing_and_the_same_command_finishes(tmp_path, undisturbed):
+    process = start(tmp_path, "--workers", "1", start_new_session=True)
+    wait_for(lambda: len(list((tmp_path / "runs").rglob("*.json"))) >= 1, process)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.json")}
+    assert 1 <= len(before) < 4, "the kill came too late to show anything"
+    time.sleep(2)  # the worker sees that its runner is gone
+    assert {path for path in (tmp_path / "runs").rglob("*.json")} == set(before)
+
+    again = start(tmp_path, "--workers", "1")
+    output = again.communicate(timeout=300)[0]
+    assert again.returncode == 0, output
+    assert f"already recorded: {len(before)} ok" in output
+    assert all(path.stat().st_mtime_ns == time_then for path, time_then in before.items())
+    assert {key: timeless(value) for key, value in records(tmp_path).items()} == {
+        key: timeless(value) for key, value in undisturbed[0].items()
+    }
+    assert table_of(output) == undisturbed[1]
+
+
+def test_ctrl_c_checkpoints_what_runs_and_the_same_command_goes_on(tmp_path, undisturbed):
+    process = start(tmp_path, "--workers", "2", "--json", start_new_session=True)
+    first = process.stdout.readline()
+    while '"point"' not in first:
+        first = process.stdout.readline()
+    os.kill(process.pid, signal.SIGINT)
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 130, output
+    left = records(tmp_path)
+    assert len(left) == 4
+    assert "interrupted" in {record["status"] for record in left.values()}
+    stopped = [record for record in left.values() if "stopped at step" in record["reason"]]
+    assert stopped
+    assert len(list((tmp_path / "checkpoints").rglob("*.pt"))) == len(stopped)
+
+    again = start(tmp_path, "--workers", "2")
+    output = again.communicate(timeout=300)[0]
+    assert again.returncode == 0, output
+    assert {key: timeless(value) for key, value in records(tmp_path).items()} == {
+        key: timeless(value) for key, value in undisturbed[0].items()
+    }
+    assert not list((tmp_path / "checkpoints").rglob("*.pt"))
+
+
+def test_a_worker_that_is_killed_costs_one_cell(tmp_path):
+    (tmp_path / "deadly.py").write_text(
+        "import os, signal\n"
+        "from torch import nn\n"
+        "class Deadly(nn.Module):\n"
+        "    def __init__(self, shape, width):\n"
+        "        super().__init__()\n"
+        "        self.out = nn.Linear(shape.inputs, shape.outputs * width)\n"
+        "    def forward(self, x):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    results = tmp_path / "results"
+    words = ["run", "--task", "sfc", "--models", f"{tmp_path}/deadly.py:Deadly,gru", "--protocol", "smoke"]
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *words, "--seeds", "1", "--budget", "3k", "--no-measure", "--results", results, "--workers", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    found = {record["cell"]["model"].rpartition(":")[2]: record for record in records(results).values()}
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert found["gru"]["status"] == "ok"
+    assert found["Deadly"]["status"] == "failed"
+    assert "signal 9" in found["Deadly"]["reason"]
+
+
+def test_one_process_and_several_give_the_same_records(tmp_path, undisturbed):
+    process = start(tmp_path, "--workers", "0")
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output
+    assert {key: timeless(value) for key, value in records(tmp_path).items()} == {
+        key: timeless(value) for key, value in undisturbed[0].items()
+    }
