@@ -1,0 +1,211 @@
+"""ASRNN: a recurrent cell that reads its input at a scale which it chooses anew at every step.
+
+    (1)  x~_t = sum_{k<K} phi(k) x_{t - 2^j k}                  the input at scale j = j_t; x_i = 0 for i < 1
+         phi(k) = +1 for k < K/2, -1 for the other k            Haar's wavelet; 1 for K = 1
+    (2)  pi_t = softmax(z_t)
+    (3)  y_{t,j} = softmax_j((log pi_{t,j} + g_{t,j}) / tau)    g ~ Gumbel(0, 1)
+    (4)  z_t = W_z h_{t-1} + U_z x_t + b_z
+    (5-11)  h_t = LSTM or GRU of (x~_t, h_{t-1}), as in cells.py
+
+Hu, Wang, Qi, Learning to adaptively scale recurrent neural networks, AAAI 2019, arXiv 1902.05696.
+No code was released, and the paper's text has come down to us without its symbols and numbers. SRNN,
+its baseline, keeps one scale. J scales cost J(h + d + 1) weights beside the cell's and the classifier's.
+
+What the paper leaves open is an option; the defaults and why:
+
+    scales=4, taps=8, tau=0.1   recalled, unverified; its figures show the scales 0 to 3.
+    mixture="soft"              x~_t = sum_j y_{t,j} x~_t(j): the paper trains y by plain differentiation.
+                                "straight-through" reads one scale and differentiates as if y were soft.
+    evaluation="argmax"         the likeliest scale: deterministic, and one scale a step, as its figures
+                                show. "soft" weights the scales by pi_t, also deterministic; "sample"
+                                draws as in training, from torch's global generator.
+    normalisation="1/sqrt(K)"   phi times this: the wavelet's energy is 1, so filtered white noise has
+                                the input's variance. Or "1" or "1/K".
+    fixed_scale=3               SRNN's: the paper gives a "maximal considered scale" for SRNN too, which
+                                would mean nothing were it 0. Its number is lost; 0 is as easily run.
+
+Departures: gates biased as cells.py says (forget gate at 1; the paper is silent); the classifier starts
+as torch's Linear, like every model here, not Glorot-uniform. RMSProp is the trainer's matter; what the
+paper calls the decay rate is read as RMSProp's, not the learning rate's. x_t is whatever the task gives,
+so embeddings where the paper models words.
+"""
+
+import math
+from collections.abc import Callable, Collection
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .cells import GRUCell, make_cell
+from .library import library_lstm
+from .scan import State, scan
+from .spec import ModelSpec, Shape
+
+CITE = "Hu, Wang, Qi: Learning to adaptively scale recurrent neural networks, AAAI 2019, arXiv 1902.05696"
+NORMALISATIONS = {"1": lambda K: 1.0, "1/K": lambda K: 1 / K, "1/sqrt(K)": lambda K: 1 / math.sqrt(K)}
+
+
+def haar(taps: int, normalisation: str) -> list[float]:
+    """phi(0), ..., phi(K - 1)."""
+    if taps < 1 or (taps > 1 and taps % 2):
+        raise ValueError(f"taps is 1 or even, as Haar's wavelet has two equal halves, not {taps}")
+    _one_of("normalisation", normalisation, NORMALISATIONS)
+    size = NORMALISATIONS[normalisation](taps)
+    return [size if 2 * k < taps else -size for k in range(taps)]
+
+
+def filtered(x: Tensor, phi: list[float], scale: int) -> Tensor:
+    """(1) at one scale for all steps: (time, ...) -> (time, ...)."""
+    steps, dilation = len(x), 2**scale
+    reach = dilation * (len(phi) - 1)
+    padded = torch.cat([x.new_zeros(reach, *x.shape[1:]), x])
+    # sums of shifted sequences, not a convolution: exact on every device, and cheap beside the loop
+    terms = [p * padded[reach - dilation * k :][:steps] for k, p in enumerate(phi)]
+    return torch.stack(terms).sum(0)
+
+
+def _one_of(option: str, value: str, choices: Collection[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{option} is one of {', '.join(choices)}, not '{value}'")
+
+
+class AdaptivelyScaledRNN(nn.Module):
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step."""
+
+    def __init__(
+        self,
+        cell: str,
+        shape: Shape,
+        width: int,
+        *,
+        scales: int = 4,
+        taps: int = 8,
+        tau: float = 0.1,
+        mixture: str = "soft",
+        evaluation: str = "argmax",
+        normalisation: str = "1/sqrt(K)",
+        forget_bias: float | None = None,  # 1, and for the LSTM alone
+    ) -> None:
+        super().__init__()
+        if scales < 1:
+            raise ValueError(f"scales is at least 1, not {scales}")
+        if not tau > 0:
+            raise ValueError(f"tau is greater than 0, not {tau}")
+        if forget_bias is not None and cell != "lstm":
+            raise ValueError(f"forget_bias is the LSTM's; a {cell} cell has no forget gate")
+        _one_of("mixture", mixture, ("soft", "straight-through"))
+        _one_of("evaluation", evaluation, ("argmax", "soft", "sample"))
+        self.per_step = shape.per_step
+        self.tau, self.mixture, self.evaluation = tau, mixture, evaluation
+        self.scales, self.phi = scales, haar(taps, normalisation)
+        self.cell = make_cell(cell, shape.inputs, width, forget_bias=1.0 if forget_bias is None else forget_bias)
+        self.W_z = nn.Parameter(torch.empty(scales, width))
+        self.U_z = nn.Parameter(torch.empty(scales, shape.inputs))
+        self.b_z = nn.Parameter(torch.zeros(scales))
+        limit = math.sqrt(6 / (width + shape.inputs + scales))
+        for weight in (self.W_z, self.U_z):
+            nn.init.uniform_(weight, -limit, limit)
+        self.classifier = nn.Linear(width, shape.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        (last, *_), outputs = self._run(x, lambda h, y: (h,) if self.per_step else ())
+        return self.classifier(outputs[0].transpose(0, 1) if self.per_step else last)
+
+    @torch.no_grad()
+    def chosen_scales(self, x: Tensor) -> Tensor:
+        """The scale with the largest weight at each step, (batch, time) int64; sampled in training mode."""
+        _, (chosen,) = self._run(x, lambda h, y: (y.argmax(1),))
+        return chosen.t()
+
+    def _run(self, x: Tensor, keep: Callable[[Tensor, Tensor], tuple[Tensor, ...]]) -> tuple[State, State]:
+        """The last state, and what `keep` takes of (h_t, y_t), over time."""
+        x = x.transpose(0, 1)
+        X = torch.stack([filtered(x, self.phi, j) for j in range(self.scales)], dim=2)  # (time, batch, J, d)
+        z, W_z = F.linear(x, self.U_z, self.b_z), self.W_z.t()
+        if self._sampling:
+            # (3) with z for log pi: their difference is the same for all scales, and softmax ignores it
+            g = -z.new_empty(z.shape).exponential_().log()
+            z, W_z = (z + g) / self.tau, W_z / self.tau
+        cell_step, W, b = self.cell.step_function(), self.cell.weight_x.t(), self.cell.bias
+
+        def step(state: State, z: Tensor, X: Tensor) -> tuple[State, tuple[Tensor, ...]]:
+            y = self._weights(torch.addmm(z, state[0], W_z))
+            # mixing before the projection: W x~_t of all scales beforehand is J times the products
+            # and the memory, and would save one thin product a step
+            mixed = (y.unsqueeze(2) * X).sum(1)
+            state, _ = cell_step(state, torch.addmm(b, mixed, W))
+            return state, keep(state[0], y)
+
+        return scan(step, self.cell.initial(x), (z, X))
+
+    @property
+    def _sampling(self) -> bool:
+        return self.training or self.evaluation == "sample"
+
+    def _weights(self, z: Tensor) -> Tensor:
+        """y_t (batch, J) of the logits."""
+        if self._sampling:
+            y = torch.softmax(z, 1)
+            return y if self.mixture == "soft" else _one_hot(y) + (y - y.detach())
+        return torch.softmax(z, 1) if self.evaluation == "soft" else _one_hot(z)
+
+
+def _one_hot(y: Tensor) -> Tensor:
+    return torch.zeros_like(y).scatter(1, y.argmax(1, keepdim=True), 1.0)
+
+
+class ScaledLSTM(nn.Module):
+    """SRNN with torch's own LSTM; shapes as AdaptivelyScaledRNN."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        width: int,
+        *,
+        fixed_scale: int = 3,
+        taps: int = 8,
+        normalisation: str = "1/sqrt(K)",
+        forget_bias: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.per_step = shape.per_step
+        self.fixed_scale, self.phi = _checked(fixed_scale), haar(taps, normalisation)
+        self.rnn = library_lstm(shape.inputs, width, forget_bias=forget_bias)
+        self.classifier = nn.Linear(width, shape.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, (last, _) = self.rnn(filtered(x.transpose(0, 1), self.phi, self.fixed_scale).transpose(0, 1))
+        return self.classifier(h if self.per_step else last[0])
+
+
+class ScaledGRU(nn.Module):
+    """SRNN with the GRU that the paper's equations mean, reset before the product."""
+
+    def __init__(
+        self, shape: Shape, width: int, *, fixed_scale: int = 3, taps: int = 8, normalisation: str = "1/sqrt(K)"
+    ) -> None:
+        super().__init__()
+        self.per_step = shape.per_step
+        self.fixed_scale, self.phi = _checked(fixed_scale), haar(taps, normalisation)
+        self.cell = GRUCell(shape.inputs, width)
+        self.classifier = nn.Linear(width, shape.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = filtered(x.transpose(0, 1), self.phi, self.fixed_scale)
+        (last,), (h,) = scan(self.cell.step_function(), self.cell.initial(x), (self.cell.project(x),))
+        return self.classifier(h.transpose(0, 1) if self.per_step else last)
+
+
+def _checked(fixed_scale: int) -> int:
+    if fixed_scale < 0:
+        raise ValueError(f"fixed_scale is at least 0, not {fixed_scale}")
+    return fixed_scale
+
+
+# the widths are recalled, unverified; they give about 68,000 (LSTM) and 52,000 (GRU) weights each
+SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, paper_width=129, cite=CITE)
+SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, paper_width=129, cite=CITE)
+ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), paper_width=128, cite=CITE)
+ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), paper_width=128, cite=CITE)

@@ -1,0 +1,200 @@
+"""HM-LSTM: layers of LSTM that find the boundaries of segments, and change only at them.
+
+For layer l of L, with z^0_t = 1:
+
+    s = U_l^l h^l_{t-1} + z^l_{t-1} U_{l+1}^l h^{l+1}_{t-1} + z^{l-1}_t W_{l-1}^l h^{l-1}_t + b     in R^{4h+1}
+    f, i, o = sigmoid(s_f, s_i, s_o);  g = tanh(s_g)
+    z~^l_t = hardsigm(s_z) = max(0, min(1, (a s_z + 1) / 2));  z^l_t = 1[z~^l_t > 1/2]
+    UPDATE  z^l_{t-1} = 0, z^{l-1}_t = 1    c^l_t = f c^l_{t-1} + i g;  h^l_t = o tanh(c^l_t)
+    COPY    z^l_{t-1} = 0, z^{l-1}_t = 0    c^l_t = c^l_{t-1};          h^l_t = h^l_{t-1}
+    FLUSH   z^l_{t-1} = 1                   c^l_t = i g;                h^l_t = o tanh(c^l_t)
+    output  g^l_t = sigmoid(w^l [h^1_t; ..; h^L_t]);  h^e_t = ReLU(sum_l g^l_t W^e_l h^l_t)
+
+The top layer has no boundary detector (z^L = 0) and no top-down input. The gradient goes straight through
+the threshold, and the three cases are selected by arithmetic, so that z is reached through them too:
+c = z ig + (1 - z)(1 - zb) c + (1 - z) zb (f c + ig), with z = z^l_{t-1} and zb = z^{l-1}_t; h likewise.
+The slope a goes up linearly from 1 to `slope_end` over the training; the forward values do not depend on it.
+
+Chung, Ahn, Bengio, Hierarchical multiscale recurrent neural networks, ICLR 2017, arXiv 1609.01704, with the
+classifier on the average of h^e_t over time that the TP-RNN paper describes (on each h^e_t where per_step).
+
+Weights for layers of h units, an embedding e as wide as the top layer, d inputs, C outputs:
+
+    HM_LSTM                 (4h+1)(d+2h+1) + (4h+1)(3h+1) + 4h(2h+1) + 3 * 3h + 3h e + C(e+1)
+                            314,013 for h = 100, d = 1, C = 10
+    HM_LSTM_COMPACT_GATES   (4h+1)(d+2h) + 2 (4h+1) 3h + 3 * 3h + 3h e + C(e+1)
+                            353,111, the number of TP-RNN's tables (353K)
+
+The second is the layout of a public implementation, which the TP-RNN authors may have used: no biases, and a
+top layer like the others, so with a boundary detector that flushes it, and with top-down weights that read
+nothing, counted but dead.
+
+Departures: no layer normalisation, as in the TP-RNN paper. Glorot-uniform weights and a forget bias of 1. The
+slope's end, 5, is recalled, unverified. The public layout's own sigmoid is the paper's hard one here.
+"""
+
+import math
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .scan import State, scan
+from .spec import ModelSpec, Shape, spread
+
+CITE = "Chung, Ahn, Bengio: Hierarchical multiscale recurrent neural networks, ICLR 2017, arXiv 1609.01704"
+LAYERS = 3
+
+
+class Layer(nn.Module):
+    """The weights of one layer; rows f, i, o, g (h each) and z (one, where there is a detector)."""
+
+    def __init__(
+        self, below: int, width: int, above: int, *, detector: bool, reads_above: bool, forget_bias: float | None
+    ) -> None:
+        super().__init__()
+        self.width, self.detector, self.reads_above = width, detector, reads_above
+        rows = 4 * width + detector
+        self.U = nn.Parameter(torch.empty(rows, width))  # U_l^l
+        self.W = nn.Parameter(torch.empty(rows, below))  # W_{l-1}^l
+        self.U_above = nn.Parameter(torch.empty(rows, above)) if above else None  # U_{l+1}^l
+        limit = math.sqrt(6 / (width + below + above + rows))
+        for weight in self.parameters():
+            nn.init.uniform_(weight, -limit, limit)
+        self.b = None if forget_bias is None else nn.Parameter(torch.zeros(rows))
+        if self.b is not None:
+            with torch.no_grad():
+                self.b[:width] = forget_bias
+
+    def folded(self, slope: float) -> tuple[Tensor, Tensor, Tensor]:
+        """W^T, [U, U_above]^T and b, with (a s + 1) / 2 worked into the row of z: hardsigm is then a clamp."""
+        ones, z = self.U.new_ones(4 * self.width), int(self.detector)
+        scale, shift = F.pad(ones, (0, z), value=slope / 2), F.pad(0 * ones, (0, z), value=1 / 2)
+        U = torch.cat([self.U, self.U_above], dim=1) if self.reads_above else self.U
+        b = shift if self.b is None else self.b * scale + shift
+        return self.W.t() * scale, U.t() * scale, b
+
+
+def threshold(s: Tensor) -> Tensor:
+    """1[hardsigm > 1/2] of s = (a s_z + 1) / 2; its gradient is that of hardsigm."""
+    soft = s.clamp(0, 1)
+    value = soft.detach()
+    return soft + (value.round() - value)  # exactly 0 or 1, as half rounds to 0
+
+
+class HMLSTM(nn.Module):
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step."""
+
+    def __init__(
+        self,
+        compact: bool,
+        shape: Shape,
+        width: float,
+        *,
+        slope_end: float = 5.0,
+        forget_bias: float | None = None,  # 1 where there are biases
+    ) -> None:
+        super().__init__()
+        if not slope_end >= 1:
+            raise ValueError(f"slope_end is at least 1, where the slope starts, not {slope_end}")
+        if compact and forget_bias is not None:
+            raise ValueError("the compact layout has no biases, so no forget_bias")
+        if not compact and forget_bias is None:
+            forget_bias = 1.0
+        self.per_step = shape.per_step
+        self.slope, self.slope_end = 1.0, slope_end
+        widths = spread(width, LAYERS)
+        if widths[-1] < 1:
+            raise ValueError(f"a width of {width} leaves a layer without units")
+        self.layers = nn.ModuleList()
+        for l, h in enumerate(widths):
+            top = l == LAYERS - 1
+            self.layers.append(
+                Layer(
+                    below=widths[l - 1] if l else shape.inputs,
+                    width=h,
+                    # the compact layout gives its top layer weights for the h of the first, read by nobody
+                    above=widths[(l + 1) % LAYERS] if compact or not top else 0,
+                    detector=compact or not top,
+                    reads_above=not top,
+                    forget_bias=forget_bias,
+                )
+            )
+        self.gates = nn.Linear(sum(widths), LAYERS, bias=False)
+        self.embedding = nn.Linear(sum(widths), widths[-1], bias=False)
+        for linear in (self.gates, self.embedding):
+            nn.init.xavier_uniform_(linear.weight)
+        self.classifier = nn.Linear(widths[-1], shape.outputs)
+
+    def set_progress(self, fraction: float) -> None:
+        """Anneal the slope: this part of the training, in [0, 1], is done."""
+        self.slope = 1.0 + (self.slope_end - 1.0) * fraction
+
+    def forward(self, x: Tensor) -> Tensor:
+        hs = self._run(x, slice(0, LAYERS))
+        g = torch.sigmoid(self.gates(torch.cat(hs, dim=2))).split(1, dim=2)
+        gated = torch.cat([g_l * h_l for g_l, h_l in zip(g, hs, strict=True)], dim=2)
+        h_e = torch.relu(self.embedding(gated))  # (time, batch, e)
+        return self.classifier(h_e.transpose(0, 1) if self.per_step else h_e.mean(0))
+
+    @torch.no_grad()
+    def boundaries(self, x: Tensor) -> Tensor:
+        """z^l_t of the layers with a detector, (batch, time, layers) bool."""
+        return torch.cat(self._run(x, slice(2 * LAYERS, None)), dim=2).transpose(0, 1) > 0
+
+    def _run(self, x: Tensor, kept: slice) -> State:
+        """The kept ones of h^1 .. h^L, c^1 .. c^L, z^1 .. at all steps, each (time, batch, units)."""
+        (W, U, b), *upper = [layer.folded(self.slope) for layer in self.layers]
+        projected = F.linear(x.transpose(0, 1), W.t(), b)
+        kernels, biases = [U, *(torch.cat([U, W]) for W, U, _ in upper)], [b for _, _, b in upper]
+        sizes = [[3 * layer.width, layer.width] + [1] * layer.detector for layer in self.layers]
+
+        def step(state: State, projected: Tensor) -> tuple[State, State]:
+            h, c, z = state[:LAYERS], state[LAYERS : 2 * LAYERS], state[2 * LAYERS :]
+            new_h, new_c, new_z = [], [], []
+            for l in range(LAYERS):
+                seen = [h[l]]
+                if l < LAYERS - 1:
+                    seen.append(z[l] * h[l + 1])
+                if l > 0:
+                    zb = new_z[-1]
+                    seen.append(zb * new_h[-1])
+                s = torch.addmm(biases[l - 1] if l else projected, torch.cat(seen, dim=1), kernels[l])
+                fio, g, *s_z = s.split(sizes[l], dim=1)
+                f, i, o = torch.sigmoid(fio).chunk(3, dim=1)
+                ig = i * torch.tanh(g)
+                if l == 0:  # zb = 1: no COPY
+                    c_l = ig + f * ((1 - z[l]) * c[l])
+                    h_l = o * torch.tanh(c_l)
+                elif not s_z:  # z = 0: no FLUSH
+                    c_l = torch.lerp(c[l], f * c[l] + ig, zb)
+                    h_l = torch.lerp(h[l], o * torch.tanh(c_l), zb)
+                else:
+                    stay = 1 - z[l]
+                    copy = stay * (1 - zb)
+                    move = 1 - copy
+                    c_l = move * ig + (copy + (stay - copy) * f) * c[l]
+                    h_l = torch.lerp(h[l], o * torch.tanh(c_l), move)
+                new_h.append(h_l)
+                new_c.append(c_l)
+                new_z += map(threshold, s_z)
+            state = (*new_h, *new_c, *new_z)
+            return state, state[kept]
+
+        zeros = [x.new_zeros(x.shape[0], layer.width) for layer in self.layers]
+        z = [x.new_zeros(x.shape[0], 1) for layer in self.layers if layer.detector]
+        _, outputs = scan(step, (*zeros, *zeros, *z), (projected,))
+        return outputs
+
+
+HM_LSTM = ModelSpec("hm-lstm", "HM-LSTM", partial(HMLSTM, False), paper_width=100, layers=LAYERS, cite=CITE)
+HM_LSTM_COMPACT_GATES = ModelSpec(
+    "hm-lstm-compact-gates",
+    "HM-LSTM (compact gates)",
+    partial(HMLSTM, True),
+    paper_width=100,
+    layers=LAYERS,
+    cite=CITE,
+    source="https://github.com/n-s-f/hierarchical-rnn",
+)
