@@ -75,7 +75,9 @@ def one_sentence(outcome) -> str:
 def test_bad_words_are_one_sentence_and_nothing_runs(bench, tmp_path, words, sentence):
     line = ["run", "--task", "sfc", "--models", "gru", "--protocol", "smoke", "--workers", "0"]
     for key, value in zip(words[::2], words[1::2], strict=True):
-        line = [*line[: line.index(key)], *line[line.index(key) + 2 :], key, value] if key in line else [*line, key, value]
+        line = (
+            [*line[: line.index(key)], *line[line.index(key) + 2 :], key, value] if key in line else [*line, key, value]
+        )
     assert sentence in one_sentence(bench(*line))
     assert not (tmp_path / "results").exists()
 

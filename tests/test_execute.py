@@ -22,7 +22,8 @@ def start(results: Path, *words: str, **keywords) -> subprocess.Popen:
 
 def records(results: Path) -> dict[str, dict]:
     return {
-        str(path.relative_to(results)): json.loads(path.read_text()) for path in sorted((results / "runs").rglob("*.json"))
+        str(path.relative_to(results)): json.loads(path.read_text())
+        for path in sorted((results / "runs").rglob("*.json"))
     }
 
 
@@ -115,7 +116,21 @@ def test_a_worker_that_is_killed_costs_one_cell(tmp_path):
     results = tmp_path / "results"
     words = ["run", "--task", "sfc", "--models", f"{tmp_path}/deadly.py:Deadly,gru", "--protocol", "smoke"]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", *words, "--seeds", "1", "--budget", "3k", "--no-measure", "--results", results, "--workers", "1"],
+        [
+            sys.executable,
+            "-m",
+            "harness",
+            *words,
+            "--seeds",
+            "1",
+            "--budget",
+            "3k",
+            "--no-measure",
+            "--results",
+            results,
+            "--workers",
+            "1",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

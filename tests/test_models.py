@@ -65,7 +65,11 @@ class Broken:
     ("check", "shape", "forward"),
     [
         (checks.check_shapes, checks.Example(), lambda net, x: net.out(net.rnn(x)[0])),
-        (checks.check_gradient_reaches_first_input, checks.Example(), lambda net, x: net.out(net.rnn(x[:, 5:])[0][:, -1])),
+        (
+            checks.check_gradient_reaches_first_input,
+            checks.Example(),
+            lambda net, x: net.out(net.rnn(x[:, 5:])[0][:, -1]),
+        ),
         (checks.check_causal, checks.Example(per_step=True), lambda net, x: net.out(net.rnn(x.flip(1))[0].flip(1))),
         (
             checks.check_rows_are_independent,

@@ -90,9 +90,7 @@ def test_the_harness_has_no_import_cycle():
 
 def test_only_the_command_line_prints_or_exits():
     for path in (ROOT / "harness").glob("*.py"):
-        calls = {
-            ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)
-        }
+        calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
         assert path.name == "cli.py" or not calls & {"print", "sys.exit", "click.echo"}, path.name
 
 
@@ -103,7 +101,9 @@ def test_what_needs_no_torch_does_not_import_it(module):
 
 
 def test_the_slow_and_optional_packages_are_imported_when_needed():
-    code = "import sys, harness.run, harness.execute; sys.exit(bool({'matplotlib', 'pooch', 'rich'} & set(sys.modules)))"
+    code = (
+        "import sys, harness.run, harness.execute; sys.exit(bool({'matplotlib', 'pooch', 'rich'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
@@ -131,8 +131,13 @@ def test_project_file_lists_exactly_the_three_packages_and_stays_private():
 
 def test_every_dependency_is_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
-    pins = {line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().split()}
+    wanted = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
+    pins = {
+        line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().split()
+    }
     names = {name.partition(">")[0].lower().replace("_", "-") for name in wanted}
     assert not names - pins
 

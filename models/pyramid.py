@@ -1,0 +1,131 @@
+"""One layer of TP-RNN: windows of L steps, a pyramid of aggregations over each, a path through their roots.
+
+The equations and the citation are in tprnn.py.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from .aggregation import Aggregation
+from .cells import make_cell
+from .scan import scan
+
+# The supplement's table: length -> (L, g) of layers 1, 2, 3.
+PAPER_WINDOWS = {
+    **dict.fromkeys((200, 500, 1000), ((100, 10), (25, 5), (4, 2))),
+    784: ((49, 7), (16, 4), (4, 2)),
+    300: ((25, 5), (4, 2), (2, 2)),
+    **dict.fromkeys((3600, 5400), ((100, 10), (25, 5), (9, 3))),
+}
+
+
+def windows(length: int, layers: int) -> list[tuple[int, int]]:
+    """(L, g) of each layer: the supplement's at its lengths, else by rule.
+
+    The rule takes L = g^2 and, of the g in 2..10 that leave at most 20 windows, the smallest whose
+    square divides the layer's length, else the smallest that divides it, else the smallest.
+    """
+    found = list(PAPER_WINDOWS.get(length, ()))[:layers]
+    n = length
+    for _, g in found:
+        n = -(-n // g)
+    while len(found) < layers:
+        few = [g for g in range(2, 11) if n <= 20 * g * g] or [10]
+        g = next((g for g in few if n % (g * g) == 0), next((g for g in few if n % g == 0), few[0]))
+        found.append((g * g, g))
+        n = -(-n // g)
+    return found
+
+
+class Pyramid(nn.Module):
+    """One layer. forward: (time, batch, inputs) -> its output (batch, h) and level 1, (time / g, batch, h)."""
+
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        window: int,
+        granularity: int,
+        *,
+        cell: str,
+        kind: str,
+        iterative: bool,
+        top_down: bool,
+        forget_bias: float,
+        released: bool,
+        official_tail: bool,
+    ) -> None:
+        super().__init__()
+        if granularity < 2 or window < granularity or window % granularity:
+            raise ValueError(
+                f"window {window} must be a multiple of granularity {granularity}, which must be 2 or more"
+            )
+        self.window, self.g = window, granularity
+        self.top_down, self.official_tail = top_down, official_tail
+        self.cell = make_cell(cell, inputs, width, forget_bias=forget_bias)
+        self.tree = Aggregation(granularity, sets=self.cell.states, kind=kind, released=released)
+        self.path = Aggregation(2, kind=kind, released=released) if iterative else None
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        step = self.cell.step_function()
+        zero = state = self.cell.initial(x)
+        roots: list[Tensor] = []
+        level_1: list[Tensor] = []
+        pieces = self.cell.project(x).split(self.window)
+        for number, piece in enumerate(pieces, start=1):
+            if not self.top_down:
+                state = zero
+            levels: list[list[Tensor]] = []  # of this window; levels[j] holds nodes of level j + 1
+            leftover: Tensor | None = None
+            for chunk in piece.split(self.g):
+                _, states = scan(step, state, (chunk,))
+                node = self.tree(torch.stack(states))
+                level_1.append(node[0])
+                if len(chunk) == self.g:
+                    state = tuple(self._grow(levels, node).unbind(0))
+                else:
+                    leftover = node
+            if self.official_tail and 1 == len(piece) < len(x):
+                roots.append(roots[-1])  # the released code's fault with a single last step
+                level_1.pop()
+                continue
+            root = self._root(levels, leftover, last=number == len(pieces))
+            roots.append(root[0])
+            state = tuple(root.unbind(0))
+        return self._output(roots), torch.stack(level_1)
+
+    def _grow(self, levels: list[list[Tensor]], node: Tensor) -> Tensor:
+        """Add a node (states, batch, h) to level 1 and build what it completes; return the highest node built."""
+        for level in levels:
+            level.append(node)
+            if len(level) % self.g:
+                return node
+            node = self.tree(torch.stack(level[-self.g :], dim=1))
+        levels.append([node])
+        return node
+
+    def _root(self, levels: list[list[Tensor]], leftover: Tensor | None, *, last: bool) -> Tensor:
+        """The root of a window; `leftover` is the node of fewer than g steps at its end.
+
+        Pending nodes of each level join the one that came up from below; a lone one goes up as it is.
+        """
+        carried = leftover
+        for number, level in enumerate(levels):
+            nodes = level[len(level) - len(level) % self.g :]
+            if carried is not None:
+                nodes = [*nodes, carried]
+            elif self.official_tail and nodes and self.g ** (number + 1) < self.window:
+                # the released code adds the newest node a second time, at the end dropping the oldest
+                nodes = [*nodes[last:], nodes[-1]]
+            if nodes:
+                carried = nodes[0] if len(nodes) == 1 else self.tree(torch.stack(nodes, dim=1))
+        assert carried is not None
+        return carried
+
+    def _output(self, roots: list[Tensor]) -> Tensor:
+        if self.path is None:
+            return roots[-1]
+        output = roots[0]
+        for root in roots[1:]:
+            output = self.path(torch.stack([root, output]).unsqueeze(0))[0]
+        return output

@@ -1,0 +1,203 @@
+"""TP-RNN: a recurrent network whose states are aggregated in pyramids over time.
+
+    h_l     = f(U x_l + W h_{l-1} + b), but every g steps h_{l-1} is the highest node just built   (Eq. 1)
+    h_i^j   = theta(the g nodes of level j - 1 that belong to it)                                  (Eq. 2)
+    o_n     = theta(root of window n + 1, o_{n-1})                                                 (Eq. 3)
+    next layer's input: the nodes of level 1, in time                                              (Eq. 4)
+    output  = theta(o of layer 1, ..., o of layer K), then a classifier                            (Eq. 6)
+
+A window of L steps is one pyramid; its root drives the first step of the next window. theta is in
+aggregation.py, one layer in pyramid.py.
+
+Ma, Lin, Chen, Cottrell, Temporal Pyramid Recurrent Neural Network, AAAI 2020. Supplement and code:
+github.com/qianlima-lab/TPRNN.
+
+Departures, all of them the released code's: c is aggregated as well as h, with weights of its own;
+the iterative path orders its nodes [root, o]; each layer's output goes through a map M_l and the
+output aggregation has no tanh; the forget bias is 0.1. `tp-rnn-s` and `tp-rnn-m` follow the paper
+elsewhere. `-released` also computes the attention weights without Eq. 8's transpose and has that
+code's faults in an incomplete last window (`official_tail`): where it holds a multiple of g steps
+its first pending node is dropped and its last used twice, and where it holds one step that step is
+lost and the previous root is used again. Our own choices: with `top_down` off a window starts from
+a zero state; with `output` off the last layer's output is classified; L must be a multiple of g.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .aggregation import OutputAggregation
+from .pyramid import Pyramid, windows
+from .spec import ModelSpec, Shape, spread
+
+CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
+
+
+class TPRNN(nn.Module):
+    """x (batch, time, inputs) -> logits (batch, outputs). See the module's docstring for the options.
+
+    window, granularity: one integer for each layer (or one for all), else by `windows`.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        width: float,
+        *,
+        layers: int = 1,
+        cell: str = "lstm",
+        aggregation: str = "attention",
+        iterative: bool = True,
+        top_down: bool = True,
+        output: bool = True,
+        window: Sequence[int] | int | None = None,
+        granularity: Sequence[int] | int | None = None,
+        forget_bias: float = 0.1,
+        weights: str = "equation",
+        official_tail: bool = False,
+    ) -> None:
+        super().__init__()
+        if weights not in ("equation", "released"):
+            raise ValueError(f"weights are '{weights}', but must be 'equation' or 'released'")
+        released = weights == "released"
+        widths = spread(width, layers)
+        self.layers = nn.ModuleList(
+            Pyramid(
+                inputs,
+                h,
+                L,
+                g,
+                cell=cell,
+                kind=aggregation,
+                iterative=iterative,
+                top_down=top_down,
+                forget_bias=forget_bias,
+                released=released,
+                official_tail=official_tail,
+            )
+            for inputs, h, (L, g) in zip(
+                [shape.inputs, *widths[:-1]], widths, _settled(shape.length, layers, window, granularity), strict=True
+            )
+        )
+        self.head = OutputAggregation(widths, kind=aggregation, released=released) if output and layers > 1 else None
+        self.classifier = nn.Linear(widths[-1], shape.outputs)
+        nn.init.trunc_normal_(self.classifier.weight, std=0.1, a=-0.2, b=0.2)
+        nn.init.constant_(self.classifier.bias, 0.1)
+
+    def outputs(self, x: Tensor) -> list[Tensor]:
+        """o of each layer, (batch, h) each, before the output maps."""
+        sequence = x.transpose(0, 1)
+        found = []
+        for layer in self.layers:
+            o, sequence = layer(sequence)
+            found.append(o)
+        return found
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs = self.outputs(x)
+        return self.classifier(self.head(outputs) if self.head is not None else outputs[-1])
+
+
+def _settled(
+    length: int, layers: int, window: Sequence[int] | int | None, granularity: Sequence[int] | int | None
+) -> list[tuple[int, int]]:
+    """(L, g) of each layer from options that may be missing, one number, or one a layer."""
+    rule = windows(length, layers)
+    given = []
+    for name, option in (("window", window), ("granularity", granularity)):
+        values = [None] * layers if option is None else [option] * layers if isinstance(option, int) else list(option)
+        if len(values) != layers:
+            raise ValueError(f"{name} has {len(values)} numbers for {layers} layers")
+        given.append(values)
+    return [(L or (g * g if g else rule[k][0]), g or rule[k][1]) for k, (L, g) in enumerate(zip(*given, strict=True))]
+
+
+def from_official(
+    variables: Mapping[str, Any],
+    *,
+    window: Sequence[int],
+    granularity: Sequence[int],
+    inputs: int = 1,
+    classes: int = 10,
+    official_tail: bool = True,
+) -> TPRNN:
+    """The authors' trained variables as a TPRNN with the released code's arithmetic.
+
+    variables: name in the authors' graph -> array. window, granularity: one integer for each layer.
+    Raises KeyError for a missing variable.
+    """
+
+    plain = {name.removesuffix(":0"): array for name, array in variables.items()}
+
+    def tensor(name: str) -> Tensor:
+        return torch.as_tensor(plain[name], dtype=torch.float32)
+
+    layers = len(window)
+    width = tensor("Softmax/softmax_w").shape[0]
+    shape = _OfficialShape(inputs, classes)
+    module = TPRNN(
+        shape,
+        width,
+        layers=layers,
+        window=tuple(int(L) for L in window),
+        granularity=tuple(int(g) for g in granularity),
+        weights="released",
+        official_tail=official_tail,
+    )
+    with torch.no_grad():
+        for k, layer in enumerate(module.layers):
+            kernel = _gates(tensor(f"MultiLSTM/LSTM_{k}/lstm_cell/kernel"))
+            layer.cell.weight_x.copy_(kernel[: -width or None].T)
+            layer.cell.weight_h.copy_(kernel[-width:].T)
+            layer.cell.bias.copy_(_gates(tensor(f"MultiLSTM/LSTM_{k}/lstm_cell/bias")))
+            layer.cell.bias[width : 2 * width] += 0.1  # the released cell adds its forget bias at each step
+            for weight, side in ((layer.tree.w_in, "in"), (layer.tree.w_out, "out")):
+                weight.copy_(torch.stack([tensor(f"w_{side}_{state}_{k}") for state in "hc"]))
+            layer.path.w_in.copy_(tensor(f"w_in_ite_{k}"))
+            layer.path.w_out.copy_(tensor(f"w_out_ite_{k}"))
+            if module.head is not None:
+                module.head.maps[k].copy_(tensor(f"map_{k}"))
+        if module.head is not None:
+            module.head.theta.w_in.copy_(tensor("ouput_up_w"))
+            module.head.theta.w_out.copy_(tensor("ouput_do_w"))
+        module.classifier.weight.copy_(tensor("Softmax/softmax_w").T)
+        module.classifier.bias.copy_(tensor("Softmax/softmax_b"))
+    return module
+
+
+def _gates(kernel: Tensor) -> Tensor:
+    """TensorFlow's gates i, candidate, f, o along the last axis become our i, f, candidate, o."""
+    i, g, f, o = kernel.chunk(4, dim=-1)
+    return torch.cat([i, f, g, o], dim=-1)
+
+
+class _OfficialShape:
+    """A shape whose length does not matter, because windows are given."""
+
+    length, per_step = 1, False
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        self.inputs, self.outputs = inputs, outputs
+
+
+def _why_not(shape: Shape) -> str | None:
+    return (
+        "it reads a whole sequence before it answers, and this task wants an answer at every step"
+        if shape.per_step
+        else None
+    )
+
+
+def _spec(name: str, title: str, **options: Any) -> ModelSpec:
+    build = partial(TPRNN, **options)
+    return ModelSpec(name, title, build, paper_width=100, layers=options["layers"], why_not=_why_not, cite=CITE)
+
+
+TP_RNN_S = _spec("tp-rnn-s", "TP-RNN-S", layers=1)
+TP_RNN_M = _spec("tp-rnn-m", "TP-RNN-M", layers=3)
+_RELEASED = {"weights": "released", "official_tail": True}
+TP_RNN_S_RELEASED = _spec("tp-rnn-s-released", "TP-RNN-S, released code", layers=1, **_RELEASED)
+TP_RNN_M_RELEASED = _spec("tp-rnn-m-released", "TP-RNN-M, released code", layers=3, **_RELEASED)
