@@ -31,7 +31,19 @@ if TYPE_CHECKING:
     from models.spec import ModelSpec, Shape
     from tasks.spec import Splits, TaskSpec
 
-__all__ = ["ModelSpec", "Shape", "Splits", "TaskSpec", "find_model", "find_task", "model_names", "task_names"]
+__all__ = [
+    "FAMILIES",
+    "MODELS",
+    "TASKS",
+    "ModelSpec",
+    "Shape",
+    "Splits",
+    "TaskSpec",
+    "find_model",
+    "find_task",
+    "model_names",
+    "task_names",
+]
 
 LISTED = "`bench list`"
 
@@ -74,7 +86,7 @@ def find_task(name: str, scale: str = "paper") -> TaskSpec:
         factory = _resolve(base, "task", "tasks", TASKS, "bench.tasks")
     if _is_loader(factory):
         return _task_of_loader(base, factory)
-    spec = _made(base, factory, {}) if callable(factory) else factory
+    spec: TaskSpec = _made(base, factory, {}) if callable(factory) else factory
     changes = parse_changes(options)
     if callable(factory):
         scaled = {**dict(spec.scales.get(scale, {})), **_checked(base, changes, options_of(factory))}

@@ -157,7 +157,8 @@ def check_task(task: TaskSpec) -> None:
         if split.y.is_floating_point():
             fits = tuple(split.y.shape[1:]) == (shape.outputs,)
         else:
-            fits = split.y.ndim == 1 + shape.per_step and 0 <= int(split.y.min()) and int(split.y.max()) < shape.outputs
+            low, high = int(split.y.min()), int(split.y.max())
+            fits = split.y.ndim == 1 + shape.per_step and low >= 0 and high < shape.outputs
         if len(split.x) != len(split.y) or not fits:
             raise CheckFailed(f"{task.name}: {name} y is {tuple(split.y.shape)} {split.y.dtype} and does not fit")
         if not torch.equal(split.x, same.x) or not torch.equal(split.y, same.y):

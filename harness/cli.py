@@ -189,7 +189,8 @@ def list_(name: str | None) -> int:
     click.echo("Protocols:")
     for word, protocol in PROTOCOLS.items():
         click.echo(
-            f"  {word:24} version {protocol.version}, scale {protocol.scale}, budget {protocol.budget}, {protocol.seeds} seeds"
+            f"  {word:24} version {protocol.version}, scale {protocol.scale}, budget {protocol.budget}, "
+            f"{protocol.seeds} seeds"
         )
     click.echo("Budgets: paper, or any number of parameters, such as 10k, 42k, 234k")
     return 0

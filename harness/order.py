@@ -69,10 +69,11 @@ class Order:
         todo, done = [], Counter[str]()
         for cell in self.cells:
             record = self.store.find_run(cell)
-            if record is not None and record.protocol_version != self.protocol.version:
+            version = self.protocol.version
+            if record is not None and record.protocol_version != version:
                 raise BenchError(
-                    f"{self.store.run_path(cell)} was made under version {record.protocol_version} of the protocol, this is "
-                    f"version {self.protocol.version}: move the old records away or use another --results"
+                    f"{self.store.run_path(cell)} was made under version {record.protocol_version} of the protocol, "
+                    f"this is version {version}: move the old records away or use another --results"
                 )
             if record is not None and record.source != source_digest(cell.model) and record.status == "ok":
                 raise BenchError(
@@ -86,14 +87,17 @@ class Order:
         return todo, done
 
     def headline(self, workers: int) -> str:
-        why = (
-            ""
-            if self.given
-            else (" (the default without CUDA)" if self.device == "cpu" else " (the default with CUDA)")
+        """What will run, and under which protocol and why."""
+        default = "" if self.given else f" (the default {'with' if self.device == 'cuda' else 'without'} CUDA)"
+        counts = (
+            f"{_many(len(self.tasks), 'task')} x {_many(len(self.models), 'model')} x {_many(len(self.seeds), 'seed')}"
         )
         return (
-            f"protocol {self.protocol.name}, version {self.protocol.version}{why}; budget {self.budget}; device {self.device}, "
-            f"{workers} worker{'s' * (workers != 1)}; {len(self.tasks)} task{'s' * (len(self.tasks) != 1)} x {len(self.models)} models x "
-            f"{len(self.seeds)} seeds = {len(self.cells)} cells; {len(self.seeds)} paired seeds can give p >= "
-            f"{smallest_p(len(self.seeds)):.3g}"
+            f"protocol {self.protocol.name}, version {self.protocol.version}{default}; budget {self.budget}; "
+            f"device {self.device}, {_many(workers, 'worker')}; {counts} = {_many(len(self.cells), 'cell')}; "
+            f"p cannot be below {smallest_p(len(self.seeds)):.3g} with so few seeds"
         )
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"

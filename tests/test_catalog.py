@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from harness import catalog
 from harness.errors import BenchError
 from models import MODELS

@@ -65,7 +65,7 @@ def test_a_killed_runner_loses_nothing_and_the_same_command_finishes(tmp_path, u
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*.json")}
     assert 1 <= len(before) < 4, "the kill came too late to show anything"
     time.sleep(2)  # the worker sees that its runner is gone
-    assert {path for path in (tmp_path / "runs").rglob("*.json")} == set(before)
+    assert set((tmp_path / "runs").rglob("*.json")) == set(before)
 
     again = start(tmp_path, "--workers", "1")
     output = again.communicate(timeout=300)[0]

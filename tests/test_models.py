@@ -1,6 +1,7 @@
 """The shared checks, over the whole registry."""
 
 import pytest
+
 from harness import catalog, checks
 from models import MODELS
 
@@ -44,8 +45,9 @@ class Broken:
     @staticmethod
     def spec(forward):
         import torch
-        from models.spec import ModelSpec
         from torch import nn
+
+        from models.spec import ModelSpec
 
         class Net(nn.Module):
             def __init__(self, shape, width):
@@ -85,5 +87,5 @@ class Broken:
     ids=["shapes", "gradient", "causal", "rows", "determinism"],
 )
 def test_the_checks_notice_a_broken_model(check, shape, forward):
-    with pytest.raises((checks.CheckFailed, Exception), match="broken|needed"):
+    with pytest.raises((checks.CheckFailed, Exception), match=r"broken|needed"):
         check(Broken.spec(forward), shape)
