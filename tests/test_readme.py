@@ -1,0 +1,87 @@
+"""The README's tables are the registries, its commands run, its results are those of the report."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from models import MODELS
+from tasks import TASKS
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for kind, text in BLOCKS
+    if kind == "sh"
+    for line in text.splitlines()
+    if line.strip()
+]
+FILES = [text for kind, text in BLOCKS if kind == "python"]
+
+
+def section(title: str) -> str:
+    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def names_in(text: str) -> list[str]:
+    return re.findall(r"^\| `([\w-]+)` \|", text, flags=re.MULTILINE)
+
+
+def test_the_models_table_is_the_registry():
+    assert names_in(section("Models")) == list(MODELS)
+
+
+def test_the_tasks_table_is_the_registry():
+    assert names_in(section("Tasks")) == list(TASKS)
+
+
+def test_the_result_table_is_the_report_that_is_committed():
+    shown = re.search(r"<!-- table -->\n(.*?)<!-- /table -->", README, flags=re.DOTALL).group(1)
+    report = (ROOT / "reports" / "quick" / "sfc.md").read_text(encoding="utf-8")
+    rows = [line for line in report.splitlines() if line.startswith("|")]
+    assert len(rows) == len(MODELS) + 2
+    assert [line for line in shown.splitlines() if line.startswith("|")] == rows
+
+
+def test_the_two_make_commands_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    assert [line for line in COMMANDS if line.startswith("make")] == ["make bench", "make test"]
+    assert "\nbench:" in makefile
+    assert "\ntest:" in makefile
+
+
+def test_the_example_model_is_under_30_lines_and_imports_nothing_of_ours():
+    model = FILES[0]
+    assert len(model.splitlines()) < 30
+    assert not re.search(r"import (harness|models|tasks)|from (harness|models|tasks)", "\n".join(FILES))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("bench")])
+def test_every_command_of_the_readme_runs(command, tmp_path):
+    for text in FILES:
+        name = re.match(r"# (\w+\.py)", text).group(1)
+        (tmp_path / name).write_text(text)
+    words = shlex.split(command)[1:]
+    if words[0] == "report":
+        subprocess.run(
+            [sys.executable, "-m", "harness", "run", "--task", "sfc", "--models", "gru", "--protocol", "smoke"],
+            cwd=tmp_path,
+            env=environment(),
+            check=True,
+        )
+    if words[0] == "plan":
+        words.append("--no-time")
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *words], cwd=tmp_path, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
