@@ -1,0 +1,138 @@
+"""TP-RNN step by step from the paper's equations; nothing of it comes from models/.
+
+`weights` is the state_dict of the module under test. A tree is built by recursion over its
+definition (Eq. 2), not by growing lists as the module does.
+"""
+
+import torch
+
+
+def theta(E, w_in, w_out, *, kind="attention", released=False, squash=True):
+    """Eqs. 7-10 for a list of M nodes (batch, h); w_in (M', 3 M'), w_out (3 M', M') with M' >= M."""
+    M = len(E)
+    nodes = torch.stack(E, dim=2)  # (batch, h, M): E of Eq. 7 for each sequence
+    h = nodes.shape[1]
+    if kind == "mean":
+        combined = nodes.mean(dim=2)
+    elif kind == "max":
+        combined = nodes.max(dim=2).values
+    else:
+        W_1, W_2 = w_in[:M, : 3 * M], w_out[: 3 * M, :M]
+        rows = nodes.mean(dim=1, keepdim=True) if kind == "senet" else nodes
+        S = torch.sigmoid(torch.relu(rows @ W_1) @ W_2)  # (batch, h or 1, M)
+        if released:
+            moved = torch.empty_like(S)
+            for d in range(h):
+                for m in range(M):
+                    k = d * M + m  # where the weight of (d, m) lies; the released code applies it there
+                    moved[:, k % h, k // h] = S[:, d, m]
+            S = moved
+        combined = (S * nodes).sum(dim=2)
+    return torch.tanh(combined) if squash else combined
+
+
+def cell_step(kind, weights, prefix, x, state):
+    """One step of the base cell; state is [h, c] or [h]."""
+    W, U, b = (weights[f"{prefix}.cell.{name}"] for name in ("weight_x", "weight_h", "bias"))
+    h = state[0]
+    if kind == "tanh":
+        return [torch.tanh(x @ W.T + h @ U.T + b)]
+    if kind == "lstm":
+        i, f, g, o = (x @ W.T + h @ U.T + b).chunk(4, dim=1)
+        c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
+        return [torch.sigmoid(o) * torch.tanh(c), c]
+    (W_r, W_z, W_g), (U_r, U_z, U_g), (b_r, b_z, b_g) = (entry.chunk(3) for entry in (W, U, b))
+    r = torch.sigmoid(x @ W_r.T + h @ U_r.T + b_r)
+    z = torch.sigmoid(x @ W_z.T + h @ U_z.T + b_z)
+    g = torch.tanh(x @ W_g.T + (r * h) @ U_g.T + b_g)
+    return [z * h + (1 - z) * g]
+
+
+def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released):
+    """x: list of (batch, d). Returns the layer's output and the list of level-1 nodes."""
+    width = weights[f"{prefix}.cell.weight_h"].shape[1]
+    states = 2 if cell == "lstm" else 1
+    zero = [x[0].new_zeros(len(x[0]), width) for _ in range(states)]
+
+    def tree(nodes):
+        """Aggregate nodes, each a list of states; h and c with weights of their own."""
+        if kind in ("mean", "max"):
+            return [theta([node[s] for node in nodes], None, None, kind=kind) for s in range(states)]
+        w_in, w_out = weights[f"{prefix}.tree.w_in"], weights[f"{prefix}.tree.w_out"]
+        return [
+            theta([node[s] for node in nodes], w_in[s], w_out[s], kind=kind, released=released) for s in range(states)
+        ]
+
+    roots, level_1, root = [], [], zero
+    for start in range(0, len(x), L):
+        inputs = x[start : start + L]
+        hidden = []  # level 0 of this window
+
+        def node(level, i, hidden=hidden):
+            """The i-th node (from 1) of a level, by Eq. 2."""
+            if level == 0:
+                return hidden[i - 1]
+            return tree([node(level - 1, k, hidden) for k in range((i - 1) * g + 1, i * g + 1)])
+
+        state = root if top_down else zero
+        for x_l in inputs:
+            done = len(hidden)
+            if done and done % g == 0:  # Eq. 1: j trailing zeros of the base-g number l - 1
+                j = 0
+                while done % g ** (j + 1) == 0:
+                    j += 1
+                state = node(j, done // g**j)
+            state = cell_step(cell, weights, prefix, x_l, state)
+            hidden.append(state)
+        groups = [hidden[k : k + g] for k in range(0, len(hidden), g)]
+        level = [tree(group) for group in groups]
+        level_1 += [entry[0] for entry in level]
+        while len(level) > 1:
+            groups = [level[k : k + g] for k in range(0, len(level), g)]
+            level = [group[0] if len(group) == 1 else tree(group) for group in groups]
+        root = level[0]
+        roots.append(root[0])
+    output = roots[0] if iterative else roots[-1]
+    for following in roots[1:] if iterative else []:
+        w = [weights.get(f"{prefix}.path.{name}") for name in ("w_in", "w_out")]
+        w = [None if entry is None else entry[0] for entry in w]
+        output = theta([following, output], *w, kind=kind, released=released)
+    return output, level_1
+
+
+def logits(
+    weights,
+    x,
+    windows,
+    *,
+    cell="lstm",
+    aggregation="attention",
+    iterative=True,
+    top_down=True,
+    output=True,
+    released=False,
+):
+    """x (batch, time, inputs) -> (batch, outputs). windows: (L, g) of each layer."""
+    sequence = [x[:, t] for t in range(x.shape[1])]
+    outputs = []
+    for k, (L, g) in enumerate(windows):
+        o, sequence = layer(
+            weights,
+            f"layers.{k}",
+            sequence,
+            L,
+            g,
+            cell=cell,
+            kind=aggregation,
+            iterative=iterative,
+            top_down=top_down,
+            released=released,
+        )
+        outputs.append(o)
+    last = outputs[-1]
+    if output and len(windows) > 1:
+        mapped = [o @ weights[f"head.maps.{k}"] for k, o in enumerate(outputs)]
+        w = [weights.get(f"head.theta.{name}") for name in ("w_in", "w_out")]
+        w = [None if entry is None else entry[0] for entry in w]
+        last = theta(mapped, *w, kind=aggregation, released=released, squash=False)
+    return last @ weights["classifier.weight"].T + weights["classifier.bias"]

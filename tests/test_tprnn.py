@@ -1,0 +1,266 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from plain import tprnn as plain
+from torch.nn import functional as F
+
+from harness.checks import Example
+from models.aggregation import Aggregation
+from models.tprnn import TP_RNN_M, TP_RNN_S, TP_RNN_S_RELEASED, TPRNN, from_official, windows
+
+ROOT = Path(__file__).resolve().parent.parent
+OFFICIAL = Path(os.environ.get("BENCH_REFERENCE", ROOT.parent / "shared" / "reference")) / "tprnn"
+
+
+def module_of(length, width=5, layers=1, inputs=2, outputs=3, seed=0, **options):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = TPRNN(Example(length, inputs, outputs), width, layers=layers, **options).double()
+        for parameter in module.parameters():  # larger than at the start, so that attention matters
+            parameter.data.mul_(2).add_(0.1 * torch.randn_like(parameter))
+        return module, torch.randn(3, length, inputs, dtype=torch.float64)
+
+
+def agree(module, x, **settings):
+    """The module's logits and all its gradients are the plain loop's."""
+    pyramids = [(layer.window, layer.g) for layer in module.layers]
+    weights = {name: value.detach().clone().requires_grad_() for name, value in module.named_parameters()}
+    seen, expected = module(x), plain.logits(weights, x, pyramids, **settings)
+    assert torch.allclose(seen, expected, rtol=1e-9, atol=1e-12)
+    pull = torch.linspace(-1, 1, seen.numel(), dtype=seen.dtype).view_as(seen)
+    (seen * pull).sum().backward()
+    (expected * pull).sum().backward()
+    used = 0
+    for name, parameter in module.named_parameters():
+        wanted = weights[name].grad
+        if wanted is None or not wanted.any():
+            assert parameter.grad is None or not parameter.grad.any(), name
+            continue
+        used += 1
+        assert torch.allclose(parameter.grad, wanted, rtol=1e-8, atol=1e-12), name
+    assert used >= 5
+
+
+LENGTHS = [(32, 8, 2), (30, 8, 2), (33, 8, 2), (27, 9, 3), (26, 9, 3), (20, 25, 5), (23, 16, 4), (16, 4, 4), (7, 4, 2)]
+
+
+@pytest.mark.parametrize("weights", ["equation", "released"])
+@pytest.mark.parametrize(("length", "L", "g"), LENGTHS)
+def test_one_layer_agrees_with_the_plain_loop_at_whole_and_ragged_lengths(length, L, g, weights):
+    module, x = module_of(length, window=L, granularity=g, weights=weights)
+    agree(module, x, released=weights == "released")
+
+
+@pytest.mark.parametrize("weights", ["equation", "released"])
+@pytest.mark.parametrize("length", [64, 61, 37])
+def test_three_layers_agree_with_the_plain_loop(length, weights):
+    module, x = module_of(length, layers=3, window=(16, 8, 4), granularity=(4, 2, 2), weights=weights)
+    agree(module, x, released=weights == "released")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"cell": "gru"},
+        {"cell": "tanh"},
+        {"aggregation": "mean"},
+        {"aggregation": "max"},
+        {"aggregation": "senet"},
+        {"iterative": False},
+        {"top_down": False},
+        {"output": False},
+    ],
+    ids=str,
+)
+def test_every_option_agrees_with_the_plain_loop(settings):
+    module, x = module_of(45, layers=2, window=(9, 4), granularity=(3, 2), **settings)
+    agree(module, x, **settings)
+
+
+def test_options_that_change_the_connections_change_the_answer():
+    answers = []
+    for settings in ({}, {"iterative": False}, {"top_down": False}, {"output": False}, {"weights": "released"}):
+        module, x = module_of(45, layers=2, window=(9, 4), granularity=(3, 2), aggregation="mean", **settings)
+        if settings.get("weights"):
+            module, x = module_of(45, layers=2, window=(9, 4), granularity=(3, 2), **settings)
+        answers.append(module(x))
+    for i, first in enumerate(answers):
+        assert not any(torch.allclose(first, other) for other in answers[i + 1 :])
+
+
+@pytest.mark.parametrize("case", ["s_even", "m_even", "s_ragged"])
+def test_the_authors_variables_give_their_predictions_loss_and_gradients(case):
+    if not (OFFICIAL / f"{case}.npz").exists():
+        pytest.skip("the authors' numbers are not here; set BENCH_REFERENCE to their folder")
+    data = np.load(OFFICIAL / f"{case}.npz")
+    variables = {name.removeprefix("var/"): data[name] for name in data if name.startswith("var/")}
+    sizes = {"window": [int(n) for n in data["w"]], "granularity": [int(n) for n in data["g"]]}
+    module = from_official(variables, **sizes)
+    x, y = torch.tensor(data["x"], dtype=torch.float32).unsqueeze(-1), torch.tensor(data["y"]).long()
+    p = F.softmax(module(x), dim=1)
+    loss = -(p[torch.arange(len(y)), y] + 1e-10).log().mean()
+    loss.backward()
+    close(p.detach(), data["pred"])
+    close(loss.detach(), data["loss"])
+    layers = np.stack([o.detach().numpy() for o in module.outputs(x)], axis=1)
+    close(layers, data["layers"][0][:, None] if len(module.layers) == 1 else data["layers"][0])
+    gradients = official_names(module)
+    assert {f"grad/{name}" for name in gradients} == {name.removesuffix(":0") for name in data if "grad/" in name}
+    for name, gradient in gradients.items():
+        close(gradient, data[f"grad/{name}:0"])
+
+
+def close(seen, expected):
+    scale = np.abs(expected).max()
+    assert np.abs(np.asarray(seen) - expected).max() <= 1e-4 * scale
+
+
+def official_names(module):
+    """Our gradients under the names and in the layout of the authors' variables."""
+
+    def tf_gates(gradient):
+        i, f, g, o = gradient.chunk(4)
+        return torch.cat([i, g, f, o]).t()
+
+    found = {
+        "Softmax/softmax_w": module.classifier.weight.grad.T,
+        "Softmax/softmax_b": module.classifier.bias.grad,
+    }
+    for k, layer in enumerate(module.layers):
+        joint = torch.cat([layer.cell.weight_x.grad, layer.cell.weight_h.grad], dim=1)
+        found[f"MultiLSTM/LSTM_{k}/lstm_cell/kernel"] = tf_gates(joint)
+        found[f"MultiLSTM/LSTM_{k}/lstm_cell/bias"] = tf_gates(layer.cell.bias.grad)
+        for side, weight in (("in", layer.tree.w_in), ("out", layer.tree.w_out)):
+            found[f"w_{side}_h_{k}"], found[f"w_{side}_c_{k}"] = weight.grad.unbind(0)
+        found[f"w_in_ite_{k}"], found[f"w_out_ite_{k}"] = layer.path.w_in.grad[0], layer.path.w_out.grad[0]
+        if module.head is not None:
+            found[f"map_{k}"] = module.head.maps[k].grad
+    if module.head is not None:
+        found["ouput_up_w"] = module.head.theta.w_in.grad[0]
+        found["ouput_do_w"] = module.head.theta.w_out.grad[0]
+    return {name: gradient.numpy() for name, gradient in found.items()}
+
+
+def faulty_root(h, g, window, w_in, w_out):
+    """What the released code makes of the hidden states of its last window (models.md, faults A and B)."""
+    level = [plain.theta(h[k : k + g], w_in, w_out, released=True) for k in range(0, len(h), g)]
+    doubled = [*level[1:], level[-1]]  # the first dropped, the last used twice
+    return plain.theta(doubled, w_in, w_out, released=True)
+
+
+def test_the_released_fault_in_an_incomplete_last_window_is_reproduced():
+    """20 of 25 steps with g = 5, as in the adding problem's second layer at T = 200."""
+    module, x = module_of(20, window=25, granularity=5, weights="released", official_tail=True)
+    states = hidden_states(module, x, g=5)
+    (w_in, _), (w_out, _) = module.layers[0].tree.w_in, module.layers[0].tree.w_out
+    root = faulty_root(states, 5, 25, w_in, w_out)
+    assert torch.allclose(module.classifier(root), module(x))
+    correct, _ = module_of(20, window=25, granularity=5, weights="released")
+    assert not torch.allclose(correct(x), module(x))
+
+
+def hidden_states(module, x, g):
+    """The h of every step of a single window of level-1 groups, from the plain loop."""
+    weights = dict(module.named_parameters())
+    tree = module.layers[0].tree
+    state = [x.new_zeros(len(x), 5), x.new_zeros(len(x), 5)]
+    history = []
+    for t in range(x.shape[1]):
+        if t and t % g == 0:
+            group = history[-g:]
+            state = [
+                plain.theta([entry[s] for entry in group], tree.w_in[s], tree.w_out[s], released=True) for s in (0, 1)
+            ]
+        state = plain.cell_step("lstm", weights, "layers.0", x[:, t], state)
+        history.append(state)
+    return [h for h, _ in history]
+
+
+def test_the_released_fault_loses_a_single_last_step():
+    module, x = module_of(17, window=8, granularity=2, weights="released", official_tail=True)
+    changed = x.clone()
+    changed[:, -1] += 1
+    assert torch.equal(module(x), module(changed))
+    correct, _ = module_of(17, window=8, granularity=2, weights="released")
+    assert not torch.allclose(correct(x), correct(changed))
+
+
+def test_official_tail_changes_nothing_where_windows_are_whole():
+    faulty, x = module_of(32, window=8, granularity=2, official_tail=True)
+    correct, _ = module_of(32, window=8, granularity=2)
+    assert torch.equal(faulty(x), correct(x))
+
+
+def test_windows_follow_the_supplement_at_the_papers_lengths():
+    assert [windows(T, 3) for T in (200, 500, 1000)] == [[(100, 10), (25, 5), (4, 2)]] * 3
+    assert windows(784, 3) == [(49, 7), (16, 4), (4, 2)]
+    assert windows(300, 3) == [(25, 5), (4, 2), (2, 2)]
+    assert [windows(T, 3) for T in (3600, 5400)] == [[(100, 10), (25, 5), (9, 3)]] * 2
+    assert windows(784, 1) == [(49, 7)]
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 13, 40, 97, 100, 160, 1001, 2000, 3000, 10_000])
+def test_windows_are_sensible_at_any_length(length):
+    n = length
+    for L, g in windows(length, 4):
+        assert g * g == L
+        assert 2 <= g <= 10
+        assert n <= 20 * L or g == 10
+        n = -(-n // g)
+
+
+@pytest.mark.parametrize(
+    ("shape", "count_s", "count_m"),
+    [
+        (Example(784, 1, 10), 42_422, 233_564),  # MNIST
+        (Example(1000, 2, 1), 42_525, 233_775),  # addition
+        (Example(300, 13, 109), 56_933, 247_931),  # speakers, MFCC
+        (Example(3600, 1, 109), 53_033, 244_343),  # speakers, raw
+    ],
+    ids=["mnist", "addition", "mfcc", "raw"],
+)
+def test_parameter_counts_are_the_papers(shape, count_s, count_m):
+    with torch.device("meta"):
+        for spec, count in ((TP_RNN_S, count_s), (TP_RNN_M, count_m), (TP_RNN_S_RELEASED, count_s)):
+            assert sum(p.numel() for p in spec.build(shape, 100).parameters()) == count
+
+
+def test_layers_may_differ_in_width():
+    module, x = module_of(40, width=16 / 3, layers=3)
+    assert [layer.cell.width for layer in module.layers] == [6, 5, 5]
+    agree(module, x)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"aggregation": "sum"}, "no aggregation 'sum'"),
+        ({"cell": "rnn"}, "no cell 'rnn'"),
+        ({"weights": "mine"}, "'equation' or 'released'"),
+        ({"window": 9, "granularity": 2}, "multiple of granularity"),
+        ({"granularity": 1}, "2 or more"),
+        ({"window": (4, 4)}, "2 numbers for 1 layers"),
+    ],
+)
+def test_bad_options_are_one_sentence(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        TPRNN(Example(40), 5, **options)
+
+
+def test_a_task_with_an_answer_a_step_does_not_apply():
+    assert "every step" in TP_RNN_M.why_not(Example(per_step=True))
+    assert TP_RNN_M.why_not(Example()) is None
+
+
+def test_released_weights_land_on_other_elements_than_equation_8():
+    E = torch.randn(1, 3, 2, 4, dtype=torch.float64)
+    equation, released = Aggregation(3).double(), Aggregation(3, released=True).double()
+    released.load_state_dict(equation.state_dict())
+    right, wrong = equation.weights(E), released.weights(E)
+    assert torch.equal(right.flatten().sort().values, wrong.flatten().sort().values)
+    assert not torch.allclose(right, wrong)
+    # the weight of (d, m) = (1, 0) lies at k = 3, which is node 0, dimension 3
+    assert torch.equal(wrong[0, 0, :, 3], right[0, 0, :, 1])
