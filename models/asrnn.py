@@ -138,6 +138,12 @@ class AdaptivelyScaledRNN(nn.Module):
             state, _ = cell_step(state, torch.addmm(b, mixed, W))
             return state, keep(state[0], y)
 
+        def fused(state: State, z: Tensor, X: Tensor) -> tuple[State, State]:
+            h, y = native.Scaled.apply(z, X, W_z.t(), W.t(), b, self.cell.weight_h, not self._soft, *state)
+            return (h[-1],), keep(h, y)
+
+        if self._soft or not torch.is_grad_enabled():
+            step.fused = fused
         return scan(step, self.cell.initial(x), (z, X))
 
     @property

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import native
 from .scan import State, Step
 
 
@@ -54,6 +55,11 @@ class Cell(nn.Module):
             h = torch.tanh(torch.addmm(projected, state[0], U))
             return (h,), (h,)
 
+        def fused(state: State, projected: Tensor) -> tuple[State, State]:
+            h = native.Tanh.apply(projected, self.weight_h, state[0], None)
+            return (h[-1],), (h,)
+
+        step.fused = fused
         return step
 
 
@@ -82,6 +88,11 @@ class LSTMCell(Cell):
             h = torch.sigmoid(o) * torch.tanh(c)
             return (h, c), (h, c)
 
+        def fused(state: State, projected: Tensor) -> tuple[State, State]:
+            h, c = native.LSTM.apply(projected, self.weight_h, *state)
+            return (h[-1], c[-1]), (h, c)
+
+        step.fused = fused
         return step
 
 
@@ -102,6 +113,11 @@ class GRUCell(Cell):
             h = g + z * (h - g)
             return (h,), (h,)
 
+        def fused(state: State, projected: Tensor) -> tuple[State, State]:
+            h = native.GRU.apply(projected, self.weight_h, *state)
+            return (h[-1],), (h,)
+
+        step.fused = fused
         return step
 
 
