@@ -1,0 +1,105 @@
+"""Dilated LSTM: a stack whose layer l remembers s_l = 2^{l-1} steps back instead of one.
+
+    c_t^{(l)}, h_t^{(l)} = LSTM(x_t^{(l)}, c_{t-s}^{(l)}, h_{t-s}^{(l)}),  s = s_l
+    x_t^{(1)} = x_t;  x_t^{(l)} = h_t^{(l-1)};  the answer is linear in h_T of the last layer
+
+TP-RNN's baseline: dilations 1, 2, 4, ... up to 256, as many layers as have s_l < T, nine at most;
+59 units a layer, 62 where there are eight.
+
+A layer of dilation s is s independent LSTMs, one a phase t mod s: they go through torch's LSTM as
+one batch, padded with zeros to a multiple of s. Where only h_T is asked for, just the steps that
+can reach it are computed, one phase a layer: exact, and two passes' work instead of nine.
+
+Chang, Zhang, Han, Yu, Guo, Tan, Cui, Witbrock, Hasegawa-Johnson, Huang: Dilated recurrent neural
+networks, NeurIPS 2017.
+
+Departures: weights start as the authors' code starts them (Glorot-uniform cells), where their
+paper says N(0, 1); their N(0, 1) for the classifier is left out. The forget bias of TP-RNN's
+baseline is unknown; 1 is customary. A first dilation above 1, for which the authors join the last
+outputs, is not supported.
+"""
+
+import math
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .library import library_lstm
+from .spec import ModelSpec, Shape, spread
+
+CITE = "Chang et al.: Dilated recurrent neural networks, NeurIPS 2017"
+MOST_LAYERS = 9
+
+
+class DilatedLSTM(nn.Module):
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        width: float,
+        *,
+        dilations: tuple[int, ...] | None = None,
+        forget_bias: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.dilations = _checked(dilations) if dilations is not None else _powers(shape)
+        self.per_step = shape.per_step
+        widths = spread(width, len(self.dilations))
+        below = [shape.inputs, *widths[:-1]]
+        self.rnns = nn.ModuleList(
+            library_lstm(d, h, forget_bias=forget_bias) for d, h in zip(below, widths, strict=True)
+        )
+        self.classifier = nn.Linear(widths[-1], shape.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = 1  # x holds the steps T, T - kept, T - 2 kept, ...
+        for layer, (rnn, s) in enumerate(zip(self.rnns, self.dilations, strict=True)):
+            # this layer and those above reach back from T by sums of their dilations only
+            needed = 1 if self.per_step else math.gcd(*self.dilations[layer:])
+            x = x[:, (x.shape[1] - 1) % (needed // kept) :: needed // kept]
+            kept = needed
+            x = dilated(rnn, x, s // kept)
+        return self.classifier(x if self.per_step else x[:, -1])
+
+
+def dilated(rnn: nn.LSTM, x: Tensor, s: int) -> Tensor:
+    """x (batch, time, d) -> h (batch, time, width), the state coming from s steps back."""
+    if s == 1:
+        return rnn(x)[0]
+    batch, time, _ = x.shape
+    x = F.pad(x, (0, 0, 0, -time % s))  # at the end, where no true step sees it
+    phases = x.unflatten(1, (-1, s)).transpose(1, 2)  # (batch, s, time / s, d)
+    h = rnn(phases.flatten(0, 1))[0]
+    return h.unflatten(0, (batch, s)).transpose(1, 2).flatten(1, 2)[:, :time]
+
+
+def layers(shape: Shape) -> int:
+    """How many powers of 2 are below T, at least 1 and at most 9."""
+    return max(1, min(MOST_LAYERS, (shape.length - 1).bit_length()))
+
+
+def paper_width(shape: Shape) -> int:
+    """TP-RNN's widths: 62 in the eight layers at T = 200, 59 in nine."""
+    return 62 if layers(shape) == 8 else 59
+
+
+def _powers(shape: Shape) -> tuple[int, ...]:
+    return tuple(2**layer for layer in range(layers(shape)))
+
+
+def _checked(dilations: tuple[int, ...]) -> tuple[int, ...]:
+    if not dilations or dilations[0] != 1 or any(s < 1 or s != int(s) for s in dilations):
+        raise ValueError(f"dilations are {dilations}; give whole numbers of at least 1, the first of them 1")
+    return tuple(dilations)
+
+
+DILATED_LSTM = ModelSpec(
+    "dilated-lstm",
+    "Dilated LSTM",
+    DilatedLSTM,
+    paper_width=paper_width,
+    layers=layers,
+    cite=CITE,
+    source="https://github.com/code-terminator/DilatedRNN",
+)

@@ -1,0 +1,75 @@
+"""Copy memory: say ten digits again T + 10 steps later (Hochreiter and Schmidhuber 1997, as ASRNN uses it).
+
+A sequence has T + 20 steps and ten symbols, given one-hot: digits 0 to 7, blank 8, marker 9.
+
+    step     1 .. 10          11 .. T + 9    T + 10 .. T + 20
+    input    random digits    8              9
+    answer   8                8              8 at T + 10, then the ten digits
+
+Answers are asked for at every step, over the classes 0 to 8; the measure is the cross-entropy in
+nats, averaged over all steps. Chance knows where it is but remembers nothing: it is sure of the 8s
+and guesses the ten digits, 10 ln 8 / (T + 20). ASRNN's text gives the layout and this baseline.
+
+Departures: the sizes are lost in our copy of the paper; 10,000 training sequences are recalled,
+not checked, and 1,000 to validate and 1,000 to test are ours.
+"""
+
+import math
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .spec import SequenceShape, Split, Splits, TaskSpec
+
+CITE = "Hu, Wang, Qi: Adaptively Scaled Recurrent Neural Networks, AAAI 2019"
+DIGITS = 10  # to be remembered
+SYMBOLS = 8  # that a digit can be
+BLANK, MARKER = 8, 9
+SCALES = {
+    "quick": {"train": 2_000, "valid": 500, "test": 500},
+    "smoke": {"train": 200, "valid": 50, "test": 50},
+}
+
+
+def copy(delay: int = 120, *, train: int = 10_000, valid: int = 1_000, test: int = 1_000) -> TaskSpec:
+    """Ten digits, each asked for again `delay` + 10 steps later."""
+    if delay < 1:
+        raise ValueError(f"the delay is {delay}; it must be at least 1 step")
+    if min(train, valid, test) < 1:
+        raise ValueError(f"train, valid and test are {train}, {valid} and {test}; each needs at least 1 sequence")
+    length = delay + 2 * DIGITS
+    chance = DIGITS * math.log(SYMBOLS) / length
+    return TaskSpec(
+        name=f"copy-{delay}",
+        title=f"Copy memory, T = {delay}",
+        shape=SequenceShape(length, inputs=MARKER + 1, outputs=BLANK + 1, per_step=True),
+        load=partial(_load, delay, (train, valid, test)),
+        metric="cross_entropy",
+        higher_is_better=False,
+        chance=chance,
+        target=chance / 10,
+        target_why="a tenth of chance: as if nine of the ten digits were known for certain",
+        cite=CITE,
+        scales=SCALES,
+    )
+
+
+def generate(rng: np.random.Generator, *, sequences: int, delay: int) -> tuple[np.ndarray, np.ndarray]:
+    """The symbols of the input and of the answer, each (sequences, delay + 20) int64."""
+    digits = rng.integers(SYMBOLS, size=(sequences, DIGITS))
+    symbols = np.full((sequences, delay + 2 * DIGITS), BLANK)
+    answers = symbols.copy()
+    symbols[:, :DIGITS] = digits
+    symbols[:, -DIGITS - 1 :] = MARKER
+    answers[:, -DIGITS:] = digits
+    return symbols, answers
+
+
+def _load(delay: int, sizes: tuple[int, int, int], data_seed: int, data_root: Path | None) -> Splits:
+    # a stream each: the test set does not change with the number of training sequences
+    streams = np.random.default_rng([data_seed, 0xC09]).spawn(3)
+    one_hot = np.eye(MARKER + 1, dtype=np.float32)
+    pairs = (generate(rng, sequences=n, delay=delay) for rng, n in zip(streams, sizes, strict=True))
+    return Splits(*(Split(torch.from_numpy(one_hot[x]), torch.from_numpy(y)) for x, y in pairs))

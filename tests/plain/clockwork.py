@@ -1,0 +1,25 @@
+"""Clockwork RNN with one full matrix, one sequence and one step at a time: slow, and true."""
+
+import torch
+from torch import Tensor
+
+
+def run(W_I: Tensor, W_H: Tensor, b: Tensor, V: Tensor, a: Tensor, widths: list[int], x: Tensor) -> Tensor:
+    """x (batch, time, inputs) -> answers at every step (batch, time, outputs); W_H as the paper draws it."""
+    period = [2**module for module, k in enumerate(widths) for _ in range(k)]
+    answers = []
+    for sequence in x:
+        y = W_H.new_zeros(len(period))
+        row = []
+        for t, x_t in enumerate(sequence):
+            previous = y
+            unit = []
+            for n, T_n in enumerate(period):
+                if t % T_n == 0:
+                    unit.append(torch.tanh(W_I[n] @ x_t + W_H[n] @ previous + b[n]))
+                else:
+                    unit.append(previous[n])
+            y = torch.stack(unit)
+            row.append(V @ y + a)
+        answers.append(torch.stack(row))
+    return torch.stack(answers)

@@ -1,0 +1,29 @@
+"""Dilated LSTM, one sequence and one step at a time, from the equations: slow, and true."""
+
+import torch
+from torch import Tensor
+
+
+def run(weights: dict[str, Tensor], dilations: tuple[int, ...], x: Tensor, *, per_step: bool) -> Tensor:
+    """x (batch, time, inputs) -> answers; weights as DilatedLSTM.state_dict() names them."""
+    return torch.stack([answer(weights, dilations, sequence, per_step) for sequence in x])
+
+
+def answer(weights: dict[str, Tensor], dilations: tuple[int, ...], sequence: Tensor, per_step: bool) -> Tensor:
+    below = list(sequence)
+    for layer, s in enumerate(dilations):
+        W = weights[f"rnns.{layer}.weight_ih_l0"]
+        U = weights[f"rnns.{layer}.weight_hh_l0"]
+        b = weights[f"rnns.{layer}.bias_ih_l0"]
+        zero = U.new_zeros(U.shape[1])
+        c, h = {}, {}
+        for t, x_t in enumerate(below):
+            h_s, c_s = h.get(t - s, zero), c.get(t - s, zero)
+            i, f, g, o = (W @ x_t + U @ h_s + b).chunk(4)
+            c[t] = torch.sigmoid(f) * c_s + torch.sigmoid(i) * torch.tanh(g)
+            h[t] = torch.sigmoid(o) * torch.tanh(c[t])
+        below = [h[t] for t in range(len(below))]
+    V, a = weights["classifier.weight"], weights["classifier.bias"]
+    if per_step:
+        return torch.stack([V @ h_t + a for h_t in below])
+    return V @ below[-1] + a
