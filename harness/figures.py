@@ -44,7 +44,8 @@ def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence
     axes.set_xlabel("training steps")
     axes.set_ylabel(f"validation {facts.metric.replace('_', '-')}" + (", %" if factor == 100 else ""))
     axes.set_title(f"{facts.title}, {facts.length} steps a sequence")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     plt.close(figure)
 
