@@ -18,14 +18,15 @@ def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    by_title: dict[str, list[RunRecord]] = defaultdict(list)
+    by_model: dict[str, list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: order.index(run.cell.model) if run.cell.model in order else len(order)):
         if run.curve:
-            by_title[run.title or run.cell.model].append(run)
+            by_model[run.cell.model].append(run)
     figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
-    colours = plt.get_cmap("tab20")(np.arange(max(1, len(by_title))) % 20)
+    colours = plt.get_cmap("tab20")(np.arange(max(1, len(by_model))) % 20)
     factor = 100.0 if facts.metric == "accuracy" else 1.0
-    for number, ((title, group), colour) in enumerate(zip(by_title.items(), colours, strict=False)):
+    for number, (group, colour) in enumerate(zip(by_model.values(), colours, strict=False)):
+        title = group[0].title or group[0].cell.model
         curves = [_values(run, factor) for run in group]
         steps = np.unique(np.concatenate([steps for steps, _ in curves]))
         for known, values in curves:
@@ -43,7 +44,8 @@ def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence
     axes.set_xlabel("training steps")
     axes.set_ylabel(f"validation {facts.metric.replace('_', '-')}" + (", %" if factor == 100 else ""))
     axes.set_title(f"{facts.title}, {facts.length} steps a sequence")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
     figure.savefig(path, dpi=120, metadata={"Software": None})
     plt.close(figure)
 

@@ -102,6 +102,11 @@ SMOKE = Protocol(
 )
 """Seconds a cell: does everything run? Its numbers mean nothing."""
 
+CHOICES = {
+    "scale": ["paper", "quick", "smoke"],
+    "optimizer": ["adam", "rmsprop"],
+    "schedule": ["constant", "hold-decay"],
+}
 PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, QUICK, SMOKE)}
 
 
@@ -141,6 +146,7 @@ def parse_value(text: str) -> object:
 def with_changes(protocol: Protocol, changes: dict[str, object]) -> Protocol:
     """The protocol with some fields changed; the changes become part of its name."""
     types = {field.name: str(field.type) for field in fields(Protocol)}
+    changes = dict(changes)
     for key, value in changes.items():
         if key not in types or key in ("name", "version"):
             raise nearest("setting of a protocol", key, sorted(set(types) - {"name", "version"}), "`bench list`")
@@ -166,7 +172,12 @@ def _typed(key: str, value: object, kind: str) -> object:
     if kind.startswith("str"):
         return str(value)
     wanted: type = int if kind.startswith("int") else float
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or (wanted is int and value != int(value)):
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or (wanted is int and value != int(value))
+    ):
         raise BenchError(f"{key} is '{value}', but must be {'a whole number' if wanted is int else 'a number'}")
     return wanted(value)
 
@@ -181,10 +192,9 @@ def _check(protocol: Protocol) -> None:
             raise BenchError(f"{key} is {value}, but must be at least 1")
     if protocol.learning_rate <= 0:
         raise BenchError(f"learning_rate is {protocol.learning_rate}, but must be above 0")
-    if protocol.optimizer not in ("adam", "rmsprop"):
-        raise nearest("optimizer", protocol.optimizer, ["adam", "rmsprop"], "`bench list`")
-    if protocol.schedule not in ("constant", "hold-decay"):
-        raise nearest("schedule", protocol.schedule, ["constant", "hold-decay"], "`bench list`")
+    for key, known in CHOICES.items():
+        if getattr(protocol, key) not in known:
+            raise nearest(key, getattr(protocol, key), known, "`bench list`")
 
 
 def find_budget(text: str) -> Budget:
@@ -194,7 +204,7 @@ def find_budget(text: str) -> Budget:
         return Budget("paper", None)
     factor = {"k": 1_000, "m": 1_000_000}.get(word[-1:], 1)
     try:
-        params = round(float(word.rstrip("km")) * factor)
+        params = round(float(word if factor == 1 else word[:-1]) * factor)
     except (ValueError, OverflowError):
         raise BenchError(
             f"'{text}' is no budget; write a number of parameters such as 42k or 41810, or paper"

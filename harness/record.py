@@ -111,6 +111,8 @@ def from_json(text: str, where: str) -> RunRecord | Measurement:
             raise ValueError("it is no JSON object")
         if data.pop("schema", None) != SCHEMA:
             raise ValueError(f"its schema is not {SCHEMA}")
+        if data["status"] not in STATUSES:
+            raise ValueError(f"status '{data['status']}'")
         if data.pop("kind", None) == "run":
             return _run(data)
         for key in ("forward", "step"):
@@ -127,8 +129,6 @@ def _run(data: dict[str, Any]) -> RunRecord:
     data["cell"] = Cell(**data["cell"])
     data["task"] = TaskFacts(**data["task"]) if data.get("task") else None
     data["curve"] = tuple(Point(**point) for point in data.get("curve", ()))
-    if data["status"] not in STATUSES:
-        raise ValueError(f"status '{data['status']}'")
     return RunRecord(**data)
 
 

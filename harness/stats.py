@@ -11,7 +11,7 @@ from scipy import stats
 
 from .record import Point
 
-EXACT_BELOW = 2**17  # sign patterns; up to 16 seeds are enumerated
+PATTERNS = 2**16  # sign patterns at most: up to 16 seeds are enumerated, beyond that patterns are drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ def sign_flip_p(differences: ArrayLike, *, rng: np.random.Generator) -> float:
     Exact up to 16 seeds, where `rng` is not used; the smallest p possible is 2 / 2^n.
     """
     d = np.asarray(differences, dtype=np.float64)
-    if d.size == 0 or not d.any():
+    if d.size < 2 or not d.any():
         return 1.0
     result = stats.permutation_test(
-        (d,), np.mean, permutation_type="samples", vectorized=True, n_resamples=EXACT_BELOW, rng=rng
+        (d,), np.mean, permutation_type="samples", vectorized=True, n_resamples=PATTERNS, rng=rng
     )
     return float(min(1.0, result.pvalue))
 

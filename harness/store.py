@@ -106,9 +106,9 @@ class Store:
             top = self.root / kind
             for path in sorted(top.rglob("*.json")) if top.is_dir() else []:
                 parts = path.relative_to(top).parts
-                if (protocol is not None and parts[0] != _slug(protocol)) or (
-                    wanted is not None and parts[1] not in wanted
-                ):
+                if protocol is not None and parts[0] != _slug(protocol):
+                    continue
+                if wanted is not None and wanted.isdisjoint(parts[1:2]):
                     continue
                 try:
                     record = _read(path)

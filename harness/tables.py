@@ -27,6 +27,7 @@ HEADINGS = {
     "memory": "Peak, MiB",
     "p": "p against best",
 }
+PENDING = ("skipped", "interrupted")  # nothing can be said of these; other runs without a result count as bad ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,14 @@ def compare(
     measured = {m.model: m for m in measurements}
     places = {name: place for place, name in enumerate(order)}
     names = sorted(by_model, key=lambda name: (places.get(name.partition("@")[0], len(places)), name))
-    rows = [_row(by_model[name], measured.get(name), facts) for name in names]
+    horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
+    rows = [_row(by_model[name], measured.get(name), facts, horizon) for name in names]
     frame = pd.DataFrame(rows)
     frame["p"], note = _against_best(by_model, names, facts, rng)
     return Comparison(task, budget, facts, frame, (note, *_notes(by_model, names)))
 
 
-def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts) -> dict[str, object]:
+def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
     scores = [run.test_metric for run in runs if run.test_metric is not None]
     interval = stats.mean_interval(scores) if scores else None
     known = next((run for run in runs if run.params is not None), runs[0])
@@ -86,20 +88,28 @@ def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts) 
         "planned": len(runs),
         "status": ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items()),
     }
-    row |= _target(runs, facts)
+    row |= _target(runs, facts, horizon)
     row["step_ms"] = measured.step.median if measured and measured.step else None
     row["ratio"] = measured.ratio if measured else None
     row["peak_mib"] = measured.peak_bytes / 2**20 if measured and measured.peak_bytes is not None else None
     return row
 
 
-def _target(runs: list[RunRecord], facts: TaskFacts) -> dict[str, object]:
-    """Steps to the target: the restricted mean, how many reached it, and the horizon."""
-    trained = [run for run in runs if run.curve]
-    if facts.target is None or not trained:
+def _target(runs: list[RunRecord], facts: TaskFacts, horizon: int) -> dict[str, object]:
+    """Steps to the target: the restricted mean, how many reached it, and the horizon.
+
+    The horizon is that of the longest run in the table, so that all rows are restricted alike; a
+    run that diverged or failed counts as one that never arrived.
+    """
+    ran = [run for run in runs if run.status not in PENDING]
+    if facts.target is None or not any(run.curve for run in ran):
         return {"steps_to_target": None, "reached": None, "horizon": None}
-    horizon = max(run.curve[-1].step for run in trained)
-    hits = [stats.steps_to_target(run.curve, facts.target, higher_is_better=facts.higher_is_better) for run in trained]
+    hits = [
+        stats.steps_to_target(run.curve, facts.target, higher_is_better=facts.higher_is_better)
+        if run.status == "ok"
+        else None
+        for run in ran
+    ]
     return {
         "steps_to_target": stats.restricted_mean(hits, horizon),
         "reached": sum(hit is not None for hit in hits),
@@ -115,10 +125,7 @@ def _against_best(
     A run without a result counts as the worst result seen, or as chance where that is worse.
     """
     sign = 1.0 if facts.higher_is_better else -1.0
-    ran = {
-        name: {run.cell.seed: run for run in by_model[name] if run.status not in ("skipped", "interrupted")}
-        for name in names
-    }
+    ran = {name: {run.cell.seed: run for run in by_model[name] if run.status not in PENDING} for name in names}
     seen = [sign * run.test_metric for runs in ran.values() for run in runs.values() if run.test_metric is not None]
     if not seen:
         return [None] * len(names), "No run has a result yet."
@@ -130,19 +137,21 @@ def _against_best(
     }
     best = max(scores, key=lambda name: float(np.mean(list(scores[name].values()))))
     raw: dict[str, float] = {}
-    fewest = len(scores[best])
+    most = 0
     for name, mine in scores.items():
         shared = sorted(set(mine) & set(scores[best]))
         if name != best and shared:
             raw[name] = stats.sign_flip_p([scores[best][s] - mine[s] for s in shared], rng=rng)
-            fewest = min(fewest, len(shared))
+            most = max(most, len(shared))
+    if not raw:
+        return [None] * len(names), "There is no other model to compare with."
     adjusted = dict(zip(raw, stats.holm(list(raw.values())), strict=True))
     title = next((run.title for run in by_model[best] if run.title), best)
     note = (
         f"p: exact sign-flip test of the paired differences from {title}, the best mean, over common seeds, with "
-        f"Holm's correction for {len(raw)} comparisons. {fewest} seeds cannot give a p below {smallest_p(fewest):.3g} "
-        f"before the correction, nor below {min(1.0, len(raw) * smallest_p(fewest)):.3g} after it"
-        + ("; no difference here can be called significant." if len(raw) * smallest_p(fewest) > 0.05 else ".")
+        f"Holm's correction for {len(raw)} comparisons. {most} seeds cannot give a p below {smallest_p(most):.3g} "
+        f"before the correction, nor below {min(1.0, len(raw) * smallest_p(most)):.3g} after it"
+        + ("; no difference here can be called significant." if len(raw) * smallest_p(most) > 0.05 else ".")
     )
     return [float(adjusted[name]) if name in adjusted else None for name in names], note
 
@@ -183,9 +192,7 @@ def shown(comparison: Comparison) -> pd.DataFrame:
 def markdown(table: pd.DataFrame) -> str:
     """A GitHub table; columns after the first are aligned right."""
     return str(
-        tabulate(
-            table, headers="keys", tablefmt="github", showindex=False, disable_numparse=True, colalign=_align(table)
-        )
+        tabulate(table, headers="keys", tablefmt="pipe", showindex=False, disable_numparse=True, colalign=_align(table))
     )
 
 

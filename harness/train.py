@@ -160,7 +160,8 @@ class Training:
         self.loss_sum.zero_()
         self.loss_steps = 0
         samples = self.step * self.protocol.batch
-        return Point(self.step, samples, self.seconds, loss, None if self.diverged else metric)
+        known = loss if math.isfinite(loss) else None
+        return Point(self.step, samples, self.seconds, known, None if self.diverged else metric)
 
     def test(self) -> float:
         """The test metric at the best validation checkpoint."""

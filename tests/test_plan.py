@@ -1,0 +1,73 @@
+import pickle
+
+import pytest
+
+from harness.plan import Cell, parse_seeds, plan, smallest_p
+
+
+def test_every_task_meets_every_model_and_seed_once():
+    cells = plan("smoke", ["sfc", "sti"], ["a", "b", "c"], "3k", [0, 4])
+    wanted = {
+        Cell("smoke", task, model, "3k", seed)
+        for task in ("sfc", "sti")
+        for model in ("a", "b", "c")
+        for seed in (0, 4)
+    }
+    assert len(cells) == 12
+    assert set(cells) == wanted
+
+
+def test_all_models_get_their_first_seed_before_any_gets_its_second():
+    cells = plan("smoke", ["sfc"], ["a", "b"], "3k", [0, 1])
+    assert [(cell.seed, cell.model) for cell in cells] == [(0, "a"), (0, "b"), (1, "a"), (1, "b")]
+
+
+def test_a_plan_can_be_made_of_iterators():
+    assert len(plan("smoke", iter(["sfc", "sti"]), iter(["a", "b"]), "3k", iter([0, 1]))) == 8
+
+
+def test_nothing_to_run_is_an_empty_plan():
+    assert plan("smoke", ["sfc"], [], "3k", [0]) == []
+
+
+def test_cells_of_a_group_differ_in_the_seed_alone():
+    cells = plan("smoke", ["sfc"], ["a"], "3k", range(3))
+    assert {cell.group for cell in cells} == {("smoke", "sfc", "a", "3k")}
+
+
+def test_a_cell_travels_between_processes():
+    cell = Cell("smoke", "sfc", "gru", "3k", 0)
+    again = pickle.loads(pickle.dumps(cell))
+    assert again == cell
+    assert hash(again) == hash(cell)
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("1", [0]),
+        ("3", [0, 1, 2]),
+        ("0,4,7", [0, 4, 7]),
+        ("5-7", [5, 6, 7]),
+        ("0,3,5-7", [0, 3, 5, 6, 7]),
+        ("7,", [7]),
+        ("2,2,1-2", [2, 1]),
+    ],
+)
+def test_seeds_are_a_count_or_a_list(text, seeds):
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", "0", "x", "1.5", ",", "7-5", "-3", "0,x"])
+def test_what_are_no_seeds_is_refused(text):
+    with pytest.raises(ValueError):  # noqa: PT011 - the caller writes the sentence
+        parse_seeds(text)
+
+
+def test_the_smallest_p_is_two_of_all_sign_patterns():
+    """measurement.md, section 3.4: 2 / 2^n for n paired seeds."""
+    assert [smallest_p(n) for n in (3, 4, 5, 6)] == [0.25, 0.125, 0.0625, 0.03125]
+
+
+def test_one_seed_or_none_can_prove_nothing():
+    assert smallest_p(1) == smallest_p(0) == 1.0

@@ -1,0 +1,213 @@
+import dataclasses
+
+import pytest
+
+from harness.errors import BenchError, UnknownName
+from harness.protocol import (
+    PAPER,
+    PROTOCOLS,
+    QUICK,
+    SMOKE,
+    Protocol,
+    find_budget,
+    find_protocol,
+    parse_changes,
+    parse_value,
+    with_changes,
+)
+
+
+def made(**fields: object) -> Protocol:
+    return Protocol("mine", 1, "smoke", "3k", 1, **fields)
+
+
+def test_the_paper_protocol_is_tp_rnns_training():
+    settings = (PAPER.optimizer, PAPER.learning_rate, PAPER.batch, PAPER.clip, PAPER.epochs, PAPER.seeds, PAPER.budget)
+    assert settings == ("adam", 1e-3, 50, 3.0, 200, 5, "paper")
+    assert PAPER.steps(55_000) == 220_000
+
+
+def test_an_epoch_leaves_out_the_short_last_batch():
+    assert made(batch=10, epochs=2).steps(39) == 6
+
+
+def test_max_steps_goes_before_epochs():
+    assert made(batch=10, epochs=2, max_steps=5).steps(39) == 5
+
+
+def test_evaluations_are_geometric_at_first_then_evenly_spaced():
+    assert made(max_steps=64, evaluations=4).evaluation_steps(1000) == [2, 4, 8, 16, 32, 48, 64]
+
+
+def test_without_a_number_there_is_one_evaluation_an_epoch():
+    assert made(batch=10, epochs=3).evaluation_steps(80) == [1, 2, 4, 8, 16, 24]
+
+
+def test_the_last_step_is_evaluated_and_step_0_is_not():
+    assert made(max_steps=10, evaluations=3).evaluation_steps(1000) == [1, 2, 4, 8, 10]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+def test_every_protocol_evaluates_in_order_and_at_its_end(protocol):
+    steps = protocol.evaluation_steps(2100)
+    assert steps == sorted(set(steps))
+    assert steps[0] >= 1
+    assert steps[-1] == protocol.steps(2100)
+
+
+def test_a_constant_learning_rate_stays():
+    protocol = made(max_steps=100, schedule="constant", learning_rate=0.01)
+    assert {protocol.learning_rate_at(step, 1000) for step in range(100)} == {0.01}
+
+
+def test_hold_decay_is_the_released_codes_schedule_at_its_length():
+    """220,000 steps: constant to step 165,000, then x 0.99 every 1,100 steps (models.md, row 10)."""
+    protocol = made(max_steps=220_000, learning_rate=1e-3)
+
+    def power(step: int) -> float:
+        return protocol.learning_rate_at(step, 55_000) / 1e-3
+
+    assert power(0) == power(164_999) == 1.0
+    assert power(165_000) == power(166_099) == pytest.approx(0.99)
+    assert power(166_100) == pytest.approx(0.99**2)
+    assert power(219_999) == pytest.approx(0.99**50)
+
+
+def test_hold_decay_works_for_a_handful_of_steps():
+    protocol = made(max_steps=4, learning_rate=1.0)
+    assert [protocol.learning_rate_at(step, 100) for step in range(4)] == pytest.approx([1, 1, 1, 0.99])
+
+
+def test_an_unknown_protocol_names_the_nearest():
+    with pytest.raises(UnknownName, match="no protocol called 'smok'; the nearest is 'smoke'"):
+        find_protocol("smok")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        "batch=7",
+        "learning_rate=0.01",
+        "learning_rate=1e-05",
+        "optimizer=rmsprop+schedule=constant",
+        "epochs=3",
+        "max_steps=5+evaluations=None",
+        "yardstick=gru",
+        "yardstick=tp-rnn-s@aggregation=mean",
+    ],
+)
+@pytest.mark.parametrize("base", PROTOCOLS)
+def test_the_name_of_a_changed_protocol_finds_it_again(base, changes):
+    changed = find_protocol(f"{base}@{changes}")
+    assert changed != PROTOCOLS[base]
+    assert find_protocol(changed.name) == changed
+
+
+def test_changes_add_up_and_their_order_does_not_matter():
+    one_way = with_changes(with_changes(SMOKE, {"batch": 5}), {"clip": 1})
+    other_way = with_changes(SMOKE, {"clip": 1.0, "batch": 5})
+    assert one_way == other_way == find_protocol("smoke@clip=1+batch=5")
+    assert (one_way.batch, one_way.clip) == (5, 1.0)
+
+
+def test_a_later_change_replaces_an_earlier_one():
+    assert with_changes(with_changes(SMOKE, {"batch": 5}), {"batch": 6}) == find_protocol("smoke@batch=6")
+
+
+def test_no_changes_give_the_protocol_itself():
+    assert with_changes(QUICK, {}) == QUICK
+
+
+def test_changing_a_protocol_leaves_the_changes_given_alone():
+    changes: dict[str, object] = {"clip": 1}
+    with_changes(SMOKE, changes)
+    assert isinstance(changes["clip"], int)
+
+
+def test_setting_epochs_does_away_with_a_protocols_max_steps():
+    assert with_changes(QUICK, {"epochs": 2}).steps(100 * QUICK.batch) == 200
+    assert with_changes(QUICK, {"epochs": 2, "max_steps": 3}).steps(100 * QUICK.batch) == 3
+
+
+@pytest.mark.parametrize("key", ["name", "version", "batches", "nonsense"])
+def test_only_settings_of_a_protocol_can_be_changed(key):
+    with pytest.raises(UnknownName, match=f"there is no setting of a protocol called '{key}'"):
+        with_changes(SMOKE, {key: 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("batch=2.5", "batch is '2.5', but must be a whole number"),
+        ("batch=yes", "batch is 'True', but must be a whole number"),
+        ("batch=1e400", "batch is 'inf', but must be a whole number"),
+        ("learning_rate=fast", "learning_rate is 'fast', but must be a number"),
+        ("learning_rate=1e400", "learning_rate is 'inf', but must be a number"),
+        ("data_seed=None", "data_seed is 'None', but must be a whole number"),
+        ("batch=0", "batch is 0, but must be at least 1"),
+        ("seeds=-1", "seeds is -1, but must be at least 1"),
+        ("max_steps=0", "max_steps is 0, but must be at least 1"),
+        ("learning_rate=0", "learning_rate is 0.0, but must be above 0"),
+        ("optimizer=adm", "no optimizer called 'adm'; the nearest is 'adam'"),
+        ("schedule=constnt", "no schedule called 'constnt'; the nearest is 'constant'"),
+        ("scale=qick", "no scale called 'qick'; the nearest is 'quick'"),
+        ("batch", "'batch' is no setting; write key=value"),
+    ],
+)
+def test_a_bad_setting_is_refused_in_a_sentence(text, sentence):
+    with pytest.raises(BenchError, match=sentence.replace(".", r"\.")):
+        find_protocol(f"smoke@{text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("1e-3", 0.001),
+        ("None", None),
+        ("(1, 2)", (1, 2)),
+        ("yes", True),
+        ("Off", False),
+        ("mean", "mean"),
+        ("a b", "a b"),
+    ],
+)
+def test_a_value_is_a_literal_where_it_is_one(text, value):
+    assert parse_value(text) == value
+    assert type(parse_value(text)) is type(value)
+
+
+def test_changes_are_parted_at_plus_signs():
+    assert parse_changes("a=1+b=x") == {"a": 1, "b": "x"}
+    assert parse_changes("") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "params", "name"),
+    [
+        ("10k", 10_000, "10k"),
+        ("42K", 42_000, "42k"),
+        ("42000", 42_000, "42k"),
+        ("41810", 41_810, "41810"),
+        ("41,810", 41_810, "41810"),
+        ("1.5M", 1_500_000, "1500k"),
+        ("0.5k", 500, "500"),
+        ("paper", None, "paper"),
+        (" Paper ", None, "paper"),
+    ],
+)
+def test_a_budget_is_a_number_or_the_word_paper(text, params, name):
+    found = find_budget(text)
+    assert (found.params, found.name) == (params, name)
+    assert find_budget(found.name) == found
+
+
+@pytest.mark.parametrize("text", ["", "k", "ten", "nan", "inf", "-5", "0", "0.4", "42km", "10kk"])
+def test_what_is_no_budget_is_refused_in_a_sentence(text):
+    with pytest.raises(BenchError, match=r"is no budget|is below one parameter"):
+        find_budget(text)
+
+
+def test_protocols_cannot_be_changed_in_place():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        SMOKE.batch = 1  # type: ignore[misc]

@@ -1,0 +1,223 @@
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from made_records import FACTS, made_curve, made_measurement, made_run
+
+from harness.errors import BenchError
+from harness.figures import learning_curves
+from harness.record import RunRecord
+from harness.report import comparisons, write
+from harness.store import Loaded
+
+matplotlib.use("Agg")
+ORDER = ["lstm-s", "gru"]
+
+
+def loaded(*runs: RunRecord) -> Loaded:
+    return Loaded(list(runs), [made_measurement("gru")])
+
+
+def pair(**changes: Any) -> list[RunRecord]:
+    return [made_run(model, seed, 0.7 + seed / 10, **changes) for model in ORDER for seed in (0, 1)]
+
+
+# ----------------------------------------------------------------------------- reports
+
+
+def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers(tmp_path):
+    pages = write(loaded(*pair(), *pair(task_name="copy-120")), ORDER, tmp_path)
+    assert [page.name for page in pages] == ["copy-120.md", "sfc.md"]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        f"{task}{ending}" for task in ("sfc", "copy-120") for ending in (".md", ".csv", ".tex", "-3k-curves.png")
+    }
+
+
+def test_a_page_says_all_that_a_reader_must_know(tmp_path):
+    (page,) = write(loaded(*pair()), ORDER, tmp_path)
+    text = page.read_text(encoding="utf-8")
+    for words in (
+        "# Counting (`sfc`)",
+        "Budget: 3k parameters",
+        "Protocol `smoke`, version 1: 40 steps a sequence, batch 20, adam 0.001, 300 training steps.",
+        "Chance: 0.5. Target: 0.7.",
+        "| GRU",
+        "75.0 ± 63.5",
+        "exact sign-flip test",
+        "![learning curves](sfc-3k-curves.png)",
+        "4 runs on 2 cores of Some processor, torch 2.9.0, 2025-03-01, commit 0123456789 (",
+        "One row is one model",
+    ):
+        assert words in text, words
+
+
+def test_the_picture_that_a_page_shows_is_there(tmp_path):
+    (page,) = write(loaded(*pair(task_name="sfc@length=50")), ORDER, tmp_path)
+    shown = page.read_text().partition("![learning curves](")[2].partition(")")[0]
+    assert (tmp_path / shown).read_bytes().startswith(b"\x89PNG")
+
+
+def test_uncommitted_changes_and_several_machines_and_days_are_named(tmp_path):
+    first, second = made_run("gru", 0), made_run("gru", 1)
+    second = replace(
+        second,
+        machine={"gpu": "Some GPU", "torch": "2.10.0", "commit": "fedcba9876543210", "dirty": True},
+        finished="2025-03-04T00:00:00+00:00",
+    )
+    (page,) = write(loaded(first, second), ORDER, tmp_path)
+    expected = (
+        "2 runs on 2 cores of Some processor; Some GPU, torch 2.10.0, 2.9.0, 2025-03-01 to 2025-03-04, "
+        "commit 0123456789, fedcba9876* (* with uncommitted changes)."
+    )
+    assert expected in page.read_text()
+
+
+def test_a_task_with_two_budgets_has_two_tables_on_one_page(tmp_path):
+    (page,) = write(loaded(*pair(), *pair(budget="paper")), ORDER, tmp_path)
+    text = page.read_text()
+    assert "Budget: 3k parameters" in text
+    assert "Budget: each model at its paper's width" in text
+    assert list(pd.read_csv(tmp_path / "sfc.csv")["budget"]) == ["3k", "3k", "paper", "paper"]
+    assert (tmp_path / "sfc.tex").read_text().count(r"\begin{tabular}") == 2
+
+
+def test_the_table_for_machines_has_numbers_in_full(tmp_path):
+    third = 1 / 3
+    write(loaded(made_run("gru", 0, third), made_run("lstm-s", 0, None, status="failed")), ORDER, tmp_path)
+    frame = pd.read_csv(tmp_path / "sfc.csv").set_index("name")
+    assert frame.loc["gru", "metric"] == third
+    assert np.isnan(frame.loc["lstm-s", "metric"])
+    assert frame.loc["lstm-s", "status"] == "1 failed"
+    assert set(frame["task"]) == {"sfc"}
+
+
+def test_records_that_cannot_be_read_are_named_on_the_page(tmp_path):
+    everything = loaded(*pair())
+    everything.corrupt.append("runs/smoke/sfc/gru/3k-7.json is no record that can be read")
+    (page,) = write(everything, ORDER, tmp_path)
+    assert "- runs/smoke/sfc/gru/3k-7.json is no record" in page.read_text()
+
+
+def test_without_records_there_is_nothing_to_report(tmp_path):
+    with pytest.raises(BenchError, match="there is no record to report on"):
+        write(Loaded(), ORDER, tmp_path / "reports")
+    assert not (tmp_path / "reports").exists()
+
+
+def test_two_versions_of_a_protocol_are_refused(tmp_path):
+    with pytest.raises(BenchError, match="cannot share a table"):
+        write(loaded(made_run("gru", 0), made_run("gru", 1, protocol_version=2)), ORDER, tmp_path)
+
+
+def test_the_same_records_give_the_same_files(tmp_path):
+    runs = pair()
+    write(loaded(*runs), ORDER, tmp_path / "one")
+    write(loaded(*runs), ORDER, tmp_path / "two")
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+def test_a_report_of_nothing_but_failures_can_be_written(tmp_path):
+    runs = [made_run("gru", 0, None, status="failed", reason="no", curve=(), machine={}, settings={}, finished="")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (page,) = write(Loaded(runs), ORDER, tmp_path)
+    assert "gru: failed (all seeds): no." in page.read_text()
+    assert "no training steps" in page.read_text()
+
+
+def test_each_budget_of_a_task_is_a_comparison_with_its_own_measurements():
+    everything = Loaded([*pair(), *pair(budget="10k")], [made_measurement("gru", budget="10k", ratio=7.0)])
+    small, large = sorted(comparisons(everything, ORDER), key=lambda comparison: comparison.budget != "3k")
+    assert small.frame.set_index("name")["ratio"].isna().all()
+    assert large.frame.set_index("name").loc["gru", "ratio"] == 7.0
+
+
+# ----------------------------------------------------------------------------- figures
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """`drawn(runs, facts)` draws the learning curves and gives the axes instead of closing them."""
+    import matplotlib.pyplot as plt
+
+    monkeypatch.setattr(plt, "close", lambda figure: None)
+
+    def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            learning_curves(runs, facts, order, tmp_path / "curves.png")
+        assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+        return plt.gcf().axes[0]
+
+    yield draw
+    monkeypatch.undo()
+    plt.close("all")
+
+
+def line(axes: Any, label: str) -> list[tuple[float, float]]:
+    (found,) = [entry for entry in axes.lines if entry.get_label() == label]
+    return [(float(x), float(y)) for x, y in zip(*found.get_data(), strict=True)]
+
+
+def test_the_thick_line_is_the_mean_of_the_thin_ones_in_percent(drawn):
+    runs = [made_run("gru", 0, curve=made_curve([0.5, 0.6])), made_run("gru", 1, curve=made_curve([0.7, 1.0]))]
+    axes = drawn(runs)
+    assert line(axes, "GRU") == [(100, pytest.approx(60)), (200, pytest.approx(80))]
+    thin = [entry for entry in axes.lines if entry.get_linewidth() < 1]
+    assert [list(entry.get_ydata()) for entry in thin] == [[50, 60], [70, 100]]
+
+
+def test_the_mean_ends_where_the_first_seed_ends(drawn):
+    runs = [made_run("gru", 0, curve=made_curve([0.5, None])), made_run("gru", 1, curve=made_curve([0.7, 0.9]))]
+    (first, second) = line(drawn(runs), "GRU")
+    assert first == (100, pytest.approx(60))
+    assert np.isnan(second[1])
+
+
+def test_chance_and_target_are_drawn(drawn):
+    axes = drawn(pair())
+    assert {y for _, y in line(axes, "chance")} == {50}
+    assert {y for _, y in line(axes, "target")} == {70}
+    axes = drawn(pair(), replace(FACTS, chance=None, target=None))
+    assert {entry.get_text() for entry in axes.get_legend().get_texts()} == {"LSTM-S", "GRU"}
+
+
+def test_the_legend_has_the_models_in_order(drawn):
+    axes = drawn([made_run("z"), made_run("gru"), made_run("lstm-s")])
+    assert [entry.get_text() for entry in axes.get_legend().get_texts()] == ["LSTM-S", "GRU", "Z", "chance", "target"]
+
+
+def test_models_of_one_title_are_drawn_apart(drawn):
+    axes = drawn([made_run("gru", title="Mine"), made_run("lstm-s", title="Mine")])
+    assert [entry.get_label() for entry in axes.lines].count("Mine") == 2
+
+
+def test_an_error_has_a_logarithmic_axis_and_its_own_scale(drawn):
+    facts = replace(FACTS, metric="mse", higher_is_better=False, chance=0.2, target=0.01)
+    axes = drawn([made_run("gru", curve=made_curve([0.1, 0.02]))], facts)
+    assert axes.get_yscale() == "log"
+    assert axes.get_ylabel() == "validation mse"
+    assert [y for _, y in line(axes, "GRU")] == [0.1, 0.02]
+
+
+def test_thirty_models_can_be_told_apart(drawn):
+    axes = drawn([made_run(f"m{place}", title=f"M{place}") for place in range(30)])
+    looks = {
+        (tuple(entry.get_color()), entry.get_linestyle()) for entry in axes.lines if entry.get_label().startswith("M")
+    }
+    assert len(looks) == 30
+
+
+def test_runs_without_a_curve_are_left_out(drawn):
+    nothing = [made_run("gru", 0, None, status="failed", curve=())]
+    diverged = [made_run("gru", 1, None, status="diverged", curve=made_curve([None]))]
+    assert [entry.get_label() for entry in drawn(nothing).lines] == ["chance", "target"]
+    assert "GRU" not in [entry.get_label() for entry in drawn(diverged).lines]
+    drawn(nothing, replace(FACTS, chance=None, target=None))

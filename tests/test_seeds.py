@@ -1,0 +1,56 @@
+from itertools import product
+
+import pytest
+import torch
+
+from harness.seeds import STREAMS, generator, global_stream, stream_seed
+
+
+def test_streams_of_all_seeds_differ():
+    seeds = [stream_seed(seed, stream) for seed, stream in product(range(500), STREAMS)]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_stream_seed_fits_every_generator():
+    assert all(0 <= stream_seed(seed, stream) < 2**63 for seed, stream in product(range(100), STREAMS))
+
+
+def test_a_stream_gives_the_same_numbers_each_time_and_others_give_others():
+    def numbers(seed: int, stream: str) -> torch.Tensor:
+        with global_stream(seed, stream):
+            return torch.rand(4)
+
+    assert torch.equal(numbers(3, "init"), numbers(3, "init"))
+    assert not torch.equal(numbers(3, "init"), numbers(3, "noise"))
+    assert not torch.equal(numbers(3, "init"), numbers(4, "init"))
+
+
+def test_a_generator_gives_its_streams_numbers():
+    with global_stream(3, "order"):
+        expected = torch.rand(4)
+    assert torch.equal(torch.rand(4, generator=generator(3, "order")), expected)
+
+
+def test_global_generators_are_as_they_were_after_a_stream():
+    before = torch.get_rng_state()
+    with global_stream(0, "init"):
+        torch.rand(10)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_global_generators_are_as_they_were_after_an_error_inside_a_stream():
+    before = torch.get_rng_state()
+    with pytest.raises(ZeroDivisionError), global_stream(0, "init"):
+        torch.rand(10 // 0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_stream_goes_on_after_another_inside_it():
+    with global_stream(0, "init"):
+        undisturbed = torch.rand(2)
+    with global_stream(0, "init"):
+        first = torch.rand(1)
+        with global_stream(1, "noise"):
+            torch.rand(7)
+        second = torch.rand(1)
+    assert torch.equal(torch.cat([first, second]), undisturbed)
