@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .budget import as_width, count_parameters, misses, parameters_at, solve
+from .errors import BenchError
 from .protocol import Budget
 from .seeds import global_stream
 from .train import check_output
@@ -145,6 +146,19 @@ MODEL_CHECKS: tuple[Callable[[ModelSpec, Shape], None], ...] = (
     check_state_dict,
     check_budget,
 )
+
+
+def problems(spec: ModelSpec, shape: Shape) -> list[str]:
+    """A sentence for each check that the model does not pass."""
+    found = []
+    for check in MODEL_CHECKS:
+        try:
+            check(spec, shape)
+        except (CheckFailed, BenchError) as error:
+            found.append(str(error))
+        except Exception as error:  # a stranger's model may raise anything
+            found.append(f"{spec.name}: {check.__name__}: {type(error).__name__}: {error}")
+    return found
 
 
 def check_task(task: TaskSpec) -> None:

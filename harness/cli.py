@@ -107,20 +107,18 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
 
 def _conclude(order: Order, say: Callable[[str], None]) -> int:
     """Print the tables of what a command asked for, and the counts; 1 if a cell failed."""
-    from . import report, tables
+    from .report import summary
 
     loaded = order.store.load(order.protocol.name, order.tasks)
     wanted = {(cell.task, cell.model, cell.budget) for cell in order.cells}
     loaded.runs = [run for run in loaded.runs if (run.cell.task, run.cell.model, run.cell.budget) in wanted]
-    for comparison in report.comparisons(loaded, order.models) if loaded.runs else []:
-        say(f"\n{comparison.facts.title} ({comparison.task}), budget {comparison.budget}\n")
-        say(tables.plain(tables.shown(comparison)))
-        say("\n" + "\n".join(comparison.notes))
+    for paragraph in summary(loaded, order.models):
+        say(paragraph)
     counts = Counter(run.status for run in loaded.runs)
     say("\n" + _counts(counts))
     for sentence in loaded.corrupt:
         say(f"left out: {sentence}")
-    return 1 if any(counts[status] for status in FAULTS) else 0
+    return int(any(counts[status] for status in FAULTS))
 
 
 @cli.command()
@@ -228,7 +226,6 @@ def status(results: Path, protocol_name: str | None) -> int:
     loaded = Store(results).load(protocol_name)
     if not loaded.runs and not loaded.corrupt:
         click.echo(f"no records in {results}")
-        return 0
     counts: dict[tuple[str, str, str], Counter[str]] = {}
     for run in loaded.runs:
         counts.setdefault((run.cell.protocol, run.cell.task, run.cell.budget), Counter())[run.status] += 1
@@ -256,19 +253,13 @@ def check(models: str) -> int:
         for shape in checks.EXAMPLES:
             if reason := spec.why_not(shape):
                 click.echo(f"{name}: does not apply to {shape}: {reason}")
-                continue
-            for one in checks.MODEL_CHECKS:
-                try:
-                    one(spec, shape)
-                except (checks.CheckFailed, BenchError) as error:
-                    problems.append(str(error))
-                except Exception as error:  # a stranger's model may raise anything
-                    problems.append(f"{name}: {one.__name__}: {type(error).__name__}: {error}")
+            else:
+                problems += checks.problems(spec, shape)
         failed += bool(problems)
         click.echo(f"{name}: {'ok' if not problems else 'FAILED'}")
         for problem in dict.fromkeys(problems):
             click.echo(f"  {problem}")
-    return 1 if failed else 0
+    return int(failed > 0)
 
 
 @cli.command("report")

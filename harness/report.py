@@ -35,6 +35,16 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[tables.Comparison]
     return result
 
 
+def summary(loaded: Loaded, order: Sequence[str]) -> list[str]:
+    """The tables and their notes for a terminal, a paragraph each."""
+    paragraphs = []
+    for comparison in comparisons(loaded, order):
+        paragraphs.append(f"\n{comparison.facts.title} ({comparison.task}), budget {comparison.budget}\n")
+        paragraphs.append(tables.plain(tables.shown(comparison)) + "\n")
+        paragraphs.append("\n".join(comparison.notes))
+    return paragraphs
+
+
 def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
     """Write <task>.md, .csv, .tex and the learning curves of every task; return the Markdown files."""
     if not loaded.runs:

@@ -38,6 +38,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import native
 from .cells import GRUCell, make_cell
 from .library import library_lstm
 from .scan import State, scan
@@ -116,7 +117,7 @@ class AdaptivelyScaledRNN(nn.Module):
     @torch.no_grad()
     def chosen_scales(self, x: Tensor) -> Tensor:
         """The scale with the largest weight at each step, (batch, time) int64; sampled in training mode."""
-        _, (chosen,) = self._run(x, lambda h, y: (y.argmax(1),))
+        _, (chosen,) = self._run(x, lambda h, y: (y.argmax(-1),))
         return chosen.t()
 
     def _run(self, x: Tensor, keep: Callable[[Tensor, Tensor], tuple[Tensor, ...]]) -> tuple[State, State]:
@@ -149,6 +150,11 @@ class AdaptivelyScaledRNN(nn.Module):
     @property
     def _sampling(self) -> bool:
         return self.training or self.evaluation == "sample"
+
+    @property
+    def _soft(self) -> bool:
+        """Is y the softmax itself, and not one-hot?"""
+        return self.mixture == "soft" if self._sampling else self.evaluation == "soft"
 
     def _weights(self, z: Tensor) -> Tensor:
         """y_t (batch, J) of the logits."""

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import native
 from .scan import State, Step, scan
 from .spec import ModelSpec, Shape, spread
 
@@ -79,6 +80,13 @@ class Clockwork(nn.Module):
             y = torch.cat([new, y[:, n:]], dim=1) if n < units else new
             return (y,), (y,) if self.per_step else ()
 
+        def fused(state: State, projected: Tensor) -> tuple[State, State]:
+            slowest = (_slowest_due(t, len(due_units)) for t in range(len(projected)))
+            due = torch.tensor([due_units[i] for i in slowest], dtype=torch.int32)
+            y = native.Tanh.apply(projected, W_H.t(), *state, due)
+            return (y[-1],), (y,) if self.per_step else ()
+
+        step.fused = fused
         return step
 
 
