@@ -15,6 +15,9 @@ dimension), so that a weight lands on another element. `released` does the same.
 import torch
 from torch import Tensor, nn
 
+from . import native
+from .scan import takes_native
+
 KINDS = ("attention", "mean", "max", "senet")
 GROWTH = 3  # D / M
 
@@ -39,6 +42,8 @@ class Aggregation(nn.Module):
                 nn.init.trunc_normal_(weight, std=0.1, a=-0.2, b=0.2)
 
     def forward(self, E: Tensor) -> Tensor:
+        if self.kind == "attention" and takes_native(E):
+            return native.Attention.apply(E, self.w_in, self.w_out, self.released, self.squash)
         if self.kind == "mean":
             summed = E.mean(dim=1)
         elif self.kind == "max":

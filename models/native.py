@@ -217,6 +217,29 @@ class Scaled(torch.autograd.Function):
         return d_z, d_X, _over_time(d_z, hs, h0), d_W, flat.sum(0), d_U, None, d_h, *d_c
 
 
+class Attention(torch.autograd.Function):
+    """TP-RNN's theta: (E (sets, n, batch, h), w_in (sets, M, 3 M), w_out (sets, 3 M, M), released, squash) -> (sets, batch, h)."""
+
+    @staticmethod
+    def forward(ctx, E, w_in, w_out, released, squash):
+        E, w_in, w_out = _dense(E, w_in, w_out)
+        sets, n, batch, h = E.shape
+        out = E.new_empty(sets, batch, h)
+        ctx.sizes = (sets, n, w_in.shape[1], batch, h, int(released), int(squash))
+        _call("attention_forward", E.dtype, *ctx.sizes, E, w_in, w_out, out)
+        ctx.save_for_backward(E, w_in, w_out, out)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_out):
+        E, w_in, w_out, out = ctx.saved_tensors
+        d_E, d_in, d_out_weights = torch.empty_like(E), torch.zeros_like(w_in), torch.zeros_like(w_out)
+        given = (E, w_in, w_out, out, *_dense(d_out), d_E, d_in, d_out_weights)
+        _call("attention_backward", E.dtype, *ctx.sizes, *given)
+        return d_E, d_in, d_out_weights, None, None
+
+
 def _dense(*tensors: Tensor) -> list[Tensor]:
     return [tensor.detach().contiguous() for tensor in tensors]
 

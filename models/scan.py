@@ -34,7 +34,7 @@ def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> tuple[State, tup
     output stacked over time, (time, ...); no outputs where the step returns none.
     """
     fused = getattr(step, "fused", None)
-    if _chosen != "eager" and fused is not None and native.serves(*inputs, *state):
+    if fused is not None and takes_native(*inputs, *state):
         _used.add("native")
         return fused(state, *inputs)
     if _chosen == "native":
@@ -46,6 +46,11 @@ def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> tuple[State, tup
         state, outputs = step(state, *frame)
         collected.append(outputs)
     return state, tuple(torch.stack(column) for column in zip(*collected, strict=True))
+
+
+def takes_native(*tensors: Tensor) -> bool:
+    """Is native code wanted, there, and able to take these tensors?"""
+    return _chosen != "eager" and native.serves(*tensors)
 
 
 @contextmanager
