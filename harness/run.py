@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -75,13 +76,8 @@ def run_cell(
     """Train one cell and store its record. Returns the record; raises nothing but KeyboardInterrupt."""
     store = Store(where.results)
     protocol = find_protocol(cell.protocol)
-    record = RunRecord(
-        cell,
-        "failed",
-        protocol.version,
-        settings=asdict(protocol),
-        machine=machine.provenance(where.device),
-    )
+    facts = machine.provenance(where.device)
+    record = RunRecord(cell, "failed", protocol.version, settings=asdict(protocol), machine=facts)
     try:
         record = _train(cell, protocol, where, store, record, report, stop)
     except Skip as reason:
@@ -147,7 +143,10 @@ def _train(
             return replace(record, status="interrupted", reason=reason)
         if training.diverged:
             return replace(record, status="diverged", reason=training.diverged)
-        return replace(record, test_metric=training.test())
+        tested = training.test()
+        if not math.isfinite(tested):
+            return replace(record, status="diverged", reason="the test metric is no finite number")
+        return replace(record, test_metric=tested)
 
 
 def _follow(
@@ -265,14 +264,18 @@ def _measure(protocol: Protocol, task_name: str, model: str, budget: str, where:
 
 
 def _described(record: RunRecord, protocol: Protocol) -> RunRecord:
-    """The record with what a report must know of its task and model."""
+    """The record with what a report must know of its task and model, as far as that can be found."""
     try:
         task = find_task(record.cell.task, protocol.scale)
         facts = TaskFacts(task.title, task.metric, task.higher_is_better, task.chance, task.target, task.shape.length)
         spec = find_model(record.cell.model)
-        return replace(record, task=facts, title=spec.title, source=source_digest(record.cell.model))
+        record = replace(record, task=facts, title=spec.title, source=source_digest(record.cell.model))
+        if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained
+            found = solve(spec, task.shape, find_budget(record.cell.budget))
+            record = replace(record, width=found.width, params=found.params, slack=found.slack)
     except Exception:  # the record already says what is wrong
         return record
+    return record
 
 
 def source_digest(model: str) -> str:
