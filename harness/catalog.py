@@ -11,6 +11,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import entry_points
@@ -101,6 +102,20 @@ def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, obje
     """The keyword parameters of a factory and their defaults; the first `skip` parameters are not options."""
     parameters = list(inspect.signature(function).parameters.values())[skip:]
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is p.KEYWORD_ONLY}
+
+
+def backend(name: str) -> AbstractContextManager[set[str]]:
+    """Run recurrences on this back end inside the block; gives the set of those that were used."""
+    from models import scan
+
+    return scan.backend(name)
+
+
+def native_kernels() -> tuple[bool, str]:
+    """Are the native CPU kernels built already, and if they cannot be, why."""
+    from models import native
+
+    return native.is_built(), native.compiler_missing()
 
 
 def sequence_shape(length: int, inputs: int, outputs: int) -> Shape:

@@ -59,6 +59,13 @@ def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
         click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of the protocol."),
         RESULTS,
+        click.option(
+            "--backend",
+            type=click.Choice(["auto", "eager", "native"]),
+            default="auto",
+            show_default=True,
+            help="How recurrences run.",
+        ),
         click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets."),
     ]
     for option in reversed(options):
@@ -93,6 +100,8 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
             say(str(cell))
         return 0
     order.store.check_writable()
+    for line in order.backend_notes():
+        say(line)
     groups = list(dict.fromkeys(cell.group for cell in todo)) if measure else []
     slug = machine.slug(order.device)
     jobs: list[tuple[str, Any]] = [("measure", g) for g in groups if order.store.find_measurement(g, slug) is None]
@@ -195,22 +204,12 @@ def list_(name: str | None) -> int:
 
 
 def _options_of(name: str) -> int:
-    from dataclasses import asdict
-
-    from . import catalog
+    from .order import options_of
     from .protocol import PROTOCOLS
 
-    if name in PROTOCOLS:
-        options = {key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version")}
-    elif name in catalog.TASKS or name.partition("-")[0] in catalog.FAMILIES:
-        options = catalog.task_options(name)
-    else:
-        options = catalog.options_of(catalog.find_model(name).build, skip=2)
-    click.echo(
-        f"{name}: change with {'--set key=value' if name in PROTOCOLS else f'{name}@key=value'}"
-        if options
-        else f"{name} has no options"
-    )
+    options = options_of(name)
+    how = "--set key=value" if name in PROTOCOLS else f"{name}@key=value"
+    click.echo(f"{name}: change with {how}" if options else f"{name} has no options")
     for key, value in options.items():
         click.echo(f"  {key} = {value}")
     return 0

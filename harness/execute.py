@@ -13,16 +13,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from .plan import Cell
+from .prepare import Where, described, prepare_process
 from .protocol import find_protocol
 from .record import RunRecord
-from .run import Progress, Where, measure_group, prepare_process, run_cell
+from .run import Progress, measure_group, run_cell
 from .store import Store
 
 # Large tensors of a step go back to the system and are faulted in again at every step unless
@@ -151,7 +151,8 @@ def _leave(cell: Cell, where: Where, status: str, reason: str) -> RunRecord:
     """Store a record for a cell that could not write its own."""
     protocol = find_protocol(cell.protocol)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    record = replace(RunRecord(cell, status, protocol.version), reason=reason, finished=finished)
+    record = RunRecord(cell, status, protocol.version, reason=reason, finished=finished)
+    record = described(record, protocol)
     Store(where.results).save_run(record)
     return record
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 from . import catalog
 from .errors import BenchError
 from .plan import Cell, parse_seeds, smallest_p
 from .plan import plan as cells_of
-from .protocol import Protocol, find_budget, find_protocol, parse_changes, with_changes
-from .run import Where, source_digest
+from .prepare import Where, source_digest
+from .protocol import PROTOCOLS, Protocol, find_budget, find_protocol, parse_changes, with_changes
 from .store import Store
 
 
@@ -29,6 +30,15 @@ def find_device(word: str) -> str:
     return "cuda" if found and word != "cpu" else "cpu"
 
 
+def options_of(name: str) -> dict[str, object]:
+    """What can be changed of a protocol, a task or a model, and its default."""
+    if name in PROTOCOLS:
+        return {key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version")}
+    if name in catalog.TASKS or name.partition("-")[0] in catalog.FAMILIES:
+        return catalog.task_options(name)
+    return catalog.options_of(catalog.find_model(name).build, skip=2)
+
+
 class Order:
     """What the words of a command stand for."""
 
@@ -43,6 +53,7 @@ class Order:
         changes: tuple[str, ...],
         results: Path,
         data: Path | None,
+        backend: str,
     ) -> None:
         self.device = find_device(device)
         self.given = protocol_name is not None
@@ -61,7 +72,7 @@ class Order:
         for model in self.models:
             catalog.find_model(model)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
-        self.where = Where(results, self.device, data)
+        self.where = Where(results, self.device, data, backend)
         self.store = Store(results)
 
     def todo(self) -> tuple[list[Cell], Counter[str]]:
@@ -85,6 +96,17 @@ class Order:
             else:
                 done[record.status] += 1
         return todo, done
+
+    def backend_notes(self) -> list[str]:
+        """What a user should know of the native kernels before they are used, and the wait for them."""
+        if self.device != "cpu" or self.where.backend == "eager":
+            return []
+        built, reason = catalog.native_kernels()
+        if reason and self.where.backend == "native":
+            raise BenchError(f"the native back end cannot be built: {reason}; use --backend auto or eager")
+        if reason:
+            return [f"no native code for the recurrences, the eager loop serves, several times slower: {reason}"]
+        return [] if built else ["building native code for the recurrences (once, about ten seconds)"]
 
     def headline(self, workers: int) -> str:
         """What will run, and under which protocol and why."""

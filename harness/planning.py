@@ -14,9 +14,9 @@ from .budget import as_width, misses, solve
 from .catalog import find_model, find_task, sequence_shape
 from .errors import BenchError
 from .plan import Cell
+from .prepare import Skip, Where, fitted, load_splits, prepare_process
 from .progress import clock
 from .protocol import Budget, Protocol
-from .run import Skip, Where, fitted, load_splits, prepare_process
 from .seeds import global_stream
 
 if TYPE_CHECKING:

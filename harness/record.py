@@ -58,6 +58,7 @@ class RunRecord:
     train_seconds: float | None = None
     evaluation_seconds: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)  # the protocol in full
+    backend: str = ""  # of the recurrences: native, eager or the library's kernels
     source: str = ""  # SHA-256 of a stranger's model file
     machine: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""  # ISO 8601, UTC
@@ -92,6 +93,7 @@ class Measurement:
     step: Latency | None = None
     yardstick: str = ""
     ratio: float | None = None
+    backend: str = ""
     peak_bytes: int | None = None  # what the step holds at its peak beyond what it found
     machine: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""

@@ -30,7 +30,11 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[tables.Comparison]
         grouped[(run.cell.task, run.cell.budget)].append(run)
     result = []
     for (task, budget), runs in sorted(grouped.items()):
-        measured = [m for m in loaded.measurements if (m.task, m.budget) == (task, budget)]
+        versions = {run.protocol_version for run in runs}
+        measured = [
+            m for m in loaded.measurements if (m.task, m.budget) == (task, budget) and m.protocol_version in versions
+        ]
+        measured.sort(key=lambda m: m.finished)  # of several machines the latest counts
         result.append(tables.compare(runs, measured, order, np.random.default_rng(0)))
     return result
 
@@ -125,5 +129,5 @@ def _provenance(runs: Sequence[RunRecord]) -> str:
     when = dates[0] if dates and dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}" if dates else "?"
     return (
         f"{len(runs)} runs on {'; '.join(machines) or 'an unknown machine'}, torch {', '.join(torches)}, {when}, "
-        f"commit {', '.join(commits)} (* with uncommitted changes)."
+        f"commit {', '.join(commits)}{' (* with uncommitted changes)' if '*' in ''.join(commits) else ''}."
     )

@@ -6,47 +6,28 @@ names -> specs (catalog) -> data (tasks) -> width (budget) -> curve (train) -> r
 from __future__ import annotations
 
 import gc
-import hashlib
 import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from . import machine, measure
-from .budget import Width, as_width, misses, solve
-from .catalog import find_model, find_task
-from .errors import BenchError
+from .budget import Width, as_width, solve
+from .catalog import backend, find_model, find_task
 from .plan import Cell
+from .prepare import Skip, Where, described, fitted, load_splits, sentence, source_digest
 from .protocol import Protocol, find_budget, find_protocol
-from .record import Measurement, Point, RunRecord, TaskFacts
+from .record import Measurement, Point, RunRecord
 from .seeds import global_stream
 from .store import Store
 from .train import Training
 
-if TYPE_CHECKING:
-    from .catalog import ModelSpec, Splits, TaskSpec
-
 CHECKPOINT_SECONDS = 60.0
-
-
-class Skip(Exception):
-    """This pair is not run, for a reason that is no fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where and how cells run; the same for all cells of a command."""
-
-    results: Path
-    device: str = "cpu"
-    data_root: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +40,6 @@ class Progress:
     point: Point | None = None
 
 
-def prepare_process(device: str, threads: int) -> None:
-    """Settings of a process that trains: threads, and no denormals, which slow saturated cells."""
-    if device == "cpu":
-        torch.set_num_threads(threads)
-        torch.set_flush_denormal(True)
-
-
 def run_cell(
     cell: Cell,
     where: Where,
@@ -73,21 +47,23 @@ def run_cell(
     report: Callable[[Progress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> RunRecord:
-    """Train one cell and store its record. Returns the record; raises nothing but KeyboardInterrupt."""
+    """Train one cell and store its record, whatever the cell does. Raises OSError where it cannot be stored."""
     store = Store(where.results)
     protocol = find_protocol(cell.protocol)
     facts = machine.provenance(where.device)
     record = RunRecord(cell, "failed", protocol.version, settings=asdict(protocol), machine=facts)
     try:
-        record = _train(cell, protocol, where, store, record, report, stop)
+        with backend(where.backend) as used:
+            record = _train(cell, protocol, where, store, record, report, stop)
+        record = replace(record, backend="+".join(sorted(used)) or "library")
     except Skip as reason:
         record = replace(record, status="skipped", reason=str(reason))
     except (torch.OutOfMemoryError, MemoryError) as error:
-        record = replace(record, status="out-of-memory", reason=_sentence(error))
+        record = replace(record, status="out-of-memory", reason=sentence(error))
     except Exception as error:
         memory = "DefaultCPUAllocator" in str(error) and "memory" in str(error)
-        record = replace(record, status="out-of-memory" if memory else "failed", reason=_sentence(error))
-    record = replace(_described(record, protocol), finished=datetime.now(UTC).isoformat(timespec="seconds"))
+        record = replace(record, status="out-of-memory" if memory else "failed", reason=sentence(error))
+    record = replace(described(record, protocol), finished=datetime.now(UTC).isoformat(timespec="seconds"))
     store.save_run(record)
     if record.status != "interrupted":
         store.drop_checkpoint(cell)
@@ -125,7 +101,7 @@ def _train(
         )
         curve: list[Point] = []
         kept = store.load_checkpoint(cell)
-        if kept is not None and kept["params"] == found.params:
+        if kept is not None and kept["made_for"] == made_for(cell, protocol, found):
             training.restore(kept["training"])
             curve = [Point(**point) for point in kept["curve"]]
         _follow(training, cell, found, curve, store, report)
@@ -149,6 +125,11 @@ def _train(
         return replace(record, test_metric=tested)
 
 
+def made_for(cell: Cell, protocol: Protocol, found: Width) -> list[Any]:
+    """What must be the same for a checkpoint to be gone on from."""
+    return [protocol.version, found.width, found.params, source_digest(cell.model)]
+
+
 def _follow(
     training: Training,
     cell: Cell,
@@ -160,8 +141,9 @@ def _follow(
     """Run a training to its end; keep its curve, tell of its progress, save a checkpoint now and then."""
 
     def save() -> None:
-        state = {"params": found.params, "training": training.state(), "curve": [asdict(point) for point in curve]}
-        store.save_checkpoint(cell, state)
+        made = made_for(cell, find_protocol(cell.protocol), found)
+        points = [asdict(point) for point in curve]
+        store.save_checkpoint(cell, {"made_for": made, "training": training.state(), "curve": points})
 
     told = saved = time.monotonic()
     inner_stop = training.stop
@@ -185,29 +167,6 @@ def _follow(
         save()
 
 
-def fitted(model: str, task: TaskSpec, budget: str) -> tuple[ModelSpec, Width]:
-    """The model and its width on a task. Raises Skip where it does not apply or misses the budget."""
-    spec = find_model(model)
-    reason = spec.why_not(task.shape)
-    if reason:
-        raise Skip(reason)
-    wanted = find_budget(budget)
-    try:
-        found = solve(spec, task.shape, wanted)
-    except ValueError as error:  # an option that the model refuses
-        raise BenchError(f"{model}: {error}") from None
-    if missed := misses(found, wanted):
-        raise Skip(missed)
-    return spec, found
-
-
-@lru_cache(maxsize=2)
-def load_splits(task: str, scale: str, data_seed: int, where: Where) -> Splits:
-    """The data of a task, on the device."""
-    splits = find_task(task, scale).load(data_seed, where.data_root)
-    return type(splits)(*(type(split)(*(tensor.to(where.device) for tensor in split)) for split in splits))
-
-
 def measure_group(group: tuple[str, str, str, str], where: Where) -> Measurement:
     """Time one (task, model, budget) beside the yardstick, and store the measurement."""
     protocol_name, task_name, model, budget = group
@@ -215,13 +174,15 @@ def measure_group(group: tuple[str, str, str, str], where: Where) -> Measurement
     facts: dict[str, Any] = {"batch": protocol.batch, "machine": machine.provenance(where.device)}
     status, reason = "ok", ""
     try:
-        facts |= _measure(protocol, task_name, model, budget, where)
+        with backend(where.backend) as used:
+            facts |= _measure(protocol, task_name, model, budget, where)
+        facts["backend"] = "+".join(sorted(used)) or "library"
     except Skip as skipped:
         status, reason = "skipped", str(skipped)
     except (torch.OutOfMemoryError, MemoryError) as error:
-        status, reason = "out-of-memory", _sentence(error)
+        status, reason = "out-of-memory", sentence(error)
     except Exception as error:  # a stranger's model may raise anything; it costs this measurement alone
-        status, reason = "failed", _sentence(error)
+        status, reason = "failed", sentence(error)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     result = Measurement(
         protocol_name, protocol.version, task_name, model, budget, status, reason, finished=finished, **facts
@@ -261,36 +222,3 @@ def _measure(protocol: Protocol, task_name: str, model: str, budget: str, where:
             "forward": measure.time_alone(measure.forward(module, x), seconds / 3, device),
             "peak_bytes": measure.peak_bytes(step, device),
         }
-
-
-def _described(record: RunRecord, protocol: Protocol) -> RunRecord:
-    """The record with what a report must know of its task and model, as far as that can be found."""
-    try:
-        task = find_task(record.cell.task, protocol.scale)
-        facts = TaskFacts(task.title, task.metric, task.higher_is_better, task.chance, task.target, task.shape.length)
-        spec = find_model(record.cell.model)
-        record = replace(record, task=facts, title=spec.title, source=source_digest(record.cell.model))
-        if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained
-            found = solve(spec, task.shape, find_budget(record.cell.budget))
-            record = replace(record, width=found.width, params=found.params, slack=found.slack)
-    except Exception:  # the record already says what is wrong
-        return record
-    return record
-
-
-def source_digest(model: str) -> str:
-    """SHA-256 of the file of a model given as file.py:Name, else an empty string."""
-    place = Path(model.partition("@")[0].rpartition(":")[0])
-    return hashlib.sha256(place.read_bytes()).hexdigest() if place.suffix == ".py" and place.is_file() else ""
-
-
-def _sentence(error: BaseException) -> str:
-    """One line of an exception, with the place it came from unless it is a sentence for users."""
-    text = " ".join(str(error).split())[:500]
-    if isinstance(error, BenchError):
-        return text
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""
-    return f"{type(error).__name__}: {text}{place}"

@@ -18,11 +18,6 @@ def stream_seed(seed: int, stream: str) -> int:
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def generator(seed: int, stream: str, device: str = "cpu") -> torch.Generator:
-    """A generator of its own for one stream."""
-    return torch.Generator(device).manual_seed(stream_seed(seed, stream))
-
-
 @contextmanager
 def global_stream(seed: int, stream: str) -> Iterator[None]:
     """Torch's global generators, seeded inside the block and restored after it.

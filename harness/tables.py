@@ -191,32 +191,22 @@ def shown(comparison: Comparison) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """A GitHub table; columns after the first are aligned right."""
-    return str(
-        tabulate(table, headers="keys", tablefmt="pipe", showindex=False, disable_numparse=True, colalign=_align(table))
-    )
+    return _drawn(table, "pipe")
 
 
 def plain(table: pd.DataFrame) -> str:
     """A table for a terminal."""
-    return str(
-        tabulate(
-            table, headers="keys", tablefmt="simple", showindex=False, disable_numparse=True, colalign=_align(table)
-        )
-    )
+    return _drawn(table, "simple")
 
 
 def latex(table: pd.DataFrame) -> str:
     """A booktabs tabular."""
-    return str(
-        tabulate(
-            table,
-            headers="keys",
-            tablefmt="latex_booktabs",
-            showindex=False,
-            disable_numparse=True,
-            colalign=_align(table),
-        )
-    )
+    return _drawn(table, "latex_booktabs")
+
+
+def _drawn(table: pd.DataFrame, form: str) -> str:
+    columns = {str(name): list(table[name]) for name in table.columns}
+    return str(tabulate(columns, headers="keys", tablefmt=form, disable_numparse=True, colalign=_align(table)))
 
 
 def _align(table: pd.DataFrame) -> tuple[str, ...]:

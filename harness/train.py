@@ -89,6 +89,7 @@ class Training:
         self.pauses = set(protocol.evaluation_steps(self.train_sequences))
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         self.optimizer = _optimizer(protocol, self.parameters)
+        self.tell_progress: Callable[[float], None] | None = getattr(module, "set_progress", None)
         self.step = 0
         self.seconds = 0.0
         self.evaluation_seconds = 0.0
@@ -120,8 +121,8 @@ class Training:
 
     def _train_step(self) -> None:
         x, y = self._batch()
-        if hasattr(self.module, "set_progress"):
-            self.module.set_progress(self.step / self.steps)
+        if self.tell_progress is not None:
+            self.tell_progress(self.step / self.steps)
         rate = self.protocol.learning_rate_at(self.step, self.train_sequences)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -170,7 +171,7 @@ class Training:
         return evaluate(self.module, *self.splits.test, self.metric)
 
     def state(self) -> dict[str, Any]:
-        """All that `restore` needs to go on from here."""
+        """All that `restore` needs to go on from here; it shares tensors with the run, so save it at once."""
         kept = ("step", "seconds", "evaluation_seconds", "loss_steps", "best", "best_step", "best_weights")
         return {
             **{name: getattr(self, name) for name in kept},

@@ -29,16 +29,25 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, filter(None, (os.environ.get("CXX"), "g++", "clang++")))), None)
 
 
+def compiler_missing() -> str:
+    """Why the kernels cannot even be tried to build, or an empty string."""
+    return "" if compiler() else "there is no C++ compiler (g++, clang++ or $CXX)"
+
+
+def is_built() -> bool:
+    """Are the kernels there without compiling?"""
+    cxx = compiler()
+    return cxx is not None and any((folder / _name(cxx)).exists() for folder in _folders())
+
+
 @cache
 def built() -> tuple[Path | None, str]:
     """The compiled kernels, or None and the reason; compiles them where they are not there yet."""
     cxx = compiler()
     if cxx is None:
-        return None, "there is no C++ compiler (g++, clang++ or $CXX)"
-    version = subprocess.run([cxx, "--version"], capture_output=True, text=True).stdout
-    made_of = [SOURCE.read_text(encoding="utf-8"), version, *FLAGS, _processor()]
-    name = f"kernels-{hashlib.sha256(chr(0).join(made_of).encode()).hexdigest()[:16]}.so"
-    for folder in (_cache_folder(), Path(tempfile.gettempdir()) / f"multiscale-rnn-bench-{os.getuid()}"):
+        return None, compiler_missing()
+    name = _name(cxx)
+    for folder in _folders():
         path = folder / name
         if path.exists():
             return path, ""
@@ -74,8 +83,17 @@ def serves(*tensors: Tensor) -> bool:
     return all(t.device.type == "cpu" and t.dtype in KINDS for t in tensors) and library() is not None
 
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multiscale-rnn-bench"
+def _name(cxx: str) -> str:
+    """A file name that changes with all that the compiled code depends on."""
+    version = subprocess.run([cxx, "--version"], capture_output=True, text=True).stdout
+    made_of = [SOURCE.read_text(encoding="utf-8"), version, *FLAGS, _processor()]
+    return f"kernels-{hashlib.sha256(chr(0).join(made_of).encode()).hexdigest()[:16]}.so"
+
+
+def _folders() -> tuple[Path, Path]:
+    """Where the compiled kernels may lie: the user's cache, or a folder for temporary files."""
+    cache_home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache_home / "multiscale-rnn-bench", Path(tempfile.gettempdir()) / f"multiscale-rnn-bench-{os.getuid()}"
 
 
 def _processor() -> str:
@@ -218,7 +236,10 @@ class Scaled(torch.autograd.Function):
 
 
 class Attention(torch.autograd.Function):
-    """TP-RNN's theta: (E (sets, n, batch, h), w_in (sets, M, 3 M), w_out (sets, 3 M, M), released, squash) -> (sets, batch, h)."""
+    """TP-RNN's theta (aggregation.py): (E, w_in, w_out, released, squash) -> (sets, batch, h).
+
+    E (sets, n, batch, h); w_in (sets, M, 3 M), w_out (sets, 3 M, M) with M >= n.
+    """
 
     @staticmethod
     def forward(ctx, E, w_in, w_out, released, squash):
