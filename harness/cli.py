@@ -96,8 +96,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
     if done:
         say("already recorded: " + _counts(done))
     if dry_run:
-        for cell in todo:
-            say(str(cell))
+        say("\n".join(map(str, todo)))
         return 0
     order.store.check_writable()
     for line in order.backend_notes():
@@ -125,8 +124,7 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
         say(paragraph)
     counts = Counter(run.status for run in loaded.runs)
     say("\n" + _counts(counts))
-    for sentence in loaded.corrupt:
-        say(f"left out: {sentence}")
+    say("".join(f"left out: {sentence}\n" for sentence in loaded.corrupt))
     return int(any(counts[status] for status in FAULTS))
 
 

@@ -97,7 +97,7 @@ def peak_bytes(function: Callable[[], None], device: torch.device) -> int:
         return int(torch.cuda.max_memory_allocated(device)) - before
     with LiveBytes() as live:
         function()
-    return live.peak
+    return int(live.peak)
 
 
 class LiveBytes(TorchDispatchMode):

@@ -49,7 +49,7 @@ def sign_flip_p(differences: ArrayLike, *, rng: np.random.Generator) -> float:
     result = stats.permutation_test(
         (d,), np.mean, permutation_type="samples", vectorized=True, n_resamples=PATTERNS, rng=rng
     )
-    return float(min(1.0, result.pvalue))
+    return min(1.0, float(np.asarray(result.pvalue)))
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:

@@ -51,7 +51,7 @@ def test_a_page_says_all_that_a_reader_must_know(tmp_path):
         "75.0 ± 63.5",
         "exact sign-flip test",
         "![learning curves](sfc-3k-curves.png)",
-        "4 runs on 2 cores of Some processor, torch 2.9.0, 2025-03-01, commit 0123456789 (",
+        "4 runs on 2 cores of Some processor, torch 2.9.0, 2025-03-01, commit 0123456789.",
         "One row is one model",
     ):
         assert words in text, words

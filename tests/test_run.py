@@ -14,7 +14,8 @@ from harness import run
 from harness.plan import Cell
 from harness.protocol import SMOKE
 from harness.record import RunRecord
-from harness.run import Progress, Where, load_splits, measure_group, prepare_process, run_cell
+from harness.prepare import Where, load_splits, prepare_process
+from harness.run import Progress, measure_group, run_cell
 from harness.seeds import global_stream
 from harness.store import Store
 from models.spec import ModelSpec
