@@ -57,8 +57,8 @@ class Aggregation(nn.Module):
         sets, n, batch, h = E.shape
         squeezed = E.mean(dim=3) if self.kind == "senet" else E.reshape(sets, n, batch * h)
         w_in, w_out = self.w_in[:, :n, : GROWTH * n], self.w_out[:, : GROWTH * n, :n]
-        hidden = torch.relu(torch.bmm(w_in.transpose(1, 2), squeezed))
-        S = torch.sigmoid(torch.bmm(w_out.transpose(1, 2), hidden))
+        hidden = torch.bmm(w_in.transpose(1, 2), squeezed).relu_()  # in place: the largest tensor here
+        S = torch.bmm(w_out.transpose(1, 2), hidden).sigmoid_()
         if self.kind == "senet":
             return S.unsqueeze(3)
         if self.released:

@@ -22,15 +22,16 @@ PAPER_WINDOWS = {
 def windows(length: int, layers: int) -> list[tuple[int, int]]:
     """(L, g) of each layer: the supplement's at its lengths, else by rule.
 
-    The rule takes L = g^2 and, of the g in 2..10 that leave at most 20 windows, the smallest whose
-    square divides the layer's length, else the smallest that divides it, else the smallest.
+    The rule takes L = g^2 and, of the g in 2..10 that leave at most 20 windows and fill at least one,
+    the smallest whose square divides the layer's length, else the smallest that divides it, else the
+    smallest. Under 4 steps g is 2, over 2,000 it is 10.
     """
     found = list(PAPER_WINDOWS.get(length, ()))[:layers]
     n = length
     for _, g in found:
         n = -(-n // g)
     while len(found) < layers:
-        few = [g for g in range(2, 11) if n <= 20 * g * g] or [10]
+        few = [g for g in range(2, 11) if g * g <= max(n, 4) and n <= 20 * g * g] or [10]
         g = next((g for g in few if n % (g * g) == 0), next((g for g in few if n % g == 0), few[0]))
         found.append((g * g, g))
         n = -(-n // g)
@@ -71,13 +72,14 @@ class Pyramid(nn.Module):
         zero = state = self.cell.initial(x)
         roots: list[Tensor] = []
         level_1: list[Tensor] = []
-        pieces = self.cell.project(x).split(self.window)
+        pieces = x.split(self.window)
         for number, piece in enumerate(pieces, start=1):
             if not self.top_down:
                 state = zero
             levels: list[list[Tensor]] = []  # of this window; levels[j] holds nodes of level j + 1
             leftover: Tensor | None = None
-            for chunk in piece.split(self.g):
+            # W x + b for a window at a time: the gradient of splits of a long sequence is a large copy
+            for chunk in self.cell.project(piece).split(self.g):
                 _, states = scan(step, state, (chunk,))
                 node = self.tree(torch.stack(states))
                 level_1.append(node[0])

@@ -18,8 +18,10 @@ output aggregation has no tanh; the forget bias is 0.1. `tp-rnn-s` and `tp-rnn-m
 elsewhere. `-released` also computes the attention weights without Eq. 8's transpose and has that
 code's faults in an incomplete last window (`official_tail`): where it holds a multiple of g steps
 its first pending node is dropped and its last used twice, and where it holds one step that step is
-lost and the previous root is used again. Our own choices: with `top_down` off a window starts from
-a zero state; with `output` off the last layer's output is classified; L must be a multiple of g.
+lost and the previous root is used again. Where L is no power of g, that code also uses the last
+pending node of every other window twice. Our own choices: with `top_down` off a window starts from
+a zero state, and inside it nodes still replace h; with `iterative` off a layer's output is its last
+root; with `output` off the last layer's output is classified; L must be a multiple of g.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,6 +62,8 @@ class TPRNN(nn.Module):
         official_tail: bool = False,
     ) -> None:
         super().__init__()
+        if layers < 1:
+            raise ValueError(f"layers is {layers}, but must be 1 or more")
         if weights not in ("equation", "released"):
             raise ValueError(f"weights are '{weights}', but must be 'equation' or 'released'")
         released = weights == "released"
@@ -112,7 +116,10 @@ def _settled(
         if len(values) != layers:
             raise ValueError(f"{name} has {len(values)} numbers for {layers} layers")
         given.append(values)
-    return [(L or (g * g if g else rule[k][0]), g or rule[k][1]) for k, (L, g) in enumerate(zip(*given, strict=True))]
+    settled = []
+    for (rule_L, rule_g), L, g in zip(rule, *given, strict=True):
+        settled.append(((rule_L if g is None else g * g) if L is None else L, rule_g if g is None else g))
+    return settled
 
 
 def from_official(

@@ -8,7 +8,8 @@ from plain import tprnn as plain
 from torch.nn import functional as F
 
 from harness.checks import Example
-from models.aggregation import Aggregation
+from models.aggregation import Aggregation, OutputAggregation
+from models.scan import backend
 from models.tprnn import TP_RNN_M, TP_RNN_S, TP_RNN_S_RELEASED, TPRNN, from_official, windows
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,11 +29,19 @@ def agree(module, x, **settings):
     """The module's logits and all its gradients are the plain loop's."""
     pyramids = [(layer.window, layer.g) for layer in module.layers]
     weights = {name: value.detach().clone().requires_grad_() for name, value in module.named_parameters()}
-    seen, expected = module(x), plain.logits(weights, x, pyramids, **settings)
-    assert torch.allclose(seen, expected, rtol=1e-9, atol=1e-12)
-    pull = torch.linspace(-1, 1, seen.numel(), dtype=seen.dtype).view_as(seen)
-    (seen * pull).sum().backward()
+    expected = plain.logits(weights, x, pyramids, **settings)
+    pull = torch.linspace(-1, 1, expected.numel(), dtype=expected.dtype).view_as(expected)
     (expected * pull).sum().backward()
+    for name in ("eager", "auto"):
+        module.zero_grad()
+        with backend(name):
+            seen = module(x)
+            (seen * pull).sum().backward()
+        assert torch.allclose(seen, expected, rtol=1e-9, atol=1e-12)
+        same_gradients(module, weights)
+
+
+def same_gradients(module, weights):
     used = 0
     for name, parameter in module.named_parameters():
         wanted = weights[name].grad
@@ -61,6 +70,7 @@ def test_three_layers_agree_with_the_plain_loop(length, weights):
     agree(module, x, released=weights == "released")
 
 
+@pytest.mark.parametrize("length", [45, 43, 37])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -75,8 +85,8 @@ def test_three_layers_agree_with_the_plain_loop(length, weights):
     ],
     ids=str,
 )
-def test_every_option_agrees_with_the_plain_loop(settings):
-    module, x = module_of(45, layers=2, window=(9, 4), granularity=(3, 2), **settings)
+def test_every_option_agrees_with_the_plain_loop(settings, length):
+    module, x = module_of(length, layers=2, window=(9, 4), granularity=(3, 2), **settings)
     agree(module, x, **settings)
 
 
@@ -144,39 +154,32 @@ def official_names(module):
     return {name: gradient.numpy() for name, gradient in found.items()}
 
 
-def faulty_root(h, g, window, w_in, w_out):
-    """What the released code makes of the hidden states of its last window (models.md, faults A and B)."""
-    level = [plain.theta(h[k : k + g], w_in, w_out, released=True) for k in range(0, len(h), g)]
-    doubled = [*level[1:], level[-1]]  # the first dropped, the last used twice
-    return plain.theta(doubled, w_in, w_out, released=True)
+@pytest.mark.parametrize(
+    ("length", "L", "g", "differs"),
+    [
+        (20, 25, 5, True),  # 20 of 25, as in the adding problem's second layer at T = 200
+        (45, 25, 5, True),
+        (30, 8, 2, False),  # one pending node: nothing to drop
+        (28, 8, 2, False),  # a whole pyramid, only lower
+        (33, 8, 2, True),  # a single last step
+        (23, 16, 4, False),  # no multiple of g
+        (24, 12, 2, True),  # L is no power of g: every window
+        (23, 12, 4, True),
+    ],
+)
+def test_faults_of_the_released_code_at_the_ends_agree_with_the_plain_loop(length, L, g, differs):
+    options = {"window": L, "granularity": g, "weights": "released"}
+    module, x = module_of(length, official_tail=True, **options)
+    agree(module, x, released=True, official_tail=True)
+    correct, _ = module_of(length, **options)
+    assert torch.allclose(correct(x), module(x)) != differs
 
 
-def test_the_released_fault_in_an_incomplete_last_window_is_reproduced():
-    """20 of 25 steps with g = 5, as in the adding problem's second layer at T = 200."""
-    module, x = module_of(20, window=25, granularity=5, weights="released", official_tail=True)
-    states = hidden_states(module, x, g=5)
-    (w_in, _), (w_out, _) = module.layers[0].tree.w_in, module.layers[0].tree.w_out
-    root = faulty_root(states, 5, 25, w_in, w_out)
-    assert torch.allclose(module.classifier(root), module(x))
-    correct, _ = module_of(20, window=25, granularity=5, weights="released")
-    assert not torch.allclose(correct(x), module(x))
-
-
-def hidden_states(module, x, g):
-    """The h of every step of a single window of level-1 groups, from the plain loop."""
-    weights = dict(module.named_parameters())
-    tree = module.layers[0].tree
-    state = [x.new_zeros(len(x), 5), x.new_zeros(len(x), 5)]
-    history = []
-    for t in range(x.shape[1]):
-        if t and t % g == 0:
-            group = history[-g:]
-            state = [
-                plain.theta([entry[s] for entry in group], tree.w_in[s], tree.w_out[s], released=True) for s in (0, 1)
-            ]
-        state = plain.cell_step("lstm", weights, "layers.0", x[:, t], state)
-        history.append(state)
-    return [h for h, _ in history]
+@pytest.mark.parametrize("length", [80, 77, 65, 56])
+def test_three_layers_with_the_released_faults_agree_with_the_plain_loop(length):
+    options = {"window": (16, 9, 4), "granularity": (4, 3, 2), "official_tail": True}
+    module, x = module_of(length, layers=3, **options)
+    agree(module, x, official_tail=True)
 
 
 def test_the_released_fault_loses_a_single_last_step():
@@ -202,14 +205,41 @@ def test_windows_follow_the_supplement_at_the_papers_lengths():
     assert windows(784, 1) == [(49, 7)]
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 7, 13, 40, 97, 100, 160, 1001, 2000, 3000, 10_000])
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 7, 13, 40, 97, 100, 160, 1001, 2000, 3000, 10_000])
 def test_windows_are_sensible_at_any_length(length):
     n = length
-    for L, g in windows(length, 4):
+    for L, g in windows(length, 6):
         assert g * g == L
         assert 2 <= g <= 10
         assert n <= 20 * L or g == 10
+        assert max(n, 4) >= L
         n = -(-n // g)
+
+
+def test_windows_prefer_whole_windows_then_whole_groups_then_small_ones():
+    assert windows(150, 1) == [(25, 5)]  # 3 divides and leaves 17 windows, but 25 divides
+    assert windows(120, 1) == [(9, 3)]  # no square divides and leaves 20 windows; 3 divides
+    assert windows(97, 1) == [(9, 3)]  # nothing divides
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 11])
+@pytest.mark.parametrize("official_tail", [False, True])
+def test_short_sequences_are_answered(length, official_tail):
+    module, x = module_of(length, layers=3, official_tail=official_tail)
+    agree(module, x, official_tail=official_tail)
+
+
+def test_the_output_head_answers_at_every_step_as_at_one():
+    torch.manual_seed(0)
+    head = OutputAggregation([3, 5, 4]).double()
+    outputs = [torch.randn(2, 6, h, dtype=torch.float64) for h in (3, 5, 4)]
+    joined = head(outputs)
+    assert joined.shape == (2, 6, 4)
+    for t in range(6):
+        (w_in,), (w_out,) = head.theta.w_in, head.theta.w_out
+        mapped = [o[:, t] @ M for o, M in zip(outputs, head.maps, strict=True)]
+        assert torch.allclose(joined[:, t], plain.theta(mapped, w_in, w_out, squash=False))
+        assert torch.allclose(joined[:, t], head([o[:, t] for o in outputs]))
 
 
 @pytest.mark.parametrize(
@@ -242,7 +272,10 @@ def test_layers_may_differ_in_width():
         ({"weights": "mine"}, "'equation' or 'released'"),
         ({"window": 9, "granularity": 2}, "multiple of granularity"),
         ({"granularity": 1}, "2 or more"),
+        ({"window": 0, "granularity": 2}, "multiple of granularity"),
+        ({"granularity": 0}, "2 or more"),
         ({"window": (4, 4)}, "2 numbers for 1 layers"),
+        ({"layers": 0}, "1 or more"),
     ],
 )
 def test_bad_options_are_one_sentence(options, sentence):

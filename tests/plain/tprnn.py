@@ -48,7 +48,29 @@ def cell_step(kind, weights, prefix, x, state):
     return [z * h + (1 - z) * g]
 
 
-def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released):
+def faulty_root(node, tree, n, L, g, *, last):
+    """The root that the released code builds at the end of a window of n steps, n a multiple of g.
+
+    node(level, i) is Eq. 2. The nodes of one level that are in no node of the next are pending. Of the
+    highest level just built, that code takes the newest once more after the pending ones, and drops
+    the first of these where it counts them too early, at the end of the sequence (models.md, 2.3, A).
+    """
+    j = 1
+    while n % g ** (j + 1) == 0:
+        j += 1
+    root = node(j, n // g**j)
+    for level in range(j, n):
+        if g**level >= (n if last else L):
+            return root
+        i = n // g**level
+        pending = [node(level, k) for k in range(i - i % g + 1, i + 1)]
+        if level == j and last:
+            del pending[0]
+        if pending:
+            root = tree([*pending, root])
+
+
+def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released, official_tail):
     """x: list of (batch, d). Returns the layer's output and the list of level-1 nodes."""
     width = weights[f"{prefix}.cell.weight_h"].shape[1]
     states = 2 if cell == "lstm" else 1
@@ -84,6 +106,9 @@ def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released
                 state = node(j, done // g**j)
             state = cell_step(cell, weights, prefix, x_l, state)
             hidden.append(state)
+        if official_tail and len(hidden) == 1 < len(x):  # fault B: the step is lost, the last root comes again
+            roots.append(root[0])
+            break
         groups = [hidden[k : k + g] for k in range(0, len(hidden), g)]
         level = [tree(group) for group in groups]
         level_1 += [entry[0] for entry in level]
@@ -91,6 +116,8 @@ def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released
             groups = [level[k : k + g] for k in range(0, len(level), g)]
             level = [group[0] if len(group) == 1 else tree(group) for group in groups]
         root = level[0]
+        if official_tail and len(hidden) % g == 0:
+            root = faulty_root(node, tree, len(hidden), L, g, last=start + L >= len(x))
         roots.append(root[0])
     output = roots[0] if iterative else roots[-1]
     for following in roots[1:] if iterative else []:
@@ -111,6 +138,7 @@ def logits(
     top_down=True,
     output=True,
     released=False,
+    official_tail=False,
 ):
     """x (batch, time, inputs) -> (batch, outputs). windows: (L, g) of each layer."""
     sequence = [x[:, t] for t in range(x.shape[1])]
@@ -127,6 +155,7 @@ def logits(
             iterative=iterative,
             top_down=top_down,
             released=released,
+            official_tail=official_tail,
         )
         outputs.append(o)
     last = outputs[-1]
