@@ -26,6 +26,7 @@ root; with `output` off the last layer's output is classified; L must be a multi
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import isqrt
 from typing import Any
 
 import torch
@@ -108,7 +109,7 @@ class TPRNN(nn.Module):
 def _settled(
     length: int, layers: int, window: Sequence[int] | int | None, granularity: Sequence[int] | int | None
 ) -> list[tuple[int, int]]:
-    """(L, g) of each layer from options that may be missing, one number, or one a layer."""
+    """(L, g) of each layer from options that may be missing, one number, or one a layer; of L and g alone, L = g^2."""
     rule = windows(length, layers)
     given = []
     for name, option in (("window", window), ("granularity", granularity)):
@@ -117,8 +118,12 @@ def _settled(
             raise ValueError(f"{name} has {len(values)} numbers for {layers} layers")
         given.append(values)
     settled = []
-    for (rule_L, rule_g), L, g in zip(rule, *given, strict=True):
-        settled.append(((rule_L if g is None else g * g) if L is None else L, rule_g if g is None else g))
+    for (L, g), given_L, given_g in zip(rule, *given, strict=True):
+        if given_g is not None:
+            L, g = given_g * given_g, given_g
+        elif given_L is not None and isqrt(max(0, given_L)) ** 2 == given_L:
+            g = isqrt(given_L)
+        settled.append((L if given_L is None else given_L, g))
     return settled
 
 

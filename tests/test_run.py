@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from harness import run
 from harness.plan import Cell
+from harness.prepare import Where, load_splits, prepare_process
 from harness.protocol import SMOKE
 from harness.record import RunRecord
-from harness.prepare import Where, load_splits, prepare_process
 from harness.run import Progress, measure_group, run_cell
 from harness.seeds import global_stream
 from harness.store import Store
