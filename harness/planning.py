@@ -16,7 +16,7 @@ from .errors import BenchError
 from .plan import Cell
 from .prepare import Skip, Where, fitted, load_splits, prepare_process
 from .progress import clock
-from .protocol import Budget, Protocol
+from .protocol import Budget, Protocol, find_budget
 from .seeds import global_stream
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where
     _, task_name, model, budget = group
     task = find_task(task_name, protocol.scale)
     try:
-        spec, found = fitted(model, task, budget)
+        spec, found = fitted(model, task, find_budget(budget, protocol.tolerance))
     except Skip as reason:
         return Row(task_name, model, count, None, None, None, 0.0, f"skipped: {reason}")
     if not timing:

@@ -13,7 +13,7 @@ import torch
 from .budget import Width, misses, solve
 from .catalog import find_model, find_task
 from .errors import BenchError
-from .protocol import Protocol, find_budget
+from .protocol import Budget, Protocol, find_budget
 from .record import RunRecord, TaskFacts
 
 if TYPE_CHECKING:
@@ -41,13 +41,12 @@ def prepare_process(device: str, threads: int) -> None:
         torch.set_flush_denormal(True)
 
 
-def fitted(model: str, task: TaskSpec, budget: str) -> tuple[ModelSpec, Width]:
+def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width]:
     """The model and its width on a task. Raises Skip where it does not apply or misses the budget."""
     spec = find_model(model)
     reason = spec.why_not(task.shape)
     if reason:
         raise Skip(reason)
-    wanted = find_budget(budget)
     try:
         found = solve(spec, task.shape, wanted)
     except ValueError as error:  # an option that the model refuses

@@ -30,6 +30,7 @@ class Protocol:
     scale: str  # which of a task's scales: paper, quick or smoke
     budget: str  # the default budget
     seeds: int  # trains seeds 0 .. seeds - 1
+    tolerance: float = 0.01  # of the budget; a unit of a small model is a larger part of it
     data_seed: int = 0
     batch: int = 50
     optimizer: str = "adam"  # adam or rmsprop
@@ -94,6 +95,7 @@ SMOKE = Protocol(
     version=1,
     scale="smoke",
     budget="3k",
+    tolerance=0.1,
     seeds=2,
     batch=20,
     max_steps=12,
@@ -197,11 +199,11 @@ def _check(protocol: Protocol) -> None:
             raise nearest(key, getattr(protocol, key), known, "`bench list`")
 
 
-def find_budget(text: str) -> Budget:
+def find_budget(text: str, tolerance: float = 0.01) -> Budget:
     """'10k', '42k', '1.5M', '41810' or 'paper'."""
     word = text.strip().lower().replace(",", "").replace("_", "")
     if word == "paper":
-        return Budget("paper", None)
+        return Budget("paper", None, tolerance)
     factor = {"k": 1_000, "m": 1_000_000}.get(word[-1:], 1)
     try:
         params = round(float(word if factor == 1 else word[:-1]) * factor)
@@ -211,4 +213,4 @@ def find_budget(text: str) -> Budget:
         ) from None
     if params < 1:
         raise BenchError(f"the budget '{text}' is below one parameter; write a number such as 42k, or paper")
-    return Budget(f"{params // 1000}k" if params % 1000 == 0 else str(params), params)
+    return Budget(f"{params // 1000}k" if params % 1000 == 0 else str(params), params, tolerance)

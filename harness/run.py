@@ -83,7 +83,7 @@ def _train(
     stop: Callable[[], bool],
 ) -> RunRecord:
     task = find_task(cell.task, protocol.scale)
-    spec, found = fitted(cell.model, task, cell.budget)
+    spec, found = fitted(cell.model, task, find_budget(cell.budget, protocol.tolerance))
     record = replace(record, width=found.width, params=found.params, slack=found.slack)
     splits = load_splits(cell.task, protocol.scale, protocol.data_seed, where)
     with global_stream(cell.seed, "init"):
@@ -193,19 +193,19 @@ def measure_group(group: tuple[str, str, str, str], where: Where) -> Measurement
 
 def _measure(protocol: Protocol, task_name: str, model: str, budget: str, where: Where) -> dict[str, Any]:
     task = find_task(task_name, protocol.scale)
-    device = torch.device(where.device)
+    device, wanted = torch.device(where.device), find_budget(budget, protocol.tolerance)
     x, y = (
         tensor[: protocol.batch] for tensor in load_splits(task_name, protocol.scale, protocol.data_seed, where).train
     )
 
     def built(name: str) -> nn.Module:
         try:
-            spec, found = fitted(name, task, budget)
+            spec, found = fitted(name, task, wanted)
         except Skip:
             if name == model:
                 raise
             spec = find_model(name)  # the yardstick at its nearest width, even beyond the tolerance
-            found = solve(spec, task.shape, find_budget(budget))
+            found = solve(spec, task.shape, wanted)
         return spec.build(task.shape, as_width(found.width)).to(device)
 
     with global_stream(0, "init"):

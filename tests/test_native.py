@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from harness import catalog, checks
 from harness.seeds import global_stream
 from models import MODELS, native, scan
