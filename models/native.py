@@ -1,4 +1,4 @@
-"""Whole recurrences in native code on a CPU: kernels.cpp, built on first use, called through ctypes.
+"""Whole recurrences in native code on a CPU: the .cpp files here, built on first use, called through ctypes.
 
 The compiled file lies in the user's cache folder under a name that changes with the source, the
 compiler and the processor. Where it cannot be built, `library()` is None and `why_not()` says why;
@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-SOURCE = Path(__file__).with_name("kernels.cpp")
+SOURCES = sorted(Path(__file__).parent.glob("*.cpp"))
+HEADERS = sorted(Path(__file__).parent.glob("*.h"))
 FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-funroll-loops"]
 KINDS = {torch.float32: "float", torch.float64: "double"}
 
@@ -36,7 +37,8 @@ def built() -> tuple[Path | None, str]:
     if cxx is None:
         return None, "there is no C++ compiler (g++, clang++ or $CXX)"
     version = subprocess.run([cxx, "--version"], capture_output=True, text=True).stdout
-    made_of = [SOURCE.read_text(encoding="utf-8"), version, *FLAGS, _processor()]
+    texts = [file.read_text(encoding="utf-8") for file in SOURCES + HEADERS]
+    made_of = [*texts, version, *FLAGS, _processor()]
     name = f"kernels-{hashlib.sha256(chr(0).join(made_of).encode()).hexdigest()[:16]}.so"
     for folder in (_cache_folder(), Path(tempfile.gettempdir()) / f"multiscale-rnn-bench-{os.getuid()}"):
         path = folder / name
@@ -46,7 +48,7 @@ def built() -> tuple[Path | None, str]:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 fresh = Path(scratch) / name
-                command = [cxx, *FLAGS, "-std=c++17", "-shared", "-fPIC", "-o", str(fresh), str(SOURCE)]
+                command = [cxx, *FLAGS, "-std=c++17", "-shared", "-fPIC", "-o", str(fresh), *map(str, SOURCES)]
                 done = subprocess.run(command, capture_output=True, text=True)
                 if done.returncode:
                     return None, f"{cxx} cannot build the kernels: {done.stderr.strip()[:300]}"
