@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -15,7 +16,8 @@ template <class T> struct Lanes {
     typedef T vec __attribute__((vector_size(BYTES), aligned(alignof(T)), may_alias));
 };
 
-// ---- products: C (M x N) += A (M x K) * P, where P is packed in panels of two vectors' width
+// ---- products: C (M x N) += A (M x K) * P, where P is packed in panels of two vectors' width. Element (m, k) of A
+//      lies at A[m * lda + k * next].
 
 template <class T> struct Packed {
     static constexpr int width = 2 * Lanes<T>::n;
@@ -28,46 +30,60 @@ template <class T> struct Packed {
             for (int k = 0; k < K; ++k) {
                 T *to = &data[(size_t(p) * K + k) * width];
                 const int few = N - p * width < width ? N - p * width : width;
-                for (int n = 0; n < few; ++n) to[n] = B[size_t(k) * row + size_t(p * width + n) * column];
+                const T *from = B + size_t(k) * row + size_t(p) * width * column;
+                if (column == 1)
+                    std::copy_n(from, few, to);
+                else
+                    for (int n = 0; n < few; ++n) to[n] = from[size_t(n) * column];
             }
     }
 };
 
-template <class T, int MR> inline void tile(const T *panel, int K, const T *A, int lda, T *C, int ldc, int few) {
+// MR rows and the first V vectors of a panel, of whose columns the first `few` exist
+template <class T, int MR, int V = 2>
+inline void tile(const T *panel, int K, const T *A, int lda, T *C, int ldc, int few, int next = 1) {
     using vec = typename Lanes<T>::vec;
     constexpr int n = Lanes<T>::n;
-    vec sum[MR][2];
-    for (int m = 0; m < MR; ++m) sum[m][0] = sum[m][1] = vec{};
+    vec sum[MR][V];
+    for (int m = 0; m < MR; ++m)
+        for (int v = 0; v < V; ++v) sum[m][v] = vec{};
     for (int k = 0; k < K; ++k) {
-        const vec b0 = *reinterpret_cast<const vec *>(panel + size_t(k) * 2 * n);
-        const vec b1 = *reinterpret_cast<const vec *>(panel + size_t(k) * 2 * n + n);
-        for (int m = 0; m < MR; ++m) {
-            const T a = A[size_t(m) * lda + k];
-            sum[m][0] += a * b0;
-            sum[m][1] += a * b1;
-        }
+        vec b[V];
+        for (int v = 0; v < V; ++v) b[v] = *reinterpret_cast<const vec *>(panel + size_t(k) * 2 * n + v * n);
+        for (int m = 0; m < MR; ++m)
+            for (int v = 0; v < V; ++v) sum[m][v] += A[size_t(m) * lda + size_t(k) * next] * b[v];
     }
     for (int m = 0; m < MR; ++m) {
         T *to = C + size_t(m) * ldc;
-        if (few == 2 * n) {
-            *reinterpret_cast<vec *>(to) += sum[m][0];
-            *reinterpret_cast<vec *>(to + n) += sum[m][1];
-        } else {
-            for (int i = 0; i < few; ++i) to[i] += i < n ? sum[m][0][i] : sum[m][1][i - n];
-        }
+        for (int v = 0; v < V; ++v)
+            if (few >= (v + 1) * n)
+                *reinterpret_cast<vec *>(to + v * n) += sum[m][v];
+            else
+                for (int i = 0; i < few - v * n; ++i) to[v * n + i] += sum[m][v][i];
     }
 }
 
-template <class T> void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M) {
+template <class T, int V>
+inline void panel_times(const T *panel, int K, const T *A, int lda, T *C, int ldc, int M, int few, int next) {
+    int m = 0;
+#define ROWS(MR)                                                                                                      \
+    for (; m + MR <= M; m += MR) tile<T, MR, V>(panel, K, A + size_t(m) * lda, lda, C + size_t(m) * ldc, ldc, few, next)
+    ROWS(8);
+    ROWS(4);
+    ROWS(2);
+    ROWS(1);
+#undef ROWS
+}
+
+template <class T> void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M, int next = 1) {
     constexpr int width = Packed<T>::width;
     for (int p = 0; p < P.panels; ++p) {
         const T *panel = &P.data[size_t(p) * P.K * width];
         const int few = P.N - p * width < width ? P.N - p * width : width;
-        T *to = C + p * width;
-        int m = 0;
-        for (; m + 8 <= M; m += 8) tile<T, 8>(panel, P.K, A + size_t(m) * lda, lda, to + size_t(m) * ldc, ldc, few);
-        for (; m + 4 <= M; m += 4) tile<T, 4>(panel, P.K, A + size_t(m) * lda, lda, to + size_t(m) * ldc, ldc, few);
-        for (; m < M; ++m) tile<T, 1>(panel, P.K, A + size_t(m) * lda, lda, to + size_t(m) * ldc, ldc, few);
+        if (2 * few > width)
+            panel_times<T, 2>(panel, P.K, A, lda, C + p * width, ldc, M, few, next);
+        else
+            panel_times<T, 1>(panel, P.K, A, lda, C + p * width, ldc, M, few, next);
     }
 }
 
