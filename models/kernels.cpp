@@ -3,7 +3,7 @@
 // Plain C interface over contiguous arrays; no torch headers, so that it builds in seconds. Every
 // function exists for float and double. Shapes: T steps, B sequences, h units, G gates. The weights'
 // gradients are large products that the caller makes afterwards from what is written here.
-// The equations are in cells.py, asrnn.py and hmlstm.py; the eager loops there are the truth.
+// The equations are in cells.py and asrnn.py; the eager loops there are the truth.
 
 #include <cstring>
 #include <vector>
