@@ -15,7 +15,7 @@ dimension), so that a weight lands on another element. `released` does the same.
 import torch
 from torch import Tensor, nn
 
-from . import native
+from . import recurrences
 from .scan import takes_native
 
 KINDS = ("attention", "mean", "max", "senet")
@@ -43,7 +43,7 @@ class Aggregation(nn.Module):
 
     def forward(self, E: Tensor) -> Tensor:
         if self.kind == "attention" and takes_native(E):
-            return native.Attention.apply(E, self.w_in, self.w_out, self.released, self.squash)
+            return recurrences.Attention.apply(E, self.w_in, self.w_out, self.released, self.squash)
         if self.kind == "mean":
             summed = E.mean(dim=1)
         elif self.kind == "max":

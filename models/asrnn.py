@@ -38,7 +38,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import native
+from . import recurrences
 from .cells import GRUCell, make_cell
 from .library import library_lstm
 from .scan import State, scan
@@ -140,7 +140,7 @@ class AdaptivelyScaledRNN(nn.Module):
             return state, keep(state[0], y)
 
         def fused(state: State, z: Tensor, X: Tensor) -> tuple[State, State]:
-            h, y = native.Scaled.apply(z, X, W_z.t(), W.t(), b, self.cell.weight_h, not self._soft, *state)
+            h, y = recurrences.Scaled.apply(z, X, W_z.t(), W.t(), b, self.cell.weight_h, not self._soft, *state)
             return (h[-1],), keep(h, y)
 
         if self._soft or not torch.is_grad_enabled():

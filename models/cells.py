@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import native
+from . import recurrences
 from .scan import State, Step
 
 
@@ -56,7 +56,7 @@ class Cell(nn.Module):
             return (h,), (h,)
 
         def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h = native.Tanh.apply(projected, self.weight_h, state[0], None)
+            h = recurrences.Tanh.apply(projected, self.weight_h, state[0], None)
             return (h[-1],), (h,)
 
         step.fused = fused
@@ -89,7 +89,7 @@ class LSTMCell(Cell):
             return (h, c), (h, c)
 
         def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h, c = native.LSTM.apply(projected, self.weight_h, *state)
+            h, c = recurrences.LSTM.apply(projected, self.weight_h, *state)
             return (h[-1], c[-1]), (h, c)
 
         step.fused = fused
@@ -114,7 +114,7 @@ class GRUCell(Cell):
             return (h,), (h,)
 
         def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h = native.GRU.apply(projected, self.weight_h, *state)
+            h = recurrences.GRU.apply(projected, self.weight_h, *state)
             return (h[-1],), (h,)
 
         step.fused = fused

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import native
+from . import recurrences
 from .scan import State, Step, scan
 from .spec import ModelSpec, Shape, spread
 
@@ -83,7 +83,7 @@ class Clockwork(nn.Module):
         def fused(state: State, projected: Tensor) -> tuple[State, State]:
             slowest = (_slowest_due(t, len(due_units)) for t in range(len(projected)))
             due = torch.tensor([due_units[i] for i in slowest], dtype=torch.int32)
-            y = native.Tanh.apply(projected, W_H.t(), *state, due)
+            y = recurrences.Tanh.apply(projected, W_H.t(), *state, due)
             return (y[-1],), (y,) if self.per_step else ()
 
         step.fused = fused

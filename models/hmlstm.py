@@ -40,6 +40,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import hmlstm_native
 from .scan import State, scan
 from .spec import ModelSpec, Shape, spread
 
@@ -182,6 +183,13 @@ class HMLSTM(nn.Module):
             state = (*new_h, *new_c, *new_z)
             return state, state[kept]
 
+        def fused(_: State, projected: Tensor) -> tuple[State, State]:  # from zeros, as below
+            widths = [layer.width for layer in self.layers]
+            every = hmlstm_native.HMLSTM.apply(widths, projected, *kernels, *biases)
+            every = tuple(sequence for sequence in every if sequence is not None)
+            return tuple(sequence[-1] for sequence in every), every[kept]
+
+        step.fused = fused
         zeros = [x.new_zeros(x.shape[0], layer.width) for layer in self.layers]
         z = [x.new_zeros(x.shape[0], 1) for layer in self.layers if layer.detector]
         _, outputs = scan(step, (*zeros, *zeros, *z), (projected,))

@@ -3,123 +3,15 @@
 // Plain C interface over contiguous arrays; no torch headers, so that it builds in seconds. Every
 // function exists for float and double. Shapes: T steps, B sequences, h units, G gates. The weights'
 // gradients are large products that the caller makes afterwards from what is written here.
-// The equations are in cells.py, asrnn.py and hmlstm.py; the eager loops there are the truth.
+// The equations are in cells.py and asrnn.py; the eager loops there are the truth.
 
-#include <cstdint>
 #include <cstring>
 #include <type_traits>
 #include <vector>
 
+#include "products.h"
+
 namespace {
-
-constexpr int BYTES = 64;
-
-template <class T> struct Lanes {
-    static constexpr int n = BYTES / sizeof(T);
-    typedef T vec __attribute__((vector_size(BYTES), aligned(alignof(T)), may_alias));
-};
-
-// ---- products: C (M x N) += A (M x K) * P, where P is packed in panels of two vectors' width
-
-template <class T> struct Packed {
-    static constexpr int width = 2 * Lanes<T>::n;
-    int K, N, panels;
-    std::vector<T> data;
-    // element (k, n) lies at B[k * row + n * column]
-    Packed(const T *B, int K, int N, int row, int column) : K(K), N(N), panels((N + width - 1) / width) {
-        data.assign(size_t(panels) * K * width, T(0));
-        for (int p = 0; p < panels; ++p)
-            for (int k = 0; k < K; ++k) {
-                T *to = &data[(size_t(p) * K + k) * width];
-                const int few = N - p * width < width ? N - p * width : width;
-                for (int n = 0; n < few; ++n) to[n] = B[size_t(k) * row + size_t(p * width + n) * column];
-            }
-    }
-};
-
-template <class T, int MR> inline void tile(const T *panel, int K, const T *A, int lda, T *C, int ldc, int few) {
-    using vec = typename Lanes<T>::vec;
-    constexpr int n = Lanes<T>::n;
-    vec sum[MR][2];
-    for (int m = 0; m < MR; ++m) sum[m][0] = sum[m][1] = vec{};
-    for (int k = 0; k < K; ++k) {
-        const vec b0 = *reinterpret_cast<const vec *>(panel + size_t(k) * 2 * n);
-        const vec b1 = *reinterpret_cast<const vec *>(panel + size_t(k) * 2 * n + n);
-        for (int m = 0; m < MR; ++m) {
-            const T a = A[size_t(m) * lda + k];
-            sum[m][0] += a * b0;
-            sum[m][1] += a * b1;
-        }
-    }
-    for (int m = 0; m < MR; ++m) {
-        T *to = C + size_t(m) * ldc;
-        if (few == 2 * n) {
-            *reinterpret_cast<vec *>(to) += sum[m][0];
-            *reinterpret_cast<vec *>(to + n) += sum[m][1];
-        } else {
-            for (int i = 0; i < few; ++i) to[i] += i < n ? sum[m][0][i] : sum[m][1][i - n];
-        }
-    }
-}
-
-template <class T> void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M) {
-    constexpr int width = Packed<T>::width;
-    for (int p = 0; p < P.panels; ++p) {
-        const T *panel = &P.data[size_t(p) * P.K * width];
-        const int few = P.N - p * width < width ? P.N - p * width : width;
-        T *to = C + p * width;
-        int m = 0;
-        for (; m + 8 <= M; m += 8) tile<T, 8>(panel, P.K, A + size_t(m) * lda, lda, to + size_t(m) * ldc, ldc, few);
-        for (; m + 4 <= M; m += 4) tile<T, 4>(panel, P.K, A + size_t(m) * lda, lda, to + size_t(m) * ldc, ldc, few);
-        for (; m < M; ++m) tile<T, 1>(panel, P.K, A + size_t(m) * lda, lda, to + size_t(m) * ldc, ldc, few);
-    }
-}
-
-// ---- exp, sigmoid and tanh that the compiler turns into vector code; NaN stays NaN
-
-inline float power_of_two(float n) { return __builtin_bit_cast(float, (int32_t(n) + 127) << 23); }
-inline double power_of_two(double n) { return __builtin_bit_cast(double, (int64_t(n) + 1023) << 52); }
-// exp of x <= 0, by n = round(x / ln 2) and a polynomial on what is left
-inline float exp_below(float x) {
-    x = x < -87.0f ? -87.0f : x;
-    const float shifted = x * 1.44269504f + 12582912.0f;
-    const float n = shifted - 12582912.0f;
-    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    return (p * r * r + r + 1.0f) * power_of_two(n);
-}
-inline double exp_below(double x) {
-    x = x < -700.0 ? -700.0 : x;
-    const double shifted = x * 1.4426950408889634 + 6755399441055744.0;
-    const double n = shifted - 6755399441055744.0;
-    const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
-    double p = 1.0 / 6227020800.0;
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
-    return (p * r * r + r + 1.0) * power_of_two(n);
-}
-template <class T> inline T sigmoid(T x) {
-    const T e = exp_below(x < 0 ? x : -x), s = T(1) / (T(1) + e);
-    return x < 0 ? e * s : s;
-}
-template <class T> inline T tanh_(T x) {
-    const T e = exp_below(T(-2) * (x < 0 ? -x : x)), t = (T(1) - e) / (T(1) + e);
-    return x < 0 ? -t : t;
-}
 
 // ---- the front end of the adaptive-scale cells: y = softmax(z + h W_z), x~ = sum_j y_j X_j
 
@@ -364,146 +256,6 @@ void tanh_backward(int steps, int B, int h, const T *U, const int *due, const T 
     }
 }
 
-// ---- TP-RNN's attention over n nodes: S = sigmoid(W_out^T relu(W_in^T E)), out = f(sum_m S_m E_m).
-//      One sequence at a time: its nodes (n x h) and all that is made of them stay in the cache.
-
-template <class T, int MR, int NV>
-inline void block(const T *A, int row, int column, int K, const T *B, int ld, T *C) {
-    using vec = typename Lanes<T>::vec;
-    constexpr int n = Lanes<T>::n;
-    vec sum[MR][NV];
-    for (int m = 0; m < MR; ++m)
-        for (int v = 0; v < NV; ++v) sum[m][v] = vec{};
-    for (int k = 0; k < K; ++k)
-        for (int v = 0; v < NV; ++v) {
-            const vec b = *reinterpret_cast<const vec *>(B + size_t(k) * ld + v * n);
-            for (int m = 0; m < MR; ++m) sum[m][v] += A[size_t(m) * row + size_t(k) * column] * b;
-        }
-    for (int m = 0; m < MR; ++m)
-        for (int v = 0; v < NV; ++v) *reinterpret_cast<vec *>(C + size_t(m) * ld + v * n) = sum[m][v];
-}
-
-// C (M x ld) = A (M x K) B (K x ld); element (m, k) of A lies at A[m * row + k * column]; ld is whole vectors
-template <class T> void small_product(const T *A, int row, int column, int M, int K, const T *B, int ld, T *C) {
-    constexpr int n = Lanes<T>::n;
-    int j = 0;
-    const auto columns = [&](auto width) {
-        constexpr int NV = decltype(width)::value;
-        int m = 0;
-        for (; m + 8 <= M; m += 8) block<T, 8, NV>(A + size_t(m) * row, row, column, K, B + j, ld, C + size_t(m) * ld + j);
-        for (; m + 2 <= M; m += 2) block<T, 2, NV>(A + size_t(m) * row, row, column, K, B + j, ld, C + size_t(m) * ld + j);
-        for (; m < M; ++m) block<T, 1, NV>(A + size_t(m) * row, row, column, K, B + j, ld, C + size_t(m) * ld + j);
-        j += NV * n;
-    };
-    while (j + 2 * n <= ld) columns(std::integral_constant<int, 2>{});
-    if (j < ld) columns(std::integral_constant<int, 1>{});
-}
-
-template <class T> struct Attention {
-    int n, nodes, batch, h, ld;  // n of up to `nodes` nodes; ld: h rounded up to whole vectors
-    bool released, squash;
-    std::vector<T> E, hidden, S, placed;  // rows of ld; placed: S where it is applied
-
-    Attention(int n, int nodes, int batch, int h, bool released, bool squash)
-        : n(n), nodes(nodes), batch(batch), h(h), ld((h + Lanes<T>::n - 1) / Lanes<T>::n * Lanes<T>::n),
-          released(released), squash(squash), E(size_t(n) * ld), hidden(size_t(3) * n * ld), S(size_t(n) * ld),
-          placed(size_t(n) * ld) {}
-
-    // the released code reads the weight of (d, m) where that of node (d n + m) / h, dimension (d n + m) % h belongs
-    void place(const T *from, T *to, bool back) const {
-        if (!released) {
-            std::memcpy(to, from, size_t(n) * ld * sizeof(T));
-            return;
-        }
-        for (int d = 0; d < h; ++d)
-            for (int m = 0; m < n; ++m) {
-                const int k = d * n + m;
-                const size_t made = size_t(m) * ld + d, applied = size_t(k / h) * ld + k % h;
-                to[back ? made : applied] = from[back ? applied : made];
-            }
-    }
-
-    void weigh(const T *nodes_in, int b, const T *w_in, const T *w_out) {
-        for (int m = 0; m < n; ++m)
-            std::memcpy(&E[size_t(m) * ld], nodes_in + (size_t(m) * batch + b) * h, h * sizeof(T));
-        small_product(w_in, 1, 3 * nodes, 3 * n, n, E.data(), ld, hidden.data());
-        for (auto &value : hidden) value = value > 0 ? value : T(0);
-        small_product(w_out, 1, nodes, n, 3 * n, hidden.data(), ld, S.data());
-        for (auto &value : S) value = sigmoid(value);
-        place(S.data(), placed.data(), false);
-    }
-};
-
-template <class T>
-void attention_forward(int sets, int n, int nodes, int batch, int h, int released, int squash, const T *E,
-                       const T *w_in, const T *w_out, T *out) {
-    Attention<T> a(n, nodes, batch, h, released, squash);
-    for (int s = 0; s < sets; ++s) {
-        const size_t weights = size_t(s) * nodes * 3 * nodes, first = size_t(s) * n * batch * h;
-        for (int b = 0; b < batch; ++b) {
-            a.weigh(E + first, b, w_in + weights, w_out + weights);
-            T *to = out + (size_t(s) * batch + b) * h;
-            for (int d = 0; d < h; ++d) to[d] = 0;
-            for (int m = 0; m < n; ++m)
-                for (int d = 0; d < h; ++d) to[d] += a.placed[size_t(m) * a.ld + d] * a.E[size_t(m) * a.ld + d];
-            if (squash)
-                for (int d = 0; d < h; ++d) to[d] = tanh_(to[d]);
-        }
-    }
-}
-
-// d_w_in, d_w_out come in as zeros
-template <class T>
-void attention_backward(int sets, int n, int nodes, int batch, int h, int released, int squash, const T *E,
-                        const T *w_in, const T *w_out, const T *out, const T *d_out, T *d_E, T *d_w_in, T *d_w_out) {
-    using vec = typename Lanes<T>::vec;
-    constexpr int lanes = Lanes<T>::n;
-    Attention<T> a(n, nodes, batch, h, released, squash);
-    const int ld = a.ld, D = 3 * n;
-    std::vector<T> direct(size_t(n) * ld), d_placed(size_t(n) * ld), d_S(size_t(n) * ld), d_hidden(size_t(D) * ld),
-        through(size_t(n) * ld), d_sum(ld);
-    for (int s = 0; s < sets; ++s) {
-        const size_t weights = size_t(s) * nodes * 3 * nodes, first = size_t(s) * n * batch * h;
-        std::vector<T> sum_in(size_t(n) * D * lanes), sum_out(size_t(n) * D * lanes);  // one vector a weight
-        for (int b = 0; b < batch; ++b) {
-            a.weigh(E + first, b, w_in + weights, w_out + weights);
-            const size_t at = (size_t(s) * batch + b) * h;
-            for (int d = 0; d < h; ++d) d_sum[d] = d_out[at + d] * (squash ? 1 - out[at + d] * out[at + d] : T(1));
-            for (int m = 0; m < n; ++m)
-                for (int d = 0; d < ld; ++d) {
-                    direct[size_t(m) * ld + d] = d_sum[d] * a.placed[size_t(m) * ld + d];
-                    d_placed[size_t(m) * ld + d] = d_sum[d] * a.E[size_t(m) * ld + d];
-                }
-            a.place(d_placed.data(), d_S.data(), true);
-            for (size_t i = 0; i < d_S.size(); ++i) d_S[i] *= a.S[i] * (1 - a.S[i]);
-            small_product(w_out + weights, nodes, 1, D, n, d_S.data(), ld, d_hidden.data());
-            for (size_t i = 0; i < d_hidden.size(); ++i) d_hidden[i] = a.hidden[i] > 0 ? d_hidden[i] : T(0);
-            small_product(w_in + weights, 3 * nodes, 1, n, D, d_hidden.data(), ld, through.data());
-            for (int m = 0; m < n; ++m) {
-                T *to = d_E + first + (size_t(m) * batch + b) * h;
-                for (int d = 0; d < h; ++d) to[d] = direct[size_t(m) * ld + d] + through[size_t(m) * ld + d];
-            }
-            const auto dots = [&](const T *left, int rows, const T *right, int columns, T *sums) {
-                for (int i = 0; i < rows; ++i)
-                    for (int j = 0; j < columns; ++j) {
-                        vec &sum = *reinterpret_cast<vec *>(sums + (size_t(i) * columns + j) * lanes);
-                        for (int d = 0; d < ld; d += lanes)
-                            sum += *reinterpret_cast<const vec *>(left + size_t(i) * ld + d) *
-                                   *reinterpret_cast<const vec *>(right + size_t(j) * ld + d);
-                    }
-            };
-            dots(a.E.data(), n, d_hidden.data(), D, sum_in.data());
-            dots(a.hidden.data(), D, d_S.data(), n, sum_out.data());
-        }
-        for (int m = 0; m < n; ++m)
-            for (int k = 0; k < D; ++k)
-                for (int l = 0; l < lanes; ++l) {
-                    d_w_in[weights + size_t(m) * 3 * nodes + k] += sum_in[(size_t(m) * D + k) * lanes + l];
-                    d_w_out[weights + size_t(k) * nodes + m] += sum_out[(size_t(k) * n + m) * lanes + l];
-                }
-    }
-}
-
 }  // namespace
 
 #define SCALES(T) int J, int d, int hard, const T *z, const T *X, const T *W_z, const T *W, const T *b, T *y, T *mixed
@@ -537,16 +289,6 @@ void attention_backward(int sets, int n, int nodes, int batch, int h, int releas
     void tanh_backward_##NAME(int steps, int B, int h, const T *U, const int *due, const T *hs, const T *d_hs,        \
                               T *d_h, T *d_pre) {                                                                     \
         tanh_backward<T>(steps, B, h, U, due, hs, d_hs, d_h, d_pre);                                                  \
-    }                                                                                                                 \
-    void attention_forward_##NAME(int sets, int n, int nodes, int batch, int h, int released, int squash, const T *E, \
-                                  const T *w_in, const T *w_out, T *out) {                                            \
-        attention_forward<T>(sets, n, nodes, batch, h, released, squash, E, w_in, w_out, out);                        \
-    }                                                                                                                 \
-    void attention_backward_##NAME(int sets, int n, int nodes, int batch, int h, int released, int squash,            \
-                                   const T *E, const T *w_in, const T *w_out, const T *out, const T *d_out, T *d_E,   \
-                                   T *d_w_in, T *d_w_out) {                                                           \
-        attention_backward<T>(sets, n, nodes, batch, h, released, squash, E, w_in, w_out, out, d_out, d_E, d_w_in,    \
-                              d_w_out);                                                                               \
     }
 
 extern "C" {
