@@ -38,9 +38,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import recurrences
+from . import library, recurrences
 from .cells import GRUCell, make_cell
-from .library import library_lstm
 from .scan import State, scan
 from .spec import ModelSpec, Shape
 
@@ -184,7 +183,7 @@ class ScaledLSTM(nn.Module):
         super().__init__()
         self.per_step = shape.per_step
         self.fixed_scale, self.phi = _checked(fixed_scale), haar(taps, normalisation)
-        self.rnn = library_lstm(shape.inputs, width, forget_bias=forget_bias)
+        self.rnn = library.LSTM(shape.inputs, width, forget_bias=forget_bias)
         self.classifier = nn.Linear(width, shape.outputs)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -114,7 +114,7 @@ class GRUCell(Cell):
             return (h,), (h,)
 
         def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h = recurrences.GRU.apply(projected, self.weight_h, *state)
+            h = recurrences.GRU.apply(projected, self.weight_h, *state, False)
             return (h[-1],), (h,)
 
         step.fused = fused

@@ -24,7 +24,7 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .library import library_lstm
+from . import library
 from .spec import ModelSpec, Shape, spread
 
 CITE = "Chang et al.: Dilated recurrent neural networks, NeurIPS 2017"
@@ -48,7 +48,7 @@ class DilatedLSTM(nn.Module):
         widths = spread(width, len(self.dilations))
         below = [shape.inputs, *widths[:-1]]
         self.rnns = nn.ModuleList(
-            library_lstm(d, h, forget_bias=forget_bias) for d, h in zip(below, widths, strict=True)
+            library.LSTM(d, h, forget_bias=forget_bias) for d, h in zip(below, widths, strict=True)
         )
         self.classifier = nn.Linear(widths[-1], shape.outputs)
 

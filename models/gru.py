@@ -10,7 +10,7 @@ Departures: the reset gate acts after the product (as cuDNN's), not before it; s
 
 from torch import Tensor, nn
 
-from .library import library_gru
+from . import library
 from .spec import ModelSpec, Shape
 
 
@@ -20,7 +20,7 @@ class GatedRecurrentNetwork(nn.Module):
     def __init__(self, shape: Shape, width: int) -> None:
         super().__init__()
         self.per_step = shape.per_step
-        self.rnn = library_gru(shape.inputs, width)
+        self.rnn = library.GRU(shape.inputs, width)
         self.classifier = nn.Linear(width, shape.outputs)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -131,28 +131,36 @@ void lstm_backward(int steps, int B, int h, T *gates, const T *U, const T *c0, c
     }
 }
 
-// ---- GRU: gates (T, B, 3 h) come in as pre-activations and stay as r, z, g
+// ---- GRU: gates (T, B, 3 h) come in as pre-activations and stay as r, z, g. `kept` (T, B, h) is r h_{t-1} where
+//      the reset gate acts before the product, and U_g h_{t-1} where it acts after it, as in torch.nn.GRU.
 
 template <class T>
-void gru_forward(int steps, int B, int h, T *gates, const T *U, const T *h0, T *hs, T *reset,
+void gru_forward(int steps, int B, int h, bool after, T *gates, const T *U, const T *h0, T *hs, T *kept,
                  const Scales<T> *scales) {
     const Packed<T> P_gates(U, h, 2 * h, 1, h), P_g(U + size_t(2) * h * h, h, h, 1, h);
     const size_t row = size_t(B) * h;
     for (int t = 0; t < steps; ++t) {
         const T *last = t ? hs + (t - 1) * row : h0;
-        T *pre = gates + t * row * 3, *rh = reset + t * row;
+        T *pre = gates + t * row * 3, *keep = kept + t * row;
         if (scales) scales->project(t, B, h, 3 * h, last, pre);
         multiply(P_gates, last, h, pre, 3 * h, B);
+        if (after) {
+            std::memset(keep, 0, row * sizeof(T));
+            multiply(P_g, last, h, keep, h, B);
+        }
         for (int r = 0; r < B; ++r) {
-            T *gate = pre + size_t(r) * 3 * h;
+            T *gate = pre + size_t(r) * 3 * h, *g = gate + 2 * h, *to = keep + size_t(r) * h;
             const T *before = last + size_t(r) * h;
-            T *to = rh + size_t(r) * h;
 #pragma GCC ivdep
             for (int k = 0; k < 2 * h; ++k) gate[k] = sigmoid(gate[k]);
 #pragma GCC ivdep
-            for (int k = 0; k < h; ++k) to[k] = gate[k] * before[k];
+            for (int k = 0; k < h; ++k)
+                if (after)
+                    g[k] += gate[k] * to[k];
+                else
+                    to[k] = gate[k] * before[k];
         }
-        multiply(P_g, rh, h, pre + 2 * h, 3 * h, B);
+        if (!after) multiply(P_g, keep, h, pre + 2 * h, 3 * h, B);
         for (int r = 0; r < B; ++r) {
             T *z = pre + size_t(r) * 3 * h + h, *g = z + h, *out = hs + t * row + size_t(r) * h;
             const T *before = last + size_t(r) * h;
@@ -165,15 +173,16 @@ void gru_forward(int steps, int B, int h, T *gates, const T *U, const T *h0, T *
     }
 }
 
+// where the reset gate acts after the product, `kept` becomes the gradient of U_g h_{t-1}
 template <class T>
-void gru_backward(int steps, int B, int h, T *gates, const T *U, const T *h0, const T *hs, const T *d_hs, T *d_h,
-                  const Scales<T> *scales, T *d_logits, T *d_mixed) {
+void gru_backward(int steps, int B, int h, bool after, T *gates, const T *U, const T *h0, const T *hs, T *kept,
+                  const T *d_hs, T *d_h, const Scales<T> *scales, T *d_logits, T *d_mixed) {
     const Packed<T> P_gates(U, 2 * h, h, h, 1), P_g(U + size_t(2) * h * h, h, h, h, 1);
     const size_t row = size_t(B) * h;
     std::vector<T> d_reset(row);
     for (int t = steps - 1; t >= 0; --t) {
         const T *last = t ? hs + (t - 1) * row : h0;
-        T *pre = gates + t * row * 3;
+        T *pre = gates + t * row * 3, *keep = kept + t * row;
         for (int r = 0; r < B; ++r) {
             T *z = pre + size_t(r) * 3 * h + h, *g = z + h, *dh = d_h + size_t(r) * h;
             const T *up = d_hs + t * row + size_t(r) * h, *before = last + size_t(r) * h;
@@ -185,17 +194,26 @@ void gru_backward(int steps, int B, int h, T *gates, const T *U, const T *h0, co
                 dh[k] = to * update;
             }
         }
-        std::memset(d_reset.data(), 0, row * sizeof(T));
-        multiply(P_g, pre + 2 * h, 3 * h, d_reset.data(), h, B);
+        if (!after) {
+            std::memset(d_reset.data(), 0, row * sizeof(T));
+            multiply(P_g, pre + 2 * h, 3 * h, d_reset.data(), h, B);
+        }
         for (int r = 0; r < B; ++r) {
-            T *gate = pre + size_t(r) * 3 * h, *dh = d_h + size_t(r) * h;
+            T *gate = pre + size_t(r) * 3 * h, *g = gate + 2 * h, *dh = d_h + size_t(r) * h, *q = keep + size_t(r) * h;
             const T *before = last + size_t(r) * h, *to = d_reset.data() + size_t(r) * h;
 #pragma GCC ivdep
             for (int k = 0; k < h; ++k) {
-                dh[k] += to[k] * gate[k];
-                gate[k] = to[k] * before[k] * gate[k] * (1 - gate[k]);
+                const T reset = gate[k], slope = reset * (1 - reset);
+                if (after) {
+                    gate[k] = g[k] * q[k] * slope;
+                    q[k] = g[k] * reset;
+                } else {
+                    dh[k] += to[k] * reset;
+                    gate[k] = to[k] * before[k] * slope;
+                }
             }
         }
+        if (after) multiply(P_g, keep, h, d_h, h, B);
         multiply(P_gates, pre, 3 * h, d_h, h, B);
         if (scales) scales->back(t, B, h, 3 * h, pre, d_logits, d_mixed, d_h);
     }
@@ -274,14 +292,16 @@ void tanh_backward(int steps, int B, int h, const T *U, const int *due, const T 
         lstm_backward<T>(steps, B, h, gates, U, c0, cs, squashed, d_hs, d_cs, d_h, d_c, J ? &scales : nullptr,        \
                          d_logits, d_mixed);                                                                          \
     }                                                                                                                 \
-    void gru_forward_##NAME(int steps, int B, int h, T *gates, const T *U, const T *h0, T *hs, T *reset, SCALES(T)) { \
+    void gru_forward_##NAME(int steps, int B, int h, int after, T *gates, const T *U, const T *h0, T *hs, T *kept,    \
+                            SCALES(T)) {                                                                              \
         GIVEN(T);                                                                                                     \
-        gru_forward<T>(steps, B, h, gates, U, h0, hs, reset, J ? &scales : nullptr);                                  \
+        gru_forward<T>(steps, B, h, after, gates, U, h0, hs, kept, J ? &scales : nullptr);                            \
     }                                                                                                                 \
-    void gru_backward_##NAME(int steps, int B, int h, T *gates, const T *U, const T *h0, const T *hs, const T *d_hs,  \
-                             T *d_h, T *d_logits, T *d_mixed, SCALES(T)) {                                            \
+    void gru_backward_##NAME(int steps, int B, int h, int after, T *gates, const T *U, const T *h0, const T *hs,      \
+                             T *kept, const T *d_hs, T *d_h, T *d_logits, T *d_mixed, SCALES(T)) {                    \
         GIVEN(T);                                                                                                     \
-        gru_backward<T>(steps, B, h, gates, U, h0, hs, d_hs, d_h, J ? &scales : nullptr, d_logits, d_mixed);          \
+        gru_backward<T>(steps, B, h, after, gates, U, h0, hs, kept, d_hs, d_h, J ? &scales : nullptr, d_logits,       \
+                        d_mixed);                                                                                     \
     }                                                                                                                 \
     void tanh_forward_##NAME(int steps, int B, int h, const T *pre, const T *U, const T *h0, const int *due, T *hs) { \
         tanh_forward<T>(steps, B, h, pre, U, h0, due, hs);                                                            \

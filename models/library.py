@@ -1,5 +1,7 @@
 """torch's own recurrent kernels with one bias a gate, so that parameter counts are the papers'.
 
+On a CPU the same recurrences run in our own native code where it can be built, which is faster.
+
 torch.nn.LSTM and torch.nn.GRU carry two bias vectors whose sum is all that matters (but for the
 GRU's candidate). The second is frozen at zero: exact, and not counted as trainable.
 """
@@ -7,23 +9,49 @@ GRU's candidate). The second is frozen at zero: exact, and not counted as traina
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from . import recurrences
+from .scan import takes_native
 
 
-def library_lstm(inputs: int, width: int, *, forget_bias: float = 1.0) -> nn.LSTM:
-    """One layer of nn.LSTM, batch first, that starts like cells.LSTMCell."""
-    rnn = nn.LSTM(inputs, width, batch_first=True)
-    _start(rnn, inputs, width)
-    with torch.no_grad():
-        rnn.bias_ih_l0[width : 2 * width] = forget_bias
-    return rnn
+class LSTM(nn.LSTM):
+    """One layer, batch first, that starts like cells.LSTMCell. forward: (batch, time, d) as nn.LSTM."""
+
+    def __init__(self, inputs: int, width: int, *, forget_bias: float = 1.0) -> None:
+        super().__init__(inputs, width, batch_first=True)
+        _start(self, inputs, width)
+        with torch.no_grad():
+            self.bias_ih_l0[width : 2 * width] = forget_bias
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        if not takes_native(x):
+            return super().forward(x)
+        h, c = recurrences.LSTM.apply(_projected(self, x), self.weight_hh_l0, *[_zeros(self, x)] * 2)
+        return h.transpose(0, 1), (h[-1:], c[-1:])
 
 
-def library_gru(inputs: int, width: int) -> nn.GRU:
-    """One layer of nn.GRU, batch first; its reset gate acts after the product."""
-    rnn = nn.GRU(inputs, width, batch_first=True)
-    _start(rnn, inputs, width)
-    return rnn
+class GRU(nn.GRU):
+    """One layer, batch first; its reset gate acts after the product. forward: (batch, time, d) as nn.GRU."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__(inputs, width, batch_first=True)
+        _start(self, inputs, width)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        if not takes_native(x):
+            return super().forward(x)
+        h = recurrences.GRU.apply(_projected(self, x), self.weight_hh_l0, _zeros(self, x), True)
+        return h.transpose(0, 1), h[-1:]
+
+
+def _projected(rnn: nn.RNNBase, x: Tensor) -> Tensor:
+    return F.linear(x.transpose(0, 1), rnn.weight_ih_l0, rnn.bias_ih_l0)
+
+
+def _zeros(rnn: nn.RNNBase, x: Tensor) -> Tensor:
+    return x.new_zeros(x.shape[0], rnn.hidden_size)
 
 
 def _start(rnn: nn.RNNBase, inputs: int, width: int) -> None:

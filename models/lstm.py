@@ -14,7 +14,7 @@ that gives its parameter counts. The forget bias of the baselines is unknown; 1 
 
 from torch import Tensor, nn
 
-from .library import library_lstm
+from . import library
 from .spec import ModelSpec, Shape, spread
 from .tprnn import OutputAggregation
 
@@ -27,7 +27,7 @@ class LSTM(nn.Module):
     def __init__(self, shape: Shape, width: int, *, forget_bias: float = 1.0) -> None:
         super().__init__()
         self.per_step = shape.per_step
-        self.rnn = library_lstm(shape.inputs, width, forget_bias=forget_bias)
+        self.rnn = library.LSTM(shape.inputs, width, forget_bias=forget_bias)
         self.classifier = nn.Linear(width, shape.outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class StackedLSTM(nn.Module):
         widths = spread(width, layers)
         below = [shape.inputs, *widths[:-1]]
         self.rnns = nn.ModuleList(
-            library_lstm(d, h, forget_bias=forget_bias) for d, h in zip(below, widths, strict=True)
+            library.LSTM(d, h, forget_bias=forget_bias) for d, h in zip(below, widths, strict=True)
         )
         self.head = OutputAggregation(widths)
         self.classifier = nn.Linear(widths[-1], shape.outputs)

@@ -38,26 +38,30 @@ class LSTM(torch.autograd.Function):
 
 
 class GRU(torch.autograd.Function):
-    """(W x + b (time, batch, 3 h), U (3 h, h), h_0 (batch, h)) -> h of every step; reset before the product."""
+    """(W x + b (time, batch, 3 h), U (3 h, h), h_0 (batch, h), after) -> h of every step (time, batch, h).
+
+    after: the reset gate acts after the product, as in torch.nn.GRU, and not before it.
+    """
 
     @staticmethod
-    def forward(ctx, projected, U, h0):
+    def forward(ctx, projected, U, h0, after):
         steps, batch, _ = projected.shape
         h = U.shape[1]
         gates, U, h0 = projected.clone(memory_format=torch.contiguous_format), *dense(U, h0)
-        hs, reset = (projected.new_empty(steps, batch, h) for _ in range(2))
-        call("gru_forward", gates.dtype, steps, batch, h, gates, U, h0, hs, reset, *NO_SCALES)
-        ctx.save_for_backward(gates, U, h0, hs, reset)
+        hs, kept = (projected.new_empty(steps, batch, h) for _ in range(2))
+        call("gru_forward", gates.dtype, steps, batch, h, int(after), gates, U, h0, hs, kept, *NO_SCALES)
+        ctx.save_for_backward(gates, U, h0, hs, kept)
+        ctx.after = after
         return hs
 
     @staticmethod
     @once_differentiable
     def backward(ctx, d_hs):
-        gates, U, h0, hs, reset = taken(ctx)
+        gates, U, h0, hs, kept = taken(ctx)
         d_h = torch.zeros_like(h0)
-        given = (gates, U, h0, hs, *dense(d_hs), d_h, None, None)
-        call("gru_backward", gates.dtype, *hs.shape, *given, *NO_SCALES)
-        return gates, _gru_weights(gates, hs, h0, reset), d_h
+        given = (gates, U, h0, hs, kept, *dense(d_hs), d_h, None, None)
+        call("gru_backward", gates.dtype, *hs.shape, int(ctx.after), *given, *NO_SCALES)
+        return gates, _gru_weights(gates, hs, h0, kept, ctx.after), d_h, None
 
 
 class Tanh(torch.autograd.Function):
@@ -100,8 +104,8 @@ class Scaled(torch.autograd.Function):
         scales = (J, d, int(hard), z, X, W_z, W, b, y, mixed)
         extra = [z.new_empty(steps, batch, h) for _ in range(2 if c0 else 1)]  # c and tanh c, or r h
         hs = z.new_empty(steps, batch, h)
-        name = "lstm_forward" if c0 else "gru_forward"
-        call(name, z.dtype, steps, batch, h, gates, U, h0, *c0, hs, *extra, *scales)
+        name, sizes = ("lstm_forward", (steps, batch, h)) if c0 else ("gru_forward", (steps, batch, h, 0))
+        call(name, z.dtype, *sizes, gates, U, h0, *c0, hs, *extra, *scales)
         ctx.save_for_backward(gates, hs, y, mixed, z, X, W_z, W, b, U, h0, *c0, *extra)
         ctx.hard = hard
         ctx.mark_non_differentiable(y)
@@ -124,8 +128,9 @@ class Scaled(torch.autograd.Function):
             d_U = _over_time(gates, hs, h0)
         else:
             d_c = []
-            call("gru_backward", gates.dtype, *sizes, gates, U, h0, hs, d_hs, d_h, d_z, d_mixed, *scales)
-            d_U = _gru_weights(gates, hs, h0, rest[0])
+            given = (gates, U, h0, hs, rest[0], d_hs, d_h, d_z, d_mixed)
+            call("gru_backward", gates.dtype, *sizes, 0, *given, *scales)
+            d_U = _gru_weights(gates, hs, h0, rest[0], False)
         flat = gates.flatten(0, 1)
         d_X = y.unsqueeze(3) * d_mixed.unsqueeze(2) if ctx.needs_input_grad[1] else None
         d_W = flat.t() @ mixed.flatten(0, 1)
@@ -178,9 +183,10 @@ def _over_time(gradient: Tensor, hs: Tensor, h0: Tensor) -> Tensor:
     return total
 
 
-def _gru_weights(gates: Tensor, hs: Tensor, h0: Tensor, reset: Tensor) -> Tensor:
-    """The gradient of U: r and z read h_{t-1}, the candidate reads r h_{t-1}."""
+def _gru_weights(gates: Tensor, hs: Tensor, h0: Tensor, kept: Tensor, after: bool) -> Tensor:
+    """The gradient of U: r and z read h_{t-1}; the candidate reads r h_{t-1}, or h_{t-1} where r acts after."""
     h = hs.shape[2]
-    flat = gates.flatten(0, 1)
     for_gates = _over_time(gates[:, :, : 2 * h], hs, h0)
-    return torch.cat([for_gates, flat[:, 2 * h :].t() @ reset.flatten(0, 1)])
+    if after:
+        return torch.cat([for_gates, _over_time(kept, hs, h0)])
+    return torch.cat([for_gates, gates.flatten(0, 1)[:, 2 * h :].t() @ kept.flatten(0, 1)])

@@ -35,7 +35,6 @@ def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> tuple[State, tup
     """
     fused = getattr(step, "fused", None)
     if fused is not None and takes_native(*inputs, *state):
-        _used.add("native")
         return fused(state, *inputs)
     if _chosen == "native":
         raise RuntimeError(f"no native code for this recurrence: {native.why_not() or 'it has none'}")
@@ -49,8 +48,11 @@ def scan(step: Step, state: State, inputs: Sequence[Tensor]) -> tuple[State, tup
 
 
 def takes_native(*tensors: Tensor) -> bool:
-    """Is native code wanted, there, and able to take these tensors?"""
-    return _chosen != "eager" and native.serves(*tensors)
+    """Is native code wanted, there, and able to take these tensors? If so it counts as used."""
+    if _chosen == "eager" or not native.serves(*tensors):
+        return False
+    _used.add("native")
+    return True
 
 
 @contextmanager
