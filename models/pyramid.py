@@ -10,23 +10,22 @@ from .aggregation import Aggregation
 from .cells import make_cell
 from .scan import scan
 
-# The supplement's table: length -> (L, g) of layers 1, 2, 3.
-PAPER_WINDOWS = {
-    **dict.fromkeys((200, 500, 1000), ((100, 10), (25, 5), (4, 2))),
-    784: ((49, 7), (16, 4), (4, 2)),
-    300: ((25, 5), (4, 2), (2, 2)),
-    **dict.fromkeys((3600, 5400), ((100, 10), (25, 5), (9, 3))),
-}
+# The supplement's table: (L, g) of layers 1, 2, 3 for lengths 200, 500 and 1,000; for 3,600 and 5,400; and two more.
+USUAL = ((100, 10), (25, 5), (4, 2))
+LONG = ((100, 10), (25, 5), (9, 3))
+PAPER_WINDOWS = {784: ((49, 7), (16, 4), (4, 2)), 300: ((25, 5), (4, 2), (2, 2))}
 
 
 def windows(length: int, layers: int) -> list[tuple[int, int]]:
-    """(L, g) of each layer: the supplement's at its lengths, else by rule.
+    """(L, g) of each layer: the supplement's at its lengths, and at any other of 100 steps or more the row
+    that it gives to most (from 2,000 steps on, to the longest); else, and for a fourth layer, by rule.
 
     The rule takes L = g^2 and, of the g in 2..10 that leave at most 20 windows and fill at least one,
     the smallest whose square divides the layer's length, else the smallest that divides it, else the
-    smallest. Under 4 steps g is 2, over 2,000 it is 10.
+    smallest. Under 4 steps g is 2.
     """
-    found = list(PAPER_WINDOWS.get(length, ()))[:layers]
+    row = PAPER_WINDOWS.get(length, () if length < 100 else USUAL if length < 2000 else LONG)
+    found = list(row)[:layers]
     n = length
     for _, g in found:
         n = -(-n // g)

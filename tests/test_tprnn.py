@@ -212,13 +212,18 @@ def test_windows_are_sensible_at_any_length(length):
         assert g * g == L
         assert 2 <= g <= 10
         assert n <= 20 * L or g == 10
-        assert max(n, 4) >= L
+        assert max(n, 4) >= L or length >= 100  # where the row is the paper's
         n = -(-n // g)
 
 
+def test_windows_of_other_long_sequences_are_the_papers_usual_ones():
+    assert windows(128, 3) == windows(1999, 3) == windows(1000, 3)
+    assert windows(2000, 3) == windows(3600, 3)
+
+
 def test_windows_prefer_whole_windows_then_whole_groups_then_small_ones():
-    assert windows(150, 1) == [(25, 5)]  # 3 divides and leaves 17 windows, but 25 divides
-    assert windows(120, 1) == [(9, 3)]  # no square divides and leaves 20 windows; 3 divides
+    assert windows(98, 1) == [(49, 7)]  # 3 leaves few windows, but 49 divides
+    assert windows(85, 1) == [(25, 5)]  # no square divides and leaves 20 windows; 5 divides
     assert windows(97, 1) == [(9, 3)]  # nothing divides
 
 
