@@ -205,14 +205,14 @@ def test_windows_follow_the_supplement_at_the_papers_lengths():
     assert windows(784, 1) == [(49, 7)]
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 5, 7, 13, 40, 97, 100, 160, 1001, 2000, 3000, 10_000])
-def test_windows_are_sensible_at_any_length(length):
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 7, 13, 40, 97])
+def test_windows_of_short_sequences_are_few_and_fit(length):
     n = length
     for L, g in windows(length, 6):
         assert g * g == L
         assert 2 <= g <= 10
-        assert n <= 20 * L or g == 10
-        assert max(n, 4) >= L or length >= 100  # where the row is the paper's
+        assert n <= 20 * L
+        assert max(n, 4) >= L
         n = -(-n // g)
 
 
