@@ -83,12 +83,31 @@ QUICK = Protocol(
     name="quick",
     version=1,
     scale="quick",
-    budget="10k",
+    budget="6k",
+    tolerance=0.02,
     seeds=3,
-    max_steps=600,
-    evaluations=20,
+    learning_rate=0.012,
+    max_steps=1600,
+    evaluations=16,
+    measure_seconds=1.0,
 )
-"""The same tasks and models for a laptop's CPU."""
+"""The same tasks and models for two cores of a laptop: all models on SFC in under ten minutes.
+
+The scale is SFC with 128 steps, signals of 3, 6, 12 and 24 steps and 6,000 sequences. It was looked for on
+development seeds (100 to 107, data seed 1000; the protocol's are 0, 1, 2 and data seed 0), asking where
+TP-RNN-S leaves the commonest answer within half a minute of one core:
+
+- 49 to 100 steps with signals as even as the paper's (2, 4, 6, 8; 3, 6, 9, 12; 4, 8, 12, 16): it does not, not
+  in 6,000 steps at 100; nor does LSTM-S. Lengths that double are told apart sooner than evenly spaced ones.
+- 128 and 160 steps with windows of 16 steps: it does not in 3,000 steps. With the paper's windows of 100 steps it
+  does, which is why `models.pyramid.windows` gives these to all lengths from 100 on.
+- 200 steps with signals of 4, 8, 16, 32: 0.92 after 2,500 steps at 10,000 parameters, 0.81 at 5,000; LSTM-S 0.56
+  after 2,000. That is the clearer picture, but too slow for all models here.
+- Learning rates at 128 steps: 4e-3, 8e-3, 1.2e-2 and 2e-2 for TP-RNN-S (0.59, 0.66 to 0.77, 0.73 to 0.83, 0.62), 3e-3,
+  8e-3, 1.2e-2 and 2e-2 for LSTM-S (0.55, 0.57, 0.61, 0.57); 1.2e-2 served both best and was taken for all. GRU reached
+  0.76 with it, HM-LSTM 0.53, TP-RNN-M 0.56; Dilated LSTM stayed at the commonest answer at every rate that was tried.
+
+At 6,000 parameters a unit of a single layer is 3 %, hence the tolerance of 2 %."""
 
 SMOKE = Protocol(
     name="smoke",
