@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 .PHONY: bench test lint setup setup-dev clean
 
 bench: setup
-	$(BIN)/bench run --task sfc --models all
-	$(BIN)/bench report
+	@# the report is written also where a cell failed; make then says so
+	$(BIN)/bench run --task sfc --models all; code=$$?; $(BIN)/bench report && exit $$code
 
 test: setup-dev
 	$(BIN)/python -m pytest

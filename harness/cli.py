@@ -16,7 +16,6 @@ from .errors import BenchError
 if TYPE_CHECKING:
     from .order import Order
 
-FAULTS = ("failed", "out-of-memory", "diverged")
 RESULTS = click.option(
     "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder of the records."
 )
@@ -105,7 +104,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
     slug = machine.slug(order.device)
     jobs: list[tuple[str, Any]] = [("measure", g) for g in groups if order.store.find_measurement(g, slug) is None]
     jobs += [("cell", cell) for cell in todo]
-    with _listener(jobs, workers, as_json) as listen:
+    with _listener(jobs, workers, as_json, order.protocol.max_steps) as listen:
         finished = execute(jobs, order.where, workers, listen)
     if not finished:
         say("interrupted; the same command goes on from here")
@@ -125,7 +124,7 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
     counts = Counter(run.status for run in loaded.runs)
     say("\n" + _counts(counts))
     say("".join(f"left out: {sentence}\n" for sentence in loaded.corrupt))
-    return int(any(counts[status] for status in FAULTS))
+    return int(any(run.is_fault for run in loaded.runs))
 
 
 @cli.command()
@@ -286,14 +285,14 @@ def report_(results: Path, protocol_name: str | None, tasks: tuple[str, ...], re
     return 0
 
 
-def _listener(jobs: list[tuple[str, Any]], workers: int, as_json: bool) -> Any:
+def _listener(jobs: list[tuple[str, Any]], workers: int, as_json: bool, steps: int | None) -> Any:
     from .progress import Bars, Lines
 
     if not as_json and sys.stdout.isatty():
         from rich.console import Console
 
-        return Bars(jobs, workers, Console())
-    return Lines(jobs, workers, click.echo, as_json=as_json)
+        return Bars(jobs, workers, Console(), steps=steps)
+    return Lines(jobs, workers, click.echo, as_json=as_json, steps=steps)
 
 
 def _counts(counter: Counter[str]) -> str:

@@ -16,14 +16,14 @@ from .run import Progress
 
 
 class Estimate:
-    """The time that is left, from what steps have taken so far."""
+    """The time that is left, from what steps have taken so far; `steps`: of a cell, where they are known before."""
 
-    def __init__(self, cells: Sequence[Cell], workers: int) -> None:
+    def __init__(self, cells: Sequence[Cell], workers: int, steps: int | None = None) -> None:
         self.pending = set(cells)
         self.workers = max(1, workers)
         self.started: dict[Cell, tuple[float, int]] = {}
         self.done_steps: dict[Cell, int] = {}
-        self.steps: dict[str, int] = {}
+        self.steps: dict[str, int] = {} if steps is None else {cell.task: steps for cell in cells}
         self.pace: dict[tuple[str, str], float] = {}  # seconds a step of (task, model)
 
     def heard(self, kind: str, what: Any) -> None:
@@ -76,9 +76,17 @@ def describe(what: RunRecord | Measurement) -> str:
 class Lines:
     """One plain line for each finished job, or one JSON object for each event."""
 
-    def __init__(self, jobs: Sequence[Job], workers: int, say: Callable[[str], None], *, as_json: bool = False) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        workers: int,
+        say: Callable[[str], None],
+        *,
+        as_json: bool = False,
+        steps: int | None = None,
+    ) -> None:
         self.total, self.count, self.say, self.as_json = len(jobs), 0, say, as_json
-        self.estimate = Estimate([what for kind, what in jobs if kind == "cell"], workers)
+        self.estimate = Estimate([what for kind, what in jobs if kind == "cell"], workers, steps)
 
     def __enter__(self) -> Lines:
         return self
@@ -102,11 +110,11 @@ class Lines:
 class Bars:
     """A rich display: one bar for everything with its ETA, one line for each running cell."""
 
-    def __init__(self, jobs: Sequence[Job], workers: int, console: Any) -> None:
+    def __init__(self, jobs: Sequence[Job], workers: int, console: Any, *, steps: int | None = None) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Display
 
-        self.lines = Lines(jobs, workers, lambda text: console.print(text, highlight=False, markup=False))
+        self.lines = Lines(jobs, workers, lambda text: console.print(text, highlight=False, markup=False), steps=steps)
         self.display = Display(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -63,6 +63,12 @@ class RunRecord:
     machine: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""  # ISO 8601, UTC
 
+    @property
+    def is_fault(self) -> bool:
+        """Is something broken? Divergence is a result, but not where the model never gave a number."""
+        never = self.status == "diverged" and self.valid_metric is None
+        return never or self.status in ("failed", "out-of-memory")
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:

@@ -156,3 +156,5 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(tmp_path):
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     assert inside == {str(path.relative_to(ROOT)) for path in SOURCES}
+    native = {f"models/{path.name}" for path in (ROOT / "models").iterdir() if path.suffix in (".cpp", ".h")}
+    assert native <= set(zipfile.ZipFile(wheel).namelist())

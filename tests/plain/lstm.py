@@ -1,0 +1,60 @@
+"""LSTM and GRU step by step from their equations; nothing of it comes from models/."""
+
+import torch
+
+from .tprnn import theta
+
+
+def lstm(weights, prefix, x):
+    """The h of every step, (batch, time, h); gates in the order i, f, g, o."""
+    W, U, b = (weights[f"{prefix}.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih"))
+    h = c = x.new_zeros(len(x), U.shape[1])
+    history = []
+    for t in range(x.shape[1]):
+        i, f, g, o = (x[:, t] @ W.T + h @ U.T + b).chunk(4, dim=1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        history.append(h)
+    return torch.stack(history, dim=1)
+
+
+def gru(weights, prefix, x):
+    """The h of every step; gates in the order r, z, g; the reset gate acts after the product."""
+    parts = [weights[f"{prefix}.{name}_l0"].chunk(3) for name in ("weight_ih", "weight_hh", "bias_ih")]
+    (W_r, U_r, b_r), (W_z, U_z, b_z), (W_g, U_g, b_g) = zip(*parts, strict=True)
+    h = x.new_zeros(len(x), U_r.shape[1])
+    history = []
+    for t in range(x.shape[1]):
+        r = torch.sigmoid(x[:, t] @ W_r.T + h @ U_r.T + b_r)
+        z = torch.sigmoid(x[:, t] @ W_z.T + h @ U_z.T + b_z)
+        g = torch.tanh(x[:, t] @ W_g.T + b_g + r * (h @ U_g.T))
+        h = z * h + (1 - z) * g
+        history.append(h)
+    return torch.stack(history, dim=1)
+
+
+def classified(weights, h, per_step):
+    h = h if per_step else h[:, -1]
+    return h @ weights["classifier.weight"].T + weights["classifier.bias"]
+
+
+def lstm_s(weights, x, per_step):
+    return classified(weights, lstm(weights, "rnn", x), per_step)
+
+
+def gru_model(weights, x, per_step):
+    return classified(weights, gru(weights, "rnn", x), per_step)
+
+
+def lstm_m(weights, x, per_step):
+    """Three layers, each mapped and then aggregated as TP-RNN-M's layers are (no outer tanh)."""
+    outputs = []
+    for layer in range(3):
+        x = lstm(weights, f"rnns.{layer}", x)
+        outputs.append(x @ weights[f"head.maps.{layer}"])
+    w_in, w_out = weights["head.theta.w_in"][0], weights["head.theta.w_out"][0]
+    steps = [
+        theta([o[:, t] for o in outputs], w_in, w_out, squash=False)
+        for t in (range(x.shape[1]) if per_step else [x.shape[1] - 1])
+    ]
+    return classified(weights, torch.stack(steps, dim=1), per_step)
