@@ -28,15 +28,15 @@ def main() -> None:
         sys.exit(2)
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)
-    except BenchError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
-        sys.exit(2)
+    except ModuleNotFoundError as error:  # from a bare checkout what is not needed to run may be missing
+        click.echo(f"error: the package '{error.name}' is missing; `pip install {error.name}` adds it", err=True)
+    except (BenchError, click.ClickException) as error:
+        text = error.format_message() if isinstance(error, click.ClickException) else error
+        click.echo(f"error: {text}", err=True)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; the same command goes on from here", err=True)
         sys.exit(130)
+    sys.exit(2)
 
 
 @click.group()

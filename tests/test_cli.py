@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 
 import pytest
 
@@ -225,6 +226,12 @@ def test_report_writes_tables_and_curves(bench, tmp_path):
 
 def test_report_without_records_says_what_to_do(bench):
     assert "`bench run` makes some" in one_sentence(bench("report"))
+
+
+def test_a_missing_package_is_one_sentence(bench, monkeypatch):
+    assert bench(*RUN, "--models", "gru", "--no-measure").code == 0
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "the package 'matplotlib' is missing" in one_sentence(bench("report"))
 
 
 def test_status_of_an_empty_folder(bench):
