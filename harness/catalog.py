@@ -111,11 +111,18 @@ def backend(name: str) -> AbstractContextManager[set[str]]:
     return scan.backend(name)
 
 
-def native_kernels() -> tuple[bool, str]:
-    """Are the native CPU kernels built already, and if they cannot be, why."""
+def native_is_built() -> bool:
+    """Are the native CPU kernels there already? Where there is no compiler, there is nothing to build."""
     from models import native
 
-    return native.is_built(), native.compiler_missing()
+    return native.is_built() or native.compiler() is None
+
+
+def build_native() -> str:
+    """Build the native CPU kernels where they are not there; why they cannot be, or an empty string."""
+    from models import native
+
+    return native.why_not()
 
 
 def sequence_shape(length: int, inputs: int, outputs: int) -> Shape:

@@ -98,7 +98,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
         say("\n".join(map(str, todo)))
         return 0
     order.store.check_writable()
-    for line in order.backend_notes():
+    for line in order.prepare_backend():
         say(line)
     groups = list(dict.fromkeys(cell.group for cell in todo)) if measure else []
     slug = machine.slug(order.device)

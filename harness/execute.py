@@ -105,7 +105,7 @@ class _Pool:
     def _start(self) -> None:
         here, there = self.context.Pipe()
         process = self.context.Process(target=_work, args=(there, self.where), daemon=True)
-        with _environment(WORKER_ENVIRONMENT if self.where.device == "cpu" else {}):
+        with _environment(WORKER_ENVIRONMENT if self.where.device == "cpu" else {}), _deaf():
             process.start()
         there.close()
         self.running[here] = (process, None)
@@ -209,6 +209,19 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
         for key, value in before.items():
             if value is None:
                 os.environ.pop(key, None)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C goes to the whole group of processes; one that starts in here does not hear it even while it starts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -97,16 +98,17 @@ class Order:
                 done[record.status] += 1
         return todo, done
 
-    def backend_notes(self) -> list[str]:
-        """What a user should know of the native kernels before they are used, and the wait for them."""
+    def prepare_backend(self) -> Iterator[str]:
+        """Build the native kernels before workers need them; gives what a user should know meanwhile."""
         if self.device != "cpu" or self.where.backend == "eager":
-            return []
-        built, reason = catalog.native_kernels()
+            return
+        if not catalog.native_is_built():
+            yield "building native code for the recurrences (once, about ten seconds)"
+        reason = catalog.build_native()
         if reason and self.where.backend == "native":
             raise BenchError(f"the native back end cannot be built: {reason}; use --backend auto or eager")
         if reason:
-            return [f"no native code for the recurrences, the eager loop serves, several times slower: {reason}"]
-        return [] if built else ["building native code for the recurrences (once, about ten seconds)"]
+            yield f"no native code for the recurrences, the eager loop serves, several times slower: {reason}"
 
     def headline(self, workers: int) -> str:
         """What will run, and under which protocol and why."""

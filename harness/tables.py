@@ -149,7 +149,7 @@ def _against_best(
     title = next((run.title for run in by_model[best] if run.title), best)
     note = (
         f"p: exact sign-flip test of the paired differences from {title}, the best mean, over common seeds, with "
-        f"Holm's correction for {len(raw)} comparisons. {most} seeds cannot give a p below {smallest_p(most):.3g} "
+        f"Holm's correction for {len(raw)} comparison{'s' * (len(raw) != 1)}. {most} seed{'s' * (most != 1)} cannot give a p below {smallest_p(most):.3g} "
         f"before the correction, nor below {min(1.0, len(raw) * smallest_p(most)):.3g} after it"
         + ("; no difference here can be called significant." if len(raw) * smallest_p(most) > 0.05 else ".")
     )

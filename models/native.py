@@ -30,11 +30,6 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, filter(None, (os.environ.get("CXX"), "g++", "clang++")))), None)
 
 
-def compiler_missing() -> str:
-    """Why the kernels cannot even be tried to build, or an empty string."""
-    return "" if compiler() else "there is no C++ compiler (g++, clang++ or $CXX)"
-
-
 def is_built() -> bool:
     """Are the kernels there without compiling?"""
     cxx = compiler()
@@ -46,7 +41,7 @@ def built() -> tuple[Path | None, str]:
     """The compiled kernels, or None and the reason; compiles them where they are not there yet."""
     cxx = compiler()
     if cxx is None:
-        return None, compiler_missing()
+        return None, "there is no C++ compiler (g++, clang++ or $CXX)"
     name = _name(cxx)
     for folder in _folders():
         path = folder / name

@@ -228,6 +228,24 @@ def test_report_without_records_says_what_to_do(bench):
     assert "`bench run` makes some" in one_sentence(bench("report"))
 
 
+def test_without_a_compiler_the_eager_loop_serves_and_the_user_is_told(bench, monkeypatch, tmp_path):
+    reason = "there is no C++ compiler"
+    monkeypatch.setattr("models.native.built", lambda: (None, reason))
+    monkeypatch.setattr("models.native.library", lambda: None)
+    outcome = bench(*RUN, "--models", "sgru", "--no-measure", "--set", "max_steps=2")
+    assert outcome.code == 0
+    assert f"several times slower: {reason}" in outcome.out
+    (path,) = tmp_path.rglob("runs/**/*.json")
+    assert json.loads(path.read_text())["backend"] == "eager"
+    assert reason in one_sentence(bench(*RUN, "--models", "gru", "--backend", "native"))
+
+
+def test_the_back_end_can_be_chosen_and_is_recorded(bench, tmp_path):
+    assert bench(*RUN, "--models", "sgru", "--no-measure", "--backend", "eager").code == 0
+    (path,) = tmp_path.rglob("runs/**/*.json")
+    assert json.loads(path.read_text())["backend"] == "eager"
+
+
 def test_a_missing_package_is_one_sentence(bench, monkeypatch):
     assert bench(*RUN, "--models", "gru", "--no-measure").code == 0
     monkeypatch.setitem(sys.modules, "matplotlib", None)

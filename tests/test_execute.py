@@ -83,8 +83,9 @@ def test_ctrl_c_checkpoints_what_runs_and_the_same_command_goes_on(tmp_path, und
     first = process.stdout.readline()
     while '"point"' not in first:
         first = process.stdout.readline()
-    os.kill(process.pid, signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to the workers as well
     output = process.communicate(timeout=120)[0]
+    assert "Traceback" not in output
     assert process.returncode == 130, output
     left = records(tmp_path)
     assert len(left) == 4
@@ -100,6 +101,17 @@ def test_ctrl_c_checkpoints_what_runs_and_the_same_command_goes_on(tmp_path, und
         key: timeless(value) for key, value in undisturbed[0].items()
     }
     assert not list((tmp_path / "checkpoints").rglob("*.pt"))
+
+
+def test_ctrl_c_while_workers_start_loses_nothing(tmp_path):
+    process = start(tmp_path, "--workers", "2", start_new_session=True)
+    process.stdout.readline()  # the first line is there before any worker
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
+    assert {record["status"] for record in records(tmp_path).values()} <= {"interrupted", "ok"}
 
 
 def test_a_worker_that_is_killed_costs_one_cell(tmp_path):
