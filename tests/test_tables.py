@@ -177,7 +177,7 @@ def test_what_was_not_run_counts_as_nothing(status):
     pending = [replace(run, status=status, test_metric=None) for run in runs_of("tp-rnn-s", [0.0, 0.0])]
     comparison = compared([*runs_of("gru", [0.9, 0.9]), *runs_of("lstm-s", [0.8, 0.8]), *pending])
     assert math.isnan(row(comparison, "tp-rnn-s")["p"])
-    assert "Holm's correction for 1 comparisons" in comparison.notes[0]
+    assert "Holm's correction for 1 comparison" in comparison.notes[0]
 
 
 def test_before_any_result_there_is_no_p():
