@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -17,8 +18,9 @@ from .store import Store
 
 
 def split_words(text: str) -> list[str]:
-    """'a, b,a' -> ['a', 'b']."""
-    return list(dict.fromkeys(filter(None, (word.strip() for word in text.split(",")))))
+    """'a, b@k=(1,2), a' -> ['a', 'b@k=(1,2)']: commas inside brackets belong to a word."""
+    words = re.split(r",(?![^(\[]*[)\]])", text)
+    return list(dict.fromkeys(filter(None, (word.strip() for word in words))))
 
 
 def find_device(word: str) -> str:

@@ -193,6 +193,14 @@ def test_settings_and_options_become_part_of_the_names(bench, tmp_path):
     assert [point["step"] for point in record["curve"]][-1] == 3
 
 
+def test_a_comma_inside_brackets_belongs_to_an_option(bench, tmp_path):
+    task = "sfc@length=50+lengths=(4,5,6,10)"
+    line = ["run", "--task", f"{task},sti", "--models", "gru", "--protocol", "smoke", "--workers", 0, "--seeds", 1]
+    assert bench(*line, "--no-measure", "--set", "max_steps=2").code == 0
+    records = [json.loads(path.read_text()) for path in tmp_path.rglob("runs/**/*.json")]
+    assert {record["cell"]["task"]: record["task"]["length"] for record in records} == {task: 50, "sti": 40}
+
+
 def test_json_lines_tell_every_event(bench):
     outcome = bench(*RUN, "--models", "gru", "--json")
     events = [json.loads(line) for line in outcome.out.splitlines()]
