@@ -1,4 +1,4 @@
-"""Errors that a user can act on. Each message is one sentence: what is wrong and what to do."""
+"""Sentences for users. An error is one that they can act on: what is wrong and what to do."""
 
 
 class BenchError(Exception):
@@ -20,3 +20,8 @@ def nearest(kind: str, word: str, known: list[str], where: str) -> UnknownName:
     close = get_close_matches(word, known, n=1, cutoff=0.4)
     hint = f"; the nearest is '{close[0]}'" if close else ""
     return UnknownName(f"there is no {kind} called '{word}'{hint} ({where} shows them all)")
+
+
+def counted(number: int, word: str) -> str:
+    """'1 seed', '3 seeds'."""
+    return f"{number} {word}{'s' * (number != 1)}"

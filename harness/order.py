@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from . import catalog
-from .errors import BenchError
+from .errors import BenchError, counted
 from .plan import Cell, parse_seeds, smallest_p
 from .plan import plan as cells_of
 from .prepare import Where, source_digest
@@ -115,15 +115,10 @@ class Order:
     def headline(self, workers: int) -> str:
         """What will run, and under which protocol and why."""
         default = "" if self.given else f" (the default {'with' if self.device == 'cuda' else 'without'} CUDA)"
-        counts = (
-            f"{_many(len(self.tasks), 'task')} x {_many(len(self.models), 'model')} x {_many(len(self.seeds), 'seed')}"
-        )
+        parts = ((self.tasks, "task"), (self.models, "model"), (self.seeds, "seed"))
+        counts = " x ".join(counted(len(names), word) for names, word in parts)
         return (
             f"protocol {self.protocol.name}, version {self.protocol.version}{default}; budget {self.budget}; "
-            f"device {self.device}, {_many(workers, 'worker')}; {counts} = {_many(len(self.cells), 'cell')}; "
+            f"device {self.device}, {counted(workers, 'worker')}; {counts} = {counted(len(self.cells), 'cell')}; "
             f"p cannot be below {smallest_p(len(self.seeds)):.3g} with so few seeds"
         )
-
-
-def _many(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"

@@ -12,7 +12,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from . import stats
-from .errors import BenchError
+from .errors import BenchError, counted
 from .plan import smallest_p
 from .record import Measurement, RunRecord, TaskFacts
 
@@ -147,11 +147,12 @@ def _against_best(
         return [None] * len(names), "There is no other model to compare with."
     adjusted = dict(zip(raw, stats.holm(list(raw.values())), strict=True))
     title = next((run.title for run in by_model[best] if run.title), best)
+    alone, corrected = smallest_p(most), min(1.0, len(raw) * smallest_p(most))
     note = (
         f"p: exact sign-flip test of the paired differences from {title}, the best mean, over common seeds, with "
-        f"Holm's correction for {len(raw)} comparison{'s' * (len(raw) != 1)}. {most} seed{'s' * (most != 1)} cannot give a p below {smallest_p(most):.3g} "
-        f"before the correction, nor below {min(1.0, len(raw) * smallest_p(most)):.3g} after it"
-        + ("; no difference here can be called significant." if len(raw) * smallest_p(most) > 0.05 else ".")
+        f"Holm's correction for {counted(len(raw), 'comparison')}. {counted(most, 'seed')} cannot give a p below "
+        f"{alone:.3g} before the correction, nor below {corrected:.3g} after it"
+        + ("; no difference here can be called significant." if corrected > 0.05 else ".")
     )
     return [float(adjusted[name]) if name in adjusted else None for name in names], note
 
