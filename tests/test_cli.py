@@ -69,6 +69,8 @@ def one_sentence(outcome) -> str:
         (("--device", "tpu"), "'tpu' is not one of"),
         (("--workers", "-1"), "-1 is not in the range"),
         (("--sneeds", "3"), "No such option"),
+        (("--task", ","), "--task names nothing"),
+        (("--models", ""), "--models names nothing"),
         (("--models", "missing.py:Net"), "there is no file missing.py"),
         (("--models", "no_such_package:Net"), "cannot be imported"),
     ],
