@@ -148,6 +148,29 @@ MODEL_CHECKS: tuple[Callable[[ModelSpec, Shape], None], ...] = (
 )
 
 
+def check_agrees(
+    name: str, module: nn.Module, plain: Callable[[dict[str, Tensor], Tensor], Tensor], x: Tensor, rtol: float = 1e-9
+) -> None:
+    """A module in float64 gives the values and all gradients of a plain loop written from its equations.
+
+    plain(parameters, x): the same answer from the module's named parameters, without the module.
+    """
+    parameters = dict(module.named_parameters())
+    copies = {key: value.detach().clone().requires_grad_() for key, value in parameters.items()}
+    x, x_too = x.clone().requires_grad_(), x.clone().requires_grad_()
+    seen, expected = module(x), plain(copies, x_too)
+    if seen.shape != expected.shape or not torch.allclose(seen, expected, rtol=rtol, atol=rtol / 100):
+        raise CheckFailed(f"{name}: its answers are not the plain loop's")
+    pull = torch.linspace(-1, 1, seen.numel(), dtype=seen.dtype).view_as(seen)
+    trained = [key for key, value in parameters.items() if value.requires_grad]
+    ours = torch.autograd.grad(seen, [x, *(parameters[key] for key in trained)], pull, allow_unused=True)
+    theirs = torch.autograd.grad(expected, [x_too, *(copies[key] for key in trained)], pull, allow_unused=True)
+    for key, mine, wanted in zip(["x", *trained], ours, theirs, strict=True):
+        mine, wanted = (torch.zeros(()) if g is None else g for g in (mine, wanted))
+        if not torch.allclose(mine.double(), wanted.double(), rtol=rtol * 10, atol=rtol / 100):
+            raise CheckFailed(f"{name}: the gradient of {key} is not the plain loop's")
+
+
 def problems(spec: ModelSpec, shape: Shape) -> list[str]:
     """A sentence for each check that the model does not pass."""
     found = []
