@@ -42,8 +42,7 @@ class Store:
         """Raise BenchError now, rather than after an hour of training."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root):
-                pass
+            tempfile.TemporaryFile(dir=self.root).close()
         except OSError as error:
             raise BenchError(
                 f"the results folder {self.root} cannot be written ({error.strerror}); choose another with --results"
