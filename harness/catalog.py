@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
@@ -29,6 +29,9 @@ from models import MODELS
 from tasks import FAMILIES, TASKS
 
 if TYPE_CHECKING:
+    import torch
+
+    from models.scan import Used
     from models.spec import ModelSpec, Shape
     from tasks.spec import Splits, TaskSpec
 
@@ -104,11 +107,18 @@ def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, obje
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is p.KEYWORD_ONLY}
 
 
-def backend(name: str) -> AbstractContextManager[set[str]]:
-    """Run recurrences on this back end inside the block; gives the set of those that were used."""
+def backend(name: str, recompute: int = 0) -> AbstractContextManager[Used]:
+    """Run recurrences on this back end inside the block; gives those that were used, with notes."""
     from models import scan
 
-    return scan.backend(name)
+    return scan.backend(name, recompute)
+
+
+def noise_streams(generators: Sequence[torch.Generator]) -> AbstractContextManager[None]:
+    """Draw the noise of replica k, under vmap, from generators[k] inside the block."""
+    from models import replicas
+
+    return replicas.streams(generators)
 
 
 def native_is_built() -> bool:

@@ -12,13 +12,10 @@ import click
 
 from . import __version__, foreign_package
 from .errors import BenchError
+from .options import RESULTS, cell_options
 
 if TYPE_CHECKING:
     from .order import Order
-
-RESULTS = click.option(
-    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder of the records."
-)
 
 
 def main() -> None:
@@ -43,33 +40,6 @@ def main() -> None:
 @click.version_option(__version__)
 def cli() -> None:
     """Train multiscale recurrent networks side by side and compare them."""
-
-
-def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that name cells."""
-    options = [
-        click.option("--task", "tasks", required=True, multiple=True, help="Names, separated by commas."),
-        click.option("--models", default="all", show_default=True, help="all, or names separated by commas."),
-        click.option(
-            "--protocol", "protocol_name", help="paper, quick or smoke. [default: paper with CUDA, else quick]"
-        ),
-        click.option("--budget", help="10k, 42k, any number, or paper. [default: the protocol's]"),
-        click.option("--seeds", help="A count, or a list such as 0,3,5-7. [default: the protocol's]"),
-        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of the protocol."),
-        RESULTS,
-        click.option(
-            "--backend",
-            type=click.Choice(["auto", "eager", "native"]),
-            default="auto",
-            show_default=True,
-            help="How recurrences run.",
-        ),
-        click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @cli.command()

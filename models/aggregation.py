@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from . import recurrences
+from .replicas import lifted
 from .scan import takes_native
 
 KINDS = ("attention", "mean", "max", "senet")
@@ -41,22 +42,38 @@ class Aggregation(nn.Module):
             for weight in (self.w_in, self.w_out):
                 nn.init.trunc_normal_(weight, std=0.1, a=-0.2, b=0.2)
 
+    @property
+    def matrices(self) -> tuple[Tensor, ...]:
+        """W_1^T and W_2^T of all sets; none where the nodes are pooled."""
+        return (self.w_in, self.w_out) if self.kind in ("attention", "senet") else ()
+
     def forward(self, E: Tensor) -> Tensor:
+        return self.aggregate(E, *self.matrices)
+
+    def aggregate(self, E: Tensor, *matrices: Tensor) -> Tensor:
+        """forward as a function of the matrices."""
         if self.kind == "attention" and takes_native(E):
-            return recurrences.Attention.apply(E, self.w_in, self.w_out, self.released, self.squash)
+            return lifted(self._native, E, *matrices)[0]
         if self.kind == "mean":
             summed = E.mean(dim=1)
         elif self.kind == "max":
             summed = E.amax(dim=1)
         else:
-            summed = (self.weights(E) * E).sum(dim=1)
+            summed = (self.weights(E, *matrices) * E).sum(dim=1)
         return torch.tanh(summed) if self.squash else summed
 
-    def weights(self, E: Tensor) -> Tensor:
+    def _native(self, replicas: int | None, *tensors: Tensor) -> tuple[Tensor]:
+        if replicas is None:
+            return (recurrences.Attention.apply(*tensors, self.released, self.squash),)
+        # replicas are more sets
+        summed = recurrences.Attention.apply(*(tensor.flatten(0, 1) for tensor in tensors), self.released, self.squash)
+        return (summed.unflatten(0, (replicas, -1)),)
+
+    def weights(self, E: Tensor, w_in: Tensor, w_out: Tensor) -> Tensor:
         """S, (sets, n, batch, h), or (sets, n, batch, 1) for senet."""
         sets, n, batch, h = E.shape
         squeezed = E.mean(dim=3) if self.kind == "senet" else E.reshape(sets, n, batch * h)
-        w_in, w_out = self.w_in[:, :n, : GROWTH * n], self.w_out[:, : GROWTH * n, :n]
+        w_in, w_out = w_in[:, :n, : GROWTH * n], w_out[:, : GROWTH * n, :n]
         hidden = torch.bmm(w_in.transpose(1, 2), squeezed).relu_()  # in place: the largest tensor here
         S = torch.bmm(w_out.transpose(1, 2), hidden).sigmoid_()
         if self.kind == "senet":

@@ -32,15 +32,16 @@ so embeddings where the paper models words.
 
 import math
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import library, recurrences
-from .cells import GRUCell, make_cell
-from .scan import State, scan
+from .cells import CELLS, GRUCell, make_cell
+from .replicas import exponential
+from .scan import Recurrence, State, scan
 from .spec import ModelSpec, Shape
 
 CITE = "Hu, Wang, Qi: Learning to adaptively scale recurrent neural networks, AAAI 2019, arXiv 1902.05696"
@@ -97,7 +98,7 @@ class AdaptivelyScaledRNN(nn.Module):
             raise ValueError(f"forget_bias is the LSTM's; a {cell} cell has no forget gate")
         _one_of("mixture", mixture, ("soft", "straight-through"))
         _one_of("evaluation", evaluation, ("argmax", "soft", "sample"))
-        self.per_step = shape.per_step
+        self.kind, self.per_step = cell, shape.per_step
         self.tau, self.mixture, self.evaluation = tau, mixture, evaluation
         self.scales, self.phi = scales, haar(taps, normalisation)
         self.cell = make_cell(cell, shape.inputs, width, forget_bias=1.0 if forget_bias is None else forget_bias)
@@ -110,61 +111,92 @@ class AdaptivelyScaledRNN(nn.Module):
         self.classifier = nn.Linear(width, shape.outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        (last, *_), outputs = self._run(x, lambda h, y: (h,) if self.per_step else ())
+        (last, *_), outputs = self._run(x, "h" if self.per_step else "nothing")
         return self.classifier(outputs[0].transpose(0, 1) if self.per_step else last)
 
     @torch.no_grad()
     def chosen_scales(self, x: Tensor) -> Tensor:
         """The scale with the largest weight at each step, (batch, time) int64; sampled in training mode."""
-        _, (chosen,) = self._run(x, lambda h, y: (y.argmax(-1),))
+        _, (chosen,) = self._run(x, "scales")
         return chosen.t()
 
-    def _run(self, x: Tensor, keep: Callable[[Tensor, Tensor], tuple[Tensor, ...]]) -> tuple[State, State]:
-        """The last state, and what `keep` takes of (h_t, y_t), over time."""
+    def _run(self, x: Tensor, kept: str) -> tuple[State, State]:
+        """The last state, and what is kept of (h_t, y_t), over time."""
         x = x.transpose(0, 1)
         X = torch.stack([filtered(x, self.phi, j) for j in range(self.scales)], dim=2)  # (time, batch, J, d)
-        z, W_z = F.linear(x, self.U_z, self.b_z), self.W_z.t()
+        z, W_z = F.linear(x, self.U_z, self.b_z), self.W_z
         if self._sampling:
             # (3) with z for log pi: their difference is the same for all scales, and softmax ignores it
-            g = -z.new_empty(z.shape).exponential_().log()
+            g = -exponential(z).log()
             z, W_z = (z + g) / self.tau, W_z / self.tau
-        cell_step, W, b = self.cell.step_function(), self.cell.weight_x.t(), self.cell.bias
-
-        def step(state: State, z: Tensor, X: Tensor) -> tuple[State, tuple[Tensor, ...]]:
-            y = self._weights(torch.addmm(z, state[0], W_z))
-            # mixing before the projection: W x~_t of all scales beforehand is J times the products
-            # and the memory, and would save one thin product a step
-            mixed = (y.unsqueeze(2) * X).sum(1)
-            state, _ = cell_step(state, torch.addmm(b, mixed, W))
-            return state, keep(state[0], y)
-
-        def fused(state: State, z: Tensor, X: Tensor) -> tuple[State, State]:
-            h, y = recurrences.Scaled.apply(z, X, W_z.t(), W.t(), b, self.cell.weight_h, not self._soft, *state)
-            return (h[-1],), keep(h, y)
-
-        if self._soft or not torch.is_grad_enabled():
-            step.fused = fused
-        return scan(step, self.cell.initial(x), (z, X))
+        weights = (W_z, *self.cell.weights)
+        recurrence = scaled(self.kind, self._rule, kept, torch.is_grad_enabled())
+        return scan(recurrence, weights, self.cell.initial(x), (z, X))
 
     @property
     def _sampling(self) -> bool:
         return self.training or self.evaluation == "sample"
 
     @property
-    def _soft(self) -> bool:
-        """Is y the softmax itself, and not one-hot?"""
-        return self.mixture == "soft" if self._sampling else self.evaluation == "soft"
-
-    def _weights(self, z: Tensor) -> Tensor:
-        """y_t (batch, J) of the logits."""
+    def _rule(self) -> str:
+        """How y_t comes from the logits: soft, straight-through or argmax."""
         if self._sampling:
-            y = torch.softmax(z, 1)
-            return y if self.mixture == "soft" else _one_hot(y) + (y - y.detach())
-        return torch.softmax(z, 1) if self.evaluation == "soft" else _one_hot(z)
+            return self.mixture
+        return "soft" if self.evaluation == "soft" else "argmax"
 
 
 def _one_hot(y: Tensor) -> Tensor:
     return torch.zeros_like(y).scatter(1, y.argmax(1, keepdim=True), 1.0)
+
+
+def weigh(rule: str, z: Tensor) -> Tensor:
+    """y_t (batch, J) of the logits."""
+    if rule == "argmax":
+        return _one_hot(z)
+    y = torch.softmax(z, 1)
+    return y if rule == "soft" else _one_hot(y) + (y - y.detach())
+
+
+# what a recurrence gives of (h_t, y_t), over time
+KEPT = {"nothing": lambda h, y: (), "h": lambda h, y: (h,), "scales": lambda h, y: (y.argmax(-1),)}
+
+
+def scaled_step(rule: str, kept: str, inner: Callable, weights: State, state: State, z: Tensor, X: Tensor):
+    """One step of the cell whose own step is `inner`."""
+    W_z, W, b, U = weights
+    y = weigh(rule, torch.addmm(z, state[0], W_z.t()))
+    # mixing before the projection: W x~_t of all scales beforehand is J times the products
+    # and the memory, and would save one thin product a step
+    mixed = (y.unsqueeze(2) * X).sum(1)
+    state, _ = inner((W, b, U), state, torch.addmm(b, mixed, W.t()))
+    return state, KEPT[kept](state[0], y)
+
+
+def scaled_native(rule: str, kept: str, weights: State, state: State, z: Tensor, X: Tensor) -> tuple[State, State]:
+    W_z, W, b, U = weights
+    h, y = recurrences.Scaled.apply(z, X, W_z, W, b, U, rule != "soft", *state)
+    return (h[-1], *state[1:]), KEPT[kept](h, y)
+
+
+def scaled_triton(rule: str, kept: str, weights: State, state: State, z: Tensor, X: Tensor) -> tuple[State, State]:
+    """With a leading replica axis on everything."""
+    from . import triton_lstm
+
+    h, y = triton_lstm.scaled_lstm(z, X, *weights, rule != "soft", *state)
+    return (h[:, -1], *state[1:]), KEPT[kept](h, y)
+
+
+@cache
+def scaled(kind: str, rule: str, kept: str, training: bool) -> Recurrence:
+    """The adaptive-scale recurrence over a cell called `kind`."""
+    inner = CELLS[kind].recurrence
+    # no kernel goes back through a one-hot choice
+    whole = rule == "soft" or not training
+    return Recurrence(
+        partial(scaled_step, rule, kept, inner.step),
+        native=partial(scaled_native, rule, kept) if whole else None,
+        triton=partial(scaled_triton, rule, kept) if whole and kind == "lstm" else None,
+    )
 
 
 class ScaledLSTM(nn.Module):
@@ -205,7 +237,7 @@ class ScaledGRU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = filtered(x.transpose(0, 1), self.phi, self.fixed_scale)
-        (last,), (h,) = scan(self.cell.step_function(), self.cell.initial(x), (self.cell.project(x),))
+        (last,), (h,) = scan(self.cell.recurrence, self.cell.weights, self.cell.initial(x), (x,))
         return self.classifier(h.transpose(0, 1) if self.per_step else last)
 
 

@@ -6,21 +6,88 @@
            h_t = z h_{t-1} + (1 - z) g                                                (order r, z, g)
     tanh   h_t = tanh(W x_t + U h_{t-1} + b)
 
-Each cell has `project` (the part that needs no state, for a whole sequence), `initial` and
-`step_function`, which `scan` drives. A state's first entry is h.
+Each cell has a `recurrence` (scan.py) over its `weights` W, b, U and the input x, (time, batch, d),
+and `initial` states, of which the first is h. The outputs of a recurrence are its states at all steps.
 
 Weights start Glorot-uniform over the joint kernel [W U], as TensorFlow's cells do, which both
 papers used; biases at zero but for the LSTM's forget gate.
 """
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import recurrences
-from .scan import State, Step
+from .scan import Recurrence, State
+
+
+def project(weights: State, x: Tensor) -> State:
+    """W x + b: (time, batch, d) -> (time, batch, G h)."""
+    W, b, *_ = weights
+    return (F.linear(x, W, b),)
+
+
+def lstm_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    _, _, U, *_ = weights
+    h, c = state
+    i, f, g, o = torch.addmm(projected, h, U.t()).chunk(4, dim=1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    h = torch.sigmoid(o) * torch.tanh(c)
+    return (h, c), (h, c)
+
+
+def gru_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    _, _, U, *_ = weights
+    (h,) = state
+    units = h.shape[1]
+    for_gates, for_g = projected.split([2 * units, units], dim=1)
+    U_gates, U_g = U.split([2 * units, units])
+    r, z = torch.sigmoid(torch.addmm(for_gates, h, U_gates.t())).chunk(2, dim=1)
+    g = torch.tanh(torch.addmm(for_g, r * h, U_g.t()))
+    h = g + z * (h - g)
+    return (h,), (h,)
+
+
+def tanh_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    _, _, U, *_ = weights
+    h = torch.tanh(torch.addmm(projected, state[0], U.t()))
+    return (h,), (h,)
+
+
+def lstm_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    W, b, U, *_ = weights
+    h, c = recurrences.LSTM.apply(F.linear(x, W, b), U, *state)
+    return (h[-1], c[-1]), (h, c)
+
+
+def gru_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    W, b, U, *_ = weights
+    h = recurrences.GRU.apply(F.linear(x, W, b), U, *state, False)
+    return (h[-1],), (h,)
+
+
+def tanh_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    W, b, U, *_ = weights
+    h = recurrences.Tanh.apply(F.linear(x, W, b), U, *state, None)
+    return (h[-1],), (h,)
+
+
+def lstm_triton(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    """With a leading replica axis on everything."""
+    from . import triton_lstm
+
+    W, b, U, *_ = weights
+    projected = torch.einsum("rtbd,rgd->rtbg", x, W) + b[:, None, None]
+    h, c = triton_lstm.lstm(projected, U, *state)
+    return (h[:, -1], c[:, -1]), (h, c)
+
+
+LSTM = Recurrence(lstm_step, project, native=lstm_native, triton=lstm_triton)
+GRU = Recurrence(gru_step, project, native=gru_native)
+TANH = Recurrence(tanh_step, project, native=tanh_native)
 
 
 class Cell(nn.Module):
@@ -28,6 +95,7 @@ class Cell(nn.Module):
 
     gates = 1
     states = 1
+    recurrence: ClassVar[Recurrence]
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
@@ -39,32 +107,19 @@ class Cell(nn.Module):
         for weight in (self.weight_x, self.weight_h):
             nn.init.uniform_(weight, -limit, limit)
 
-    def project(self, x: Tensor) -> Tensor:
-        """W x + b: (..., inputs) -> (..., G h)."""
-        return F.linear(x, self.weight_x, self.bias)
+    @property
+    def weights(self) -> State:
+        return self.weight_x, self.bias, self.weight_h
 
     def initial(self, x: Tensor) -> State:
         """Zero states (batch, h) for inputs x, (time, batch, ...)."""
         return tuple(x.new_zeros(x.shape[1], self.width) for _ in range(self.states))
 
-    def step_function(self) -> Step:
-        """step(state, W x_t + b) -> (state, state)."""
-        U = self.weight_h.t()
-
-        def step(state: State, projected: Tensor) -> tuple[State, State]:
-            h = torch.tanh(torch.addmm(projected, state[0], U))
-            return (h,), (h,)
-
-        def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h = recurrences.Tanh.apply(projected, self.weight_h, state[0], None)
-            return (h[-1],), (h,)
-
-        step.fused = fused
-        return step
-
 
 class TanhCell(Cell):
     """h_t = tanh(W x_t + U h_{t-1} + b)."""
+
+    recurrence = TANH
 
 
 class LSTMCell(Cell):
@@ -72,53 +127,19 @@ class LSTMCell(Cell):
 
     gates = 4
     states = 2
+    recurrence = LSTM
 
     def __init__(self, inputs: int, width: int, *, forget_bias: float = 1.0) -> None:
         super().__init__(inputs, width)
         with torch.no_grad():
             self.bias[width : 2 * width] = forget_bias
 
-    def step_function(self) -> Step:
-        U = self.weight_h.t()
-
-        def step(state: State, projected: Tensor) -> tuple[State, State]:
-            h, c = state
-            i, f, g, o = torch.addmm(projected, h, U).chunk(4, dim=1)
-            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-            h = torch.sigmoid(o) * torch.tanh(c)
-            return (h, c), (h, c)
-
-        def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h, c = recurrences.LSTM.apply(projected, self.weight_h, *state)
-            return (h[-1], c[-1]), (h, c)
-
-        step.fused = fused
-        return step
-
 
 class GRUCell(Cell):
     """Cho et al. (2014): the reset gate acts on h before the product, unlike torch.nn.GRU."""
 
     gates = 3
-
-    def step_function(self) -> Step:
-        U_gates, U_g = self.weight_h.split([2 * self.width, self.width])
-        U_gates, U_g = U_gates.t(), U_g.t()
-
-        def step(state: State, projected: Tensor) -> tuple[State, State]:
-            (h,) = state
-            for_gates, for_g = projected.split([2 * self.width, self.width], dim=1)
-            r, z = torch.sigmoid(torch.addmm(for_gates, h, U_gates)).chunk(2, dim=1)
-            g = torch.tanh(torch.addmm(for_g, r * h, U_g))
-            h = g + z * (h - g)
-            return (h,), (h,)
-
-        def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h = recurrences.GRU.apply(projected, self.weight_h, *state, False)
-            return (h[-1],), (h,)
-
-        step.fused = fused
-        return step
+    recurrence = GRU
 
 
 CELLS = {"lstm": LSTMCell, "gru": GRUCell, "tanh": TanhCell}

@@ -19,6 +19,7 @@ input and 10 classes.
 """
 
 import math
+from functools import partial
 from itertools import accumulate
 
 import torch
@@ -26,7 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import recurrences
-from .scan import State, Step, scan
+from .cells import project
+from .scan import Recurrence, State, scan
 from .spec import ModelSpec, Shape, spread
 
 CITE = "Koutnik, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014"
@@ -57,37 +59,34 @@ class Clockwork(nn.Module):
         self.classifier = nn.Linear(width, shape.outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        projected = F.linear(x.transpose(0, 1), self.W_I, self.b)
-        initial = (torch.zeros_like(projected[0]),)
-        (y,), outputs = scan(self.step_function(), initial, (projected,))
+        x = x.transpose(0, 1)
+        units, due_units = sum(self.widths), list(accumulate(self.widths))
+        W_H = torch.cat([F.pad(row, (units - row.shape[1], 0)) for row in self.W_H])
+        due = [due_units[_slowest_due(t, len(due_units))] for t in range(len(x))]
+        weights = (self.W_I, self.b, W_H)
+        (y,), outputs = scan(PER_STEP if self.per_step else LAST, weights, (x.new_zeros(x.shape[1], units),), (x,), due)
         return self.classifier(outputs[0].transpose(0, 1) if self.per_step else y)
 
-    def step_function(self) -> Step:
-        """step(y_{t-1}, W_I x_t + b); it counts t itself, so one function serves one pass from t = 0."""
-        units = sum(self.widths)
-        W_H = torch.cat([F.pad(row, (units - row.shape[1], 0)) for row in self.W_H]).t()
-        due_units = list(accumulate(self.widths))
-        due_columns = [W_H[:, :n] for n in due_units]
-        t = -1
 
-        def step(state: State, projected: Tensor) -> tuple[State, State]:
-            nonlocal t
-            t += 1
-            (y,) = state
-            slowest = _slowest_due(t, len(due_units))
-            n = due_units[slowest]
-            new = torch.tanh(torch.addmm(projected[:, :n], y, due_columns[slowest]))
-            y = torch.cat([new, y[:, n:]], dim=1) if n < units else new
-            return (y,), (y,) if self.per_step else ()
+def step(outputs: bool, weights: State, state: State, projected: Tensor, due: int) -> tuple[State, State]:
+    """One step of which the first `due` units change; W_H y_{t-1} is their rows' product."""
+    *_, W_H = weights
+    (y,) = state
+    new = torch.tanh(torch.addmm(projected[:, :due], y, W_H[:due].t()))
+    y = torch.cat([new, y[:, due:]], dim=1)
+    return (y,), (y,) if outputs else ()
 
-        def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            slowest = (_slowest_due(t, len(due_units)) for t in range(len(projected)))
-            due = torch.tensor([due_units[i] for i in slowest], dtype=torch.int32)
-            y = recurrences.Tanh.apply(projected, W_H.t(), *state, due)
-            return (y[-1],), (y,) if self.per_step else ()
 
-        step.fused = fused
-        return step
+def native(outputs: bool, weights: State, state: State, x: Tensor, schedule: tuple[int, ...]) -> tuple[State, State]:
+    W_I, b, W_H = weights
+    due = torch.tensor(schedule, dtype=torch.int32)
+    y = recurrences.Tanh.apply(F.linear(x, W_I, b), W_H, *state, due)
+    return (y[-1],), (y,) if outputs else ()
+
+
+PER_STEP, LAST = (
+    Recurrence(partial(step, outputs), project, native=partial(native, outputs)) for outputs in (True, False)
+)
 
 
 def modules_for(shape: Shape) -> int:

@@ -34,14 +34,14 @@ slope's end, 5, is recalled, unverified. The public layout's own sigmoid is the 
 """
 
 import math
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import hmlstm_native
-from .scan import State, scan
+from .scan import Recurrence, State, scan
 from .spec import ModelSpec, Shape, spread
 
 CITE = "Chung, Ahn, Bengio: Hierarchical multiscale recurrent neural networks, ICLR 2017, arXiv 1609.01704"
@@ -68,13 +68,14 @@ class Layer(nn.Module):
             with torch.no_grad():
                 self.b[:width] = forget_bias
 
-    def folded(self, slope: float) -> tuple[Tensor, Tensor, Tensor]:
-        """W^T, [U, U_above]^T and b, with (a s + 1) / 2 worked into the row of z: hardsigm is then a clamp."""
-        ones, z = self.U.new_ones(4 * self.width), int(self.detector)
-        scale, shift = F.pad(ones, (0, z), value=slope / 2), F.pad(0 * ones, (0, z), value=1 / 2)
+    def folded(self, slope: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """W, [U, U_above] and b, with (a s + 1) / 2 worked into the row of z: hardsigm is then a clamp."""
         U = torch.cat([self.U, self.U_above], dim=1) if self.reads_above else self.U
-        b = shift if self.b is None else self.b * scale + shift
-        return self.W.t() * scale, U.t() * scale, b
+        b = U.new_zeros(len(U)) if self.b is None else self.b
+        if not self.detector:
+            return self.W, U, b
+        scale = torch.cat([U.new_ones(4 * self.width), slope.view(1) / 2])
+        return self.W * scale[:, None], U * scale[:, None], b * scale + F.pad(0 * scale[1:], (0, 1), value=1 / 2)
 
 
 def threshold(s: Tensor) -> Tensor:
@@ -104,7 +105,9 @@ class HMLSTM(nn.Module):
         if not compact and forget_bias is None:
             forget_bias = 1.0
         self.per_step = shape.per_step
-        self.slope, self.slope_end = 1.0, slope_end
+        self.slope_end = slope_end
+        # a tensor, as a captured training step reads it from its place
+        self.register_buffer("slope", torch.ones(()), persistent=False)
         widths = spread(width, LAYERS)
         if widths[-1] < 1:
             raise ValueError(f"a width of {width} leaves a layer without units")
@@ -130,10 +133,10 @@ class HMLSTM(nn.Module):
 
     def set_progress(self, fraction: float) -> None:
         """Anneal the slope: this part of the training, in [0, 1], is done."""
-        self.slope = 1.0 + (self.slope_end - 1.0) * fraction
+        self.slope.fill_(1.0 + (self.slope_end - 1.0) * fraction)
 
     def forward(self, x: Tensor) -> Tensor:
-        hs = self._run(x, slice(0, LAYERS))
+        hs = self._run(x, "h")
         g = torch.sigmoid(self.gates(torch.cat(hs, dim=2))).split(1, dim=2)
         gated = torch.cat([g_l * h_l for g_l, h_l in zip(g, hs, strict=True)], dim=2)
         h_e = torch.relu(self.embedding(gated))  # (time, batch, e)
@@ -142,58 +145,72 @@ class HMLSTM(nn.Module):
     @torch.no_grad()
     def boundaries(self, x: Tensor) -> Tensor:
         """z^l_t of the layers with a detector, (batch, time, layers) bool."""
-        return torch.cat(self._run(x, slice(2 * LAYERS, None)), dim=2).transpose(0, 1) > 0
+        return torch.cat(self._run(x, "z"), dim=2).transpose(0, 1) > 0
 
-    def _run(self, x: Tensor, kept: slice) -> State:
-        """The kept ones of h^1 .. h^L, c^1 .. c^L, z^1 .. at all steps, each (time, batch, units)."""
-        (W, U, b), *upper = [layer.folded(self.slope) for layer in self.layers]
-        projected = F.linear(x.transpose(0, 1), W.t(), b)
-        kernels, biases = [U, *(torch.cat([U, W]) for W, U, _ in upper)], [b for _, _, b in upper]
-        sizes = [[3 * layer.width, layer.width] + [1] * layer.detector for layer in self.layers]
-
-        def step(state: State, projected: Tensor) -> tuple[State, State]:
-            h, c, z = state[:LAYERS], state[LAYERS : 2 * LAYERS], state[2 * LAYERS :]
-            new_h, new_c, new_z = [], [], []
-            for l in range(LAYERS):
-                seen = [h[l]]
-                if l < LAYERS - 1:
-                    seen.append(z[l] * h[l + 1])
-                if l > 0:
-                    zb = new_z[-1]
-                    seen.append(zb * new_h[-1])
-                s = torch.addmm(biases[l - 1] if l else projected, torch.cat(seen, dim=1), kernels[l])
-                fio, g, *s_z = s.split(sizes[l], dim=1)
-                f, i, o = torch.sigmoid(fio).chunk(3, dim=1)
-                ig = i * torch.tanh(g)
-                if l == 0:  # zb = 1: no COPY
-                    c_l = ig + f * ((1 - z[l]) * c[l])
-                    h_l = o * torch.tanh(c_l)
-                elif not s_z:  # z = 0: no FLUSH
-                    c_l = torch.lerp(c[l], f * c[l] + ig, zb)
-                    h_l = torch.lerp(h[l], o * torch.tanh(c_l), zb)
-                else:
-                    stay = 1 - z[l]
-                    copy = stay * (1 - zb)
-                    move = 1 - copy
-                    c_l = move * ig + (copy + (stay - copy) * f) * c[l]
-                    h_l = torch.lerp(h[l], o * torch.tanh(c_l), move)
-                new_h.append(h_l)
-                new_c.append(c_l)
-                new_z += map(threshold, s_z)
-            state = (*new_h, *new_c, *new_z)
-            return state, state[kept]
-
-        def fused(_: State, projected: Tensor) -> tuple[State, State]:  # from zeros, as below
-            widths = [layer.width for layer in self.layers]
-            every = hmlstm_native.HMLSTM.apply(widths, projected, *kernels, *biases)
-            every = tuple(sequence for sequence in every if sequence is not None)
-            return tuple(sequence[-1] for sequence in every), every[kept]
-
-        step.fused = fused
+    def _run(self, x: Tensor, kept: str) -> State:
+        """h^1 .. h^L, or z^1 .. of the layers with a detector, at all steps, each (time, batch, units)."""
+        (W, *upper), U, b = zip(*(layer.folded(self.slope) for layer in self.layers), strict=True)
+        kernels = [U[0], *(torch.cat(pair, dim=1) for pair in zip(U[1:], upper, strict=True))]
+        shape = tuple((layer.width, layer.detector) for layer in self.layers)
         zeros = [x.new_zeros(x.shape[0], layer.width) for layer in self.layers]
         z = [x.new_zeros(x.shape[0], 1) for layer in self.layers if layer.detector]
-        _, outputs = scan(step, (*zeros, *zeros, *z), (projected,))
+        _, outputs = scan(hierarchy(shape, kept), (W, *kernels, *b), (*zeros, *zeros, *z), (x.transpose(0, 1),))
         return outputs
+
+
+def project(weights: State, x: Tensor) -> State:
+    """W x + b of the first layer."""
+    return (F.linear(x, weights[0], weights[1 + LAYERS]),)
+
+
+def step(sizes: tuple[tuple[int, int], ...], kept: slice, weights: State, state: State, projected: Tensor):
+    """One step of all layers; state: h^1 .. h^L, c^1 .. c^L, z^1 .. of the layers with a detector."""
+    h, c, z = state[:LAYERS], state[LAYERS : 2 * LAYERS], state[2 * LAYERS :]
+    kernels, biases = weights[1 : 1 + LAYERS], weights[1 + LAYERS :]
+    new_h, new_c, new_z = [], [], []
+    for l, (width, detector) in enumerate(sizes):
+        seen = [h[l]]
+        if l < LAYERS - 1:
+            seen.append(z[l] * h[l + 1])
+        if l > 0:
+            zb = new_z[-1]
+            seen.append(zb * new_h[-1])
+        s = torch.addmm(biases[l] if l else projected, torch.cat(seen, dim=1), kernels[l].t())
+        fio, g, *s_z = s.split([3 * width, width] + [1] * detector, dim=1)
+        f, i, o = torch.sigmoid(fio).chunk(3, dim=1)
+        ig = i * torch.tanh(g)
+        if l == 0:  # zb = 1: no COPY
+            c_l = ig + f * ((1 - z[l]) * c[l])
+            h_l = o * torch.tanh(c_l)
+        elif not s_z:  # z = 0: no FLUSH
+            c_l = torch.lerp(c[l], f * c[l] + ig, zb)
+            h_l = torch.lerp(h[l], o * torch.tanh(c_l), zb)
+        else:
+            stay = 1 - z[l]
+            copy = stay * (1 - zb)
+            move = 1 - copy
+            c_l = move * ig + (copy + (stay - copy) * f) * c[l]
+            h_l = torch.lerp(h[l], o * torch.tanh(c_l), move)
+        new_h.append(h_l)
+        new_c.append(c_l)
+        new_z += map(threshold, s_z)
+    state = (*new_h, *new_c, *new_z)
+    return state, state[kept]
+
+
+def native(sizes: tuple[tuple[int, int], ...], kept: slice, weights: State, state: State, x: Tensor):
+    (projected,) = project(weights, x)
+    kernels, biases = [kernel.t() for kernel in weights[1 : 1 + LAYERS]], weights[2 + LAYERS :]
+    every = hmlstm_native.HMLSTM.apply([width for width, _ in sizes], projected, *kernels, *biases)
+    every = tuple(sequence for sequence in every if sequence is not None)
+    return tuple(sequence[-1] for sequence in every), every[kept]
+
+
+@cache
+def hierarchy(sizes: tuple[tuple[int, int], ...], kept: str) -> Recurrence:
+    """The recurrence of layers of (units, is there a detector), and which of h and z it gives."""
+    which = slice(0, LAYERS) if kept == "h" else slice(2 * LAYERS, None)
+    return Recurrence(partial(step, sizes, which), project, native=partial(native, sizes, which))
 
 
 HM_LSTM = ModelSpec("hm-lstm", "HM-LSTM", partial(HMLSTM, False), paper_width=100, layers=LAYERS, cite=CITE)

@@ -1,19 +1,66 @@
 """torch's own recurrent kernels with one bias a gate, so that parameter counts are the papers'.
 
-On a CPU the same recurrences run in our own native code where it can be built, which is faster.
+On a CPU the same recurrences run in our own native code where it can be built, which is faster; on a
+GPU those of several replicas run in our Triton kernel where there is one.
 
 torch.nn.LSTM and torch.nn.GRU carry two bias vectors whose sum is all that matters (but for the
 GRU's candidate). The second is frozen at zero: exact, and not counted as trainable.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import recurrences
-from .scan import takes_native
+from . import cells, recurrences
+from .scan import Recurrence, State, scan
+
+
+def lstm_library(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    h, *state = torch.lstm(x, _layers(state), _flat(weights), True, 1, 0.0, torch.is_grad_enabled(), False, False)
+    return tuple(s[0] for s in state), (h,)
+
+
+def gru_library(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    h, last = torch.gru(x, *_layers(state), _flat(weights), True, 1, 0.0, torch.is_grad_enabled(), False, False)
+    return (last[0],), (h,)
+
+
+def gru_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    """The reset gate acts after the product."""
+    _, _, U, *_ = weights
+    (h,) = state
+    r, z, g = projected.chunk(3, dim=1)
+    U_r, U_z, U_g = F.linear(h, U).chunk(3, dim=1)
+    z = torch.sigmoid(z + U_z)
+    g = torch.tanh(g + torch.sigmoid(r + U_r) * U_g)
+    h = g + z * (h - g)
+    return (h,), (h,)
+
+
+def gru_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    W, b, U, *_ = weights
+    h = recurrences.GRU.apply(F.linear(x, W, b), U, *state, True)
+    return (h[-1],), (h,)
+
+
+def only_h(sequence: Callable[..., tuple[State, State]]) -> Callable[..., tuple[State, State]]:
+    """The function without the outputs after the first."""
+
+    def only(*given: State) -> tuple[State, State]:
+        state, outputs = sequence(*given)
+        return state, outputs[:1]
+
+    return only
+
+
+# c at all steps is no output here: torch's kernel does not give it
+LSTM_H = Recurrence(
+    only_h(cells.LSTM.step), cells.project, lstm_library, only_h(cells.LSTM.native), only_h(cells.LSTM.triton)
+)
+GRU_AFTER = Recurrence(gru_step, cells.project, gru_library, gru_native)
 
 
 class LSTM(nn.LSTM):
@@ -26,10 +73,8 @@ class LSTM(nn.LSTM):
             self.bias_ih_l0[width : 2 * width] = forget_bias
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        if not takes_native(x):
-            return super().forward(x)
-        h, c = recurrences.LSTM.apply(_projected(self, x), self.weight_hh_l0, *[_zeros(self, x)] * 2)
-        return h.transpose(0, 1), (h[-1:], c[-1:])
+        (h, c), (hs,) = _run(LSTM_H, self, x, 2)
+        return hs.transpose(0, 1), (h.unsqueeze(0), c.unsqueeze(0))
 
 
 class GRU(nn.GRU):
@@ -40,18 +85,24 @@ class GRU(nn.GRU):
         _start(self, inputs, width)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        if not takes_native(x):
-            return super().forward(x)
-        h = recurrences.GRU.apply(_projected(self, x), self.weight_hh_l0, _zeros(self, x), True)
-        return h.transpose(0, 1), h[-1:]
+        (h,), (hs,) = _run(GRU_AFTER, self, x, 1)
+        return hs.transpose(0, 1), h.unsqueeze(0)
 
 
-def _projected(rnn: nn.RNNBase, x: Tensor) -> Tensor:
-    return F.linear(x.transpose(0, 1), rnn.weight_ih_l0, rnn.bias_ih_l0)
+def _run(recurrence: Recurrence, rnn: nn.RNNBase, x: Tensor, states: int) -> tuple[State, State]:
+    zeros = tuple(x.new_zeros(x.shape[0], rnn.hidden_size) for _ in range(states))
+    weights = rnn.weight_ih_l0, rnn.bias_ih_l0, rnn.weight_hh_l0, rnn.bias_hh_l0
+    return scan(recurrence, weights, zeros, (x.transpose(0, 1),))
 
 
-def _zeros(rnn: nn.RNNBase, x: Tensor) -> Tensor:
-    return x.new_zeros(x.shape[0], rnn.hidden_size)
+def _layers(state: State) -> list[Tensor]:
+    """torch's kernels want a first axis of layers."""
+    return [s.unsqueeze(0) for s in state]
+
+
+def _flat(weights: State) -> list[Tensor]:
+    W, b, U, zeros = weights
+    return [W, U, b, zeros]
 
 
 def _start(rnn: nn.RNNBase, inputs: int, width: int) -> None:

@@ -3,12 +3,14 @@
 The equations and the citation are in tprnn.py.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
 from .aggregation import Aggregation
 from .cells import make_cell
-from .scan import scan
+from .scan import recomputed, scan, stretches
 
 # The supplement's table: (L, g) of layers 1, 2, 3 for lengths 200, 500 and 1,000; for 3,600 and 5,400; and two more.
 USUAL = ((100, 10), (25, 5), (4, 2))
@@ -67,45 +69,68 @@ class Pyramid(nn.Module):
         self.path = Aggregation(2, kind=kind, released=released) if iterative else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        step = self.cell.step_function()
-        zero = state = self.cell.initial(x)
+        state = self.cell.initial(x)
+        weights = (*self.cell.weights, *self.tree.matrices)
         roots: list[Tensor] = []
         level_1: list[Tensor] = []
-        pieces = x.split(self.window)
-        for number, piece in enumerate(pieces, start=1):
+        # the last stretch is short or as long as the others
+        length = self.window * stretches(self.window)
+        for number, stretch in enumerate(x.split(length)):
+            call = partial(self._windows, len(state), number * length, len(x))
+            new_roots, nodes, *state = recomputed(len(stretch), call, *state, stretch, *weights)
+            roots += new_roots.unbind(0)
+            level_1.append(nodes)
+        return self._output(roots), torch.cat(level_1)
+
+    def _windows(self, states: int, done: int, steps: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Some windows from step number `done` of `steps` on: (state, x, weights) -> roots, level 1, state."""
+        state, x, weights, matrices = (
+            tensors[:states],
+            tensors[states],
+            tensors[states + 1 :][:3],
+            tensors[states + 4 :],
+        )
+        zero = tuple(torch.zeros_like(s) for s in state)
+        roots: list[Tensor] = []
+        level_1: list[Tensor] = []
+        for piece in x.split(self.window):
+            done += len(piece)
+            before = state
             if not self.top_down:
                 state = zero
             levels: list[list[Tensor]] = []  # of this window; levels[j] holds nodes of level j + 1
             leftover: Tensor | None = None
-            # W x + b for a window at a time: the gradient of splits of a long sequence is a large copy
-            for chunk in self.cell.project(piece).split(self.g):
-                _, states = scan(step, state, (chunk,))
-                node = self.tree(torch.stack(states))
+            for chunk in piece.split(self.g):
+                _, outputs = scan(self.cell.recurrence, weights, tuple(state), (chunk,))
+                node = self.tree.aggregate(torch.stack(outputs), *matrices)
                 level_1.append(node[0])
                 if len(chunk) == self.g:
-                    state = tuple(self._grow(levels, node).unbind(0))
+                    state = self._grow(levels, node, matrices).unbind(0)
                 else:
                     leftover = node
-            if self.official_tail and 1 == len(piece) < len(x):
-                roots.append(roots[-1])  # the released code's fault with a single last step
+            if self.official_tail and 1 == len(piece) < steps:
+                roots.append(before[0])  # the released code's fault with a single last step
                 level_1.pop()
                 continue
-            root = self._root(levels, leftover, last=number == len(pieces))
+            root = self._root(levels, leftover, matrices, last=done == steps)
             roots.append(root[0])
-            state = tuple(root.unbind(0))
-        return self._output(roots), torch.stack(level_1)
+            state = root.unbind(0)
+        nodes = torch.stack(level_1) if level_1 else x.new_empty(0, *zero[0].shape)
+        return torch.stack(roots), nodes, *state
 
-    def _grow(self, levels: list[list[Tensor]], node: Tensor) -> Tensor:
+    def _grow(self, levels: list[list[Tensor]], node: Tensor, matrices: tuple[Tensor, ...]) -> Tensor:
         """Add a node (states, batch, h) to level 1 and build what it completes; return the highest node built."""
         for level in levels:
             level.append(node)
             if len(level) % self.g:
                 return node
-            node = self.tree(torch.stack(level[-self.g :], dim=1))
+            node = self.tree.aggregate(torch.stack(level[-self.g :], dim=1), *matrices)
         levels.append([node])
         return node
 
-    def _root(self, levels: list[list[Tensor]], leftover: Tensor | None, *, last: bool) -> Tensor:
+    def _root(
+        self, levels: list[list[Tensor]], leftover: Tensor | None, matrices: tuple[Tensor, ...], *, last: bool
+    ) -> Tensor:
         """The root of a window; `leftover` is the node of fewer than g steps at its end.
 
         Pending nodes of each level join the one that came up from below; a lone one goes up as it is.
@@ -119,7 +144,7 @@ class Pyramid(nn.Module):
                 # the released code adds the newest node a second time, at the end dropping the oldest
                 nodes = [*nodes[last:], nodes[-1]]
             if nodes:
-                carried = nodes[0] if len(nodes) == 1 else self.tree(torch.stack(nodes, dim=1))
+                carried = nodes[0] if len(nodes) == 1 else self.tree.aggregate(torch.stack(nodes, dim=1), *matrices)
         assert carried is not None
         return carried
 
