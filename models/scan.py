@@ -277,8 +277,8 @@ def _triton() -> ModuleType | str:
 def _why_not_compiled(device: str) -> str:
     """Why torch.compile can make no code here, tried once on a small function, or an empty string."""
     try:
-        tried = torch.compile(lambda x: torch.tanh(x) * 2, fullgraph=True)
-        tried(torch.ones(4, device=device, requires_grad=True)).sum().backward()
+        with torch.no_grad():  # it may be asked for inside a pass that is recorded
+            torch.compile(lambda x: torch.tanh(x) * 2, fullgraph=True)(torch.ones(4, device=device))
     except Exception as error:  # whatever the compiler raises, the eager loop serves
         return f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
     return ""
