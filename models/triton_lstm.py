@@ -1,4 +1,4 @@
-"""LSTMs on a GPU, all steps in one launch forward and one back: autograd functions over triton_forward.py and triton_backward.py.
+"""LSTMs on a GPU, all steps in one launch forward and one back: autograd functions over triton_forward.py and its mate.
 
 R independent replicas ride along on the first axis. A program takes B sequences of one replica through
 time, so nothing waits for another program, and a CUDA graph can hold the launches. What happens at which h:
