@@ -27,7 +27,7 @@ def through_scales(d_x, y, X):
     return y * (d_y - tl.sum(y * d_y, 0)[None, :])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["steps", "batch"])
 def backward(
     d_hs,  # (R, steps, batch, h), read where HAS_H
     d_cs,  # as d_hs, read where HAS_C
@@ -130,6 +130,7 @@ def backward(
                     tl.store(d_mixed + of_mixed, d_x, mixed_there)
                     tl.store(d_z + of_scale, d_logits, scale_there)
             else:
+                tl.debug_barrier()  # every thread has read d_c0
                 tl.store(d_c0 + of_state, ahead_c, mask)
         if not KEPT:
             tl.debug_barrier()  # what follows reads what other threads have written

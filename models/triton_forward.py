@@ -78,7 +78,7 @@ def scale_weights(logits, j, J, HARD: tl.constexpr):
     return e / tl.sum(e, 0)[None, :]
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["steps", "batch"])
 def forward(
     projected,  # (R, steps, batch, 4 h); not read where JP > 0
     U,  # (R, 4, P, P)

@@ -1,15 +1,15 @@
 """LSTMs on a GPU, all steps in one launch forward and one back: autograd functions over triton_forward.py and its mate.
 
-R independent replicas ride along on the first axis. A program takes B sequences of one replica through
-time, so nothing waits for another program, and a CUDA graph can hold the launches. What happens at which h:
+R independent replicas ride along on the first axis. A program takes 8 or 16 sequences of one replica through all
+steps and waits for no other program or the host, so CUDA graphs can hold the launches (but not a kernel's first
+launch, which compiles it). Where the recurrent weights are, by h:
 
-    h <= 64    the recurrent weights stay on the chip for all steps, in shared memory, split in two halves for the
-               product: 134 KiB at 64
-    above      they would take 512 KiB at 128, and a multiprocessor has 227: each step reads them again, in blocks,
-               from L2, where they stay; h_t passes from one step to the next through the output
+    h <= 64    on the chip for all steps, in shared memory, each as the two numbers of a precise product: 128 KiB at 64
+    above      in L2, from where each step reads them again in blocks: at 128 they would take 512 KiB, without the
+               split 256, and a program has 227. h_t goes from one step to the next through the output.
 
-Products are sums of three tf32 products, as one alone has 10 bits and is not the eager loop's number.
-The weights' gradients are one batched product each, after the kernel.
+h is padded to a power of two up to 128, then to a multiple of 64. A product is three of tf32, as one alone has 10
+bits and is not the eager loop's number. The weights' gradients are one batched product each, after the kernel.
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 PRECISION = {torch.float32: "tf32x3", torch.float64: "ieee"}
 PROGRAMS = 132  # multiprocessors of an H100 or H200; a program takes most of one
+SHARED = 227 << 10  # bytes of shared memory that a program may take there
 KEPT = 64  # the largest h whose weights stay on the chip
 MAX_SCALES, MAX_INPUTS = 16, 64
 
@@ -41,8 +42,9 @@ def why_not() -> str:
     """Why there are no kernels, or an empty string."""
     if not torch.cuda.is_available():
         return "there is no CUDA device"
-    if torch.version.hip is not None or torch.cuda.get_device_capability() < (8, 0):
-        return "the kernels are for NVIDIA's devices of compute capability 8.0 and above"
+    device = torch.cuda.get_device_properties()
+    if torch.version.hip is not None or device.major < 9 or device.shared_memory_per_block_optin < SHARED:
+        return f"the kernels are for NVIDIA's devices from sm_90 on, with {SHARED >> 10} KiB of shared memory a block"
     return loaded()[1]
 
 
@@ -159,7 +161,7 @@ def _run_backward(
     """The gradients of the gates before the squashing, of h0 and of c0; then of z and x~ where there are scales."""
     R, steps, batch, _ = gates.shape
     h = U.shape[2]
-    d_gates, (d_h0, d_c0) = torch.empty_like(gates), U.new_zeros(2, R, batch, h)
+    d_gates, d_h0, d_c0 = torch.empty_like(gates), *(U.new_zeros(R, batch, h) for _ in range(2))
     P, unread = blocks(h)["P"], U
     own, J, d, constants = [unread] * 6, 1, 1, {"JP": 0, "DP": 16}
     made: tuple[Tensor, ...] = ()
