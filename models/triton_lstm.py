@@ -1,4 +1,4 @@
-"""LSTMs on a GPU, all steps in one launch forward and one back: autograd functions over triton_forward.py and its mate.
+"""LSTMs on a GPU, one launch forward and one back for all steps: autograd functions over triton_*ward.py.
 
 R independent replicas ride along on the first axis. A program takes 8 or 16 sequences of one replica through all
 steps and waits for no other program or the host, so CUDA graphs can hold the launches (but not a kernel's first
