@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 PRECISION = {torch.float32: "tf32x3", torch.float64: "ieee"}
 PROGRAMS = 132  # multiprocessors of an H100 or H200; a program takes most of one
-SHARED = 227 << 10  # bytes of shared memory that a program may take there
+ROOMY = (9, 10)  # compute capabilities with 227 KiB of shared memory for a program
 KEPT = 64  # the largest h whose weights stay on the chip
 MAX_SCALES, MAX_INPUTS = 16, 64
 
@@ -42,9 +42,8 @@ def why_not() -> str:
     """Why there are no kernels, or an empty string."""
     if not torch.cuda.is_available():
         return "there is no CUDA device"
-    device = torch.cuda.get_device_properties()
-    if torch.version.hip is not None or device.major < 9 or device.shared_memory_per_block_optin < SHARED:
-        return f"the kernels are for NVIDIA's devices from sm_90 on, with {SHARED >> 10} KiB of shared memory a block"
+    if torch.version.hip is not None or torch.cuda.get_device_capability()[0] not in ROOMY:
+        return "the kernels take up to 227 KiB of shared memory, as sm_90 and sm_100 have it"
     return loaded()[1]
 
 
