@@ -15,7 +15,7 @@ PACKAGES = ("harness", "models", "tasks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 DOORS = {"catalog.py"}  # the only module of the harness that imports models and tasks
 WITHOUT_TORCH = ("stats", "tables", "record", "store", "plan", "protocol", "report", "figures")
-ALLOWED = {"torch", "numpy", *sys.stdlib_module_names}  # of models and tasks
+ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 
 
 def imports(path: Path, *, top_level_only: bool = False) -> set[str]:

@@ -1,0 +1,70 @@
+"""Plain loops of the two LSTMs with replicas, and the comparison of anything with them."""
+
+import torch
+
+GATES = 4
+
+
+def plain(projected, U, h, c):
+    """What triton_lstm.lstm computes."""
+    hs, cs = [], []
+    for frame in projected.unbind(1):
+        i, f, g, o = (frame + h @ U.mT).chunk(GATES, -1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        hs.append(h)
+        cs.append(c)
+    return torch.stack(hs, 1), torch.stack(cs, 1)
+
+
+def scaled(z, X, W_z, W, b, U, hard, h, c):
+    """What triton_lstm.scaled_lstm computes."""
+    hs, ys = [], []
+    for logits, frame in zip(z.unbind(1), X.unbind(1), strict=True):
+        logits = logits + h @ W_z.mT
+        y = torch.softmax(logits, -1)
+        if hard:
+            y = torch.zeros_like(y).scatter(-1, logits.argmax(-1, keepdim=True), 1.0)
+        mixed = (y.unsqueeze(-1) * frame).sum(-2)
+        one_step = (b.unsqueeze(1) + mixed @ W.mT).unsqueeze(1)
+        h, c = (state[:, 0] for state in plain(one_step, U, h, c))
+        hs.append(h)
+        ys.append(y)
+    return torch.stack(hs, 1), torch.stack(ys, 1)
+
+
+def plain_example(R, time, batch, h, **kind):
+    """projected, U, h0, c0."""
+    sizes = [(R, time, batch, GATES * h), (R, GATES * h, h), (R, batch, h), (R, batch, h)]
+    return _drawn(sizes, [1, h**-0.5, 1, 1], **kind)
+
+
+def scaled_example(R, time, batch, h, J, d, **kind):
+    """z, X, W_z, W, b, U, h0, c0."""
+    sizes = [(R, time, batch, J), (R, time, batch, J, d), (R, J, h), (R, GATES * h, d), (R, GATES * h)]
+    sizes += [(R, GATES * h, h), (R, batch, h), (R, batch, h)]
+    return _drawn(sizes, [1, 1, h**-0.5, d**-0.5, 1, h**-0.5, 1, 1], **kind)
+
+
+def _drawn(sizes, scales, *, dtype=torch.float64, device="cpu"):
+    source = torch.Generator().manual_seed(3)
+    return [
+        (scale * torch.randn(size, generator=source, dtype=dtype)).to(device).requires_grad_()
+        for size, scale in zip(sizes, scales, strict=True)
+    ]
+
+
+def with_gradients(outputs, inputs, used):
+    """The outputs, and every input's gradient of a weighted sum of the used ones."""
+    chosen = [outputs[n] for n in used]
+    weights = [torch.linspace(-1, 1, o.numel(), dtype=o.dtype, device=o.device).view_as(o) for o in chosen]
+    gradients = torch.autograd.grad(chosen, inputs, weights, allow_unused=True)
+    return [output.detach() for output in outputs], gradients
+
+
+def agree(fast, slow, inputs, used, tolerance):
+    (values, gradients), (expected, expected_gradients) = (with_gradients(f(), inputs, used) for f in (fast, slow))
+    for n, (value, right) in enumerate(zip(values, expected, strict=True)):
+        assert torch.allclose(value, right, rtol=tolerance, atol=tolerance), f"output {n}"
+    for n, (gradient, right) in enumerate(zip(gradients, expected_gradients, strict=True)):
+        assert (gradient - right).abs().max() <= tolerance * max(1.0, float(right.abs().max())), f"gradient {n}"
