@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TRITON := triton==3.9.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: bench test lint setup setup-dev clean
@@ -33,6 +34,8 @@ $(VENV)/.dev: $(VENV)/.core
 	@$(PIP) install --constraint constraints.txt --editable '.[dev,audio]'
 	@# torchaudio's compiled extension needs CUDA; without it the package works in pure Python
 	@$(BIN)/python -c "import pathlib, sysconfig, torch; torch.version.cuda or [f.unlink() for f in pathlib.Path(sysconfig.get_path('purelib')).glob('torchaudio/lib/*.so')]"
+	@# the GPU kernels are checked in Triton's interpreter; a torch with CUDA brings the triton that it needs
+	@$(BIN)/python -c "import sys, torch; sys.exit(torch.version.cuda is None)" || $(PIP) install $(TRITON) || echo "no $(TRITON) here: its tests will be skipped"
 	@touch $@
 
 clean:

@@ -38,7 +38,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import library, recurrences
+from . import library, recurrences, triton_lstm
 from .cells import CELLS, GRUCell, make_cell
 from .replicas import exponential
 from .scan import Recurrence, State, scan
@@ -130,7 +130,7 @@ class AdaptivelyScaledRNN(nn.Module):
             g = -exponential(z).log()
             z, W_z = (z + g) / self.tau, W_z / self.tau
         weights = (W_z, *self.cell.weights)
-        recurrence = scaled(self.kind, self._rule, kept, torch.is_grad_enabled())
+        recurrence = scaled(self.kind, self.scales, x.shape[2], self._rule, kept, torch.is_grad_enabled())
         return scan(recurrence, weights, self.cell.initial(x), (z, X))
 
     @property
@@ -180,22 +180,20 @@ def scaled_native(rule: str, kept: str, weights: State, state: State, z: Tensor,
 
 def scaled_triton(rule: str, kept: str, weights: State, state: State, z: Tensor, X: Tensor) -> tuple[State, State]:
     """With a leading replica axis on everything."""
-    from . import triton_lstm
-
-    h, y = triton_lstm.scaled_lstm(z, X, *weights, rule != "soft", *state)
-    return (h[:, -1], *state[1:]), KEPT[kept](h, y)
+    h, c, y = triton_lstm.scaled_lstm(z, X, *weights, rule != "soft", *state)
+    return (h[:, -1], c[:, -1]), KEPT[kept](h, y)
 
 
 @cache
-def scaled(kind: str, rule: str, kept: str, training: bool) -> Recurrence:
+def scaled(kind: str, scales: int, inputs: int, rule: str, kept: str, training: bool) -> Recurrence:
     """The adaptive-scale recurrence over a cell called `kind`."""
-    inner = CELLS[kind].recurrence
     # no kernel goes back through a one-hot choice
     whole = rule == "soft" or not training
+    small = scales <= triton_lstm.MAX_SCALES and inputs <= triton_lstm.MAX_INPUTS
     return Recurrence(
-        partial(scaled_step, rule, kept, inner.step),
+        partial(scaled_step, rule, kept, CELLS[kind].recurrence.step),
         native=partial(scaled_native, rule, kept) if whole else None,
-        triton=partial(scaled_triton, rule, kept) if whole and kind == "lstm" else None,
+        triton=partial(scaled_triton, rule, kept) if whole and small and kind == "lstm" else None,
     )
 
 

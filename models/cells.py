@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import recurrences
+from . import recurrences, triton_lstm
 from .scan import Recurrence, State
 
 
@@ -77,8 +77,6 @@ def tanh_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
 
 def lstm_triton(weights: State, state: State, x: Tensor) -> tuple[State, State]:
     """With a leading replica axis on everything."""
-    from . import triton_lstm
-
     W, b, U, *_ = weights
     projected = torch.einsum("rtbd,rgd->rtbg", x, W) + b[:, None, None]
     h, c = triton_lstm.lstm(projected, U, *state)

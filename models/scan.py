@@ -20,13 +20,12 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from types import ModuleType
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from . import native
+from . import native, triton_lstm
 from .replicas import each, lifted
 
 State = tuple[Tensor, ...]
@@ -257,20 +256,9 @@ def _why_not_native(recurrence: Recurrence, tensors: State) -> str:
 def _why_not_triton(recurrence: Recurrence, tensors: State) -> str:
     if recurrence.triton is None:
         return "it has none"
-    kernels = _triton()
-    if isinstance(kernels, str):
-        return kernels
-    return "" if kernels.serves(*tensors) else kernels.why_not() or "it takes float32 and float64 on a GPU"
-
-
-@cache
-def _triton() -> ModuleType | str:
-    """The Triton kernels, or why there are none."""
-    try:
-        from . import triton_lstm
-    except ImportError as error:
-        return f"the package '{error.name}' is missing"
-    return triton_lstm
+    if triton_lstm.serves(*tensors):
+        return ""
+    return triton_lstm.why_not() or "it takes float32 on a GPU"
 
 
 @cache

@@ -62,8 +62,8 @@ def lstm(projected: Tensor, U: Tensor, h0: Tensor, c0: Tensor) -> tuple[Tensor, 
 
 def scaled_lstm(
     z: Tensor, X: Tensor, W_z: Tensor, W: Tensor, b: Tensor, U: Tensor, hard: bool, h0: Tensor, c0: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The adaptive-scale cell (asrnn.py): h of every step (R, time, batch, h), and y (R, time, batch, J), a constant.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The adaptive-scale cell (asrnn.py): h, c of every step (R, time, batch, h); y (R, time, batch, J), a constant.
 
     z (R, time, batch, J), X (R, time, batch, J, d), W_z (R, J, h), W (R, 4 h, d), b (R, 4 h), U (R, 4 h, h),
     h0, c0 (R, batch, h). hard: y is one-hot, and nothing can be differentiated.
@@ -107,15 +107,15 @@ class ScaledLSTM(torch.autograd.Function):
         gates, hs, cs = _run_forward(None, U, h0, c0, needed, (z, X, W_z, W, b, y, mixed), hard)
         ctx.save_for_backward(U, gates, hs, cs, X, W_z, W, y, mixed)
         ctx.mark_non_differentiable(y)
-        return hs[:, 1:], y
+        return hs[:, 1:], cs[:, 1:], y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, d_hs, _):
-        if d_hs is None:
+    def backward(ctx, d_hs, d_cs, _):
+        if d_hs is None and d_cs is None:
             return (None,) * 10
         U, gates, hs, cs, X, W_z, W, y, mixed = ctx.saved_tensors
-        d_gates, d_h0, d_c0, d_z, d_mixed = _run_backward(d_hs, None, U, gates, cs, (X, y, W_z, W))
+        d_gates, d_h0, d_c0, d_z, d_mixed = _run_backward(d_hs, d_cs, U, gates, cs, (X, y, W_z, W))
         d_X = y.unsqueeze(4) * d_mixed.unsqueeze(3) if ctx.needs_input_grad[1] else None
         d_W_z, d_U = _over_time(d_z, hs[:, :-1]), _over_time(d_gates, hs[:, :-1])
         return d_z, d_X, d_W_z, _over_time(d_gates, mixed), d_gates.sum((1, 2)), d_U, None, d_h0, d_c0, None

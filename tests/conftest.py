@@ -13,6 +13,14 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
 
+if not torch.cuda.is_available():
+    # Triton's interpreter must be chosen before anything imports triton, torch.compile for one
+    from models import triton_lstm
+
+    os.environ["TRITON_INTERPRET"] = "1"
+    triton_lstm.loaded()
+    del os.environ["TRITON_INTERPRET"]
+
 
 class Outcome(NamedTuple):
     code: int

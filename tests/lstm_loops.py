@@ -19,7 +19,7 @@ def plain(projected, U, h, c):
 
 def scaled(z, X, W_z, W, b, U, hard, h, c):
     """What triton_lstm.scaled_lstm computes."""
-    hs, ys = [], []
+    hs, cs, ys = [], [], []
     for logits, frame in zip(z.unbind(1), X.unbind(1), strict=True):
         logits = logits + h @ W_z.mT
         y = torch.softmax(logits, -1)
@@ -29,8 +29,9 @@ def scaled(z, X, W_z, W, b, U, hard, h, c):
         one_step = (b.unsqueeze(1) + mixed @ W.mT).unsqueeze(1)
         h, c = (state[:, 0] for state in plain(one_step, U, h, c))
         hs.append(h)
+        cs.append(c)
         ys.append(y)
-    return torch.stack(hs, 1), torch.stack(ys, 1)
+    return torch.stack(hs, 1), torch.stack(cs, 1), torch.stack(ys, 1)
 
 
 def plain_example(R, time, batch, h, **kind):

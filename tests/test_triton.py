@@ -1,7 +1,7 @@
 """The Triton kernels give what plain loops give: here in Triton's interpreter, on the CPU; and they compile for sm_90.
 
-The interpreter must be chosen before triton is first imported, and for good; a process that has a GPU keeps it for
-the compiled kernels (test_triton_gpu.py).
+The interpreter must be chosen before triton is first imported, and for good (conftest.py); a process that has a GPU
+keeps it for the compiled kernels (test_triton_gpu.py).
 """
 
 import importlib.util
@@ -14,27 +14,24 @@ from pathlib import Path
 
 import lstm_loops
 import pytest
+import test_scan
 import torch
 
+from harness import checks
 from models import triton_lstm
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def interpret() -> str:
-    """Load the kernels for the interpreter; why that cannot be, or an empty string."""
+    """Why the kernels, which conftest.py loads, cannot be interpreted, or an empty string."""
     if torch.cuda.is_available():
         return "there is a GPU: test_triton_gpu.py compares on it"
-    if importlib.util.find_spec("triton") is None:
-        return "triton is missing"
-    if "triton" in sys.modules and os.environ.get("TRITON_INTERPRET") != "1":
-        return "triton has been imported without its interpreter"
-    with pytest.MonkeyPatch.context() as patch:  # other tests' processes are not to have it
-        patch.setenv("TRITON_INTERPRET", "1")
-        return triton_lstm.loaded()[1]
+    return triton_lstm.loaded()[1]
 
 
 reason = interpret()
+SHORT = checks.Example(11, 2, 3)
 interpreted = pytest.mark.skipif(bool(reason), reason=reason or "interpreted")
 SIZES = [(R, time, batch, h) for R, time, batch in itertools.product((1, 3), (1, 7), (1, 5, 33)) for h in (3, 16, 20)]
 LARGE = [(1, 3, 5, 100), (1, 2, 3, 130)]  # the weights do not stay on the chip; one block of units, and several
@@ -86,7 +83,7 @@ def test_the_adaptive_cell_is_the_loop(sizes):
         lambda: triton_lstm.scaled_lstm(*others, False, *states),
         lambda: lstm_loops.scaled(*others, False, *states),
         given,
-        (0,),
+        (0, 1),
         1e-10,
     )
 
@@ -107,6 +104,22 @@ def test_a_hard_choice_is_the_loops(h):
             assert torch.allclose(value, right, rtol=1e-10, atol=1e-10)
     with pytest.raises(ValueError, match="a hard choice of scales has no gradient"):
         triton_lstm.scaled_lstm(*others, True, *states)
+
+
+@interpreted
+@pytest.mark.parametrize("recompute", [0, 4])
+@pytest.mark.parametrize("name", ["lstm-s", "dilated-lstm", "tp-rnn-s", "aslstm"])
+def test_replicas_of_a_model_agree_with_each_alone(name, recompute, monkeypatch):
+    """The whole way from a model to the kernels and back, on tensors that a GPU would hold."""
+    monkeypatch.setattr(triton_lstm, "serves", lambda *tensors: True)
+    modules = [test_scan.built(name, seed, SHORT) for seed in range(2)]
+    x = torch.randn(2, 3, SHORT.length, SHORT.inputs, dtype=torch.float64)
+    y, gradients, used = test_scan.together(modules, x, "triton", recompute)
+    assert "triton" in used
+    for seed, module in enumerate(modules):
+        assert torch.allclose(y[seed], test_scan.alone(module, seed, x[seed]), rtol=1e-10, atol=1e-12)
+        for key, parameter in test_scan.trainable(module).items():
+            assert torch.allclose(gradients[key][seed], parameter.grad, rtol=1e-9, atol=1e-11), key
 
 
 @interpreted

@@ -57,7 +57,7 @@ def test_the_adaptive_cell_is_the_loop(sizes):
         lambda: triton_lstm.scaled_lstm(*others, False, h0, c0),
         lambda: lstm_loops.scaled(*others, False, h0, c0),
         given,
-        (0,),
+        (0, 1),
         TOLERANCE,
     )
 
