@@ -128,19 +128,21 @@ class AdaptivelyScaledRNN(nn.Module):
             # (3) with z for log pi: their difference is the same for all scales, and softmax ignores it
             g = -z.new_empty(z.shape).exponential_().log()
             z, W_z = (z + g) / self.tau, W_z / self.tau
-        cell_step, W, b = self.cell.step_function(), self.cell.weight_x.t(), self.cell.bias
+        cell_step = self.cell.step_function()
 
         def step(state: State, z: Tensor, X: Tensor) -> tuple[State, tuple[Tensor, ...]]:
             y = self._weights(torch.addmm(z, state[0], W_z))
             # mixing before the projection: W x~_t of all scales beforehand is J times the products
             # and the memory, and would save one thin product a step
             mixed = (y.unsqueeze(2) * X).sum(1)
-            state, _ = cell_step(state, torch.addmm(b, mixed, W))
+            state, _ = cell_step(state, mixed)
             return state, keep(state[0], y)
 
         def fused(state: State, z: Tensor, X: Tensor) -> tuple[State, State]:
-            h, y = recurrences.Scaled.apply(z, X, W_z.t(), W.t(), b, self.cell.weight_h, not self._soft, *state)
-            return (h[-1],), keep(h, y)
+            cell = self.cell
+            weights = (W_z.t(), cell.weight_x, cell.bias, cell.weight_h)
+            h, y, *last = recurrences.Scaled.apply(z, X, *weights, not self._soft, *state)
+            return tuple(last), keep(h, y)
 
         if self._soft or not torch.is_grad_enabled():
             step.fused = fused
@@ -205,7 +207,7 @@ class ScaledGRU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = filtered(x.transpose(0, 1), self.phi, self.fixed_scale)
-        (last,), (h,) = scan(self.cell.step_function(), self.cell.initial(x), (self.cell.project(x),))
+        (last,), (h,) = scan(self.cell.step_function(), self.cell.initial(x), (x,))
         return self.classifier(h.transpose(0, 1) if self.per_step else last)
 
 

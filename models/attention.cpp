@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "activations.h"
 #include "products.h"
 
 namespace {

@@ -48,16 +48,16 @@ class Cell(nn.Module):
         return tuple(x.new_zeros(x.shape[1], self.width) for _ in range(self.states))
 
     def step_function(self) -> Step:
-        """step(state, W x_t + b) -> (state, state)."""
+        """step(state, x_t) -> (state, state)."""
         U = self.weight_h.t()
 
-        def step(state: State, projected: Tensor) -> tuple[State, State]:
-            h = torch.tanh(torch.addmm(projected, state[0], U))
+        def step(state: State, x: Tensor) -> tuple[State, State]:
+            h = torch.tanh(torch.addmm(self.project(x), state[0], U))
             return (h,), (h,)
 
-        def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h = recurrences.Tanh.apply(projected, self.weight_h, state[0], None)
-            return (h[-1],), (h,)
+        def fused(state: State, x: Tensor) -> tuple[State, State]:
+            h, last = recurrences.Tanh.apply(self.project(x), self.weight_h, state[0], None)
+            return (last,), (h,)
 
         step.fused = fused
         return step
@@ -81,16 +81,16 @@ class LSTMCell(Cell):
     def step_function(self) -> Step:
         U = self.weight_h.t()
 
-        def step(state: State, projected: Tensor) -> tuple[State, State]:
+        def step(state: State, x: Tensor) -> tuple[State, State]:
             h, c = state
-            i, f, g, o = torch.addmm(projected, h, U).chunk(4, dim=1)
+            i, f, g, o = torch.addmm(self.project(x), h, U).chunk(4, dim=1)
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             h = torch.sigmoid(o) * torch.tanh(c)
             return (h, c), (h, c)
 
-        def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h, c = recurrences.LSTM.apply(projected, self.weight_h, *state)
-            return (h[-1], c[-1]), (h, c)
+        def fused(state: State, x: Tensor) -> tuple[State, State]:
+            h, c, *last = recurrences.LSTM.apply(x, self.weight_x, self.bias, self.weight_h, *state)
+            return tuple(last), (h, c)
 
         step.fused = fused
         return step
@@ -105,17 +105,17 @@ class GRUCell(Cell):
         U_gates, U_g = self.weight_h.split([2 * self.width, self.width])
         U_gates, U_g = U_gates.t(), U_g.t()
 
-        def step(state: State, projected: Tensor) -> tuple[State, State]:
+        def step(state: State, x: Tensor) -> tuple[State, State]:
             (h,) = state
-            for_gates, for_g = projected.split([2 * self.width, self.width], dim=1)
+            for_gates, for_g = self.project(x).split([2 * self.width, self.width], dim=1)
             r, z = torch.sigmoid(torch.addmm(for_gates, h, U_gates)).chunk(2, dim=1)
             g = torch.tanh(torch.addmm(for_g, r * h, U_g))
             h = g + z * (h - g)
             return (h,), (h,)
 
-        def fused(state: State, projected: Tensor) -> tuple[State, State]:
-            h = recurrences.GRU.apply(projected, self.weight_h, *state, False)
-            return (h[-1],), (h,)
+        def fused(state: State, x: Tensor) -> tuple[State, State]:
+            h, last = recurrences.GRU.apply(x, self.weight_x, self.bias, self.weight_h, *state, False)
+            return (last,), (h,)
 
         step.fused = fused
         return step

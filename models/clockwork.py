@@ -83,8 +83,8 @@ class Clockwork(nn.Module):
         def fused(state: State, projected: Tensor) -> tuple[State, State]:
             slowest = (_slowest_due(t, len(due_units)) for t in range(len(projected)))
             due = torch.tensor([due_units[i] for i in slowest], dtype=torch.int32)
-            y = recurrences.Tanh.apply(projected, W_H.t(), *state, due)
-            return (y[-1],), (y,) if self.per_step else ()
+            y, last = recurrences.Tanh.apply(projected, W_H.t(), *state, due)
+            return (last,), (y,) if self.per_step else ()
 
         step.fused = fused
         return step

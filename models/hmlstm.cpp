@@ -12,6 +12,7 @@
 #include <cstring>
 #include <vector>
 
+#include "activations.h"
 #include "products.h"
 
 namespace {
@@ -183,8 +184,8 @@ template <class T> void hmlstm_backward(int steps, int B, int L, const Layer<T> 
         for (int l = 0; l < L; ++l) {
             const int rows = int(layers[l].rows), inputs = layers[l].inputs();
             const size_t step = size_t(t) * B;
-            const Packed<T> d_s(layers[l].gates + step * rows, n, rows, rows, 1);
-            multiply(d_s, layers[l].seen + step * inputs, 1, layers[l].d_kernel, rows, inputs, inputs);
+            const T *seen = layers[l].seen + step * inputs, *d_s = layers[l].gates + step * rows;
+            add_outer<T>(seen, inputs, inputs, d_s, rows, rows, nullptr, n, layers[l].d_kernel, rows);
         }
     }
 }

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .native import KINDS, library
-from .recurrences import dense, taken
+from .recurrences import dense
 
 
 class _Layer(ctypes.Structure):
@@ -51,7 +51,7 @@ class HMLSTM(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, *gradients):
-        saved, L = taken(ctx), len(ctx.widths)
+        saved, L = ctx.saved_tensors, len(ctx.widths)
         kernels, seen, gates, squashed, cs, hs, zs = (saved[n * L : (n + 1) * L] for n in range(7))
         d_hs = [None if d_h is None else d_h.contiguous() for d_h in gradients[:L]]
         d_kernels = [torch.zeros_like(kernel) for kernel in kernels]

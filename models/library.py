@@ -10,7 +10,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from . import recurrences
 from .scan import takes_native
@@ -28,8 +27,8 @@ class LSTM(nn.LSTM):
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         if not takes_native(x):
             return super().forward(x)
-        h, c = recurrences.LSTM.apply(_projected(self, x), self.weight_hh_l0, *[_zeros(self, x)] * 2)
-        return h.transpose(0, 1), (h[-1:], c[-1:])
+        h, _, h_last, c_last = recurrences.LSTM.apply(*_given(self, x), *[_zeros(self, x)] * 2)
+        return h.transpose(0, 1), (h_last[None], c_last[None])
 
 
 class GRU(nn.GRU):
@@ -42,12 +41,12 @@ class GRU(nn.GRU):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if not takes_native(x):
             return super().forward(x)
-        h = recurrences.GRU.apply(_projected(self, x), self.weight_hh_l0, _zeros(self, x), True)
-        return h.transpose(0, 1), h[-1:]
+        h, last = recurrences.GRU.apply(*_given(self, x), _zeros(self, x), True)
+        return h.transpose(0, 1), last[None]
 
 
-def _projected(rnn: nn.RNNBase, x: Tensor) -> Tensor:
-    return F.linear(x.transpose(0, 1), rnn.weight_ih_l0, rnn.bias_ih_l0)
+def _given(rnn: nn.RNNBase, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return x.transpose(0, 1), rnn.weight_ih_l0, rnn.bias_ih_l0, rnn.weight_hh_l0
 
 
 def _zeros(rnn: nn.RNNBase, x: Tensor) -> Tensor:

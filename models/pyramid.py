@@ -77,8 +77,7 @@ class Pyramid(nn.Module):
                 state = zero
             levels: list[list[Tensor]] = []  # of this window; levels[j] holds nodes of level j + 1
             leftover: Tensor | None = None
-            # W x + b for a window at a time: the gradient of splits of a long sequence is a large copy
-            for chunk in self.cell.project(piece).split(self.g):
+            for chunk in piece.split(self.g):
                 _, states = scan(step, state, (chunk,))
                 node = self.tree(torch.stack(states))
                 level_1.append(node[0])
