@@ -104,12 +104,12 @@ void gru_backward(int steps, int B, int h, int d, bool after, const T *x, const 
         if (d_x && !scales) to_input(d_s.data(), d_x + size_t(first) * B * d, n * B);
         T *d_W = d_weights + G, *d_U = d_W + size_t(d) * G, *d_U_g = d_U + 2 * h;
         add_column_sums(d_s.data(), G, G, n * B, d_weights);
-        add_outer<T>(x + size_t(first) * B * d, d, d, d_s.data(), G, G, nullptr, n * B, d_W, G);
+        add_outer<T>(x + size_t(first) * B * d, d, d, d_s.data(), G, G, n * B, d_W, G);
         add_over_time(first, n, B, h0, hs, h, d_s.data(), G, 2 * h, d_U, G);
         if (after)
             add_over_time(first, n, B, h0, hs, h, d_kept.data(), h, h, d_U_g, G);
         else
-            add_outer<T>(kept + first * row, h, h, d_s.data() + 2 * h, G, h, nullptr, n * B, d_U_g, G);
+            add_outer<T>(kept + first * row, h, h, d_s.data() + 2 * h, G, h, n * B, d_U_g, G);
         if (scales) scales->add_weights(first, n, h0, hs, d_W_z);
         end = first;
     }

@@ -183,11 +183,11 @@ class HMLSTM(nn.Module):
             state = (*new_h, *new_c, *new_z)
             return state, state[kept]
 
-        def fused(_: State, projected: Tensor) -> tuple[State, State]:  # from zeros, as below
+        def fused(state: State, projected: Tensor) -> tuple[State, State]:
             widths = [layer.width for layer in self.layers]
-            every = hmlstm_native.HMLSTM.apply(widths, projected, *kernels, *biases)
-            every = tuple(sequence for sequence in every if sequence is not None)
-            return tuple(sequence[-1] for sequence in every), every[kept]
+            every = hmlstm_native.HMLSTM.apply(widths, projected, *kernels, *biases, *state)
+            sequences = tuple(sequence for sequence in every[: 3 * LAYERS] if sequence is not None)
+            return every[3 * LAYERS :], sequences[kept]
 
         step.fused = fused
         zeros = [x.new_zeros(x.shape[0], layer.width) for layer in self.layers]

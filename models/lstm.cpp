@@ -81,7 +81,7 @@ void lstm_backward(int steps, int B, int h, int d, const T *x, const T *W, const
         if (d_x && !scales) to_input(d_s.data(), d_x + size_t(first) * B * d, n * B);
         T *d_W = d_weights + 4 * h, *d_U = d_W + size_t(d) * 4 * h;
         add_column_sums(d_s.data(), 4 * h, 4 * h, n * B, d_weights);
-        add_outer<T>(x + size_t(first) * B * d, d, d, d_s.data(), 4 * h, 4 * h, nullptr, n * B, d_W, 4 * h);
+        add_outer<T>(x + size_t(first) * B * d, d, d, d_s.data(), 4 * h, 4 * h, n * B, d_W, 4 * h);
         add_over_time(first, n, B, h0, hs, h, d_s.data(), 4 * h, 4 * h, d_U, 4 * h);
         if (scales) scales->add_weights(first, n, h0, hs, d_W_z);
         end = first;

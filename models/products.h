@@ -80,22 +80,30 @@ template <class T> struct Packed {
     }
 };
 
-template <class vec, int MR, int V, class T> inline void store(vec (&sum)[MR][V], T *C, int ldc, int few) {
+// the rows of C from m on, or those that `which` names
+template <class T> struct Rows {
+    T *C;
+    size_t ldc;
+    const int *which;
+    T *operator()(int m) const { return C + (which ? which[m] : m) * ldc; }
+};
+
+template <class vec, int MR, int V, class T> inline void store(vec (&sum)[MR][V], Rows<T> C, int row, int j, int few) {
     constexpr int n = sizeof(vec) / sizeof(T);
     for (int m = 0; m < MR; ++m)
         for (int v = 0; v < V; ++v) {
-            T *to = C + size_t(m) * ldc + v * n;
+            T *to = C(row + m) + j + v * n;
             if (few >= (v + 1) * n)
                 *reinterpret_cast<vec *>(to) = sum[m][v];
             else
                 for (int i = 0; i < few - v * n; ++i) to[i] = sum[m][v][i];
         }
 }
-template <class vec, int MR, int V, class T> inline void load(vec (&sum)[MR][V], const T *C, int ldc, int few) {
+template <class vec, int MR, int V, class T> inline void load(vec (&sum)[MR][V], Rows<T> C, int row, int j, int few) {
     constexpr int n = sizeof(vec) / sizeof(T);
     for (int m = 0; m < MR; ++m)
         for (int v = 0; v < V; ++v) {
-            const T *from = C + size_t(m) * ldc + v * n;
+            const T *from = C(row + m) + j + v * n;
             if (few >= (v + 1) * n)
                 sum[m][v] = *reinterpret_cast<const vec *>(from);
             else
@@ -115,18 +123,18 @@ inline const T *gather(vec (&sum)[MR][V], const T *panel, int K, const T *A, int
     return panel;
 }
 
-// C (M x N) += A (M x K) P, of which only the first N columns are wanted
-template <class T> void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M, int N) {
+// C (M x N) += A (M x K) P, of which only the first N columns are wanted; to the rows of C that `which` names, if any
+template <class T>
+void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M, int N, const int *which = nullptr) {
+    const Rows<T> to{C, size_t(ldc), which};
     over_columns<T>(P.N, [&](int j, auto V, auto bytes) {
         using vec = typename Lanes<T, bytes()>::vec;
-        const T *panel = &P.data[size_t(P.K) * j];
         if (j >= N) return;
         over_rows(M, [&](int m, auto MR) {
             vec sum[MR()][V()] = {};
-            T *to = C + size_t(m) * ldc + j;
-            load(sum, to, ldc, P.N - j);
-            gather(sum, panel, P.K, A + size_t(m) * lda, lda);
-            store(sum, to, ldc, P.N - j);
+            load(sum, to, m, j, P.N - j);
+            gather(sum, &P.data[size_t(P.K) * j], P.K, A + size_t(m) * lda, lda);
+            store(sum, to, m, j, P.N - j);
         });
     });
 }
@@ -137,6 +145,7 @@ template <class T> void multiply(const Packed<T> &P, const T *A, int lda, T *C, 
 // C (M x N) = [1, x, h] P with P = [b; W^T; U^T]; x (M, d) and h (M, P.K - 1 - d) lie dense
 template <class T> void affine(const Packed<T> &P, const T *x, int d, const T *h, T *C, int ldc, int M) {
     const int units = P.K - 1 - d;
+    const Rows<T> to{C, size_t(ldc), nullptr};
     over_columns<T>(P.N, [&](int j, auto V, auto bytes) {
         using vec = typename Lanes<T, bytes()>::vec;
         const T *panel = &P.data[size_t(P.K) * j];
@@ -146,40 +155,40 @@ template <class T> void affine(const Packed<T> &P, const T *x, int d, const T *h
                 for (int v = 0; v < V(); ++v) sum[r][v] = *reinterpret_cast<const vec *>(panel + v * Lanes<T, bytes()>::n);
             const T *rest = gather(sum, panel + V() * Lanes<T, bytes()>::n, d, x + size_t(m) * d, d);
             gather(sum, rest, units, h + size_t(m) * units, units);
-            store(sum, C + size_t(m) * ldc + j, ldc, P.N - j);
+            store(sum, to, m, j, P.N - j);
         });
     });
 }
 
-// C (M x N) += sum over the rows k of A_k^T B_k. Two vectors beyond the last row of B may be read. `which`: the rows
-// that count, or null for the first K.
+// C (M x N) += sum_k A_k^T B_k over K rows of both, or over those that of_A and of_B name. Two vectors beyond the last
+// row of B may be read.
 template <class T>
-void add_outer(const T *A, int lda, int M, const T *B, int ldb, int N, const int *which, int K, T *C, int ldc) {
+void add_outer(const T *A, int lda, int M, const T *B, int ldb, int N, const int *of_A, const int *of_B, int K, T *C,
+               int ldc) {
+    const Rows<T> to{C, size_t(ldc), nullptr};
     over_columns<T>(N, [&](int j, auto V, auto bytes) {
         using vec = typename Lanes<T, bytes()>::vec;
         over_rows(M, [&](int m, auto MR) {
             vec sum[MR()][V()] = {};
-            T *to = C + size_t(m) * ldc + j;
-            load(sum, to, ldc, N - j);
-            const auto add = [&](size_t row) {
+            load(sum, to, m, j, N - j);
+            for (int k = 0; k < K; ++k) {
+                const T *a = A + size_t(of_A ? of_A[k] : k) * lda + m, *from = B + size_t(of_B ? of_B[k] : k) * ldb + j;
                 vec b[V()];
-                for (int v = 0; v < V(); ++v)
-                    b[v] = *reinterpret_cast<const vec *>(B + row * ldb + j + v * Lanes<T, bytes()>::n);
+                for (int v = 0; v < V(); ++v) b[v] = *reinterpret_cast<const vec *>(from + v * Lanes<T, bytes()>::n);
                 for (int r = 0; r < MR(); ++r)
-                    for (int v = 0; v < V(); ++v) sum[r][v] += A[row * lda + m + r] * b[v];
-            };
-            if (which)
-                for (int k = 0; k < K; ++k) add(which[k]);
-            else
-                for (int k = 0; k < K; ++k) add(k);
-            store(sum, to, ldc, N - j);
+                    for (int v = 0; v < V(); ++v) sum[r][v] += a[r] * b[v];
+            }
+            store(sum, to, m, j, N - j);
         });
     });
+}
+template <class T> void add_outer(const T *A, int lda, int M, const T *B, int ldb, int N, int K, T *C, int ldc) {
+    add_outer<T>(A, lda, M, B, ldb, N, nullptr, nullptr, K, C, ldc);
 }
 
 template <class T> void add_column_sums(const T *B, int ldb, int N, int K, T *to) {
     static const T one = 1;
-    add_outer<T>(&one, 0, 1, B, ldb, N, nullptr, K, to, N);
+    add_outer<T>(&one, 0, 1, B, ldb, N, K, to, N);
 }
 
 // sum_t h_{t-1}^T d_t (h, N) over n steps from `first` on: h0 and hs (T, B, h), d (n, B, ldb)
@@ -187,9 +196,9 @@ template <class T>
 void add_over_time(int first, int n, int B, const T *h0, const T *hs, int h, const T *d, int ldb, int N, T *C, int ldc) {
     const int start = first == 0;  // step 0 follows h0
     const size_t rows = size_t(start) * B;
-    if (start) add_outer<T>(h0, h, h, d, ldb, N, nullptr, B, C, ldc);
+    if (start) add_outer<T>(h0, h, h, d, ldb, N, B, C, ldc);
     if (n > start)
-        add_outer<T>(hs + size_t(first + start - 1) * B * h, h, h, d + rows * ldb, ldb, N, nullptr, n * B - int(rows), C, ldc);
+        add_outer<T>(hs + size_t(first + start - 1) * B * h, h, h, d + rows * ldb, ldb, N, n * B - int(rows), C, ldc);
 }
 
 // how many steps of B sequences go into one product for the weights' gradients, so that they stay in the cache

@@ -30,12 +30,13 @@ class LSTM(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, d_hs, d_cs, d_h, d_c):
-        x, W, U, h0, c0, gates, hs, cs, squashed = saved = ctx.saved_tensors
+        saved = ctx.saved_tensors
+        (x, W, U, h0, c0), (steps, batch, d) = saved[:5], saved[0].shape
         d_h, d_c = fresh(d_h, h0), fresh(d_c, c0)
         d_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         weights = _Weights(x, W, U)
         given = (*saved, optional(d_hs), optional(d_cs), d_h, d_c, d_x, weights.sums, None)
-        call("lstm_backward", x.dtype, *hs.shape, x.shape[2], *given, *NO_SCALES)
+        call("lstm_backward", x.dtype, steps, batch, U.shape[1], d, *given, *NO_SCALES)
         return d_x, *weights.split(), d_h, d_c
 
 
@@ -61,12 +62,13 @@ class GRU(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, d_hs, d_h):
-        x, W, U, h0, gates, hs, kept = saved = ctx.saved_tensors
+        saved = ctx.saved_tensors
+        (x, W, U, h0), (steps, batch, d) = saved[:4], saved[0].shape
         d_h = fresh(d_h, h0)
         d_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         weights = _Weights(x, W, U)
         given = (*saved, optional(d_hs), d_h, d_x, weights.sums, None)
-        call("gru_backward", x.dtype, *hs.shape, x.shape[2], int(ctx.after), *given, *NO_SCALES)
+        call("gru_backward", x.dtype, steps, batch, U.shape[1], d, int(ctx.after), *given, *NO_SCALES)
         return d_x, *weights.split(), d_h, None
 
 
@@ -122,7 +124,7 @@ class Scaled(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, d_hs, _, d_h, *d_c):
         y, z, X, W_z, *saved = ctx.saved_tensors
-        mixed, W, U, h0, *rest = saved
+        mixed, W, U, h0 = saved[:4]
         (steps, batch, J, d), h = X.shape, U.shape[1]
         room = z.new_empty(z.numel() + ROOM)
         d_z, d_mixed = room[: z.numel()].view_as(z), torch.empty_like(mixed)
@@ -194,4 +196,3 @@ def _over_time(gradient: Tensor, hs: Tensor, h0: Tensor) -> Tensor:
     if len(hs) > 1:
         total.addmm_(gradient[1:].flatten(0, 1).t(), hs[:-1].flatten(0, 1))
     return total
-
