@@ -173,9 +173,8 @@ def scaled_step(rule: str, kept: str, inner: Callable, weights: State, state: St
 
 
 def scaled_native(rule: str, kept: str, weights: State, state: State, z: Tensor, X: Tensor) -> tuple[State, State]:
-    W_z, W, b, U = weights
-    h, y = recurrences.Scaled.apply(z, X, W_z, W, b, U, rule != "soft", *state)
-    return (h[-1], *state[1:]), KEPT[kept](h, y)
+    h, y, *last = recurrences.Scaled.apply(z, X, *weights, rule != "soft", *state)
+    return tuple(last), KEPT[kept](h, y)
 
 
 def scaled_triton(rule: str, kept: str, weights: State, state: State, z: Tensor, X: Tensor) -> tuple[State, State]:

@@ -58,21 +58,19 @@ def tanh_step(weights: State, state: State, projected: Tensor) -> tuple[State, S
 
 
 def lstm_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
-    W, b, U, *_ = weights
-    h, c = recurrences.LSTM.apply(F.linear(x, W, b), U, *state)
-    return (h[-1], c[-1]), (h, c)
+    h, c, *last = recurrences.LSTM.apply(x, *weights[:3], *state)
+    return tuple(last), (h, c)
 
 
 def gru_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
-    W, b, U, *_ = weights
-    h = recurrences.GRU.apply(F.linear(x, W, b), U, *state, False)
-    return (h[-1],), (h,)
+    h, last = recurrences.GRU.apply(x, *weights, *state, False)
+    return (last,), (h,)
 
 
 def tanh_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
     W, b, U, *_ = weights
-    h = recurrences.Tanh.apply(F.linear(x, W, b), U, *state, None)
-    return (h[-1],), (h,)
+    h, last = recurrences.Tanh.apply(F.linear(x, W, b), U, *state, None)
+    return (last,), (h,)
 
 
 def lstm_triton(weights: State, state: State, x: Tensor) -> tuple[State, State]:

@@ -80,8 +80,8 @@ def step(outputs: bool, weights: State, state: State, projected: Tensor, due: in
 def native(outputs: bool, weights: State, state: State, x: Tensor, schedule: tuple[int, ...]) -> tuple[State, State]:
     W_I, b, W_H = weights
     due = torch.tensor(schedule, dtype=torch.int32)
-    y = recurrences.Tanh.apply(F.linear(x, W_I, b), W_H, *state, due)
-    return (y[-1],), (y,) if outputs else ()
+    y, last = recurrences.Tanh.apply(F.linear(x, W_I, b), W_H, *state, due)
+    return (last,), (y,) if outputs else ()
 
 
 PER_STEP, LAST = (

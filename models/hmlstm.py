@@ -201,9 +201,9 @@ def step(sizes: tuple[tuple[int, int], ...], kept: slice, weights: State, state:
 def native(sizes: tuple[tuple[int, int], ...], kept: slice, weights: State, state: State, x: Tensor):
     (projected,) = project(weights, x)
     kernels, biases = [kernel.t() for kernel in weights[1 : 1 + LAYERS]], weights[2 + LAYERS :]
-    every = hmlstm_native.HMLSTM.apply([width for width, _ in sizes], projected, *kernels, *biases)
-    every = tuple(sequence for sequence in every if sequence is not None)
-    return tuple(sequence[-1] for sequence in every), every[kept]
+    every = hmlstm_native.HMLSTM.apply([width for width, _ in sizes], projected, *kernels, *biases, *state)
+    sequences = tuple(sequence for sequence in every[: 3 * LAYERS] if sequence is not None)
+    return every[3 * LAYERS :], sequences[kept]
 
 
 @cache

@@ -41,9 +41,8 @@ def gru_step(weights: State, state: State, projected: Tensor) -> tuple[State, St
 
 
 def gru_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
-    W, b, U, *_ = weights
-    h = recurrences.GRU.apply(F.linear(x, W, b), U, *state, True)
-    return (h[-1],), (h,)
+    h, last = recurrences.GRU.apply(x, *weights[:3], *state, True)
+    return (last,), (h,)
 
 
 def only_h(sequence: Callable[..., tuple[State, State]]) -> Callable[..., tuple[State, State]]:

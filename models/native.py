@@ -20,7 +20,7 @@ from torch import Tensor
 
 SOURCES = sorted(Path(__file__).parent.glob("*.cpp"))
 HEADERS = sorted(Path(__file__).parent.glob("*.h"))
-FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-funroll-loops"]
+FLAGS = ["-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
 FLAGS += ["-fopenmp-simd"]  # sums in vectors where the source says so; no threads
 KINDS = {torch.float32: "float", torch.float64: "double"}
 

@@ -1,136 +1,207 @@
-// What the recurrences share: products with a packed matrix, and vectorised exp, sigmoid and tanh.
+// Products for the recurrences: with a packed matrix, and sums of outer products over rows. One thread.
 
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 namespace {
 
 constexpr int BYTES = 64;
 
-template <class T> struct Lanes {
-    static constexpr int n = BYTES / sizeof(T);
-    typedef T vec __attribute__((vector_size(BYTES), aligned(alignof(T)), may_alias));
+template <class T, int bytes = BYTES> struct Lanes {
+    static constexpr int n = bytes / sizeof(T);
+    typedef T vec __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));
 };
 
-// ---- products: C (M x N) += A (M x K) * P, where P is packed in panels of two vectors' width. Element (m, k) of A
-//      lies at A[m * lda + k * next].
-
-template <class T> struct Packed {
-    static constexpr int width = 2 * Lanes<T>::n;
-    int K, N, panels;
-    std::vector<T> data;
-    // element (k, n) lies at B[k * row + n * column]
-    Packed(const T *B, int K, int N, int row, int column) : K(K), N(N), panels((N + width - 1) / width) {
-        data.assign(size_t(panels) * K * width, T(0));
-        for (int p = 0; p < panels; ++p)
-            for (int k = 0; k < K; ++k) {
-                T *to = &data[(size_t(p) * K + k) * width];
-                const int few = N - p * width < width ? N - p * width : width;
-                const T *from = B + size_t(k) * row + size_t(p) * width * column;
-                if (column == 1)
-                    std::copy_n(from, few, to);
-                else
-                    for (int n = 0; n < few; ++n) to[n] = from[size_t(n) * column];
-            }
-    }
-};
-
-// MR rows and the first V vectors of a panel, of whose columns the first `few` exist
-template <class T, int MR, int V = 2>
-inline void tile(const T *panel, int K, const T *A, int lda, T *C, int ldc, int few, int next = 1) {
-    using vec = typename Lanes<T>::vec;
+// Columns are taken two vectors at a time, at the end one, or half of one: f(first column, vectors, bytes of each).
+template <class T> inline int columns_at_once(int left) {
     constexpr int n = Lanes<T>::n;
-    vec sum[MR][V];
-    for (int m = 0; m < MR; ++m)
-        for (int v = 0; v < V; ++v) sum[m][v] = vec{};
-    for (int k = 0; k < K; ++k) {
-        vec b[V];
-        for (int v = 0; v < V; ++v) b[v] = *reinterpret_cast<const vec *>(panel + size_t(k) * 2 * n + v * n);
-        for (int m = 0; m < MR; ++m)
-            for (int v = 0; v < V; ++v) sum[m][v] += A[size_t(m) * lda + size_t(k) * next] * b[v];
-    }
-    for (int m = 0; m < MR; ++m) {
-        T *to = C + size_t(m) * ldc;
-        for (int v = 0; v < V; ++v)
-            if (few >= (v + 1) * n)
-                *reinterpret_cast<vec *>(to + v * n) += sum[m][v];
-            else
-                for (int i = 0; i < few - v * n; ++i) to[v * n + i] += sum[m][v][i];
-    }
+    return 2 * left > 3 * n ? 2 * n : 2 * left > n ? n : n / 2;
 }
-
-template <class T, int V>
-inline void panel_times(const T *panel, int K, const T *A, int lda, T *C, int ldc, int M, int few, int next) {
-    int m = 0;
-#define ROWS(MR)                                                                                                      \
-    for (; m + MR <= M; m += MR) tile<T, MR, V>(panel, K, A + size_t(m) * lda, lda, C + size_t(m) * ldc, ldc, few, next)
-    ROWS(8);
-    ROWS(4);
-    ROWS(2);
-    ROWS(1);
-#undef ROWS
-}
-
-template <class T> void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M, int next = 1) {
-    constexpr int width = Packed<T>::width;
-    for (int p = 0; p < P.panels; ++p) {
-        const T *panel = &P.data[size_t(p) * P.K * width];
-        const int few = P.N - p * width < width ? P.N - p * width : width;
-        if (2 * few > width)
-            panel_times<T, 2>(panel, P.K, A, lda, C + p * width, ldc, M, few, next);
+template <int n> using Number = std::integral_constant<int, n>;
+template <class T, class F> inline void over_columns(int N, F f) {
+    constexpr int n = Lanes<T>::n;
+    for (int j = 0; j < N;) {
+        const int width = columns_at_once<T>(N - j);
+        if (width == 2 * n)
+            f(j, Number<2>{}, Number<BYTES>{});
+        else if (width == n)
+            f(j, Number<1>{}, Number<BYTES>{});
         else
-            panel_times<T, 1>(panel, P.K, A, lda, C + p * width, ldc, M, few, next);
+            f(j, Number<1>{}, Number<BYTES / 2>{});
+        j += width;
     }
 }
 
-// ---- exp, sigmoid and tanh that the compiler turns into vector code; NaN stays NaN
+// Rows are taken in blocks of like sizes, at most 12, whose sums fit the registers: f(first row, rows).
+template <class F> inline void over_rows(int M, F f) {
+    for (int m = 0; m < M;) {
+        const int left = M - m, blocks = (left + 11) / 12, share = (left + blocks - 1) / blocks;
+#define ROWS(least, n)                  \
+    if (share >= least && left >= n) {  \
+        f(m, Number<n>{});              \
+        m += n;                         \
+        continue;                       \
+    }
+        ROWS(11, 12) ROWS(9, 10) ROWS(7, 8) ROWS(5, 6) ROWS(4, 4) ROWS(3, 3) ROWS(2, 2) ROWS(1, 1)
+#undef ROWS
+    }
+}
 
-inline float power_of_two(float n) { return __builtin_bit_cast(float, (int32_t(n) + 127) << 23); }
-inline double power_of_two(double n) { return __builtin_bit_cast(double, (int64_t(n) + 1023) << 52); }
-// exp of x <= 0, by n = round(x / ln 2) and a polynomial on what is left
-inline float exp_below(float x) {
-    x = x < -87.0f ? -87.0f : x;
-    const float shifted = x * 1.44269504f + 12582912.0f;
-    const float n = shifted - 12582912.0f;
-    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    return (p * r * r + r + 1.0f) * power_of_two(n);
+// A matrix (K x N) in panels of as many columns as are taken at once, each panel with its rows one after the other.
+template <class T> struct Packed {
+    int K, N;
+    std::vector<T> data;
+    Packed(int K, int N) : K(K), N(N), data(size_t(K) * (N + 2 * Lanes<T>::n), T(0)) {}
+    // element (k, n) lies at B[k * row + n * column]
+    Packed(const T *B, int K, int N, int row, int column) : Packed(K, N) { fill(0, B, K, row, column); }
+    // [b; W^T; U^T], the product with [1, x, h]: b (N) or null for zeros, W (N, d), U (N, h)
+    Packed(const T *b, const T *W, int d, const T *U, int h, int N) : Packed(1 + d + h, N) {
+        if (b) fill(0, b, 1, 0, 1);
+        fill(1, W, d, 1, d);
+        fill(1 + d, U, h, 1, h);
+    }
+    void fill(int first, const T *B, int rows, int row, int column) {
+        for (int j = 0, width; j < N; j += width) {
+            width = columns_at_once<T>(N - j);
+            T *to = &data[size_t(K) * j + size_t(first) * width];
+            const T *from = B + size_t(j) * column;
+            const int few = std::min(width, N - j);
+            if (column == 1)
+                for (int k = 0; k < rows; ++k) std::copy_n(from + size_t(k) * row, few, to + size_t(k) * width);
+            else
+                for (int n = 0; n < few; ++n)
+                    for (int k = 0; k < rows; ++k) to[size_t(k) * width + n] = from[size_t(n) * column + size_t(k) * row];
+        }
+    }
+};
+
+// the rows of C from m on, or those that `which` names
+template <class T> struct Rows {
+    T *C;
+    size_t ldc;
+    const int *which;
+    T *operator()(int m) const { return C + (which ? which[m] : m) * ldc; }
+};
+
+template <class vec, int MR, int V, class T> inline void store(vec (&sum)[MR][V], Rows<T> C, int row, int j, int few) {
+    constexpr int n = sizeof(vec) / sizeof(T);
+    for (int m = 0; m < MR; ++m)
+        for (int v = 0; v < V; ++v) {
+            T *to = C(row + m) + j + v * n;
+            if (few >= (v + 1) * n)
+                *reinterpret_cast<vec *>(to) = sum[m][v];
+            else
+                for (int i = 0; i < few - v * n; ++i) to[i] = sum[m][v][i];
+        }
 }
-inline double exp_below(double x) {
-    x = x < -700.0 ? -700.0 : x;
-    const double shifted = x * 1.4426950408889634 + 6755399441055744.0;
-    const double n = shifted - 6755399441055744.0;
-    const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
-    double p = 1.0 / 6227020800.0;
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
-    return (p * r * r + r + 1.0) * power_of_two(n);
+template <class vec, int MR, int V, class T> inline void load(vec (&sum)[MR][V], Rows<T> C, int row, int j, int few) {
+    constexpr int n = sizeof(vec) / sizeof(T);
+    for (int m = 0; m < MR; ++m)
+        for (int v = 0; v < V; ++v) {
+            const T *from = C(row + m) + j + v * n;
+            if (few >= (v + 1) * n)
+                sum[m][v] = *reinterpret_cast<const vec *>(from);
+            else
+                for (int i = 0; i < few - v * n; ++i) sum[m][v][i] = from[i];
+        }
 }
-template <class T> inline T sigmoid(T x) {
-    const T e = exp_below(x < 0 ? x : -x), s = T(1) / (T(1) + e);
-    return x < 0 ? e * s : s;
+
+template <class vec, int MR, int V, class T>
+inline const T *gather(vec (&sum)[MR][V], const T *panel, int K, const T *A, int lda) {
+    constexpr int n = sizeof(vec) / sizeof(T);
+    for (int k = 0; k < K; ++k, panel += V * n) {
+        vec b[V];
+        for (int v = 0; v < V; ++v) b[v] = *reinterpret_cast<const vec *>(panel + v * n);
+        for (int m = 0; m < MR; ++m)
+            for (int v = 0; v < V; ++v) sum[m][v] += A[size_t(m) * lda + k] * b[v];
+    }
+    return panel;
 }
-template <class T> inline T tanh_(T x) {
-    const T e = exp_below(T(-2) * (x < 0 ? -x : x)), t = (T(1) - e) / (T(1) + e);
-    return x < 0 ? -t : t;
+
+// C (M x N) += A (M x K) P, of which only the first N columns are wanted; to the rows of C that `which` names, if any
+template <class T>
+void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M, int N, const int *which = nullptr) {
+    const Rows<T> to{C, size_t(ldc), which};
+    over_columns<T>(P.N, [&](int j, auto V, auto bytes) {
+        using vec = typename Lanes<T, bytes()>::vec;
+        if (j >= N) return;
+        over_rows(M, [&](int m, auto MR) {
+            vec sum[MR()][V()] = {};
+            load(sum, to, m, j, P.N - j);
+            gather(sum, &P.data[size_t(P.K) * j], P.K, A + size_t(m) * lda, lda);
+            store(sum, to, m, j, P.N - j);
+        });
+    });
 }
+template <class T> void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M) {
+    multiply(P, A, lda, C, ldc, M, P.N);
+}
+
+// C (M x N) = [1, x, h] P with P = [b; W^T; U^T]; x (M, d) and h (M, P.K - 1 - d) lie dense
+template <class T> void affine(const Packed<T> &P, const T *x, int d, const T *h, T *C, int ldc, int M) {
+    const int units = P.K - 1 - d;
+    const Rows<T> to{C, size_t(ldc), nullptr};
+    over_columns<T>(P.N, [&](int j, auto V, auto bytes) {
+        using vec = typename Lanes<T, bytes()>::vec;
+        const T *panel = &P.data[size_t(P.K) * j];
+        over_rows(M, [&](int m, auto MR) {
+            vec sum[MR()][V()];
+            for (int r = 0; r < MR(); ++r)
+                for (int v = 0; v < V(); ++v) sum[r][v] = *reinterpret_cast<const vec *>(panel + v * Lanes<T, bytes()>::n);
+            const T *rest = gather(sum, panel + V() * Lanes<T, bytes()>::n, d, x + size_t(m) * d, d);
+            gather(sum, rest, units, h + size_t(m) * units, units);
+            store(sum, to, m, j, P.N - j);
+        });
+    });
+}
+
+// C (M x N) += sum_k A_k^T B_k over K rows of both, or over those that of_A and of_B name. Two vectors beyond the last
+// row of B may be read.
+template <class T>
+void add_outer(const T *A, int lda, int M, const T *B, int ldb, int N, const int *of_A, const int *of_B, int K, T *C,
+               int ldc) {
+    const Rows<T> to{C, size_t(ldc), nullptr};
+    over_columns<T>(N, [&](int j, auto V, auto bytes) {
+        using vec = typename Lanes<T, bytes()>::vec;
+        over_rows(M, [&](int m, auto MR) {
+            vec sum[MR()][V()] = {};
+            load(sum, to, m, j, N - j);
+            for (int k = 0; k < K; ++k) {
+                const T *a = A + size_t(of_A ? of_A[k] : k) * lda + m, *from = B + size_t(of_B ? of_B[k] : k) * ldb + j;
+                vec b[V()];
+                for (int v = 0; v < V(); ++v) b[v] = *reinterpret_cast<const vec *>(from + v * Lanes<T, bytes()>::n);
+                for (int r = 0; r < MR(); ++r)
+                    for (int v = 0; v < V(); ++v) sum[r][v] += a[r] * b[v];
+            }
+            store(sum, to, m, j, N - j);
+        });
+    });
+}
+template <class T> void add_outer(const T *A, int lda, int M, const T *B, int ldb, int N, int K, T *C, int ldc) {
+    add_outer<T>(A, lda, M, B, ldb, N, nullptr, nullptr, K, C, ldc);
+}
+
+template <class T> void add_column_sums(const T *B, int ldb, int N, int K, T *to) {
+    static const T one = 1;
+    add_outer<T>(&one, 0, 1, B, ldb, N, K, to, N);
+}
+
+// sum_t h_{t-1}^T d_t (h, N) over n steps from `first` on: h0 and hs (T, B, h), d (n, B, ldb)
+template <class T>
+void add_over_time(int first, int n, int B, const T *h0, const T *hs, int h, const T *d, int ldb, int N, T *C, int ldc) {
+    const int start = first == 0;  // step 0 follows h0
+    const size_t rows = size_t(start) * B;
+    if (start) add_outer<T>(h0, h, h, d, ldb, N, B, C, ldc);
+    if (n > start)
+        add_outer<T>(hs + size_t(first + start - 1) * B * h, h, h, d + rows * ldb, ldb, N, n * B - int(rows), C, ldc);
+}
+
+// how many steps of B sequences go into one product for the weights' gradients, so that they stay in the cache
+inline int steps_together(int B) { return std::max(1, 200 / B); }
 
 }  // namespace

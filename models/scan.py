@@ -23,9 +23,9 @@ from functools import cache, partial
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from . import native, triton_lstm
+from .recompute import again
 from .replicas import each, lifted
 
 State = tuple[Tensor, ...]
@@ -118,11 +118,6 @@ def _all_steps(
     return *state, *(torch.cat(column, dim=time) for column in zip(*collected, strict=True))
 
 
-def again(function: Callable[..., State], *tensors: Tensor) -> State:
-    """function(*tensors) now, and once more on the way back instead of what it would keep."""
-    return checkpoint(function, *tensors, use_reentrant=False, preserve_rng_state=False)
-
-
 def recomputed(steps: int, function: Callable[..., State], *tensors: Tensor) -> State:
     """`function` of a stretch of so many steps: with `again` where recomputation is on.
 
@@ -165,7 +160,11 @@ def _stretch(
     if whole is not None:
         return each(sequence, replicas, *tensors)
     if choice == "compiled":
-        return _loop(recurrence, counts, due, partial(_compiled, recurrence.step, replicas), replicas, *tensors)
+        weights, state, inputs = _parts(counts, tensors)
+        if torch.is_grad_enabled():  # else the first step, whose state has no gradient, is compiled by itself
+            state = tuple(s if s.requires_grad else s.detach().requires_grad_() for s in state)
+        stepper = partial(_compiled, recurrence.step, replicas)
+        return _loop(recurrence, counts, due, stepper, replicas, *weights, *state, *inputs)
     loop = partial(_loop, recurrence, counts, due, partial(partial, recurrence.step), None)
     return loop(*tensors) if replicas is None else torch.vmap(loop)(*tensors)
 
