@@ -9,7 +9,7 @@
 //     z' = 1[s_z > 1/2], with the gradient of clamp(s_z, 0, 1)
 //
 // What a zero switches off is left out of the products: sequences whose z or zb is 0, and on the way back those whose
-// gradient is 0, as it is where a state is copied.
+// state is copied, where only s_z has a gradient.
 
 #include <algorithm>
 #include <cstring>
@@ -130,7 +130,7 @@ template <class T> void hmlstm_forward(int steps, int B, int L, int keep, const 
 // Is the derivative of clamp(s_z, 0, 1) one?
 template <class T> inline bool opens(T s_z) { return s_z >= 0 && s_z <= 1; }
 
-// The gradients of s of one layer over some steps, without the rows that are all zero, and what they go with.
+// The gradients of s of one layer over some steps, and what they go with, without the rows where a state is copied.
 template <class T> struct Gradients {
     std::vector<T> room;
     T *rows;              // (n, layer.rows); of the first layer every row, in order, where they are wanted
@@ -157,12 +157,13 @@ template <class T> struct Backward {
     const Layer<T> *layers;
     std::vector<Packed<T>> own, to_above, to_below;
     std::vector<Gradients<T>> d_s;
-    std::vector<std::vector<T>> above0;  // z0 h0_above
+    std::vector<std::vector<T>> above0;                // z0 h0_above
+    std::vector<std::vector<T>> detector, d_detector;  // the kernel's column of z, and the gradient of its part for h
     std::vector<T> d_seen, some, zeros;
     std::vector<int> which, taken;
 
     Backward(int steps, int B, int L, const Layer<T> *layers, int together)
-        : steps(steps), B(B), L(L), layers(layers), d_s(L), above0(L), which(B), taken(B) {
+        : steps(steps), B(B), L(L), layers(layers), d_s(L), above0(L), detector(L), d_detector(L), which(B), taken(B) {
         int64_t widest = 0, most = 0;
         for (int l = 0; l < L; ++l) {
             const Layer<T> &layer = layers[l];
@@ -174,12 +175,14 @@ template <class T> struct Backward {
             for (int r = 0; above && layer.z && r < B; ++r)
                 for (int k = 0; k < above; ++k)
                     above0[l].push_back(layer.z0[r] * layers[l + 1].h0[size_t(r) * above + k]);
+            for (int k = 0; layer.z && k < layer.inputs(); ++k) detector[l].push_back(layer.kernel[size_t(k) * rows + 4 * h]);
+            d_detector[l].resize(h);
             widest = std::max(widest, layer.width), most = std::max(most, layer.rows);
         }
         d_seen.resize(B * widest), some.resize(B * most), zeros.assign(widest, T(0));
     }
 
-    // writes the gradients of s that are not zero to `to`, and their sequences to `which`; how many
+    // writes the gradients of s to `to` and their sequences to `which`, but where a state is copied; how many
     int gates(int t, int l, const Seen<T> &seen, T *to) {
         const Layer<T> &layer = layers[l];
         const int h = int(layer.width), rows = int(layer.rows);
@@ -209,17 +212,32 @@ template <class T> struct Backward {
                 d_o[k] = to_out * s[k] * O * (1 - O);
                 dg[k] = to_ig * I * (1 - G * G);
             }
-            bool zero = copy == 1;
             if (layer.z) {
                 dg[h] = opens(g[h]) ? layer.d_z[r] : T(0);
                 layer.d_z[r] = -to_stay - to_copy * (1 - zb);  // of step t - 1 from here on
-                zero = zero && dg[h] == 0;
             }
             if (layer.below) layers[l - 1].d_z[r] -= to_copy * stay;
-            if (!zero || !layer.below) which[n++] = r;
+            if (copy != 1)
+                which[n++] = r;
+            else if (layer.z && dg[h] != 0)
+                through_detector(t, l, r, dg[h], seen);
         }
         return n;
     }
+
+    // the gradient of s where a state is copied: only that of s_z, and both switches are 0
+    void through_detector(int t, int l, int r, T d_s_z, const Seen<T> &seen) {
+        const Layer<T> &layer = layers[l], *low = &layer - 1;
+        const int h = int(layer.width), above = int(layer.above), below = int(layer.below);
+        const T *k = detector[l].data();
+        add(layer.d_h + size_t(r) * h, d_s_z, k, h);
+        add(d_detector[l].data(), d_s_z, seen.h + size_t(r) * h, h);
+        layer.d_bias[4 * h] += d_s_z;
+        if (above && (t == 0 || opens(s_z(layer, t - 1, r))))
+            layer.d_z[r] += d_s_z * dot(k + h, seen.upper + size_t(r) * above, above);
+        if (opens(s_z(*low, t, r))) low->d_z[r] += d_s_z * dot(k + h + above, seen.lower + size_t(r) * below, below);
+    }
+    T s_z(const Layer<T> &of, int t, int r) const { return of.gates[(size_t(t) * B + r) * of.rows + 4 * of.width]; }
 
     // what came through x = [switch h_other] reaches h_other, and the switch where its own gradient goes on
     template <class F>
@@ -251,9 +269,6 @@ template <class T> struct Backward {
         const int n = gates(t, l, seen, to);
         for (int i = 0; layer.below && i < n; ++i) kept.at.push_back((t - first) * B + which[i]);
         multiply(own[l], to, rows, layer.d_h, int(layer.width), n, own[l].N, which.data());
-        const auto s_z = [&](const Layer<T> &of, int t, int r) {
-            return of.gates[(size_t(t) * B + r) * of.rows + 4 * of.width];
-        };
         if (seen.upper && seen.z)
             switched(to_above[l], to, rows, n, seen.z, seen.upper, (&layer)[1].d_h, layer.d_z,
                      [&](int r) { return t == 0 || opens(s_z(layer, t - 1, r)); });
@@ -297,6 +312,9 @@ template <class T> void hmlstm_backward(int steps, int B, int L, const Layer<T> 
         for (int l = 0; l < L; ++l) back.weights(first, l);
         end = first;
     }
+    for (int l = 0; l < L; ++l)
+        for (int k = 0; layers[l].z && k < layers[l].width; ++k)
+            layers[l].d_kernel[k * layers[l].rows + 4 * layers[l].width] += back.d_detector[l][k];
 }
 
 }  // namespace
