@@ -39,7 +39,8 @@ template <class T> void affine(const Packed<T> &P, const T *x, int d, const T *h
         over_rows(M, [&](int m, auto MR) {
             vec sum[MR()][V()];
             for (int r = 0; r < MR(); ++r)
-                for (int v = 0; v < V(); ++v) sum[r][v] = *reinterpret_cast<const vec *>(panel + v * Lanes<T, bytes()>::n);
+                for (int v = 0; v < V(); ++v)
+                    sum[r][v] = *reinterpret_cast<const vec *>(panel + v * Lanes<T, bytes()>::n);
             const T *rest = gather(sum, panel + V() * Lanes<T, bytes()>::n, d, x + size_t(m) * d, d);
             gather(sum, rest, units, h + size_t(m) * units, units);
             store(sum, to, m, j, P.N - j);

@@ -76,7 +76,8 @@ template <class T> struct Packed {
                 for (int k = 0; k < rows; ++k) std::copy_n(from + size_t(k) * row, few, to + size_t(k) * width);
             else
                 for (int n = 0; n < few; ++n)
-                    for (int k = 0; k < rows; ++k) to[size_t(k) * width + n] = from[size_t(n) * column + size_t(k) * row];
+                    for (int k = 0; k < rows; ++k)
+                        to[size_t(k) * width + n] = from[size_t(n) * column + size_t(k) * row];
         }
     }
 };
@@ -138,7 +139,8 @@ template <class T> void add_column_sums(const T *B, int ldb, int N, int K, T *to
 
 // sum_t h_{t-1}^T d_t (h, N) over n steps from `first` on: h0 and hs (T, B, h), d (n, B, ldb)
 template <class T>
-void add_over_time(int first, int n, int B, const T *h0, const T *hs, int h, const T *d, int ldb, int N, T *C, int ldc) {
+void add_over_time(int first, int n, int B, const T *h0, const T *hs, int h, const T *d, int ldb, int N, T *C,
+                   int ldc) {
     const int start = first == 0;  // step 0 follows h0
     const size_t rows = size_t(start) * B;
     if (start) add_outer<T>(h0, h, h, d, ldb, N, B, C, ldc);
