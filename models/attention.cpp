@@ -43,7 +43,8 @@ inline void dots_block(const T *left, const T *right, int ld, T *sums, int colum
         }
     }
     for (int i = 0; i < RI; ++i)
-        for (int j = 0; j < RJ; ++j) *reinterpret_cast<vec *>(sums + (size_t(i) * columns + j) * Lanes<T>::n) += sum[i][j];
+        for (int j = 0; j < RJ; ++j)
+            *reinterpret_cast<vec *>(sums + (size_t(i) * columns + j) * Lanes<T>::n) += sum[i][j];
 }
 template <class T>
 void dots(const T *left, int rows, const T *right, int columns, int ld, T *sums) {
@@ -69,7 +70,8 @@ template <class T> struct Attention {
 
     // only the released code's weights tie the columns of a sequence together; others go in any number
     Attention(int n, int nodes, int batch, int h_, bool released, bool squash)
-        : n(n), nodes(nodes), all(batch * h_), h(released ? h_ : std::min(8 * Lanes<T>::n, all)), ld((h + Lanes<T>::n - 1) / Lanes<T>::n * Lanes<T>::n),
+        : n(n), nodes(nodes), all(batch * h_), h(released ? h_ : std::min(8 * Lanes<T>::n, all)),
+          ld((h + Lanes<T>::n - 1) / Lanes<T>::n * Lanes<T>::n),
           released(released), squash(squash), E(size_t(n) * ld), hidden(size_t(3) * n * ld), S(size_t(n) * ld),
           placed(size_t(n) * ld) {}
 

@@ -1,69 +1,8 @@
-// HM-LSTM: all layers and all steps in one call, forward and back through time, on one thread.
-//
-// The equations are in hmlstm.py; its eager loop is the truth. With z = z^l_{t-1} and zb = z^{l-1}_t, which is
-// 1 in the first layer, and z = 0 where there is no detector, every layer is
-//
-//     s = [h, z h_above, zb h_below] K + b              columns f, i, o, g (h each) and z (one), slope worked in
-//     stay = 1 - z;  copy = stay (1 - zb);  move = 1 - copy
-//     c' = move i g + (copy + (stay - copy) f) c;  h' = copy h + move o tanh(c')
-//     z' = 1[s_z > 1/2], with the gradient of clamp(s_z, 0, 1)
-//
-// What a zero switches off is left out of the products: sequences whose z or zb is 0, and on the way back those whose
-// gradient is 0, as it is where a state is copied.
+// HM-LSTM forward; see hmlstm.h.
 
-#include <algorithm>
-#include <cstring>
-#include <vector>
-
-#include "activations.h"
-#include "products.h"
+#include "hmlstm.h"
 
 namespace {
-
-// The same fields in the same order in hmlstm_native.py. Arrays over steps are (T, B, ..); gates and squashed are one
-// step long where nothing goes back through time.
-template <class T> struct Layer {
-    int64_t width, above, below, rows;  // below = 0: the first layer; rows = 4 width, and 1 for a detector
-    const T *kernel;                    // (inputs, rows)
-    const T *bias;                      // (rows), or of the first layer W x + b of all steps
-    const T *h0, *c0, *z0;              // (B, ..); z0 = null: no detector
-    T *gates;                           // f, i, o, g and s_z
-    T *squashed;                        // tanh(c)
-    T *c, *h, *z;
-    const T *d_hs;                      // from outside, or null
-    T *d_h, *d_c, *d_z;                 // of the last states, and after the way back of the first
-    T *d_kernel, *d_bias;               // come in as zeros; of the first layer d_bias is that of all steps, and has
-                                        // room for two vectors at its end
-    int inputs() const { return int(width + above + below); }
-};
-
-template <class T> inline T dot(const T *a, const T *b, int n) {
-    T sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int k = 0; k < n; ++k) sum += a[k] * b[k];
-    return sum;
-}
-
-template <class T> inline void add(T *to, T factor, const T *from, int n) {
-#pragma GCC ivdep
-    for (int k = 0; k < n; ++k) to[k] += factor * from[k];
-}
-
-// What layer l sees at step t.
-template <class T> struct Seen {
-    const T *h, *c, *z, *upper, *lower, *zb;  // z = null: 0 throughout; zb = null: 1
-    Seen(const Layer<T> *layers, int l, int t, int B) {
-        const auto before = [&](const T *all, const T *first, int64_t n) { return t ? all + size_t(t - 1) * B * n : first; };
-        const Layer<T> &layer = layers[l], *up = layer.above ? &layer + 1 : nullptr, *low = layer.below ? &layer - 1 : nullptr;
-        h = before(layer.h, layer.h0, layer.width), c = before(layer.c, layer.c0, layer.width);
-        z = layer.z ? before(layer.z, layer.z0, 1) : nullptr;
-        upper = up ? before(up->h, up->h0, up->width) : nullptr;
-        lower = low ? low->h + size_t(t) * B * low->width : nullptr;
-        zb = low ? low->z + size_t(t) * B : nullptr;
-    }
-    T gate(int r) const { return z ? z[r] : T(0); }
-    T gate_below(int r) const { return zb ? zb[r] : T(1); }
-};
 
 // gates += [switch x] P in the rows whose switch is not 0
 template <class T>
@@ -84,7 +23,9 @@ template <class T> void hmlstm_forward(int steps, int B, int L, int keep, const 
     for (int l = 0; l < L; ++l) {
         const Layer<T> &layer = layers[l];
         const int h = int(layer.width), above = int(layer.above), below = int(layer.below), rows = int(layer.rows);
-        own.emplace_back(layer.kernel, h, rows, rows, 1);
+        own.emplace_back(1 + h, rows);  // with the bias, and zeros in the first layer, whose bias comes for each step
+        if (below) own[l].fill(0, layer.bias, 1, 0, 1);
+        own[l].fill(1, layer.kernel, h, rows, 1);
         from_above.emplace_back(layer.kernel + size_t(h) * rows, above, rows, rows, 1);
         from_below.emplace_back(layer.kernel + size_t(h + above) * rows, below, rows, rows, 1);
         widest = std::max(widest, layer.width);
@@ -98,13 +39,12 @@ template <class T> void hmlstm_forward(int steps, int B, int L, int keep, const 
             const size_t step = size_t(t) * B, kept = keep ? step : 0;
             T *gates = layer.gates + kept * rows;
             const Seen<T> seen(layers, l, t, B);
-            for (int r = 0; r < B; ++r) {
-                const T *from = layer.below ? layer.bias : layer.bias + (step + r) * rows;
-                std::memcpy(gates + size_t(r) * rows, from, rows * sizeof(T));
-            }
-            multiply(own[l], seen.h, h, gates, rows, B);
-            if (seen.upper && seen.z) add_switched(from_above[l], seen.upper, seen.z, gates, rows, B, dense.data(), which.data());
-            if (seen.lower) add_switched(from_below[l], seen.lower, seen.zb, gates, rows, B, dense.data(), which.data());
+            affine(own[l], (const T *)nullptr, 0, seen.h, gates, rows, B);
+            if (!layer.below) add(gates, T(1), layer.bias + step * rows, B * rows);
+            if (seen.upper && seen.z)
+                add_switched(from_above[l], seen.upper, seen.z, gates, rows, B, dense.data(), which.data());
+            if (seen.lower)
+                add_switched(from_below[l], seen.lower, seen.zb, gates, rows, B, dense.data(), which.data());
             for (int r = 0; r < B; ++r) {
                 T *f = gates + size_t(r) * rows, *i = f + h, *o = i + h, *g = o + h;
                 const T *h0 = seen.h + size_t(r) * h, *c0 = seen.c + size_t(r) * h;
@@ -127,186 +67,11 @@ template <class T> void hmlstm_forward(int steps, int B, int L, int keep, const 
     }
 }
 
-// Is the derivative of clamp(s_z, 0, 1) one?
-template <class T> inline bool opens(T s_z) { return s_z >= 0 && s_z <= 1; }
-
-// The gradients of s of one layer over some steps, without the rows that are all zero, and what they go with.
-template <class T> struct Gradients {
-    std::vector<T> room;
-    T *rows;              // (n, layer.rows); of the first layer every row, in order, where they are wanted
-    std::vector<int> at;  // (t - first) B + r of each row
-};
-
-// sum of x^T d_s over the rows that `counts` takes: x of step t, or of t - 1 and then x0 of step 0
-template <class T, class F>
-void add_seen(const Gradients<T> &d_s, int rows, int first, int B, const T *x, const T *x0, int n, T *to, F counts) {
-    std::vector<int> of_x, of_s, of_x0, of_s0;
-    for (int i = 0; i < int(d_s.at.size()); ++i) {
-        const int at = first * B + d_s.at[i];
-        if (!counts(at)) continue;
-        const bool start = x0 && at < B;
-        (start ? of_x0 : of_x).push_back(x0 && !start ? at - B : at);
-        (start ? of_s0 : of_s).push_back(i);
-    }
-    add_outer(x, n, n, d_s.rows, rows, rows, of_x.data(), of_s.data(), int(of_x.size()), to, rows);
-    if (x0) add_outer(x0, n, n, d_s.rows, rows, rows, of_x0.data(), of_s0.data(), int(of_x0.size()), to, rows);
-}
-
-template <class T> struct Backward {
-    int steps, B, L;
-    const Layer<T> *layers;
-    std::vector<Packed<T>> own, to_above, to_below;
-    std::vector<Gradients<T>> d_s;
-    std::vector<std::vector<T>> above0;  // z0 h0_above
-    std::vector<T> d_seen, some, zeros;
-    std::vector<int> which, taken;
-
-    Backward(int steps, int B, int L, const Layer<T> *layers, int together)
-        : steps(steps), B(B), L(L), layers(layers), d_s(L), above0(L), which(B), taken(B) {
-        int64_t widest = 0, most = 0;
-        for (int l = 0; l < L; ++l) {
-            const Layer<T> &layer = layers[l];
-            const int h = int(layer.width), above = int(layer.above), below = int(layer.below), rows = int(layer.rows);
-            own.emplace_back(layer.kernel, rows, h, 1, rows);
-            to_above.emplace_back(layer.kernel + size_t(h) * rows, rows, above, 1, rows);
-            to_below.emplace_back(layer.kernel + size_t(h + above) * rows, rows, below, 1, rows);
-            if (below) d_s[l].room.resize(size_t(together) * B * rows + 2 * Lanes<T>::n);
-            for (int r = 0; above && layer.z && r < B; ++r)
-                for (int k = 0; k < above; ++k)
-                    above0[l].push_back(layer.z0[r] * layers[l + 1].h0[size_t(r) * above + k]);
-            widest = std::max(widest, layer.width), most = std::max(most, layer.rows);
-        }
-        d_seen.resize(B * widest), some.resize(B * most), zeros.assign(widest, T(0));
-    }
-
-    // writes the gradients of s that are not zero to `to`, and their sequences to `which`; how many
-    int gates(int t, int l, const Seen<T> &seen, T *to) {
-        const Layer<T> &layer = layers[l];
-        const int h = int(layer.width), rows = int(layer.rows);
-        const size_t step = size_t(t) * B;
-        int n = 0;
-        for (int r = 0; r < B; ++r) {
-            const T *f = layer.gates + (step + r) * rows, *i = f + h, *o = i + h, *g = o + h;
-            const T *h0 = seen.h + size_t(r) * h, *c0 = seen.c + size_t(r) * h, *s = layer.squashed + (step + r) * h;
-            const T *up = layer.d_hs ? layer.d_hs + (step + r) * h : zeros.data();
-            const T z = seen.gate(r), zb = seen.gate_below(r);
-            const T stay = 1 - z, copy = stay * (1 - zb), move = 1 - copy, update = stay - copy;
-            T *dh = layer.d_h + size_t(r) * h, *dc = layer.d_c + size_t(r) * h;
-            T *df = to + size_t(n) * rows, *di = df + h, *d_o = di + h, *dg = d_o + h;
-            T to_copy = 0, to_stay = 0;
-#pragma omp simd reduction(+ : to_copy, to_stay)
-            for (int k = 0; k < h; ++k) {
-                const T F = f[k], I = i[k], O = o[k], G = g[k], to_h = dh[k] + up[k];
-                const T to_out = move * to_h;
-                const T to_c = dc[k] + to_out * O * (1 - s[k] * s[k]);
-                const T to_keep = to_c * c0[k], to_ig = move * to_c;
-                to_copy += to_keep * (1 - F) - to_h * (O * s[k] - h0[k]) - to_c * (I * G);
-                to_stay += to_keep * F;
-                dh[k] = copy * to_h;
-                dc[k] = (copy + update * F) * to_c;
-                df[k] = update * to_keep * F * (1 - F);
-                di[k] = to_ig * G * I * (1 - I);
-                d_o[k] = to_out * s[k] * O * (1 - O);
-                dg[k] = to_ig * I * (1 - G * G);
-            }
-            bool zero = copy == 1;
-            if (layer.z) {
-                dg[h] = opens(g[h]) ? layer.d_z[r] : T(0);
-                layer.d_z[r] = -to_stay - to_copy * (1 - zb);  // of step t - 1 from here on
-                zero = zero && dg[h] == 0;
-            }
-            if (layer.below) layers[l - 1].d_z[r] -= to_copy * stay;
-            if (!zero || !layer.below) which[n++] = r;
-        }
-        return n;
-    }
-
-    // what came through x = [switch h_other] reaches h_other, and the switch where its own gradient goes on
-    template <class F>
-    void switched(const Packed<T> &P, const T *d_s, int rows, int n, const T *on, const T *other, T *d_other, T *d_on,
-                  F goes_on) {
-        int m = 0;
-        for (int i = 0; i < n; ++i)
-            if (on[which[i]] != 0 || goes_on(which[i])) taken[m++] = i;
-        if (m < n) {
-            for (int i = 0; i < m; ++i) std::copy_n(d_s + size_t(taken[i]) * rows, rows, &some[size_t(i) * rows]);
-            d_s = some.data();
-        }
-        std::fill_n(d_seen.data(), size_t(m) * P.N, T(0));
-        multiply(P, d_s, rows, d_seen.data(), P.N, m);
-        for (int i = 0; i < m; ++i) {
-            const T *x = &d_seen[size_t(i) * P.N];
-            const int r = which[taken[i]];
-            add(d_other + size_t(r) * P.N, on[r], x, P.N);
-            d_on[r] += dot(x, other + size_t(r) * P.N, P.N);
-        }
-    }
-
-    void step(int t, int first, int l) {
-        const Layer<T> &layer = layers[l];
-        const int rows = int(layer.rows);
-        const Seen<T> seen(layers, l, t, B);
-        Gradients<T> &kept = d_s[l];
-        T *to = kept.rows + (layer.below ? kept.at.size() : size_t(t - first) * B) * rows;
-        const int n = gates(t, l, seen, to);
-        for (int i = 0; layer.below && i < n; ++i) kept.at.push_back((t - first) * B + which[i]);
-        multiply(own[l], to, rows, layer.d_h, int(layer.width), n, own[l].N, which.data());
-        const auto s_z = [&](const Layer<T> &of, int t, int r) {
-            return of.gates[(size_t(t) * B + r) * of.rows + 4 * of.width];
-        };
-        if (seen.upper && seen.z)
-            switched(to_above[l], to, rows, n, seen.z, seen.upper, (&layer)[1].d_h, layer.d_z,
-                     [&](int r) { return t == 0 || opens(s_z(layer, t - 1, r)); });
-        if (seen.lower) {
-            const Layer<T> &low = (&layer)[-1];
-            switched(to_below[l], to, rows, n, seen.zb, seen.lower, low.d_h, low.d_z,
-                     [&](int r) { return opens(s_z(low, t, r)); });
-        }
-    }
-
-    void weights(int first, int l) {
-        const Layer<T> &layer = layers[l];
-        const int h = int(layer.width), above = int(layer.above), below = int(layer.below), rows = int(layer.rows);
-        T *to = layer.d_kernel;
-        const Gradients<T> &sums = d_s[l];
-        if (below) add_column_sums(sums.rows, rows, rows, int(sums.at.size()), layer.d_bias);
-        add_seen(sums, rows, first, B, (const T *)layer.h, layer.h0, h, to, [](int) { return true; });
-        to += size_t(h) * rows;
-        if (above && layer.z)
-            add_seen(sums, rows, first, B, (const T *)layers[l + 1].h, (const T *)above0[l].data(), above, to,
-                     [&](int at) { return at < B || layer.z[at - B] != 0; });
-        to += size_t(above) * rows;
-        if (below)
-            add_seen(sums, rows, first, B, (const T *)layers[l - 1].h, (const T *)nullptr, below, to,
-                     [&](int at) { return layers[l - 1].z[at] != 0; });
-    }
-};
-
-template <class T> void hmlstm_backward(int steps, int B, int L, const Layer<T> *layers) {
-    const int together = std::min(steps, steps_together(B));
-    Backward<T> back(steps, B, L, layers, together);
-    for (int end = steps; end > 0;) {
-        const int n = std::min(together, end), first = end - n;
-        for (int l = 0; l < L; ++l) {
-            back.d_s[l].at.clear();
-            back.d_s[l].rows = l ? back.d_s[l].room.data() : layers[0].d_bias + size_t(first) * B * layers[0].rows;
-        }
-        for (int at = 0; at < n * B; ++at) back.d_s[0].at.push_back(at);
-        for (int t = end - 1; t >= first; --t)
-            for (int l = L - 1; l >= 0; --l) back.step(t, first, l);
-        for (int l = 0; l < L; ++l) back.weights(first, l);
-        end = first;
-    }
-}
-
 }  // namespace
 
 #define EXPORT(T, NAME)                                                                     \
     void hmlstm_forward_##NAME(int steps, int B, int L, int keep, const Layer<T> *layers) { \
         hmlstm_forward<T>(steps, B, L, keep, layers);                                       \
-    }                                                                                       \
-    void hmlstm_backward_##NAME(int steps, int B, int L, const Layer<T> *layers) {          \
-        hmlstm_backward<T>(steps, B, L, layers);                                            \
     }
 
 extern "C" {

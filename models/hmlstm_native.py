@@ -1,4 +1,4 @@
-"""The HM-LSTM recurrence in native code (hmlstm.cpp): all layers and all steps in one call."""
+"""The HM-LSTM recurrence in native code (hmlstm.h): all layers and all steps in one call."""
 
 import ctypes
 
@@ -11,7 +11,7 @@ from .recurrences import ROOM, dense, fresh, optional
 
 
 class _Layer(ctypes.Structure):
-    """The fields of hmlstm.cpp's Layer, in its order."""
+    """The fields of hmlstm.h's Layer, in its order."""
 
     sizes = ("width", "above", "below", "rows")
     tensors = ("kernel", "bias", "h0", "c0", "z0", "gates", "squashed", "c", "h", "z")

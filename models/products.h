@@ -1,4 +1,5 @@
-// Products for the recurrences: with a packed matrix, and sums of outer products over rows. One thread.
+// Products for the recurrences: with a packed matrix, and sums of outer products over rows. One thread. The large
+// ones are in products.cpp, so that they are compiled once.
 
 #pragma once
 
@@ -8,7 +9,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace {
+namespace products {
 
 constexpr int BYTES = 64;
 
@@ -75,7 +76,8 @@ template <class T> struct Packed {
                 for (int k = 0; k < rows; ++k) std::copy_n(from + size_t(k) * row, few, to + size_t(k) * width);
             else
                 for (int n = 0; n < few; ++n)
-                    for (int k = 0; k < rows; ++k) to[size_t(k) * width + n] = from[size_t(n) * column + size_t(k) * row];
+                    for (int k = 0; k < rows; ++k)
+                        to[size_t(k) * width + n] = from[size_t(n) * column + size_t(k) * row];
         }
     }
 };
@@ -111,78 +113,22 @@ template <class vec, int MR, int V, class T> inline void load(vec (&sum)[MR][V],
         }
 }
 
-template <class vec, int MR, int V, class T>
-inline const T *gather(vec (&sum)[MR][V], const T *panel, int K, const T *A, int lda) {
-    constexpr int n = sizeof(vec) / sizeof(T);
-    for (int k = 0; k < K; ++k, panel += V * n) {
-        vec b[V];
-        for (int v = 0; v < V; ++v) b[v] = *reinterpret_cast<const vec *>(panel + v * n);
-        for (int m = 0; m < MR; ++m)
-            for (int v = 0; v < V; ++v) sum[m][v] += A[size_t(m) * lda + k] * b[v];
-    }
-    return panel;
-}
-
 // C (M x N) += A (M x K) P, of which only the first N columns are wanted; to the rows of C that `which` names, if any
 template <class T>
-void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M, int N, const int *which = nullptr) {
-    const Rows<T> to{C, size_t(ldc), which};
-    over_columns<T>(P.N, [&](int j, auto V, auto bytes) {
-        using vec = typename Lanes<T, bytes()>::vec;
-        if (j >= N) return;
-        over_rows(M, [&](int m, auto MR) {
-            vec sum[MR()][V()] = {};
-            load(sum, to, m, j, P.N - j);
-            gather(sum, &P.data[size_t(P.K) * j], P.K, A + size_t(m) * lda, lda);
-            store(sum, to, m, j, P.N - j);
-        });
-    });
-}
-template <class T> void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M) {
+void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M, int N, const int *which = nullptr);
+template <class T> inline void multiply(const Packed<T> &P, const T *A, int lda, T *C, int ldc, int M) {
     multiply(P, A, lda, C, ldc, M, P.N);
 }
 
 // C (M x N) = [1, x, h] P with P = [b; W^T; U^T]; x (M, d) and h (M, P.K - 1 - d) lie dense
-template <class T> void affine(const Packed<T> &P, const T *x, int d, const T *h, T *C, int ldc, int M) {
-    const int units = P.K - 1 - d;
-    const Rows<T> to{C, size_t(ldc), nullptr};
-    over_columns<T>(P.N, [&](int j, auto V, auto bytes) {
-        using vec = typename Lanes<T, bytes()>::vec;
-        const T *panel = &P.data[size_t(P.K) * j];
-        over_rows(M, [&](int m, auto MR) {
-            vec sum[MR()][V()];
-            for (int r = 0; r < MR(); ++r)
-                for (int v = 0; v < V(); ++v) sum[r][v] = *reinterpret_cast<const vec *>(panel + v * Lanes<T, bytes()>::n);
-            const T *rest = gather(sum, panel + V() * Lanes<T, bytes()>::n, d, x + size_t(m) * d, d);
-            gather(sum, rest, units, h + size_t(m) * units, units);
-            store(sum, to, m, j, P.N - j);
-        });
-    });
-}
+template <class T> void affine(const Packed<T> &P, const T *x, int d, const T *h, T *C, int ldc, int M);
 
 // C (M x N) += sum_k A_k^T B_k over K rows of both, or over those that of_A and of_B name. Two vectors beyond the last
 // row of B may be read.
 template <class T>
 void add_outer(const T *A, int lda, int M, const T *B, int ldb, int N, const int *of_A, const int *of_B, int K, T *C,
-               int ldc) {
-    const Rows<T> to{C, size_t(ldc), nullptr};
-    over_columns<T>(N, [&](int j, auto V, auto bytes) {
-        using vec = typename Lanes<T, bytes()>::vec;
-        over_rows(M, [&](int m, auto MR) {
-            vec sum[MR()][V()] = {};
-            load(sum, to, m, j, N - j);
-            for (int k = 0; k < K; ++k) {
-                const T *a = A + size_t(of_A ? of_A[k] : k) * lda + m, *from = B + size_t(of_B ? of_B[k] : k) * ldb + j;
-                vec b[V()];
-                for (int v = 0; v < V(); ++v) b[v] = *reinterpret_cast<const vec *>(from + v * Lanes<T, bytes()>::n);
-                for (int r = 0; r < MR(); ++r)
-                    for (int v = 0; v < V(); ++v) sum[r][v] += a[r] * b[v];
-            }
-            store(sum, to, m, j, N - j);
-        });
-    });
-}
-template <class T> void add_outer(const T *A, int lda, int M, const T *B, int ldb, int N, int K, T *C, int ldc) {
+               int ldc);
+template <class T> inline void add_outer(const T *A, int lda, int M, const T *B, int ldb, int N, int K, T *C, int ldc) {
     add_outer<T>(A, lda, M, B, ldb, N, nullptr, nullptr, K, C, ldc);
 }
 
@@ -193,7 +139,8 @@ template <class T> void add_column_sums(const T *B, int ldb, int N, int K, T *to
 
 // sum_t h_{t-1}^T d_t (h, N) over n steps from `first` on: h0 and hs (T, B, h), d (n, B, ldb)
 template <class T>
-void add_over_time(int first, int n, int B, const T *h0, const T *hs, int h, const T *d, int ldb, int N, T *C, int ldc) {
+void add_over_time(int first, int n, int B, const T *h0, const T *hs, int h, const T *d, int ldb, int N, T *C,
+                   int ldc) {
     const int start = first == 0;  // step 0 follows h0
     const size_t rows = size_t(start) * B;
     if (start) add_outer<T>(h0, h, h, d, ldb, N, B, C, ldc);
@@ -204,4 +151,6 @@ void add_over_time(int first, int n, int B, const T *h0, const T *hs, int h, con
 // how many steps of B sequences go into one product for the weights' gradients, so that they stay in the cache
 inline int steps_together(int B) { return std::max(1, 200 / B); }
 
-}  // namespace
+}  // namespace products
+
+using namespace products;
