@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -51,15 +52,29 @@ def built() -> tuple[Path | None, str]:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 fresh = Path(scratch) / name
-                command = [cxx, *FLAGS, "-std=c++17", "-shared", "-fPIC", "-o", str(fresh), *map(str, SOURCES)]
-                done = subprocess.run(command, capture_output=True, text=True)
-                if done.returncode:
-                    return None, f"{cxx} cannot build the kernels: {done.stderr.strip()[:300]}"
+                if failure := _build(cxx, Path(scratch), fresh):
+                    return None, f"{cxx} cannot build the kernels: {failure[:300]}"
                 os.replace(fresh, path)  # whole or not at all, whoever else builds it
             return path, ""
         except OSError:
             continue  # this folder cannot be written
     return None, "no folder for the compiled kernels can be written"
+
+
+def _build(cxx: str, scratch: Path, target: Path) -> str:
+    """Compile the sources side by side and link them; what the compiler said if it failed."""
+    objects = [scratch / f"{source.stem}.o" for source in SOURCES]
+    commands = [
+        [cxx, *FLAGS, "-std=c++17", "-fPIC", "-c", "-o", str(made), str(source)]
+        for source, made in zip(SOURCES, objects, strict=True)
+    ]
+    link = [cxx, "-shared", "-o", str(target), *map(str, objects)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = [*pool.map(lambda words: subprocess.run(words, capture_output=True, text=True), commands)]
+    failed = [one.stderr.strip() or f"exit code {one.returncode}" for one in done if one.returncode]
+    if not failed and (linked := subprocess.run(link, capture_output=True, text=True)).returncode:
+        failed = [linked.stderr.strip() or "it cannot be linked"]
+    return failed[0] if failed else ""
 
 
 @cache
