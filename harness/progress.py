@@ -10,9 +10,9 @@ from dataclasses import asdict
 from typing import Any
 
 from .execute import Job
+from .group import Progress
 from .plan import Cell
 from .record import Measurement, RunRecord
-from .run import Progress
 
 
 class Estimate:
