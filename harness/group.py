@@ -109,6 +109,7 @@ def train_group(
             save()
         tested: list[float] = [] if training.stopped or not training.alive else training.test()
     names = used | {"graph"} if training.update.recorded else used
+    notes = [*used.notes, *([f"{cells[0].model}: {training.update.note}"] if training.update.note else [])]
     records = []
     for place, (cell, curve) in enumerate(zip(cells, curves, strict=True)):
         record = replace(
@@ -123,9 +124,7 @@ def train_group(
             evaluation_seconds=training.evaluation_seconds,
             backend="+".join(sorted(names)) or "library",
             replicas=len(cells),
-            notes="\n".join(
-                filter(None, [*used.notes, training.update.note and f"{cell.model}: {training.update.note}"])
-            ),
+            notes="\n".join(notes),
         )
         records.append(_judged(record, training, place, tested))
     return records
