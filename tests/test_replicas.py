@@ -56,8 +56,11 @@ def ended(run: Training, seed: int) -> list[dict[int, Point]]:
 
 
 def numbers(point: Point) -> tuple[Any, ...]:
-    return point.step, point.samples, pytest.approx(point.train_loss, rel=1e-10, abs=1e-10), pytest.approx(
-        point.valid_metric, rel=1e-10, abs=1e-10
+    return (
+        point.step,
+        point.samples,
+        pytest.approx(point.train_loss, rel=1e-10, abs=1e-10),
+        pytest.approx(point.valid_metric, rel=1e-10, abs=1e-10),
     )
 
 
