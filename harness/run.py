@@ -76,18 +76,20 @@ def _tried(
     cells: Sequence[Cell], where: Where, store: Store, report: Report, stop: Callable[[], bool]
 ) -> tuple[list[RunRecord], str]:
     """The records of several cells, or none and the reason why each must run alone."""
+    done: list[RunRecord] = []
+    why = ""
     try:
-        return train_group(cells, where, store, report, stop), ""
+        done = train_group(cells, where, store, report, stop)
     except NotStackable as reason:
         why = str(reason)
     except Exception as error:  # one of them may be at fault, and the others must not pay for it
         why = sentence(error)
-    return [], f"the seeds of {cells[0].model} ran one after the other: {why}"
+    _release(where)
+    return done, why and f"the seeds of {cells[0].model} ran one after the other: {why}"
 
 
 def _alone(cell: Cell, where: Where, store: Store, report: Report, stop: Callable[[], bool]) -> RunRecord:
     record = begun(cell, where)
-    _release(where)
     try:
         (record,) = train_group([cell], where, store, report, stop)
     except Skip as reason:
@@ -97,6 +99,7 @@ def _alone(cell: Cell, where: Where, store: Store, report: Report, stop: Callabl
     except Exception as error:
         memory = "DefaultCPUAllocator" in str(error) and "memory" in str(error)
         record = replace(record, status="out-of-memory" if memory else "failed", reason=sentence(error))
+    _release(where)
     return record
 
 
@@ -109,7 +112,6 @@ def _stored(record: RunRecord, note: str, where: Where, store: Store) -> RunReco
     store.save_run(record)
     if record.status != "interrupted":
         store.drop_checkpoint(record.cell)
-    _release(where)
     return record
 
 
