@@ -126,16 +126,17 @@ class Stacked:
     @torch.no_grad()
     def load(self, states: Sequence[State]) -> None:
         for name, leaf in self.trained.items():
-            leaf.copy_(torch.stack([state[name] for state in states]))
-        others = {name: [state[name] for state in states] for name in states[0] if name not in self.name_of}
-        self.module.load_state_dict({name: values[0] for name, values in others.items()}, strict=False)
+            for own, state in zip(leaf, states, strict=True):
+                own.copy_(state[name])
+        others = {name: value for name, value in states[0].items() if name not in self.name_of}
+        self.module.load_state_dict(others, strict=False)
         # a buffer that a schedule changes is not the same at the best steps of two replicas
-        here = {name: value for name, value in self.module.state_dict().items() if isinstance(value, Tensor)}
-        self.own = {
-            name: torch.stack([value.to(here[name]) for value in values])
-            for name, values in others.items()
-            if name in here and not all(torch.equal(values[0], value) for value in values)
-        }
+        self.own = {}
+        for name, here in self.module.state_dict().items():
+            if name in others and isinstance(here, Tensor):
+                values = [state[name].to(here) for state in states]
+                if not all(torch.equal(values[0], value) for value in values):
+                    self.own[name] = torch.stack(values)
 
     def random_state(self, replica: int) -> State:
         return {"noise": self.generators[replica].get_state()}

@@ -53,7 +53,11 @@ def check_output(outputs: Tensor, y: Tensor, classes: int) -> None:
 
 @torch.no_grad()
 def evaluate(model: Alone | Stacked, x: Tensor, y: Tensor, metric: str) -> list[float]:
-    """accuracy, mse or cross_entropy of each replica over a whole split, in evaluation mode."""
+    """accuracy, mse or cross_entropy of each replica over a whole split, in evaluation mode.
+
+    A model that draws noise here draws it batch by batch, so a group and a seed alone draw the same only
+    where the split is no longer than a group's batch.
+    """
 
     def score(outputs: Tensor, answers: Tensor) -> Tensor:
         if metric == "accuracy":

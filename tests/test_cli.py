@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
+from harness.order import find_replicas
+
 RUN = ("run", "--task", "sfc", "--protocol", "smoke", "--workers", 0, "--seeds", 1)
 
 BAD_MODELS = """
 import torch
 from torch import nn
-
-from harness.order import find_replicas
 
 class Wrong(nn.Module):
     def __init__(self, shape, width):

@@ -169,3 +169,17 @@ def test_a_short_run_ends_before_anything_is_recorded():
     assert (recorder.rehearsed, recorder.recorded) == (3, 0)
     assert not run.update.recorded
     assert run.update.note == ""
+
+
+@pytest.mark.parametrize("name", ["aslstm", "tp-rnn-s"])
+def test_stretches_that_are_computed_again_are_replayed_too(name):
+    expected, wanted = trained(name, 2, Uncaptured())
+    with catalog.backend("eager", 4):
+        recorder = Emulated()
+        curves, weights = trained(name, 2, recorder)
+        trained(name, 2, Uncaptured())  # raises where it waits
+    assert recorder.replayed > 0
+    assert curves == [[pytest.approx(point, rel=1e-10) for point in points] for points in expected]
+    for ours, theirs in zip(weights, wanted, strict=True):
+        for key, value in theirs.items():
+            torch.testing.assert_close(ours[key], value, rtol=1e-10, atol=1e-10, msg=key)

@@ -157,7 +157,7 @@ def saved(run: Training, place: int) -> dict[str, Any]:
     file = io.BytesIO()
     torch.save(run.state(place), file)
     file.seek(0)
-    return torch.load(file, weights_only=True)
+    return torch.load(file, weights_only=True, map_location="cpu")
 
 
 def without_seconds(points: dict[int, Point]) -> dict[int, tuple[Any, ...]]:
