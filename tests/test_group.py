@@ -83,6 +83,13 @@ class DiesTogether(Small):
         return super().forward(x)
 
 
+class DivergesWhereFirstWeightIsPositive(Small):
+    """So does about every other seed."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * torch.where(self.top[0].weight.flatten()[0] > 0, torch.nan, 1.0)
+
+
 def numbers(record: RunRecord) -> tuple[Any, ...]:
     """What must be the same, to float32's tolerance, whether a cell trains alone or not."""
     curve = [(p.step, pytest.approx(p.train_loss, rel=1e-4), pytest.approx(p.valid_metric)) for p in record.curve]
@@ -104,6 +111,21 @@ def test_each_cell_of_a_group_has_the_record_that_it_has_alone(where, tmp_path, 
         assert plainly(record) == numbers(alone)
         assert (record.replicas, alone.replicas, record.notes) == (3, 1, "")
         assert Store(where.results).find_run(record.cell) == record
+
+
+def test_a_cell_that_diverges_ends_early_and_the_others_go_on(where, tmp_path):
+    group = cells("DivergesWhereFirstWeightIsPositive", 4)
+    records = run_group(group, where, stop=after(6))
+    assert {record.status for record in records} == {"diverged", "interrupted"}
+    checkpoints = [Store(where.results).checkpoint_path(record.cell).exists() for record in records]
+    assert checkpoints == [record.status == "interrupted" for record in records]
+    records = run_group(group, Where(tmp_path / "again"))
+    assert {record.status for record in records} == {"diverged", "ok"}
+    for record in records:
+        alone = run_cell(record.cell, Where(tmp_path / "alone"))
+        assert (record.status, record.reason) == (alone.status, alone.reason)
+        assert len(record.curve) == len(alone.curve)
+        assert (record.test_metric is None) == (record.status == "diverged")
 
 
 def test_progress_is_told_of_every_cell(where):
