@@ -6,9 +6,12 @@ protocol   protocols and budgets as constants
 plan       which cells a command stands for
 budget     count parameters; solve the width for a budget
 seeds      one seed -> named, independent streams
-train      the training loop; knows no files and no names
+train      the training loop of one seed or several; knows no files and no names
+replicas   several modules of one model in one pass
+graph      a training step that is recorded once and replayed
 measure    step latency and peak memory, in a pass of their own
-run        one cell -> its record, whatever happens            <- start reading here
+run        cells -> their records, whatever happens            <- start reading here
+group      the cells that differ in the seed alone, trained together
 execute    worker processes
 progress   what the terminal shows while cells run
 record     RunRecord, Measurement, Point; to and from JSON

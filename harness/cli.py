@@ -47,6 +47,7 @@ def cli() -> None:
 @click.option(
     "--workers", type=click.IntRange(min=0), help="Processes. [default: one a core, one for a GPU; 0: this process]"
 )
+@click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Time each model before training.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
@@ -74,7 +75,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
     slug = machine.slug(order.device)
     jobs: list[tuple[str, Any]] = [("measure", g) for g in groups if order.store.find_measurement(g, slug) is None]
     jobs += [("cell", cell) for cell in todo]
-    with _listener(jobs, workers, as_json, order.protocol.max_steps) as listen:
+    with _listener(jobs, workers, as_json, order.protocol.max_steps, order.where.replicas) as listen:
         finished = execute(jobs, order.where, workers, listen)
     if not finished:
         say("interrupted; the same command goes on from here")
@@ -255,14 +256,14 @@ def report_(results: Path, protocol_name: str | None, tasks: tuple[str, ...], re
     return 0
 
 
-def _listener(jobs: list[tuple[str, Any]], workers: int, as_json: bool, steps: int | None) -> Any:
+def _listener(jobs: list[tuple[str, Any]], workers: int, as_json: bool, steps: int | None, replicas: int) -> Any:
     from .progress import Bars, Lines
 
     if not as_json and sys.stdout.isatty():
         from rich.console import Console
 
-        return Bars(jobs, workers, Console(), steps=steps)
-    return Lines(jobs, workers, click.echo, as_json=as_json, steps=steps)
+        return Bars(jobs, workers, Console(), steps=steps, replicas=replicas)
+    return Lines(jobs, workers, click.echo, as_json=as_json, steps=steps, replicas=replicas)
 
 
 def _counts(counter: Counter[str]) -> str:

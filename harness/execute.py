@@ -1,7 +1,9 @@
 """Where cells run: worker processes side by side, or this process.
 
-Workers write their own records, so a finished cell outlives whatever happens to the runner. A
-worker that dies costs the cell it had; a runner that dies takes its workers with it.
+Workers write their own records, so a finished cell outlives whatever happens to the runner. The
+seeds of a cell go to a worker in groups. A worker that dies with a group costs time, as its cells run
+again one by one; one that dies with a single cell costs that cell. A runner that dies takes its
+workers with it.
 """
 
 from __future__ import annotations
@@ -13,16 +15,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from .group import Progress
 from .plan import Cell
 from .prepare import Where, described, prepare_process
 from .protocol import find_protocol
-from .record import RunRecord
-from .run import Progress, measure_group, run_cell
+from .record import Measurement, RunRecord
+from .run import measure_group, run_group
 from .store import Store
 
 # Large tensors of a step go back to the system and are faulted in again at every step unless
@@ -39,6 +43,27 @@ Job = tuple[str, Any]  # ("cell", Cell) or ("measure", group)
 Listener = Callable[[str, Any], None]  # ("progress", Progress) or ("done", RunRecord or Measurement)
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a worker does at a time: a measurement, or cells that differ in the seed alone."""
+
+    measured: tuple[str, str, str, str] | None = None
+    cells: tuple[Cell, ...] = ()
+    note: str = ""  # for the records of the cells
+
+
+def shares_of(cells: Sequence[Cell], replicas: int) -> list[Share]:
+    """So many seeds of a cell together at most, in the order in which the first of each group comes."""
+    groups: list[list[Cell]] = []
+    filling: dict[tuple[str, str, str, str], list[Cell]] = {}
+    for cell in cells:
+        if len(filling.get(cell.group, ())) in (0, replicas):
+            filling[cell.group] = []
+            groups.append(filling[cell.group])
+        filling[cell.group].append(cell)
+    return [Share(cells=tuple(group)) for group in groups]
+
+
 def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -> bool:
     """Run jobs on so many processes, in order; workers = 0 stands for this process.
 
@@ -46,8 +71,9 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
     False when Ctrl-C or SIGTERM ended it early: what ran has then been checkpointed, and each cell
     that had not begun has an `interrupted` record.
     """
-    phases = [([job for job in jobs if job[0] == "measure"], min(workers, 1))]
-    phases.append(([job for job in jobs if job[0] == "cell"], workers))
+    cells = [what for kind, what in jobs if kind == "cell"]
+    phases = [([Share(measured=what) for kind, what in jobs if kind == "measure"], min(workers, 1))]
+    phases.append((shares_of(cells, where.replicas), workers))
     with _interrupts() as interrupted:
         for phase, width in phases:
             if width == 0:
@@ -56,48 +82,52 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
                 _Pool(where, width, listen, interrupted).run(deque(phase))
         if interrupted.is_set():
             store = Store(where.results)
-            for _, cell in phases[-1][0]:
+            for cell in cells:
                 if not store.run_path(cell).exists():
                     _leave(cell, where, "interrupted", "not begun; the same command runs it")
         return not interrupted.is_set()
 
 
-def _in_process(jobs: Sequence[Job], where: Where, listen: Listener, interrupted: threading.Event) -> None:
+def _in_process(shares: Sequence[Share], where: Where, listen: Listener, interrupted: threading.Event) -> None:
     prepare_process(where.device, 1)
-    for job in jobs:
+    for share in shares:
         if interrupted.is_set():
             return
-        listen("done", _do(job, where, lambda progress: listen("progress", progress), interrupted.is_set))
+        for result in _do(share, where, lambda progress: listen("progress", progress), interrupted.is_set):
+            listen("done", result)
 
 
-def _do(job: Job, where: Where, report: Callable[[Progress], None], stop: Callable[[], bool]) -> Any:
-    kind, what = job
-    return measure_group(what, where) if kind == "measure" else run_cell(what, where, report=report, stop=stop)
+def _do(
+    share: Share, where: Where, report: Callable[[Progress], None], stop: Callable[[], bool]
+) -> Sequence[RunRecord | Measurement]:
+    if share.measured is not None:
+        return [measure_group(share.measured, where)]
+    return run_group(share.cells, where, note=share.note, report=report, stop=stop)
 
 
 class _Pool:
-    """Processes that take one job at a time over a pipe."""
+    """Processes that take one share at a time over a pipe."""
 
     def __init__(self, where: Where, workers: int, listen: Listener, interrupted: threading.Event) -> None:
         self.where, self.workers, self.listen, self.interrupted = where, workers, listen, interrupted
         self.context = multiprocessing.get_context("spawn")
-        self.running: dict[Connection, tuple[BaseProcess, Job | None]] = {}
+        self.running: dict[Connection, tuple[BaseProcess, Share | None]] = {}
 
-    def run(self, jobs: deque[Job]) -> None:
+    def run(self, shares: deque[Share]) -> None:
         try:
-            for _ in range(min(self.workers, len(jobs))):
+            for _ in range(min(self.workers, len(shares))):
                 self._start()
             told = False
             while self.running:
                 if self.interrupted.is_set() and not told:
                     told = True
-                    jobs.clear()
+                    shares.clear()
                     for connection in self.running:
                         _send(connection, "stop")
                 for connection in list(self.running):
-                    self._feed(connection, jobs)
+                    self._feed(connection, shares)
                 for ready in wait(list(self.running), timeout=0.2):
-                    self._hear(ready, jobs)
+                    self._hear(ready, shares)
         finally:
             for process, _ in self.running.values():
                 process.kill()
@@ -110,12 +140,12 @@ class _Pool:
         there.close()
         self.running[here] = (process, None)
 
-    def _feed(self, connection: Connection, jobs: deque[Job]) -> None:
-        """Give an idle worker its next job, or let it go."""
-        process, job = self.running[connection]
-        if job is not None:
+    def _feed(self, connection: Connection, shares: deque[Share]) -> None:
+        """Give an idle worker its next share, or let it go."""
+        process, share = self.running[connection]
+        if share is not None:
             return
-        following = jobs.popleft() if jobs else None
+        following = shares.popleft() if shares else None
         _send(connection, following)
         if following is None:
             del self.running[connection]
@@ -123,28 +153,41 @@ class _Pool:
         else:
             self.running[connection] = (process, following)
 
-    def _hear(self, connection: Any, jobs: deque[Job]) -> None:
-        process, job = self.running[connection]
+    def _hear(self, connection: Any, shares: deque[Share]) -> None:
+        process, share = self.running[connection]
         try:
             kind, what = connection.recv()
         except (EOFError, OSError):
             del self.running[connection]
             process.join(timeout=10)
-            if job is not None:
-                self._lost(job, process.exitcode)
-            if jobs:
+            if share is not None:
+                shares.extendleft(reversed(self._lost(share, process.exitcode)))
+            if shares:
                 self._start()
             return
-        if kind == "done":
-            self.running[connection] = (process, None)
-        self.listen(kind, what)
+        if kind == "progress":
+            self.listen(kind, what)
+            return
+        self.running[connection] = (process, None)
+        for result in what:
+            self.listen(kind, result)
 
-    def _lost(self, job: Job, code: int | None) -> None:
-        kind, what = job
+    def _lost(self, share: Share, code: int | None) -> list[Share]:
+        """What is to be done again after a worker died with this share."""
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         hint = "; the system kills a process that takes too much memory" if code == -signal.SIGKILL else ""
-        if kind == "cell":
-            self.listen("done", _leave(what, self.where, "failed", f"its process ended with {how}{hint}"))
+        again = []
+        store = Store(self.where.results)
+        for cell in share.cells:
+            record = store.find_run(cell)
+            if record is not None and record.status != "interrupted":  # it was done before
+                self.listen("done", record)
+            elif len(share.cells) == 1:
+                self.listen("done", _leave(cell, self.where, "failed", f"its process ended with {how}{hint}"))
+            elif not self.interrupted.is_set():
+                why = f"the process that trained several seeds of {cell.model} ended with {how}{hint}; each ran alone"
+                again.append(Share(cells=(cell,), note=why))
+        return again
 
 
 def _leave(cell: Cell, where: Where, status: str, reason: str) -> RunRecord:
@@ -163,7 +206,7 @@ def _work(connection: Connection, where: Where) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     prepare_process(where.device, 1)
     stop = threading.Event()
-    inbox: deque[Job | None] = deque()
+    inbox: deque[Share | None] = deque()
     filled = threading.Semaphore(0)
     sending = threading.Lock()
 
@@ -186,10 +229,10 @@ def _work(connection: Connection, where: Where) -> None:
     threading.Thread(target=listen, daemon=True).start()
     while True:
         filled.acquire()
-        job = inbox.popleft()
-        if job is None:
+        share = inbox.popleft()
+        if share is None:
             return
-        say("done", _do(job, where, lambda progress: say("progress", progress), stop.is_set))
+        say("done", _do(share, where, lambda progress: say("progress", progress), stop.is_set))
 
 
 def _send(connection: Connection, message: Any) -> None:

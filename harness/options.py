@@ -33,6 +33,14 @@ def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="How recurrences run.",
         ),
+        click.option(
+            "--recompute",
+            type=click.IntRange(min=0),
+            default=0,
+            show_default=True,
+            metavar="STEPS",
+            help="Keep only every so many steps for the way back: less memory, the same numbers. 0: keep all.",
+        ),
         click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets."),
     ]
     for option in reversed(options):

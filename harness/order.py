@@ -33,6 +33,15 @@ def find_device(word: str) -> str:
     return "cuda" if found and word != "cpu" else "cpu"
 
 
+def find_replicas(word: str, device: str, seeds: int) -> int:
+    """How many seeds train together at most, for auto or a number. Raises BenchError for anything else."""
+    if word == "auto":
+        return seeds if device != "cpu" else 1  # on a CPU a seed a core is as fast
+    if not word.isdecimal() or int(word) < 1:
+        raise BenchError(f"--replicas is '{word}', but must be auto or a number of seeds of at least 1")
+    return int(word)
+
+
 def options_of(name: str) -> dict[str, object]:
     """What can be changed of a protocol, a task or a model, and its default."""
     if name in PROTOCOLS:
@@ -57,6 +66,8 @@ class Order:
         results: Path,
         data: Path | None,
         backend: str,
+        recompute: int = 0,
+        replicas: str = "auto",
     ) -> None:
         self.device = find_device(device)
         self.given = protocol_name is not None
@@ -78,7 +89,8 @@ class Order:
         for model in self.models:
             catalog.find_model(model)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
-        self.where = Where(results, self.device, data, backend)
+        together = find_replicas(replicas, self.device, len(self.seeds))
+        self.where = Where(results, self.device, data, backend, recompute, together)
         self.store = Store(results)
 
     def todo(self) -> tuple[list[Cell], Counter[str]]:

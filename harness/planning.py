@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +66,8 @@ def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where
         step()
         one = time.perf_counter() - begin
     steps = protocol.steps(len(splits.train.y))
-    return Row(task_name, model, count, found.width, found.params, steps, count * steps * one)
+    turns = math.ceil(count / where.replicas)  # seeds that train together take about the time of one
+    return Row(task_name, model, count, found.width, found.params, steps, turns * steps * one)
 
 
 def shown(plan: Sequence[Row]) -> pd.DataFrame:

@@ -31,7 +31,9 @@ class Where:
     results: Path
     device: str = "cpu"
     data_root: Path | None = None
-    backend: str = "auto"  # of the recurrences: auto, eager or native
+    backend: str = "auto"  # of the recurrences; models/scan.py lists them
+    recompute: int = 0  # steps a stretch that is computed again on the way back; 0: none
+    replicas: int = 1  # seeds that train together, at most
 
 
 def prepare_process(device: str, threads: int) -> None:

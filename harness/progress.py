@@ -10,17 +10,20 @@ from dataclasses import asdict
 from typing import Any
 
 from .execute import Job
+from .group import Progress
 from .plan import Cell
 from .record import Measurement, RunRecord
-from .run import Progress
 
 
 class Estimate:
-    """The time that is left, from what steps have taken so far; `steps`: of a cell, where they are known before."""
+    """The time that is left, from what steps have taken so far.
 
-    def __init__(self, cells: Sequence[Cell], workers: int, steps: int | None = None) -> None:
+    steps: of a cell, where they are known before; replicas: seeds that train together, so in the time of one.
+    """
+
+    def __init__(self, cells: Sequence[Cell], workers: int, steps: int | None = None, replicas: int = 1) -> None:
         self.pending = set(cells)
-        self.workers = max(1, workers)
+        self.workers, self.replicas = max(1, workers), replicas
         self.started: dict[Cell, tuple[float, int]] = {}
         self.done_steps: dict[Cell, int] = {}
         self.steps: dict[str, int] = {} if steps is None else {cell.task: steps for cell in cells}
@@ -44,12 +47,12 @@ class Estimate:
             return None
         usual = sum(self.pace.values()) / len(self.pace)
         longest = max(self.steps.values())
-        left = [
-            self.pace.get((cell.task, cell.model), usual)
-            * (self.steps.get(cell.task, longest) - self.done_steps.get(cell, 0))
-            for cell in self.pending
-        ]
-        return max(sum(left) / self.workers, max(left, default=0.0))
+        groups: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
+        for cell in self.pending:
+            steps = self.steps.get(cell.task, longest) - self.done_steps.get(cell, 0)
+            groups[cell.group].append(self.pace.get((cell.task, cell.model), usual) * steps)
+        whole = sum(sum(left) / min(self.replicas, len(left)) for left in groups.values())
+        return max(whole / self.workers, max(map(max, groups.values()), default=0.0))
 
 
 def clock(seconds: float | None) -> str:
@@ -84,9 +87,11 @@ class Lines:
         *,
         as_json: bool = False,
         steps: int | None = None,
+        replicas: int = 1,
     ) -> None:
         self.total, self.count, self.say, self.as_json = len(jobs), 0, say, as_json
-        self.estimate = Estimate([what for kind, what in jobs if kind == "cell"], workers, steps)
+        self.estimate = Estimate([what for kind, what in jobs if kind == "cell"], workers, steps, replicas)
+        self.noted: set[str] = set()
 
     def __enter__(self) -> Lines:
         return self
@@ -105,16 +110,28 @@ class Lines:
         elif kind == "done":
             left = clock(self.estimate.seconds()) if self.count < self.total else "0:00"
             self.say(f"[{self.count}/{self.total}] {describe(what)} (ETA {left})")
+            for note in getattr(what, "notes", "").splitlines():
+                if note not in self.noted:
+                    self.noted.add(note)
+                    self.say(f"note: {note}")
 
 
 class Bars:
     """A rich display: one bar for everything with its ETA, one line for each running cell."""
 
-    def __init__(self, jobs: Sequence[Job], workers: int, console: Any, *, steps: int | None = None) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], workers: int, console: Any, *, steps: int | None = None, replicas: int = 1
+    ) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Display
 
-        self.lines = Lines(jobs, workers, lambda text: console.print(text, highlight=False, markup=False), steps=steps)
+        self.lines = Lines(
+            jobs,
+            workers,
+            lambda text: console.print(text, highlight=False, markup=False),
+            steps=steps,
+            replicas=replicas,
+        )
         self.display = Display(
             TextColumn("{task.description}"),
             BarColumn(),

@@ -55,10 +55,13 @@ class RunRecord:
     valid_metric: float | None = None  # the best; its checkpoint is the one that was tested
     best_step: int | None = None
     curve: tuple[Point, ...] = ()
-    train_seconds: float | None = None
+    train_seconds: float | None = None  # wall time, of all seeds that trained together
     evaluation_seconds: float | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)  # the protocol in full
-    backend: str = ""  # of the recurrences: native, eager or the library's kernels
+    backend: str = ""  # of the recurrences: native, eager or the library's kernels; graph: the step was replayed
+    replicas: int = 1  # seeds that trained together
+    recompute: int = 0  # steps a stretch that is computed again on the way back; 0: none
+    notes: str = ""  # what was asked for and could not be had, and why; a sentence a line
     source: str = ""  # SHA-256 of a stranger's model file
     machine: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""  # ISO 8601, UTC

@@ -1,15 +1,13 @@
-"""One cell becomes its record, whatever happens. Start reading here.
+"""Cells become their records, whatever happens. Start reading here.
 
-names -> specs (catalog) -> data (tasks) -> width (budget) -> curve (train) -> record (store)
+names -> specs (catalog) -> data (tasks) -> width (budget) -> curves (group, train) -> records (store)
 """
 
 from __future__ import annotations
 
 import gc
-import math
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,45 +15,83 @@ import torch
 from torch import nn
 
 from . import machine, measure
-from .budget import Width, as_width, solve
+from .budget import as_width, solve
 from .catalog import backend, find_model, find_task
+from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
 from .plan import Cell
-from .prepare import Skip, Where, described, fitted, load_splits, sentence, source_digest
+from .prepare import Skip, Where, described, fitted, load_splits, sentence
 from .protocol import Protocol, find_budget, find_protocol
-from .record import Measurement, Point, RunRecord
+from .record import Measurement, RunRecord
 from .seeds import global_stream
 from .store import Store
-from .train import Training
 
-CHECKPOINT_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a running cell is; given to `report` at most a few times a second."""
-
-    cell: Cell
-    step: int
-    steps: int
-    point: Point | None = None
+__all__ = ["Progress", "measure_group", "run_cell", "run_group"]
 
 
 def run_cell(
     cell: Cell,
     where: Where,
     *,
-    report: Callable[[Progress], None] = lambda progress: None,
+    report: Report = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> RunRecord:
     """Train one cell and store its record, whatever the cell does. Raises OSError where it cannot be stored."""
+    return run_group([cell], where, report=report, stop=stop)[0]
+
+
+def run_group(
+    cells: Sequence[Cell],
+    where: Where,
+    *,
+    note: str = "",
+    report: Report = lambda progress: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[RunRecord]:
+    """Train cells that differ in the seed alone, and store a record of each, whatever they do.
+
+    Those whose checkpoints stand at one step train together; where they cannot, or something breaks,
+    they train one after the other and their records say why. note: a sentence for all of them.
+    Raises OSError where a record cannot be stored.
+    """
     store = Store(where.results)
-    protocol = find_protocol(cell.protocol)
-    facts = machine.provenance(where.device)
-    record = RunRecord(cell, "failed", protocol.version, settings=asdict(protocol), machine=facts)
+    records: dict[Cell, RunRecord] = {}
+    for together in _together(cells, where, store):
+        done, why = _tried(together, where, store, report, stop) if len(together) > 1 else ([], "")
+        records |= {record.cell: _stored(record, note, where, store) for record in done}
+        for cell in together:
+            if cell not in records:
+                record = _alone(cell, where, store, report, stop)
+                records[cell] = _stored(record, f"{note}\n{why}", where, store)
+    return [records[cell] for cell in cells]
+
+
+def _together(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
     try:
-        with backend(where.backend) as used:
-            record = _train(cell, protocol, where, store, record, report, stop)
-        record = replace(record, backend="+".join(sorted(used)) or "library")
+        return at_one_step(cells, where, store) if len(cells) > 1 else [list(cells)]
+    except Exception:  # each cell will say for itself what is wrong
+        return [[cell] for cell in cells]
+
+
+def _tried(
+    cells: Sequence[Cell], where: Where, store: Store, report: Report, stop: Callable[[], bool]
+) -> tuple[list[RunRecord], str]:
+    """The records of several cells, or none and the reason why each must run alone."""
+    done: list[RunRecord] = []
+    why = ""
+    try:
+        done = train_group(cells, where, store, report, stop)
+    except NotStackable as reason:
+        why = str(reason)
+    except Exception as error:  # one of them may be at fault, and the others must not pay for it
+        why = sentence(error)
+    _release(where)
+    return done, why and f"the seeds of {cells[0].model} ran one after the other: {why}"
+
+
+def _alone(cell: Cell, where: Where, store: Store, report: Report, stop: Callable[[], bool]) -> RunRecord:
+    record = begun(cell, where)
+    try:
+        (record,) = train_group([cell], where, store, report, stop)
     except Skip as reason:
         record = replace(record, status="skipped", reason=str(reason))
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -63,108 +99,27 @@ def run_cell(
     except Exception as error:
         memory = "DefaultCPUAllocator" in str(error) and "memory" in str(error)
         record = replace(record, status="out-of-memory" if memory else "failed", reason=sentence(error))
-    record = replace(described(record, protocol), finished=datetime.now(UTC).isoformat(timespec="seconds"))
-    store.save_run(record)
-    if record.status != "interrupted":
-        store.drop_checkpoint(cell)
-    gc.collect()
-    if where.device.startswith("cuda"):
-        torch.cuda.empty_cache()
+    _release(where)
     return record
 
 
-def _train(
-    cell: Cell,
-    protocol: Protocol,
-    where: Where,
-    store: Store,
-    record: RunRecord,
-    report: Callable[[Progress], None],
-    stop: Callable[[], bool],
-) -> RunRecord:
-    task = find_task(cell.task, protocol.scale)
-    spec, found = fitted(cell.model, task, find_budget(cell.budget, protocol.tolerance))
-    record = replace(record, width=found.width, params=found.params, slack=found.slack)
-    splits = load_splits(cell.task, protocol.scale, protocol.data_seed, where)
-    with global_stream(cell.seed, "init"):
-        module = spec.build(task.shape, as_width(found.width)).to(where.device)
-    with global_stream(cell.seed, "noise"):
-        training = Training(
-            module,
-            splits,
-            protocol,
-            seed=cell.seed,
-            metric=task.metric,
-            higher_is_better=task.higher_is_better,
-            classes=task.shape.outputs,
-            stop=stop,
-        )
-        curve: list[Point] = []
-        kept = store.load_checkpoint(cell)
-        if kept is not None and kept["made_for"] == made_for(cell, protocol, found):
-            training.restore(kept["training"])
-            curve = [Point(**point) for point in kept["curve"]]
-        _follow(training, cell, found, curve, store, report)
-        record = replace(
-            record,
-            status="ok",
-            curve=tuple(curve),
-            best_step=training.best_step,
-            valid_metric=training.best,
-            train_seconds=training.seconds,
-            evaluation_seconds=training.evaluation_seconds,
-        )
-        if training.stopped:
-            reason = f"stopped at step {training.step} of {training.steps}; the same command goes on from there"
-            return replace(record, status="interrupted", reason=reason)
-        if training.diverged:
-            return replace(record, status="diverged", reason=training.diverged)
-        tested = training.test()
-        if not math.isfinite(tested):
-            return replace(record, status="diverged", reason="the test metric is no finite number")
-        return replace(record, test_metric=tested)
+def _stored(record: RunRecord, note: str, where: Where, store: Store) -> RunRecord:
+    """The record in full, as it now stands in the results folder."""
+    notes = [*note.splitlines(), *record.notes.splitlines()]
+    record = replace(record, notes="\n".join(filter(None, dict.fromkeys(notes))))
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    record = replace(described(record, find_protocol(record.cell.protocol)), finished=finished)
+    store.save_run(record)
+    if record.status != "interrupted":
+        store.drop_checkpoint(record.cell)
+    return record
 
 
-def made_for(cell: Cell, protocol: Protocol, found: Width) -> list[Any]:
-    """What must be the same for a checkpoint to be gone on from."""
-    return [protocol.version, found.width, found.params, source_digest(cell.model)]
-
-
-def _follow(
-    training: Training,
-    cell: Cell,
-    found: Width,
-    curve: list[Point],
-    store: Store,
-    report: Callable[[Progress], None],
-) -> None:
-    """Run a training to its end; keep its curve, tell of its progress, save a checkpoint now and then."""
-
-    def save() -> None:
-        made = made_for(cell, find_protocol(cell.protocol), found)
-        points = [asdict(point) for point in curve]
-        store.save_checkpoint(cell, {"made_for": made, "training": training.state(), "curve": points})
-
-    told = saved = time.monotonic()
-    inner_stop = training.stop
-
-    def each_step() -> bool:
-        nonlocal told
-        if time.monotonic() - told > 0.25:
-            told = time.monotonic()
-            report(Progress(cell, training.step, training.steps))
-        return inner_stop()
-
-    training.stop = each_step
-    report(Progress(cell, training.step, training.steps))
-    for point in training:
-        curve.append(point)
-        report(Progress(cell, training.step, training.steps, point))
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            saved = time.monotonic()
-            save()
-    if training.stopped:
-        save()
+def _release(where: Where) -> None:
+    """Give memory back that the last training held."""
+    gc.collect()
+    if where.device.startswith("cuda"):
+        torch.cuda.empty_cache()
 
 
 def measure_group(group: tuple[str, str, str, str], where: Where) -> Measurement:
@@ -174,7 +129,7 @@ def measure_group(group: tuple[str, str, str, str], where: Where) -> Measurement
     facts: dict[str, Any] = {"batch": protocol.batch, "machine": machine.provenance(where.device)}
     status, reason = "ok", ""
     try:
-        with backend(where.backend) as used:
+        with backend(where.backend, where.recompute) as used:
             facts |= _measure(protocol, task_name, model, budget, where)
         facts["backend"] = "+".join(sorted(used)) or "library"
     except Skip as skipped:

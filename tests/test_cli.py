@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from harness.order import find_replicas
+
 RUN = ("run", "--task", "sfc", "--protocol", "smoke", "--workers", 0, "--seeds", 1)
 
 BAD_MODELS = """
@@ -68,6 +70,10 @@ def one_sentence(outcome) -> str:
         (("--set", "batch=0"), "must be at least 1"),
         (("--device", "tpu"), "'tpu' is not one of"),
         (("--workers", "-1"), "-1 is not in the range"),
+        (("--replicas", "0"), "--replicas is '0', but must be auto or a number of seeds of at least 1"),
+        (("--replicas", "-2"), "--replicas is '-2', but must be auto"),
+        (("--replicas", "some"), "--replicas is 'some', but must be auto"),
+        (("--recompute", "-1"), "-1 is not in the range"),
         (("--sneeds", "3"), "No such option"),
         (("--task", ","), "--task names nothing"),
         (("--models", ""), "--models names nothing"),
@@ -254,6 +260,23 @@ def test_the_back_end_can_be_chosen_and_is_recorded(bench, tmp_path):
     assert bench(*RUN, "--models", "sgru", "--no-measure", "--backend", "eager").code == 0
     (path,) = tmp_path.rglob("runs/**/*.json")
     assert json.loads(path.read_text())["backend"] == "eager"
+
+
+def test_seeds_can_train_together_and_recompute_and_both_are_recorded(bench, tmp_path):
+    words = ("--models", "gru", "--no-measure", "--seeds", 3, "--replicas", 2, "--recompute", 10, "--backend", "eager")
+    assert bench(*RUN, *words).code == 0
+    found = [json.loads(path.read_text()) for path in tmp_path.rglob("runs/**/*.json")]
+    assert sorted((r["cell"]["seed"], r["replicas"], r["recompute"]) for r in found) == [
+        (0, 2, 10),
+        (1, 2, 10),
+        (2, 1, 10),
+    ]
+
+
+def test_all_seeds_train_together_on_a_gpu_and_one_on_a_cpu():
+    assert find_replicas("auto", "cuda", 5) == 5
+    assert find_replicas("auto", "cpu", 5) == 1
+    assert find_replicas("3", "cpu", 5) == 3
 
 
 def test_a_missing_package_is_one_sentence(bench, monkeypatch):

@@ -1,12 +1,17 @@
 """What only a CUDA device can show; skipped without one."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
+from test_replicas import Training, built, data, saved, training
+from torch import nn
 
 from harness import catalog, checks
+from harness.graph import CudaGraphs
 from harness.measure import peak_bytes, training_step
+from harness.seeds import global_stream
 from models import MODELS
 
 pytestmark = pytest.mark.gpu
@@ -43,3 +48,116 @@ def test_peak_memory_grows_with_the_length():
         y = torch.zeros(16, dtype=torch.int64, device="cuda")
         peaks.append(peak_bytes(training_step(module, x, y, 3.0), torch.device("cuda")))
     assert 0 < peaks[0] < peaks[1]
+
+
+# ----------------------------------------------------------------------------- seeds together, steps replayed
+
+CUDA = torch.device("cuda")
+
+
+def trained(name: str, seeds: list[int], recorder: Any = None, backend: str = "eager") -> Training:
+    """20 steps of float64 on the device; it has ended."""
+    modules = [built(name, seed).cuda() for seed in seeds]
+    splits = data(30)
+    splits = type(splits)(*(type(split)(*(tensor.cuda() for tensor in split)) for split in splits))
+    with catalog.backend(backend):
+        run = training(modules, seeds, splits, max_steps=20, recorder=recorder)
+        with global_stream(seeds[0], "noise"):
+            run.points = list(run)
+    return run
+
+
+def assert_same_numbers(ours: Training, theirs: Training, places: list[tuple[int, int]], tolerance: float) -> None:
+    for mine, yours in places:
+        for seen, right in zip(ours.points, theirs.points, strict=True):
+            assert seen[mine].train_loss == pytest.approx(right[yours].train_loss, rel=tolerance)
+            assert seen[mine].valid_metric == pytest.approx(right[yours].valid_metric, rel=tolerance)
+        for key, value in theirs.model.weights(yours).items():
+            torch.testing.assert_close(ours.model.weights(mine)[key], value, rtol=tolerance, atol=tolerance, msg=key)
+
+
+@pytest.mark.parametrize("backend", ["eager", "auto"])
+@pytest.mark.parametrize("replicas", [1, 3])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_captured_step_gives_what_the_step_gives(name, replicas, backend):
+    seeds = list(range(replicas))
+    captured = trained(name, seeds, CudaGraphs(CUDA), backend)
+    assert captured.update.note == ""
+    assert captured.update.recorded
+    assert_same_numbers(captured, trained(name, seeds, None, backend), [(k, k) for k in seeds], 1e-9)
+
+
+@pytest.mark.parametrize("backend", ["eager", "auto"])
+@pytest.mark.parametrize("name", MODELS)
+def test_replicas_on_the_device_are_what_each_seed_is_alone(name, backend):
+    group = trained(name, [3, 8], None, backend)
+    for place, seed in enumerate((3, 8)):
+        assert_same_numbers(group, trained(name, [seed], None, backend), [(place, 0)], 1e-9)
+
+
+class Waits(nn.Module):
+    """Draws noise and looks at its answers, which no capture allows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.top = nn.Linear(2, 3, dtype=torch.float64)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        answers = self.top(nn.functional.dropout(x.mean(1), 0.5, self.training))
+        assert float(answers.detach().abs().sum()) < 1e6
+        return answers
+
+
+def test_a_capture_that_fails_costs_nothing():
+    def run(recorder: Any) -> Training:
+        torch.manual_seed(1)
+        splits = data(30)
+        splits = type(splits)(*(type(split)(*(tensor.cuda() for tensor in split)) for split in splits))
+        made = training([Waits().cuda()], [0], splits, max_steps=20, recorder=recorder)
+        with global_stream(0, "noise"):
+            made.points = list(made)
+        return made
+
+    stream = torch.cuda.current_stream()
+    ours = run(CudaGraphs(CUDA))
+    assert not ours.update.recorded
+    assert ours.update.note.startswith("no graph of the training step: ")
+    assert torch.cuda.current_stream() == stream
+    assert_same_numbers(ours, run(None), [(0, 0)], 1e-12)
+    after = trained("aslstm", [0, 1], CudaGraphs(CUDA))  # nothing is left of the capture that failed
+    assert after.update.recorded
+
+
+def test_a_restored_group_is_captured_again():
+    whole = trained("aslstm", [0, 1], CudaGraphs(CUDA))
+    splits = data(30)
+    splits = type(splits)(*(type(split)(*(tensor.cuda() for tensor in split)) for split in splits))
+    stops = iter([False] * 9 + [True])
+    with catalog.backend("eager"):
+        first = training(
+            [built("aslstm", seed).cuda() for seed in (0, 1)],
+            [0, 1],
+            splits,
+            max_steps=20,
+            recorder=CudaGraphs(CUDA),
+            stop=lambda: next(stops),
+        )
+        points = list(first)
+        second = training(
+            [built("aslstm", seed).cuda() for seed in (5, 6)], [0, 1], splits, max_steps=20, recorder=CudaGraphs(CUDA)
+        )
+        second.restore([saved(first, place) for place in (0, 1)])
+        second.points = points + list(second)
+        tested = second.test(), whole.test()
+    assert first.update.recorded
+    assert second.update.recorded
+    assert tested[0] == pytest.approx(tested[1], rel=1e-9)
+    assert [r.best_step for r in second.replicas] == [r.best_step for r in whole.replicas]
+
+
+def test_a_run_trains_its_seeds_together_and_says_graph(bench, tmp_path):
+    words = ("--task", "sfc", "--models", "aslstm,gru", "--protocol", "smoke", "--device", "cuda", "--seeds", 3)
+    assert bench("run", *words, "--workers", 0, "--no-measure").code == 0
+    records = [json.loads(path.read_text()) for path in tmp_path.rglob("runs/**/*.json")]
+    assert [(record["status"], record["replicas"]) for record in records] == [("ok", 3)] * 6
+    assert all("graph" in record["backend"].split("+") for record in records)

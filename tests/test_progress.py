@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,6 +115,21 @@ def test_a_clock_shows_hours_only_where_there_are_some(seconds, text):
     assert clock(seconds) == text
 
 
+def test_seeds_that_train_together_take_the_time_of_one(now):
+    """Three seeds of one model, two together, are two turns."""
+    three = cells(models=1, seeds=3)
+    estimate = Estimate(three, workers=1, replicas=2)
+    for cell in three[:2]:
+        estimate.heard("progress", Progress(cell, 0, 100))
+    now[0] += 10
+    for cell in three[:2]:
+        estimate.heard("progress", Progress(cell, 50, 100))
+    assert estimate.seconds() == pytest.approx((10 + 10 + 20) / 2)
+    for seed in (0, 1):
+        estimate.heard("done", replace(made_run(), cell=three[seed]))
+    assert estimate.seconds() == pytest.approx(20)
+
+
 # ----------------------------------------------------------------------------- lines
 
 
@@ -164,6 +180,14 @@ def test_plain_lines_tell_of_finished_jobs_with_count_and_time_left(now):
     assert [line.rpartition("(ETA ")[2] for line in said] == ["?)", "0:00)", "0:00)"]
     assert "sfc gru 3k seed 0: ok, accuracy 0.75" in said[1]
     assert all("\n" not in line for line in said)
+
+
+def test_a_note_is_told_once_however_many_records_have_it(now):
+    first = made_run("gru", 0, notes="no triton here\nno graph there")
+    second = made_run("gru", 1, notes="no graph there")
+    said = told([("done", first), ("done", second)])
+    assert [line for line in said if line.startswith("note:")] == ["note: no triton here", "note: no graph there"]
+    assert json.loads(told([("done", first)], as_json=True)[0])["notes"] == first.notes
 
 
 def test_json_lines_tell_of_points_and_finished_jobs(now):

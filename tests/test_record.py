@@ -47,6 +47,11 @@ def test_numbers_that_are_not_finite_become_null(number):
     assert again.curve[1] == Point(200, 400, 1.0, None, None)
 
 
+def test_a_record_from_before_seeds_trained_together_can_be_read():
+    text = changed(replicas="leave out", recompute="leave out", notes="leave out")
+    assert from_json(text, "here") == made_run()
+
+
 def test_the_json_names_every_field():
     record = made_run()
     data = strict(to_json(record))

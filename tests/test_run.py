@@ -344,7 +344,7 @@ def test_an_interrupted_cell_goes_on_to_the_record_of_an_undisturbed_one(where, 
 
 def test_a_checkpoint_is_saved_now_and_then_while_a_cell_runs(where, monkeypatch):
     """What a killed process has left is enough to go on from."""
-    monkeypatch.setattr(run, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr("harness.group.CHECKPOINT_SECONDS", -1.0)
     whole = run_cell(cell("Plain"), where)
 
     def killed(progress: Progress) -> None:

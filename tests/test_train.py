@@ -1,7 +1,7 @@
 import io
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from harness import train
 from harness.errors import BenchError
 from harness.protocol import Protocol
 from harness.record import Point
+from harness.replicas import Alone
 from harness.seeds import global_stream
 from harness.train import Training, WrongOutput, evaluate, loss_of
 from tasks.spec import Split, Splits
@@ -37,10 +38,33 @@ def data(sequences: int = 14, *, dtype: torch.dtype = torch.float64) -> Splits:
     return splits
 
 
-def trained(module: nn.Module, splits: Splits, **changes: Any) -> Training:
+class One:
+    """A training of a single seed, without the axis of replicas."""
+
+    def __init__(self, training: Training) -> None:
+        self.training = training
+
+    def __iter__(self) -> Iterator[Point]:
+        return (points[0] for points in self.training)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("best", "best_step", "diverged"):
+            return getattr(self.training.replicas[0], name)
+        return getattr(self.training, name)
+
+    def test(self) -> float:
+        return self.training.test()[0]
+
+
+def trained(module: nn.Module, splits: Splits, **changes: Any) -> One:
     fields = {key: changes.pop(key) for key in list(changes) if key in Protocol.__dataclass_fields__ and key != "seeds"}
-    usual: dict[str, Any] = {"seed": 0, "metric": "accuracy", "higher_is_better": True, "classes": CLASSES}
-    return Training(module, splits, protocol(**fields), **(usual | changes))
+    usual: dict[str, Any] = {"metric": "accuracy", "higher_is_better": True, "classes": CLASSES}
+    seeds = [changes.pop("seed", 0)]
+    return One(Training([module], splits, protocol(**fields), seeds=seeds, **(usual | changes)))
+
+
+def evaluated(module: nn.Module, x: Tensor, y: Tensor, metric: str) -> float:
+    return evaluate(Alone(module, x.device), x, y, metric)[0]
 
 
 class Watched(nn.Module):
@@ -228,14 +252,14 @@ def test_the_checkpoint_does_not_change_while_training_goes_on():
 def test_accuracy_is_the_share_of_right_answers_over_all_batches(monkeypatch):
     monkeypatch.setattr(train, "EVALUATION_BATCH", 4)  # 4, 4 and 2 sequences
     module = Scripted({0: 9})
-    assert evaluate(module, *scripted_data().valid, "accuracy") == 0.9
+    assert evaluated(module, *scripted_data().valid, "accuracy") == 0.9
 
 
 def test_mse_is_the_mean_over_all_targets(monkeypatch):
     monkeypatch.setattr(train, "EVALUATION_BATCH", 2)
     x = torch.tensor([[[1.0]], [[2.0]], [[3.0]]])
     y = torch.zeros(3, 1)
-    assert evaluate(nn.Flatten(), x, y, "mse") == pytest.approx((1 + 4 + 9) / 3)
+    assert evaluated(nn.Flatten(), x, y, "mse") == pytest.approx((1 + 4 + 9) / 3)
 
 
 def test_cross_entropy_of_labels_at_each_step_is_the_mean_over_all_steps(monkeypatch):
@@ -243,15 +267,15 @@ def test_cross_entropy_of_labels_at_each_step_is_the_mean_over_all_steps(monkeyp
     x = torch.tensor([[[0.0, 0.0], [math.log(3), 0.0]], [[0.0, math.log(3)], [0.0, 0.0]]])  # sure: 1/2, 3/4, 1/4, 1/2
     y = torch.zeros(2, 2, dtype=torch.int64)
     expected = -(math.log(1 / 2) + math.log(3 / 4) + math.log(1 / 4) + math.log(1 / 2)) / 4
-    assert evaluate(nn.Identity(), x, y, "cross_entropy") == pytest.approx(expected)
+    assert evaluated(nn.Identity(), x, y, "cross_entropy") == pytest.approx(expected)
     assert float(loss_of(x, y)) == pytest.approx(expected)
-    assert evaluate(nn.Identity(), x, y, "accuracy") == 0.75  # a tie goes to the first class
+    assert evaluated(nn.Identity(), x, y, "accuracy") == 0.75  # a tie goes to the first class
 
 
 def test_evaluation_is_without_noise_and_gradients_and_training_goes_on_after_it():
     module = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(4, CLASSES, dtype=torch.float64))
     split = data().valid
-    assert evaluate(module, *split, "cross_entropy") == evaluate(module, *split, "cross_entropy")
+    assert evaluated(module, *split, "cross_entropy") == evaluated(module, *split, "cross_entropy")
     assert module[2].weight.grad is None
     assert module.training
 
@@ -275,7 +299,7 @@ def without_seconds(points: list[Point]) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
 @pytest.mark.parametrize("stopped_at", [0, 3, 4, 11])
 def test_a_run_restored_from_its_state_ends_bit_for_bit_as_an_undisturbed_one(stopped_at, optimizer):
-    def begin(seed_of_weights: int, stop: Callable[[], bool] = lambda: False) -> Training:
+    def begin(seed_of_weights: int, stop: Callable[[], bool] = lambda: False) -> One:
         torch.manual_seed(seed_of_weights)
         return trained(Noisy(), data(dtype=torch.float32), optimizer=optimizer, stop=stop)
 
@@ -290,16 +314,16 @@ def test_a_run_restored_from_its_state_ends_bit_for_bit_as_an_undisturbed_one(st
         assert first.stopped
         assert first.step == stopped_at
         file = io.BytesIO()
-        torch.save(first.state(), file)
+        torch.save(first.state(0), file)
     file.seek(0)
     with global_stream(7, "noise"):
         second = begin(2)
-        second.restore(torch.load(file, weights_only=True))
+        second.restore([torch.load(file, weights_only=True)])
         points += list(second)
 
     assert without_seconds(points) == without_seconds(expected)
-    for name, value in whole.module.state_dict().items():
-        assert torch.equal(second.module.state_dict()[name], value), name
+    for name, value in whole.model.weights(0).items():
+        assert torch.equal(second.model.weights(0)[name], value), name
     assert (second.best, second.best_step, second.test()) == (whole.best, whole.best_step, whole.test())
 
 
@@ -307,9 +331,9 @@ def test_seconds_go_on_from_a_state():
     stops = iter([False, False, True])
     first = trained(Watched(), data(), stop=lambda: next(stops))
     list(first)
-    first.seconds, first.evaluation_seconds = 100.0, 10.0
+    first.training.seconds, first.training.evaluation_seconds = 100.0, 10.0
     second = trained(Watched(), data())
-    second.restore(first.state())
+    second.restore([first.state(0)])
     assert list(second)[-1].seconds > 100.0
     assert second.evaluation_seconds > 10.0
 
