@@ -158,19 +158,18 @@ class Bench:
         device = torch.device(self.device)
         self.findings.peak_rate = measure.matmul_rate(device)
         self.findings.yardstick_flops = self._flops(lambda: Yardstick(self.sizes.yardstick_width))
-        timing = self.findings.control = self._beside_yardstick(self._yardstick(), 2)
+        timing = self.findings.control = self._beside_yardstick(self.yardstick_step(), 2)
         return f"ratio {timing.ratio:.3f}, of minima {timing.least:.3f}"
 
     def _time(self, case: Case) -> str:
         with catalog.backend(case.backend) as used:
-            step = self._step(case.model, case.replicas)
+            step = self.step(case.model, case.replicas)
             timing = self._beside_yardstick(step, 1 if case.backend == "eager" else 2, used)
         self.findings.timings[case] = timing
         return f"{timing.ratio:.2f} x nn.LSTM ({timing.pairs} pairs)"
 
     def _work(self, model: str) -> str:
-        spec = catalog.find_model(model)
-        flops = self._flops(lambda: spec.build(self.shape, self._width_of(spec)))
+        flops = self.flops(model)
         self.findings.work[model] = Work(flops)
         best = self.findings.best(model)
         if best is None:
@@ -178,7 +177,7 @@ class Bench:
         peaks = []
         for recompute in (0, RECOMPUTE):
             with catalog.backend(best.backend, recompute):
-                peaks.append(measure.peak_bytes(self._step(model, 1), torch.device(self.device)))
+                peaks.append(measure.peak_bytes(self.step(model, 1), torch.device(self.device)))
         self.findings.work[model] = Work(flops, *peaks)
         return f"{flops:.3g} FLOPs, peak {peaks[0] / 2**20:,.0f} MiB"
 
@@ -189,11 +188,12 @@ class Bench:
     def _beside_yardstick(self, step: Callable[[], None], warm_up: int, used: Collection[str] = ()) -> Timing:
         device = torch.device(self.device)
         mine, theirs = measure.pair_samples(
-            step, self._yardstick(), self.seconds, device, rounds=self.rounds, warm_up=warm_up
+            step, self.yardstick_step(), self.seconds, device, rounds=self.rounds, warm_up=warm_up
         )
         return timing_of(mine, theirs, used)
 
-    def _step(self, model: str, replicas: int) -> Callable[[], None]:
+    def step(self, model: str, replicas: int) -> Callable[[], None]:
+        """A function that does one training step of a model, or of several replicas of it."""
         spec = catalog.find_model(model)
         self.findings.titles[model] = spec.title
         if reason := spec.why_not(self.shape):
@@ -204,9 +204,15 @@ class Bench:
             return measure.training_step(modules[0], x[0], y[0], CLIP)
         return measure.replicas_step(modules, x, y, CLIP)
 
-    def _yardstick(self) -> Callable[[], None]:
+    def yardstick_step(self) -> Callable[[], None]:
+        """The same for nn.LSTM."""
         x, y = self._batch(1)
         return measure.training_step(self._made(lambda: Yardstick(self.sizes.yardstick_width), 0), x[0], y[0], CLIP)
+
+    def flops(self, model: str) -> int:
+        """FLOPs of one training step of one replica."""
+        spec = catalog.find_model(model)
+        return self._flops(lambda: spec.build(self.shape, self._width_of(spec)))
 
     def _made(self, build: Callable[[], nn.Module], seed: int) -> nn.Module:
         with global_stream(seed, "init"):
