@@ -78,7 +78,7 @@ class Sizes:
 
 @dataclass(slots=True)
 class Findings:
-    """All that was measured so far; `missing`: what was not, and why."""
+    """All that was measured so far; `missing`: what was not, and why; `notes`: what back ends said of themselves."""
 
     titles: dict[str, str] = field(default_factory=dict)
     yardstick_flops: int | None = None
@@ -88,6 +88,7 @@ class Findings:
     work: dict[str, Work] = field(default_factory=dict)
     runs: WholeRun | None = None
     missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def best(self, model: str, replicas: int = 1) -> Case | None:
         """The fastest case of a model."""

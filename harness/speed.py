@@ -158,14 +158,18 @@ class Bench:
         device = torch.device(self.device)
         self.findings.peak_rate = measure.matmul_rate(device)
         self.findings.yardstick_flops = self._flops(lambda: Yardstick(self.sizes.yardstick_width))
-        timing = self.findings.control = self._beside_yardstick(self.yardstick_step(), 2)
+        timing = self.findings.control = self._beside_yardstick(self.yardstick_step(), 3 * self.seconds, self.rounds)
         return f"ratio {timing.ratio:.3f}, of minima {timing.least:.3f}"
 
     def _time(self, case: Case) -> str:
+        slow = self.device == "cpu" and (case.backend == "eager" or case.replicas > 1)
+        # nothing but the replicas' price hangs on the slowest cells of all, so one A B B A will do
+        rounds = 1 if slow and case.backend == "eager" and case.replicas > 1 else self.rounds
         with catalog.backend(case.backend) as used:
             step = self.step(case.model, case.replicas)
-            timing = self._beside_yardstick(step, 1 if case.backend == "eager" else 2, used)
+            timing = self._beside_yardstick(step, self.seconds, rounds, 1 if slow else 2, used)
         self.findings.timings[case] = timing
+        self.findings.notes += [f"{case.model}, {case.backend}: {note}" for note in used.notes]
         return f"{timing.ratio:.2f} x nn.LSTM ({timing.pairs} pairs)"
 
     def _work(self, model: str) -> str:
@@ -185,12 +189,11 @@ class Bench:
         self.findings.runs = runs = time_whole_run(machine.cores())
         return f"wall x {runs.workers} / cells alone = {runs.warm:.2f}; not training nor evaluation: {runs.rest:.1%}"
 
-    def _beside_yardstick(self, step: Callable[[], None], warm_up: int, used: Collection[str] = ()) -> Timing:
-        device = torch.device(self.device)
-        mine, theirs = measure.pair_samples(
-            step, self.yardstick_step(), self.seconds, device, rounds=self.rounds, warm_up=warm_up
-        )
-        return timing_of(mine, theirs, used)
+    def _beside_yardstick(
+        self, step: Callable[[], None], seconds: float, rounds: int, warm_up: int = 2, used: Collection[str] = ()
+    ) -> Timing:
+        yardstick, device = self.yardstick_step(), torch.device(self.device)
+        return timing_of(*measure.pair_samples(step, yardstick, seconds, device, rounds=rounds, warm_up=warm_up), used)
 
     def step(self, model: str, replicas: int) -> Callable[[], None]:
         """A function that does one training step of a model, or of several replicas of it."""

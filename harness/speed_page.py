@@ -55,6 +55,8 @@ def page(findings: Findings, sizes: Sizes, facts: Mapping[str, Any], command: st
     if not sizes.standard:
         parts.append("The targets speak of 1,000 steps, batch 50 and 100 units a layer; **this page has other sizes**.")
     parts += [tables.markdown(_targets(findings, sizes)), "## How to read this", HOW_TO_READ]
+    if findings.notes:
+        parts += ["## Notes", "\n".join(f"- {line}" for line in dict.fromkeys(findings.notes))]
     if findings.missing:
         parts += ["## Missing", "\n".join(f"- {line}" for line in findings.missing)]
     return "\n\n".join(parts) + "\n"

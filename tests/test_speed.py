@@ -169,6 +169,21 @@ def test_a_model_that_cannot_be_timed_costs_its_own_cells_alone(timed, tmp_path)
     assert [row[1] != "–" for row in tables_of(text)["Step / yardstick's step"]] == [False, True]
 
 
+def test_what_a_back_end_says_of_itself_stands_in_the_page(timed, monkeypatch, tmp_path):
+    wanted = speed.Bench.step
+
+    def step(self, model, replicas):
+        from models import scan
+
+        scan._used.note("no kernel, the loop serves")
+        return wanted(self, model, replicas)
+
+    monkeypatch.setattr(speed.Bench, "step", step)
+    timed("--no-runs", "--models", "gru", "--backends", "eager", "--replicas", "1,2")
+    text = (tmp_path / "reports" / "speed.md").read_text()
+    assert text.count("- gru, eager: no kernel, the loop serves") == 1
+
+
 def test_at_the_papers_widths_the_yardstick_keeps_its_own(tmp_path):
     made = speed.Bench("lstm-s,clockwork", 8, 2, "paper", "1", "eager", "cpu", 0.0, 1, False, tmp_path)
     assert made.sizes.yardstick_width == 100
