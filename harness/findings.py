@@ -27,7 +27,7 @@ class Case:
 class Timing:
     """Step / yardstick's step: median and quartiles of adjacent pairs, and the ratio of the two minima.
 
-    step_ms, yardstick_ms: medians. used: the back ends of the recurrences that ran.
+    step_ms, yardstick_ms: medians; fastest_ms: the shortest step. used: the back ends of the recurrences that ran.
     """
 
     ratio: float
@@ -37,6 +37,7 @@ class Timing:
     pairs: int
     step_ms: float
     yardstick_ms: float
+    fastest_ms: float
     used: tuple[str, ...] = ()
 
     @property
@@ -90,9 +91,13 @@ class Findings:
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def best(self, model: str, replicas: int = 1) -> Case | None:
-        """The fastest case of a model."""
-        cases = [case for case in self.timings if (case.model, case.replicas) == (model, replicas)]
+    def best(self, model: str, replicas: int = 1, *, own: bool = False) -> Case | None:
+        """The fastest case of a model; `own`: of those that do not run on torch's own recurrent kernels."""
+        cases = [
+            case
+            for case, timing in self.timings.items()
+            if (case.model, case.replicas) == (model, replicas) and not (own and "library" in timing.used)
+        ]
         return min(cases, key=lambda case: self.timings[case].ratio, default=None)
 
     def flop_ratio(self, model: str) -> float | None:
@@ -117,4 +122,4 @@ def timing_of(mine: Sequence[float], theirs: Sequence[float], used: Collection[s
     """The ratios of neighbouring samples, in milliseconds."""
     lower, middle, upper = (float(q) for q in np.percentile(np.array(mine) / np.array(theirs), (25, 50, 75)))
     least = min(mine) / min(theirs)
-    return Timing(middle, lower, upper, least, len(mine), median(mine), median(theirs), tuple(sorted(used)))
+    return Timing(middle, lower, upper, least, len(mine), median(mine), median(theirs), min(mine), tuple(sorted(used)))

@@ -19,7 +19,7 @@ of samples, timed in turn (A B B A) in one process, with the quartiles in bracke
 of the best back end over the yardstick's shortest, which noise moves least. *Eager / best*: what the fast code gains
 over the plain loop. † marks cells that `eager` does not run as a loop but on torch's own kernel. *FLOPs* are those of
 matrix products, forward and backward, counted on the plain loop. *Share of peak*: FLOPs a second of the best back end's
-step over those of a large float32 matrix product in the same process. *Peak*: what one step on the best back end
+shortest step over the most that a large float32 matrix product reached in the same process. *Peak*: what one step on the best back end
 holds beyond weights and optimizer state. speed.csv has every number."""
 
 
@@ -186,7 +186,7 @@ def _share(findings: Findings, case: Case) -> float | None:
     work, timing = findings.work.get(case.model), findings.timings[case]
     if work is None or not findings.peak_rate:
         return None
-    return case.replicas * work.flops / (timing.step_ms / 1000) / findings.peak_rate
+    return case.replicas * work.flops / (timing.fastest_ms / 1000) / findings.peak_rate
 
 
 def _title(findings: Findings, model: str) -> str:

@@ -43,7 +43,7 @@ def _steps(findings: Findings, device: str) -> list[Verdict]:
     result = []
     for target in STEP_TARGETS:
         limit = target.cpu if device == "cpu" else target.cuda
-        value, why, best = None, "", findings.best(target.model)
+        value, why, best = None, "", findings.best(target.model, own=target.own)
         if best is not None:
             value, share = findings.timings[best].ratio / target.yardsticks, findings.flop_ratio(target.model)
             if target.per_flop:

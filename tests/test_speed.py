@@ -230,6 +230,7 @@ def test_a_timing_is_of_neighbours_and_of_the_two_minima():
     assert (timing.ratio, timing.least, timing.pairs) == (2.0, 2.0, 3)
     assert (timing.lower, timing.upper) == (2.0, 2.5)
     assert (timing.step_ms, timing.yardstick_ms) == (4.0, 2.0)
+    assert timing.fastest_ms == 2.0
     assert timing.used == ("eager", "native")
     assert timing.spread == 1.5
 
@@ -244,7 +245,7 @@ def test_the_rate_of_the_machine_is_that_of_its_fastest_product(monkeypatch):
 
 
 def timing(ratio: float, *used: str) -> Timing:
-    return Timing(ratio, ratio, ratio, ratio, 4, 10 * ratio, 10.0, used)
+    return Timing(ratio, ratio, ratio, ratio, 4, 10 * ratio, 10.0, 10 * ratio, used)
 
 
 def made_findings() -> Findings:
@@ -274,6 +275,14 @@ def test_targets_on_rows_made_by_hand():
     gain = judged["every custom cell: plain eager loop / best back end"]
     assert (gain.status, gain.measured) == (MISSED, 2.5)  # the dilated LSTM has no loop of its own
     assert gain.why == "the least of 2 models; below: tp-rnn-s 2.50"
+
+
+def test_torchs_own_kernel_does_not_count_as_ours():
+    found = made_findings()
+    found.timings[Case("lstm-s", "eager", 1)] = timing(0.7, "library")
+    found.timings[Case("lstm-s", "native", 1)] = timing(0.9, "native")
+    judged = verdicts(found, "cpu")[0]
+    assert (judged.status, judged.measured) == (MISSED, 0.9)
 
 
 def test_targets_of_the_other_device_are_listed_as_not_run():
