@@ -19,8 +19,8 @@ of samples, timed in turn (A B B A) in one process, with the quartiles in bracke
 of the best back end over the yardstick's shortest, which noise moves least. *Eager / best*: what the fast code gains
 over the plain loop. † marks cells that `eager` does not run as a loop but on torch's own kernel. *FLOPs* are those of
 matrix products, forward and backward, counted on the plain loop. *Share of peak*: FLOPs a second of the best back end's
-shortest step over the most that a large float32 matrix product reached in the same process. *Peak*: what one step on the best back end
-holds beyond weights and optimizer state. speed.csv has every number."""
+shortest step over the most that a large float32 matrix product reached in the same process. *Peak*: what one step on
+the best back end holds beyond weights and optimizer state. speed.csv has every number."""
 
 
 def write(
