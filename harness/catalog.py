@@ -26,6 +26,7 @@ if message := foreign_package():
     raise BenchError(message)
 
 from models import MODELS
+from models.targets import STEP_TARGETS
 from tasks import FAMILIES, TASKS
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAMILIES",
     "MODELS",
+    "STEP_TARGETS",
     "TASKS",
     "ModelSpec",
     "Shape",

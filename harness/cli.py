@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import click
 
 from . import __version__, foreign_package
 from .errors import BenchError
-from .options import RESULTS, cell_options
+from .options import REPORTS, RESULTS, cell_options, speed_options
 
 if TYPE_CHECKING:
     from .order import Order
@@ -233,9 +234,7 @@ def check(models: str) -> int:
 @RESULTS
 @click.option("--protocol", "protocol_name", help="[default: every protocol with records]")
 @click.option("--task", "tasks", multiple=True, help="[default: every task with records]")
-@click.option(
-    "--reports", type=click.Path(path_type=Path), default="reports", show_default=True, help="Folder to write to."
-)
+@REPORTS
 def report_(results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path) -> int:
     """Write the tables and learning curves of all records."""
     from . import catalog, report
@@ -256,14 +255,44 @@ def report_(results: Path, protocol_name: str | None, tasks: tuple[str, ...], re
     return 0
 
 
+@cli.command()
+@speed_options
+def speed(**words: Any) -> int:
+    """Time a training step of every model beside torch's nn.LSTM, and write reports/speed.md."""
+    from . import speed as timing
+    from .progress import Countdown
+
+    bench = timing.Bench(**words)
+    if missing := bench.missing_environment():  # a process must have these from its start
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
+    for line in bench.prepare():
+        click.echo(line)
+    code = 0
+    with Countdown([kind for kind, _, _ in bench.jobs()], click.echo, _terminal()) as tell:
+        try:
+            bench.measure(tell)
+        except KeyboardInterrupt:
+            code = 130
+    page = bench.write(" ".join(["bench", *sys.argv[1:]]))
+    click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")
+    return code
+
+
 def _listener(jobs: list[tuple[str, Any]], workers: int, as_json: bool, steps: int | None, replicas: int) -> Any:
     from .progress import Bars, Lines
 
-    if not as_json and sys.stdout.isatty():
-        from rich.console import Console
-
-        return Bars(jobs, workers, Console(), steps=steps, replicas=replicas)
+    if not as_json and (console := _terminal()) is not None:
+        return Bars(jobs, workers, console, steps=steps, replicas=replicas)
     return Lines(jobs, workers, click.echo, as_json=as_json, steps=steps, replicas=replicas)
+
+
+def _terminal() -> Any:
+    """A console to draw on, or None where the output goes elsewhere."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console()
 
 
 def _counts(counter: Counter[str]) -> str:

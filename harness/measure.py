@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+from .catalog import noise_streams
 from .record import Latency
 from .train import loss_of
 
@@ -41,6 +43,38 @@ def training_step(module: nn.Module, x: Tensor, y: Tensor, clip: float) -> Calla
     return step
 
 
+def replicas_step(modules: Sequence[nn.Module], x: Tensor, y: Tensor, clip: float) -> Callable[[], None]:
+    """training_step of several modules of one kind at once: stacked weights under vmap, one Adam.
+
+    x (replicas, batch, ...) and y (replicas, batch, ...): a batch for each. Each is clipped by its own norm.
+    """
+    weights, buffers = stack_module_state(list(modules))
+    parameters = [weight for weight in weights.values() if weight.requires_grad]
+    optimizer = torch.optim.Adam(parameters, lr=1e-4)
+    generators = [torch.Generator(x.device).manual_seed(number) for number in range(len(modules))]
+
+    def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Any:
+        return functional_call(modules[0], (weights, buffers), (x,))
+
+    every = torch.vmap(one, randomness="different")
+
+    def step() -> None:
+        modules[0].train()
+        with noise_streams(generators):
+            outputs = every(weights, buffers, x)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack([loss_of(*pair) for pair in zip(outputs, y, strict=True)]).sum().backward()
+        if clip:
+            norms = torch.stack([p.grad.flatten(1).norm(dim=1) for p in parameters if p.grad is not None]).norm(dim=0)
+            factors = (clip / (norms + 1e-6)).clamp(max=1.0)
+            for p in parameters:
+                if p.grad is not None:
+                    p.grad.mul_(factors.view(-1, *[1] * (p.dim() - 1)))
+        optimizer.step()
+
+    return step
+
+
 def forward(module: nn.Module, x: Tensor) -> Callable[[], None]:
     """A function that answers one batch in evaluation mode, without gradients."""
 
@@ -56,19 +90,32 @@ def time_pair(
     function: Callable[[], None], yardstick: Callable[[], None], seconds: float, device: torch.device
 ) -> tuple[Latency, float]:
     """The latency of `function`, and the median ratio of adjacent timings to those of `yardstick`."""
-    for _ in range(WARM_UP):
+    mine, theirs = pair_samples(function, yardstick, seconds, device)
+    return _latency(mine), float(np.median(np.array(mine) / np.array(theirs)))
+
+
+def pair_samples(
+    function: Callable[[], None],
+    yardstick: Callable[[], None],
+    seconds: float,
+    device: torch.device,
+    *,
+    rounds: int = FEWEST // 2,
+    warm_up: int = WARM_UP,
+) -> tuple[list[float], list[float]]:
+    """Milliseconds of the two timed in turn, A B B A, at least so many rounds; equal places are neighbours."""
+    for _ in range(warm_up):
         function()
         yardstick()
     mine: list[float] = []
     theirs: list[float] = []
     end = time.perf_counter() + seconds
-    while len(mine) < FEWEST or (time.perf_counter() < end and len(mine) < MOST):
+    while len(mine) < 2 * rounds or (time.perf_counter() < end and len(mine) < MOST):
         mine.append(_timed(function, device))
         theirs.append(_timed(yardstick, device))
         theirs.append(_timed(yardstick, device))
         mine.append(_timed(function, device))
-    ratios = np.array(mine) / np.array(theirs)
-    return _latency(mine), float(np.median(ratios))
+    return mine, theirs
 
 
 def time_alone(function: Callable[[], None], seconds: float, device: torch.device) -> Latency:
@@ -98,6 +145,18 @@ def peak_bytes(function: Callable[[], None], device: torch.device) -> int:
     with LiveBytes() as live:
         function()
     return int(live.peak)
+
+
+def matmul_rate(device: torch.device, size: int | None = None) -> float:
+    """Floating-point operations a second of a large float32 matrix product: the best of five."""
+    size = size or (8192 if device.type == "cuda" else 2048)
+    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+
+    def product() -> None:
+        torch.mm(a, b)
+
+    product()
+    return 2 * size**3 / (min(_timed(product, device) for _ in range(5)) / 1000)
 
 
 class LiveBytes(TorchDispatchMode):

@@ -11,6 +11,9 @@ import click
 RESULTS = click.option(
     "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder of the records."
 )
+REPORTS = click.option(
+    "--reports", type=click.Path(path_type=Path), default="reports", show_default=True, help="Folder to write to."
+)
 
 
 def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,6 +45,30 @@ def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Keep only every so many steps for the way back: less memory, the same numbers. 0: keep all.",
         ),
         click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def speed_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What to time, and for how long."""
+    options = [
+        click.option("--models", default="all", show_default=True, help="all, or names separated by commas."),
+        click.option("--length", type=click.IntRange(min=1), default=1000, show_default=True, help="Steps."),
+        click.option("--batch", type=click.IntRange(min=1), default=50, show_default=True),
+        click.option("--width", default="100", show_default=True, help="Units of every layer, or paper."),
+        click.option("--replicas", default="1,5", show_default=True, help="Counts, separated by commas."),
+        click.option("--backends", help="Names, separated by commas. [default: those that run here]"),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+        click.option(
+            "--seconds", type=click.FloatRange(min=0), default=4.0, show_default=True, help="Of timing for each cell."
+        ),
+        click.option(
+            "--rounds", type=click.IntRange(min=1), default=2, show_default=True, help="At least so many A B B A."
+        ),
+        click.option("--runs/--no-runs", default=True, show_default=True, help="Time whole runs as well (CPU)."),
+        REPORTS,
     ]
     for option in reversed(options):
         command = option(command)

@@ -164,3 +164,52 @@ class Bars:
             if cell in self.rows:
                 self.display.remove_task(self.rows.pop(cell))
         self.display.update(self.whole, note=f"ETA {clock(self.lines.estimate.seconds())}")
+
+
+class Countdown:
+    """Jobs of several kinds, one after the other: a line for each that is done, and on a terminal a bar, with the ETA.
+
+    kinds: of all jobs, in order; jobs of one kind take about equally long.
+    """
+
+    def __init__(self, kinds: Sequence[str], say: Callable[[str], None], console: Any = None) -> None:
+        self.left, self.total, self.say = list(kinds), len(kinds), say
+        self.took: dict[str, list[float]] = defaultdict(list)
+        self.began = time.monotonic()
+        self.display: Any = None
+        if console is not None:
+            from rich.progress import Progress as Display
+
+            self.display = Display(*Display.get_default_columns()[:2], "{task.fields[note]}", console=console)
+            self.bar = self.display.add_task("measuring", total=self.total, note="ETA ?")
+            self.say = lambda text: console.print(text, highlight=False, markup=False)
+
+    def __enter__(self) -> Countdown:
+        if self.display is not None:
+            self.display.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.display is not None:
+            self.display.stop()
+
+    def __call__(self, kind: str, name: str, found: str) -> None:
+        """A job begins where nothing was found yet, else it is done."""
+        if not found:
+            self.began = time.monotonic()
+        else:
+            self.took[kind].append(time.monotonic() - self.began)
+            self.left.pop(0)
+            done = self.total - len(self.left)
+            self.say(f"[{done}/{self.total}] {name}: {found} (ETA {clock(self.seconds())})")
+        if self.display is not None:
+            done, note = self.total - len(self.left), f"{name}; ETA {clock(self.seconds())}"
+            self.display.update(self.bar, completed=done, note=note)
+
+    def seconds(self) -> float | None:
+        """Seconds until all is done, from the mean of each kind so far."""
+        every = [seconds for took in self.took.values() for seconds in took]
+        if not every:
+            return None if self.left else 0.0
+        usual = sum(every) / len(every)
+        return sum(sum(took) / len(took) if (took := self.took.get(kind)) else usual for kind in self.left)

@@ -211,7 +211,7 @@ def _drawn(table: pd.DataFrame, form: str) -> str:
 
 
 def _align(table: pd.DataFrame) -> tuple[str, ...]:
-    return tuple("left" if name in ("Task", "Model", "Title", "Note") else "right" for name in table.columns)
+    return tuple("left" if name in ("Task", "Model", "Title", "Target", "Note") else "right" for name in table.columns)
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[dict[str, object]]:

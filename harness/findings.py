@@ -1,0 +1,125 @@
+"""What `bench speed` finds: ratios to the yardstick, FLOPs and bytes, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+import numpy as np
+
+from .whole_run import WholeRun
+
+RECOMPUTE = 100  # steps a stretch
+STANDARD_LENGTH, STANDARD_BATCH, STANDARD_WIDTH = 1000, 50, 100  # the sizes that the targets speak of
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is timed."""
+
+    model: str
+    backend: str
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Step / yardstick's step: median and quartiles of adjacent pairs, and the ratio of the two minima.
+
+    step_ms, yardstick_ms: medians; fastest_ms: the shortest step. used: the back ends of the recurrences that ran.
+    """
+
+    ratio: float
+    lower: float
+    upper: float
+    least: float
+    pairs: int
+    step_ms: float
+    yardstick_ms: float
+    fastest_ms: float
+    used: tuple[str, ...] = ()
+
+    @property
+    def spread(self) -> float:
+        """How far the quartiles reach from 1."""
+        return max(abs(self.lower - 1), abs(self.upper - 1), abs(self.ratio - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one step of one replica costs, in FLOPs and, on the fastest back end, in bytes at the peak."""
+
+    flops: int
+    peak_bytes: int | None = None
+    recomputed_bytes: int | None = None  # with recomputation over stretches of RECOMPUTE steps
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What is timed, at which sizes. width: units of every layer; None: each model at its paper's."""
+
+    models: tuple[str, ...]
+    replicas: tuple[int, ...]
+    length: int
+    batch: int
+    width: int | None
+    device: str
+
+    @property
+    def yardstick_width(self) -> int:
+        """Units of the yardstick."""
+        return self.width or STANDARD_WIDTH
+
+    @property
+    def standard(self) -> bool:
+        """Are these the sizes that the targets speak of?"""
+        return (self.length, self.batch, self.width) == (STANDARD_LENGTH, STANDARD_BATCH, STANDARD_WIDTH)
+
+
+@dataclass(slots=True)
+class Findings:
+    """All that was measured so far; `missing`: what was not, and why; `notes`: what back ends said of themselves."""
+
+    titles: dict[str, str] = field(default_factory=dict)
+    yardstick_flops: int | None = None
+    peak_rate: float | None = None  # FLOP a second of a large matrix product
+    control: Timing | None = None  # the yardstick beside another one
+    timings: dict[Case, Timing] = field(default_factory=dict)
+    work: dict[str, Work] = field(default_factory=dict)
+    runs: WholeRun | None = None
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def best(self, model: str, replicas: int = 1, *, own: bool = False) -> Case | None:
+        """The fastest case of a model; `own`: of those that do not run on torch's own recurrent kernels."""
+        cases = [
+            case
+            for case, timing in self.timings.items()
+            if (case.model, case.replicas) == (model, replicas) and not (own and "library" in timing.used)
+        ]
+        return min(cases, key=lambda case: self.timings[case].ratio, default=None)
+
+    def flop_ratio(self, model: str) -> float | None:
+        """FLOPs of a model's step / of the yardstick's."""
+        work = self.work.get(model)
+        return None if work is None or not self.yardstick_flops else work.flops / self.yardstick_flops
+
+    def price(self, model: str, backend: str, replicas: int) -> float | None:
+        """Step of so many replicas / step of one, on one back end."""
+        many, one = (self.timings.get(Case(model, backend, count)) for count in (replicas, 1))
+        return None if many is None or one is None else many.ratio / one.ratio
+
+    def gain(self, model: str) -> float | None:
+        """Plain eager loop / fastest back end; None where eager runs the library's kernel instead of a loop."""
+        eager, best = self.timings.get(Case(model, "eager", 1)), self.best(model)
+        if eager is None or best is None or "eager" not in eager.used:
+            return None
+        return eager.ratio / self.timings[best].ratio
+
+
+def timing_of(mine: Sequence[float], theirs: Sequence[float], used: Collection[str] = ()) -> Timing:
+    """The ratios of neighbouring samples, in milliseconds."""
+    lower, middle, upper = (float(q) for q in np.percentile(np.array(mine) / np.array(theirs), (25, 50, 75)))
+    least = min(mine) / min(theirs)
+    return Timing(middle, lower, upper, least, len(mine), median(mine), median(theirs), min(mine), tuple(sorted(used)))
