@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 Step = Callable[[], None]
+GRAPHED = ("auto", "compiled", "triton")  # back ends whose training step is recorded on CUDA
 REHEARSALS = 3  # real steps before the recording, in which kernels are built and state is allocated
 
 
@@ -125,6 +126,11 @@ class CudaGraphs:
             raise
         graph.replay()  # recording a step does not do it
         return graph.replay
+
+
+def recorder_for(device: str, backend: str) -> Recorder | None:
+    """What records the training step on this device with this back end of the recurrences; None: nothing does."""
+    return CudaGraphs(torch.device(device)) if device != "cpu" and backend in GRAPHED else None
 
 
 def _python_state(module: nn.Module) -> dict[str, object]:

@@ -14,7 +14,7 @@ from torch import nn
 from . import machine
 from .budget import Width, as_width
 from .catalog import backend, find_task
-from .graph import CudaGraphs
+from .graph import recorder_for
 from .plan import Cell
 from .prepare import Where, fitted, load_splits, sentence, source_digest
 from .protocol import Protocol, find_budget, find_protocol
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .catalog import ModelSpec, Splits, TaskSpec
 
 CHECKPOINT_SECONDS = 60.0
-GRAPHED = ("auto", "compiled", "triton")  # back ends whose training step is recorded on CUDA
 
 
 class NotStackable(Exception):
@@ -84,7 +83,6 @@ def train_group(
     if len(cells) > 1:
         with backend(where.backend, where.recompute):
             _check_stackable(modules, seeds, splits, protocol)
-    graphed = where.device != "cpu" and where.backend in GRAPHED
     with backend(where.backend, where.recompute) as used, global_stream(seeds[0], "noise"):
         training = Training(
             modules,
@@ -95,7 +93,7 @@ def train_group(
             higher_is_better=task.higher_is_better,
             classes=task.shape.outputs,
             stop=stop,
-            recorder=CudaGraphs(splits.train.x.device) if graphed else None,
+            recorder=recorder_for(where.device, where.backend),
         )
         kept = [_checkpoint(cell, protocol, found, store) for cell in cells]
         curves = [[Point(**point) for point in entry["curve"]] if entry else [] for entry in kept]

@@ -14,63 +14,48 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
-from .catalog import noise_streams
+from .graph import REHEARSALS, Recorder, Repeated
 from .record import Latency
+from .replicas import Alone, Stacked
 from .train import loss_of
 
 WARM_UP = 2
 FEWEST, MOST = 4, 40
 
 
-def training_step(module: nn.Module, x: Tensor, y: Tensor, clip: float) -> Callable[[], None]:
-    """A function that does one whole training step on one batch, with Adam, as the trainer does."""
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=1e-4)
+def training_step(
+    module: nn.Module, x: Tensor, y: Tensor, clip: float, recorder: Recorder | None = None
+) -> Callable[[], None]:
+    """A function that does one whole training step on one batch, with Adam, as the trainer does.
 
-    def step() -> None:
-        module.train()
-        loss = loss_of(module(x), y)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if clip:
-            nn.utils.clip_grad_norm_(parameters, clip)
-        optimizer.step()
-
-    return step
-
-
-def replicas_step(modules: Sequence[nn.Module], x: Tensor, y: Tensor, clip: float) -> Callable[[], None]:
-    """training_step of several modules of one kind at once: stacked weights under vmap, one Adam.
-
-    x (replicas, batch, ...) and y (replicas, batch, ...): a batch for each. Each is clipped by its own norm.
+    recorder: records it after a few calls and replays it from then on, as the trainer's on a GPU.
     """
-    weights, buffers = stack_module_state(list(modules))
-    parameters = [weight for weight in weights.values() if weight.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=1e-4)
-    generators = [torch.Generator(x.device).manual_seed(number) for number in range(len(modules))]
+    return replicas_step([module], x[None], y[None], clip, recorder)
 
-    def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Any:
-        return functional_call(modules[0], (weights, buffers), (x,))
 
-    every = torch.vmap(one, randomness="different")
+def replicas_step(
+    modules: Sequence[nn.Module], x: Tensor, y: Tensor, clip: float, recorder: Recorder | None = None
+) -> Callable[[], None]:
+    """training_step of several modules of one model at once; x, y (replicas, batch, ...): a batch for each."""
+    model = Alone(modules[0], x.device) if len(modules) == 1 else Stacked(modules, range(len(modules)), x.device)
+    optimizer = torch.optim.Adam(model.leaves, lr=1e-4, capturable=recorder is not None)
+
+    def update() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        with model.noise():
+            model.scores(loss_of, x, y).sum().backward()
+        if clip:
+            model.clip(clip)
+        optimizer.step()
+
+    repeated = Repeated(update, recorder, model.module, model.leaves, model.generators)
 
     def step() -> None:
-        modules[0].train()
-        with noise_streams(generators):
-            outputs = every(weights, buffers, x)
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack([loss_of(*pair) for pair in zip(outputs, y, strict=True)]).sum().backward()
-        if clip:
-            norms = torch.stack([p.grad.flatten(1).norm(dim=1) for p in parameters if p.grad is not None]).norm(dim=0)
-            factors = (clip / (norms + 1e-6)).clamp(max=1.0)
-            for p in parameters:
-                if p.grad is not None:
-                    p.grad.mul_(factors.view(-1, *[1] * (p.dim() - 1)))
-        optimizer.step()
+        model.module.train()
+        repeated()
 
     return step
 
@@ -104,7 +89,7 @@ def pair_samples(
     warm_up: int = WARM_UP,
 ) -> tuple[list[float], list[float]]:
     """Milliseconds of the two timed in turn, A B B A, at least so many rounds; equal places are neighbours."""
-    for _ in range(warm_up):
+    for _ in range(_warm_up(warm_up, device)):
         function()
         yardstick()
     mine: list[float] = []
@@ -120,7 +105,7 @@ def pair_samples(
 
 def time_alone(function: Callable[[], None], seconds: float, device: torch.device) -> Latency:
     """The latency of `function`."""
-    for _ in range(WARM_UP):
+    for _ in range(_warm_up(WARM_UP, device)):
         function()
     samples: list[float] = []
     end = time.perf_counter() + seconds
@@ -130,7 +115,7 @@ def time_alone(function: Callable[[], None], seconds: float, device: torch.devic
 
 
 def peak_bytes(function: Callable[[], None], device: torch.device) -> int:
-    """Bytes of tensors that one call holds at its peak, beyond those alive before it.
+    """Bytes of tensors that one call holds at its peak, beyond those alive before it; not for a replayed step.
 
     On CUDA the allocator's own count; on a CPU the exact sum of live storages.
     """
@@ -190,6 +175,11 @@ class LiveBytes(TorchDispatchMode):
 
 def _key(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
+
+
+def _warm_up(least: int, device: torch.device) -> int:
+    """A step that is recorded on a GPU is replayed after its rehearsals and the recording."""
+    return max(least, REHEARSALS + 1) if device.type == "cuda" else least
 
 
 def _timed(function: Callable[[], None], device: torch.device) -> float:

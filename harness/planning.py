@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
+import torch
 
 from . import measure
 from .budget import as_width, misses, solve
-from .catalog import find_model, find_task, sequence_shape
+from .catalog import backend, find_model, find_task, sequence_shape
 from .errors import BenchError
+from .graph import REHEARSALS, recorder_for
 from .plan import Cell
 from .prepare import Skip, Where, fitted, load_splits, prepare_process
 from .progress import clock
@@ -60,10 +62,15 @@ def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where
     x, y = (tensor[: protocol.batch] for tensor in splits.train)
     with global_stream(0, "init"):
         module = spec.build(task.shape, as_width(found.width)).to(where.device)
-        step = measure.training_step(module, x, y, protocol.clip)
-        step()
+    recorder = recorder_for(where.device, where.backend)
+    with global_stream(0, "noise"), backend(where.backend, where.recompute):
+        step = measure.training_step(module, x, y, protocol.clip, recorder)
+        for _ in range(1 if recorder is None else REHEARSALS + 1):
+            step()
         begin = time.perf_counter()
         step()
+        if where.device != "cpu":
+            torch.cuda.synchronize()
         one = time.perf_counter() - begin
     steps = protocol.steps(len(splits.train.y))
     turns = math.ceil(count / where.replicas)  # seeds that train together take about the time of one

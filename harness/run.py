@@ -17,6 +17,7 @@ from torch import nn
 from . import machine, measure
 from .budget import as_width, solve
 from .catalog import backend, find_model, find_task
+from .graph import recorder_for
 from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
 from .plan import Cell
 from .prepare import Skip, Where, described, fitted, load_splits, sentence
@@ -167,13 +168,15 @@ def _measure(protocol: Protocol, task_name: str, model: str, budget: str, where:
         module, yardstick = built(model), built(protocol.yardstick)
     seconds = protocol.measure_seconds
     with global_stream(0, "noise"):
-        step = measure.training_step(module, x, y, protocol.clip)
-        other = measure.training_step(yardstick, x, y, protocol.clip)
+        step, other = (
+            measure.training_step(each, x, y, protocol.clip, recorder_for(where.device, where.backend))
+            for each in (module, yardstick)
+        )
         latency, ratio = measure.time_pair(step, other, seconds, device)
         return {
             "step": latency,
             "ratio": ratio,
             "yardstick": protocol.yardstick,
             "forward": measure.time_alone(measure.forward(module, x), seconds / 3, device),
-            "peak_bytes": measure.peak_bytes(step, device),
+            "peak_bytes": measure.peak_bytes(measure.training_step(module, x, y, protocol.clip), device),
         }

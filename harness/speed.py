@@ -17,6 +17,7 @@ from .errors import BenchError, counted
 from .execute import WORKER_ENVIRONMENT
 from .findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work, timing_of
 from .flops import step_flops
+from .graph import Recorder, recorder_for
 from .order import find_device, split_words
 from .prepare import prepare_process, sentence
 from .seeds import global_stream
@@ -169,7 +170,7 @@ class Bench:
         # nothing but the replicas' price hangs on the slowest cells of all, so one A B B A will do
         rounds = 1 if slow and case.backend == "eager" and case.replicas > 1 else self.rounds
         with catalog.backend(case.backend) as used:
-            step = self.step(case.model, case.replicas)
+            step = self.step(case.model, case.replicas, recorder_for(self.device, case.backend))
             timing = self._beside_yardstick(step, self.seconds, rounds, 1 if slow else 2, used)
         self.findings.timings[case] = timing
         self.findings.notes += [f"{case.model}, {case.backend}: {note}" for note in used.notes]
@@ -199,8 +200,8 @@ class Bench:
         yardstick, device = self.yardstick_step(), torch.device(self.device)
         return timing_of(*measure.pair_samples(step, yardstick, seconds, device, rounds=rounds, warm_up=warm_up), used)
 
-    def step(self, model: str, replicas: int) -> Callable[[], None]:
-        """A function that does one training step of a model, or of several replicas of it."""
+    def step(self, model: str, replicas: int, recorder: Recorder | None = None) -> Callable[[], None]:
+        """A function that does one training step of a model, or of several replicas of it, as `bench run` does it."""
         spec = catalog.find_model(model)
         self.findings.titles[model] = spec.title
         if reason := spec.why_not(self.shape):
@@ -208,13 +209,14 @@ class Bench:
         modules = [self._made(lambda: spec.build(self.shape, self._width_of(spec)), k) for k in range(replicas)]
         x, y = self._batch(replicas)
         if replicas == 1:
-            return measure.training_step(modules[0], x[0], y[0], CLIP)
-        return measure.replicas_step(modules, x, y, CLIP)
+            return measure.training_step(modules[0], x[0], y[0], CLIP, recorder)
+        return measure.replicas_step(modules, x, y, CLIP, recorder)
 
     def yardstick_step(self) -> Callable[[], None]:
         """The same for nn.LSTM."""
         x, y = self._batch(1)
-        return measure.training_step(self._made(lambda: Yardstick(self.sizes.yardstick_width), 0), x[0], y[0], CLIP)
+        module = self._made(lambda: Yardstick(self.sizes.yardstick_width), 0)
+        return measure.training_step(module, x[0], y[0], CLIP, recorder_for(self.device, "auto"))
 
     def flops(self, model: str) -> int:
         """FLOPs of one training step of one replica."""

@@ -172,11 +172,11 @@ def test_a_model_that_cannot_be_timed_costs_its_own_cells_alone(timed, tmp_path)
 def test_what_a_back_end_says_of_itself_stands_in_the_page(timed, monkeypatch, tmp_path):
     wanted = speed.Bench.step
 
-    def step(self, model, replicas):
+    def step(self, model, replicas, recorder=None):
         from models import scan
 
         scan._used.note("no kernel, the loop serves")
-        return wanted(self, model, replicas)
+        return wanted(self, model, replicas, recorder)
 
     monkeypatch.setattr(speed.Bench, "step", step)
     timed("--no-runs", "--models", "gru", "--backends", "eager", "--replicas", "1,2")
