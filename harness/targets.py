@@ -92,7 +92,7 @@ def _runs(findings: Findings) -> list[Verdict]:
             device,
             MOST_BESIDE,
             runs.rest,
-            f"the final test counts as such; {runs.rest_cold:.3f} of a short command, start-up included",
+            f"{runs.rest_cold:.3f} of a short command, start-up included",
         ),
     ]
 

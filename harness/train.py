@@ -220,9 +220,12 @@ class Training:
 
     def test(self) -> list[float]:
         """The test metric of each replica at its best validation checkpoint."""
+        clock = time.perf_counter()
         best = [replica.best_weights for replica in self.replicas]
         self.model.load([self.model.weights(place) if kept is None else kept for place, kept in enumerate(best)])
-        return evaluate(self.model, *self.splits.test, self.metric)
+        tested = evaluate(self.model, *self.splits.test, self.metric)
+        self.evaluation_seconds += time.perf_counter() - clock
+        return tested
 
     def state(self, place: int) -> dict[str, Any]:
         """All that `restore` needs to go on with one replica from here, alone or in a group."""
