@@ -10,11 +10,14 @@
 
 namespace {
 
+struct Forward;
+struct Back;
+
 // writes x where there are scales; gates (T, B, 4 h) hold i, f, g, o; squashed (T, B, h) is tanh c
 template <class T>
 void lstm_forward(int steps, int B, int h, int d, const T *x, const T *W, const T *b, const T *U, const T *h0,
                   const T *c0, T *gates, T *hs, T *cs, T *squashed, const Scales<T> *scales) {
-    const Packed<T> P(b, W, d, U, h, 4 * h);
+    const Packed<T> &P = packed_once<Forward>(b, W, d, U, h, 4 * h, true);
     const size_t row = size_t(B) * h;
     for (int t = 0; t < steps; ++t) {
         const T *last_h = t ? hs + (t - 1) * row : h0, *last_c = t ? cs + (t - 1) * row : c0;
@@ -43,7 +46,7 @@ template <class T>
 void lstm_backward(int steps, int B, int h, int d, const T *x, const T *W, const T *U, const T *h0, const T *c0,
                    const T *gates, const T *hs, const T *cs, const T *squashed, const T *d_hs, const T *d_cs, T *d_h,
                    T *d_c, T *d_x, T *d_weights, const Scales<T> *scales, T *d_W_z) {
-    const Packed<T> P(U, 4 * h, h, h, 1);
+    const Packed<T> &P = packed_once<Back, T>(nullptr, nullptr, 0, U, h, 4 * h, false);
     const ToInput<T> to_input(W, 4 * h, d);
     const size_t row = size_t(B) * h;
     const int together = std::min(steps, steps_together(B));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 #include <vector>
 
@@ -81,6 +82,27 @@ template <class T> struct Packed {
         }
     }
 };
+
+// The packed form of the weights that this thread packed last, as a pyramid calls for the same ones every few steps.
+// One place for each Tag. Compared in full, not by their address: an optimizer changes weights in place.
+template <class Tag, class T>
+const Packed<T> &packed_once(const T *b, const T *W, int d, const T *U, int h, int N, bool forward) {
+    thread_local std::vector<T> kept;
+    thread_local int sizes[3] = {-1, -1, -1};
+    thread_local Packed<T> made(0, 0);
+    const T *parts[] = {b, W, U};
+    const size_t lengths[] = {forward ? size_t(N) : 0, forward ? size_t(N) * d : 0, size_t(N) * h};
+    bool same = sizes[0] == d && sizes[1] == h && sizes[2] == N;
+    size_t at = 0;
+    for (int i = 0; i < 3 && same; at += lengths[i++])
+        same = !lengths[i] || !std::memcmp(&kept[at], parts[i], lengths[i] * sizeof(T));
+    if (same) return made;
+    kept.clear();
+    for (int i = 0; i < 3; ++i) kept.insert(kept.end(), parts[i], parts[i] + lengths[i]);
+    made = forward ? Packed<T>(b, W, d, U, h, N) : Packed<T>(U, N, h, h, 1);
+    sizes[0] = d, sizes[1] = h, sizes[2] = N;
+    return made;
+}
 
 // the rows of C from m on, or those that `which` names
 template <class T> struct Rows {
