@@ -49,6 +49,20 @@ def test_the_result_table_is_the_report_that_is_committed():
     assert [line for line in shown.splitlines() if line.startswith("|")] == rows
 
 
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_speed_table_is_the_report_that_is_committed():
+    shown = re.search(r"<!-- speed -->\n(.*?)<!-- /speed -->", README, flags=re.DOTALL).group(1)
+    report = (ROOT / "reports" / "speed.md").read_text(encoding="utf-8").partition("\n## Targets\n")[2]
+    rows = [cells(line) for line in report.splitlines() if line.startswith("|")]
+    on_cpu = [[title, limit, measured, result] for title, on, limit, measured, result, _ in rows if on.startswith("CPU")]
+    in_readme = [cells(line) for line in shown.splitlines() if line.startswith("|")]
+    assert len(on_cpu) == 9
+    assert in_readme[2:] == on_cpu
+
+
 def test_the_two_make_commands_exist():
     makefile = (ROOT / "Makefile").read_text()
     assert [line for line in COMMANDS if line.startswith("make")] == ["make bench", "make test"]
