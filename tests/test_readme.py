@@ -57,7 +57,9 @@ def test_the_speed_table_is_the_report_that_is_committed():
     shown = re.search(r"<!-- speed -->\n(.*?)<!-- /speed -->", README, flags=re.DOTALL).group(1)
     report = (ROOT / "reports" / "speed.md").read_text(encoding="utf-8").partition("\n## Targets\n")[2]
     rows = [cells(line) for line in report.splitlines() if line.startswith("|")]
-    on_cpu = [[title, limit, measured, result] for title, on, limit, measured, result, _ in rows if on.startswith("CPU")]
+    on_cpu = [
+        [title, limit, measured, result] for title, on, limit, measured, result, _ in rows if on.startswith("CPU")
+    ]
     in_readme = [cells(line) for line in shown.splitlines() if line.startswith("|")]
     assert len(on_cpu) == 9
     assert in_readme[2:] == on_cpu
