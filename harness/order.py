@@ -117,7 +117,13 @@ class Order:
 
     def prepare_backend(self) -> Iterator[str]:
         """Build the native kernels before workers need them; gives what a user should know meanwhile."""
-        if self.device != "cpu" or self.where.backend == "eager":
+        needed = {"native": "cpu", "triton": "cuda"}.get(self.where.backend, self.device)
+        if needed != self.device:
+            raise BenchError(
+                f"the {self.where.backend} back end runs on --device {needed} and this is {self.device}; "
+                "use --backend auto to take what serves"
+            )
+        if self.device != "cpu" or self.where.backend in ("eager", "compiled"):
             return
         if not catalog.native_is_built():
             yield "building native code for the recurrences (once, about fifteen seconds)"

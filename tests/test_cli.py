@@ -323,3 +323,11 @@ def test_check_passes_a_good_model_and_names_what_is_wrong_with_a_bad_one(bench,
     assert outcome.code == 1
     assert "FAILED" in outcome.out
     assert "is needed" in outcome.out
+
+
+def test_a_back_end_of_another_device_is_refused_before_anything_runs(bench, tmp_path):
+    words = ("--task", "sfc", "--models", "gru", "--protocol", "smoke", "--device", "cpu", "--backend", "triton")
+    outcome = bench("run", *words)
+    assert outcome.code == 2
+    assert "the triton back end runs on --device cuda and this is cpu" in outcome.err
+    assert not list(tmp_path.rglob("*.json"))
