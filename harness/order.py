@@ -126,7 +126,7 @@ class Order:
         if self.device != "cpu" or self.where.backend in ("eager", "compiled"):
             return
         if not catalog.native_is_built():
-            yield "building native code for the recurrences (once, about fifteen seconds)"
+            yield "building native code for the recurrences (once, about ten seconds)"
         reason = catalog.build_native()
         if reason and self.where.backend == "native":
             raise BenchError(f"the native back end cannot be built: {reason}; use --backend auto or eager")

@@ -98,7 +98,7 @@ class Bench:
         if self.device != "cpu" or not {"native", "auto"} & set(self.backends):
             return
         if not catalog.native_is_built():
-            yield "building native code for the recurrences (once, about fifteen seconds)"
+            yield "building native code for the recurrences (once, about ten seconds)"
         if (reason := catalog.build_native()) and "native" in self.backends:
             self.backends.remove("native")
             self.findings.missing.append(f"the native back end: {reason}")

@@ -215,6 +215,8 @@ def _choice(recurrence: Recurrence, replicas: int | None, tensors: State) -> str
         if recurrence.library is None and reasons[_chosen]:
             raise RuntimeError(f"no {_chosen} code for this recurrence: {reasons[_chosen]}")
         choice = "library" if reasons[_chosen] else _chosen
+        if reasons[_chosen]:
+            _used.note(f"no {_chosen} code for a recurrence, torch's own kernel serves: {reasons[_chosen]}")
     elif _chosen == "compiled":
         choice = "compiled"
     elif _chosen == "eager":

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import sigmoid, tanh
 
-from models import native, recurrences
+from models import cells, native, recurrences
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason=native.why_not() or "built")
 
@@ -198,3 +198,23 @@ def test_inputs_that_do_not_lie_dense():
     function, plain, (x, *rest) = case("lstm", (6, 5, 3, 7), torch.float64)
     turned = x.transpose(0, 1).contiguous().transpose(0, 1)
     close(used(function, [turned, *rest], [0, 1])[1], used(plain, [x, *rest], [0, 1])[1], 1e-10)
+
+
+def test_weights_that_an_optimizer_changes_in_place_are_packed_again():
+    """The packed weights are kept from call to call; stale ones would be last step's."""
+    torch.manual_seed(0)
+    x = torch.randn(4, 3, 2, dtype=torch.float64, requires_grad=True)
+    weights = [torch.randn(*size, dtype=torch.float64) for size in ((20, 2), (20,), (20, 5))]
+    states = [torch.zeros(3, 5, dtype=torch.float64)] * 2
+    for changed in (None, 0, 1, 2):
+        if changed is not None:
+            weights[changed].view(-1)[-1] += 0.5
+        fast, _, *_ = recurrences.LSTM.apply(x, *weights, *states)
+        state, slow = tuple(states), []
+        for frame in (x @ weights[0].T + weights[1]).unbind(0):
+            state, (h, _) = cells.lstm_step(tuple(weights), state, frame)
+            slow.append(h)
+        slow = torch.stack(slow)
+        assert torch.allclose(fast, slow, rtol=1e-12, atol=1e-12), changed
+        ours, wanted = (torch.autograd.grad(h.sum(), x)[0] for h in (fast, slow))
+        assert torch.allclose(ours, wanted, rtol=1e-12, atol=1e-12), changed

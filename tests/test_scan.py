@@ -171,6 +171,9 @@ def test_what_cannot_be_had_is_noted_where_it_is_automatic_and_refused_where_it_
     assert "it has no compiler" in notes[0]
     with pytest.raises(RuntimeError, match="cannot be compiled: it has no compiler"):
         pick(cells.GRU, "compiled", compiles="it has no compiler")
+    found, notes = pick(library.GRU_AFTER, "triton")
+    assert found == "library"
+    assert "torch's own kernel serves: it has none" in notes[0]
     with pytest.raises(RuntimeError, match=r"no triton code .* it has none"):
         pick(cells.GRU, "triton")
     with pytest.raises(RuntimeError, match=r"no triton code .* no driver"):
