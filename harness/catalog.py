@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from models.scan import Used
     from models.spec import ModelSpec, Shape
-    from tasks.spec import Splits, TaskSpec
+    from tasks.spec import Split, Splits, TaskSpec
 
 __all__ = [
     "FAMILIES",
@@ -43,6 +43,7 @@ __all__ = [
     "TASKS",
     "ModelSpec",
     "Shape",
+    "Split",
     "Splits",
     "TaskSpec",
     "find_model",
@@ -269,7 +270,8 @@ def _task_of_loader(name: str, load: Callable[..., Any]) -> TaskSpec:
     from tasks.spec import SequenceShape, Split, Splits, TaskSpec
 
     def checked(data_seed: int, data_root: Path | None) -> Splits:
-        return Splits(*(Split(*split) for split in load(data_seed, data_root)))
+        train, valid, test = (Split(*split) for split in load(data_seed, data_root))
+        return Splits(train, valid, test)
 
     try:
         splits = checked(0, None)

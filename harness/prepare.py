@@ -17,7 +17,7 @@ from .protocol import Budget, Protocol, find_budget
 from .record import RunRecord, TaskFacts
 
 if TYPE_CHECKING:
-    from .catalog import ModelSpec, Splits, TaskSpec
+    from .catalog import ModelSpec, Split, Splits, TaskSpec
 
 
 class Skip(Exception):
@@ -62,7 +62,13 @@ def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width
 def load_splits(task: str, scale: str, data_seed: int, where: Where) -> Splits:
     """The data of a task, on the device."""
     splits = find_task(task, scale).load(data_seed, where.data_root)
-    return type(splits)(*(type(split)(*(tensor.to(where.device) for tensor in split)) for split in splits))
+    train, valid, test = (_moved(split, where.device) for split in splits)
+    more = {name: _moved(split, where.device) for name, split in splits.more.items()}
+    return replace(splits, train=train, valid=valid, test=test, more=more)
+
+
+def _moved(split: Split, device: str) -> Split:
+    return split._replace(x=split.x.to(device), y=split.y.to(device))
 
 
 def described(record: RunRecord, protocol: Protocol) -> RunRecord:

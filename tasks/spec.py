@@ -1,37 +1,63 @@
 """What the harness knows of a task: the shape of its sequences, its data, its measure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceShape:
-    """The shape of one sequence and of the answer to it."""
+    """The shape of one sequence and of the answer to it.
+
+    windows: TP-RNN's (L, g) of layers 1, 2, ... where its paper gives them for this task.
+    carried: the sequences are pieces of one text; a model takes up its state where the piece before ended.
+    vocabulary: x are tokens below this number, and `TaskSpec.frame` makes them inputs; 0: x are numbers.
+    """
 
     length: int  # time steps
     inputs: int  # features a step
     outputs: int  # classes, or regression targets
     per_step: bool = False  # one answer a step instead of one a sequence
+    windows: tuple[tuple[int, int], ...] | None = None
+    carried: bool = False
+    vocabulary: int = 0
 
 
 class Split(NamedTuple):
-    """x: (sequences, time, inputs) float32; y: labels int64, or targets float32.
+    """x: (sequences, time, inputs) float32, or (sequences, time) int64 tokens; y: labels int64, or targets float32.
 
-    y is (sequences,) or (sequences, time) labels, or (sequences, outputs) targets.
+    y is (sequences,) or (sequences, time) labels, or (sequences, outputs) targets. Sequences of different
+    lengths are padded with zeros in front: the last step of each is its last valid one, for every model.
     """
 
     x: Tensor
     y: Tensor
 
 
-class Splits(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The data of a task; iterating gives train, valid and test.
+
+    augment: (rows, keys) -> x of these training sequences, changed at random; rows and keys (n,) int64, a key
+    seeds what happens to its row. None: training sees x as it is.
+    more: further test sets under the names that tables show; the checkpoint is tested on these as well.
+    """
+
     train: Split
     valid: Split
     test: Split
+    augment: Callable[[Tensor, Tensor], Tensor] | None = None
+    more: Mapping[str, Split] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Split]:
+        return iter((self.train, self.valid, self.test))
+
+
+def no_preparation(data_root: Path | None, tell: Callable[[int, int], None]) -> None:
+    """There is nothing to compute beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +77,7 @@ class TaskSpec:
     title: str
     shape: SequenceShape
     load: Callable[[int, Path | None], Splits]
-    metric: str  # accuracy, mse or cross_entropy
+    metric: str  # accuracy, mse, cross_entropy or perplexity
     higher_is_better: bool
     chance: float | None = None
     target: float | None = None
@@ -59,3 +85,13 @@ class TaskSpec:
     reference: float | None = None  # a good published value, for normalised scores
     cite: str = ""
     scales: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    detail: str = ""  # what the data are at these options, in a clause: "14 x 14 pixels, 10,000 training images"
+    training: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    """A scale -> settings of a protocol of that scale that this task changes, as the paper's batch size."""
+    data: str = ""  # the data set of fetch.py that must lie there
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """Modules that must be there beside torch and numpy -> the names under which pip knows them."""
+    prepare: Callable[[Path | None, Callable[[int, int], None]], None] = no_preparation
+    """Compute once what `load` needs, into the user's cache folder; tell(done, total) of the progress."""
+    frame: Callable[[nn.Module], nn.Module] | None = None
+    """What stands around a model built for `shape` and apart from the parameter budget, as embedding and softmax."""
