@@ -95,6 +95,8 @@ def find_task(name: str, scale: str = "paper") -> TaskSpec:
         return _task_of_loader(base, factory)
     spec: TaskSpec = _made(base, factory, {}) if callable(factory) else factory
     changes = parse_changes(options)
+    if scale not in {*spec.scales, "paper", "quick", "smoke"}:
+        raise BenchError(f"{name} does not come at the scale '{scale}', which is for tasks of another kind")
     if callable(factory):
         scaled = {**dict(spec.scales.get(scale, {})), **_checked(base, changes, options_of(factory))}
         if scaled:

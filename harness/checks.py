@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from .budget import as_width, count_parameters, misses, parameters_at, solve
 from .errors import BenchError
+from .evaluate import check_output
 from .protocol import Budget
 from .seeds import global_stream
-from .train import check_output
 
 if TYPE_CHECKING:
     from .catalog import ModelSpec, Shape, TaskSpec

@@ -57,6 +57,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
     from . import machine
     from .execute import execute
     from .order import Order
+    from .progress import Bars, Lines, Preparation, terminal
 
     order = Order(**words)
     if workers is None:
@@ -70,13 +71,21 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
         say("\n".join(map(str, todo)))
         return 0
     order.store.check_writable()
+    console = None if as_json else terminal()
+    with Preparation(say, console) as tell:
+        order.prepare_data({cell.task for cell in todo}, tell)
     for line in order.prepare_backend():
         say(line)
     groups = list(dict.fromkeys(cell.group for cell in todo)) if measure else []
     slug = machine.slug(order.device)
     jobs: list[tuple[str, Any]] = [("measure", g) for g in groups if order.store.find_measurement(g, slug) is None]
     jobs += [("cell", cell) for cell in todo]
-    with _listener(jobs, workers, as_json, order.protocol.max_steps, order.where.replicas) as listen:
+    facts: dict[str, Any] = {"steps": order.steps(), "replicas": order.where.replicas}
+    with (
+        Bars(jobs, workers, console, **facts)
+        if console is not None
+        else Lines(jobs, workers, click.echo, as_json=as_json, **facts)
+    ) as listen:
         finished = execute(jobs, order.where, workers, listen)
     if not finished:
         say("interrupted; the same command goes on from here")
@@ -119,6 +128,8 @@ def plan(timing: bool, **words: Any) -> int:
     todo, done = order.todo()
     if done:
         click.echo("already recorded: " + _counts(done))
+    if timing:
+        order.prepare_data({cell.task for cell in todo}, lambda task, done, total: None)
     rows = planning.rows(todo, order.protocol, order.where, timing=timing)
     if rows:
         click.echo(tables.plain(planning.shown(rows)))
@@ -260,7 +271,7 @@ def report_(results: Path, protocol_name: str | None, tasks: tuple[str, ...], re
 def speed(**words: Any) -> int:
     """Time a training step of every model beside torch's nn.LSTM, and write reports/speed.md."""
     from . import speed as timing
-    from .progress import Countdown
+    from .progress import Countdown, terminal
 
     bench = timing.Bench(**words)
     if missing := bench.missing_environment():  # a process must have these from its start
@@ -268,7 +279,7 @@ def speed(**words: Any) -> int:
     for line in bench.prepare():
         click.echo(line)
     code = 0
-    with Countdown([kind for kind, _, _ in bench.jobs()], click.echo, _terminal()) as tell:
+    with Countdown([kind for kind, _, _ in bench.jobs()], click.echo, terminal()) as tell:
         try:
             bench.measure(tell)
         except KeyboardInterrupt:
@@ -276,23 +287,6 @@ def speed(**words: Any) -> int:
     page = bench.write(" ".join(["bench", *sys.argv[1:]]))
     click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")
     return code
-
-
-def _listener(jobs: list[tuple[str, Any]], workers: int, as_json: bool, steps: int | None, replicas: int) -> Any:
-    from .progress import Bars, Lines
-
-    if not as_json and (console := _terminal()) is not None:
-        return Bars(jobs, workers, console, steps=steps, replicas=replicas)
-    return Lines(jobs, workers, click.echo, as_json=as_json, steps=steps, replicas=replicas)
-
-
-def _terminal() -> Any:
-    """A console to draw on, or None where the output goes elsewhere."""
-    if not sys.stdout.isatty():
-        return None
-    from rich.console import Console
-
-    return Console()
 
 
 def _counts(counter: Counter[str]) -> str:

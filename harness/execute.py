@@ -134,7 +134,9 @@ class _Pool:
 
     def _start(self) -> None:
         here, there = self.context.Pipe()
-        process = self.context.Process(target=_work, args=(there, self.where), daemon=True)
+        # only what is no daemon may have processes of its own, and data for a GPU need them
+        daemon = self.where.device == "cpu"
+        process = self.context.Process(target=_work, args=(there, self.where), daemon=daemon)
         with _environment(WORKER_ENVIRONMENT if self.where.device == "cpu" else {}), _deaf():
             process.start()
         there.close()

@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from .catalog import backend
-from .train import loss_of
+from .evaluate import loss_of
 
 
 def step_flops(build: Callable[[], nn.Module], *, length: int, inputs: int, batch: int) -> int:

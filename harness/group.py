@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from . import machine
-from .budget import Width, as_width
-from .catalog import backend, find_task
+from .budget import Width
+from .catalog import backend
+from .evaluate import loss_of
 from .graph import recorder_for
 from .plan import Cell
-from .prepare import Where, fitted, load_splits, sentence, source_digest
+from .prepare import Where, built, first_batch, fitted, load_splits, sentence, settled, source_digest
 from .protocol import Protocol, find_budget, find_protocol
 from .record import Point, RunRecord
 from .replicas import difference
 from .seeds import global_stream
 from .store import Store
-from .train import Training, loss_of
+from .train import Training
 
 if TYPE_CHECKING:
     from .catalog import ModelSpec, Splits, TaskSpec
@@ -49,7 +50,10 @@ Report = Callable[[Progress], None]
 
 def begun(cell: Cell, where: Where) -> RunRecord:
     """The record of a cell as long as nothing is known of it but where it runs and how."""
-    protocol = find_protocol(cell.protocol)
+    try:
+        protocol, _ = settled(cell.protocol, cell.task)
+    except Exception:  # what is wrong with the task will be said where it is needed
+        protocol = find_protocol(cell.protocol)
     facts = machine.provenance(where.device)
     return RunRecord(
         cell, "failed", protocol.version, settings=asdict(protocol), machine=facts, recompute=where.recompute
@@ -79,7 +83,8 @@ def train_group(
     modules = []
     for seed in seeds:
         with global_stream(seed, "init"):
-            modules.append(spec.build(task.shape, as_width(found.width)).to(where.device))
+            modules.append(built(spec, task, found.width, where.device))
+    outside = sum(p.numel() for p in modules[0].parameters() if p.requires_grad) - found.params
     if len(cells) > 1:
         with backend(where.backend, where.recompute):
             _check_stackable(modules, seeds, splits, protocol)
@@ -91,7 +96,8 @@ def train_group(
             seeds=seeds,
             metric=task.metric,
             higher_is_better=task.higher_is_better,
-            classes=task.shape.outputs,
+            classes=task.shape.vocabulary or task.shape.outputs,
+            carried=task.shape.carried,
             stop=stop,
             recorder=recorder_for(where.device, where.backend),
         )
@@ -115,11 +121,14 @@ def train_group(
             width=found.width,
             params=found.params,
             slack=found.slack,
+            outside=outside,
+            more_metrics={name: _number(values[place]) for name, values in training.tested_more.items()},
             curve=tuple(curve),
             best_step=training.replicas[place].best_step,
             valid_metric=training.replicas[place].best,
             train_seconds=training.seconds,
             evaluation_seconds=training.evaluation_seconds,
+            waited_seconds=None if training.feed is None else training.feed.waited,
             backend="+".join(sorted(names)) or "library",
             replicas=len(cells),
             notes="\n".join(notes),
@@ -140,14 +149,17 @@ def _judged(record: RunRecord, training: Training, place: int, tested: list[floa
     return replace(record, status="ok", test_metric=tested[place])
 
 
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
 def _fit(cell: Cell) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
-    protocol = find_protocol(cell.protocol)
-    task = find_task(cell.task, protocol.scale)
+    protocol, task = settled(cell.protocol, cell.task)
     return protocol, task, *fitted(cell.model, task, find_budget(cell.budget, protocol.tolerance))
 
 
 def _check_stackable(modules: Sequence[nn.Module], seeds: Sequence[int], splits: Splits, protocol: Protocol) -> None:
-    x, y = (tensor[: protocol.batch] for tensor in splits.train)
+    x, y = first_batch(splits, protocol.batch)
     try:
         reason = difference(modules, seeds, x, y, loss_of)
     except Exception as error:  # vmap has many ways to say no, and a stranger's model its own

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
+from .evaluate import loss_of
 from .graph import REHEARSALS, Recorder, Repeated
 from .record import Latency
 from .replicas import Alone, Stacked
-from .train import loss_of
 
 WARM_UP = 2
 FEWEST, MOST = 4, 40

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from . import catalog
+from .datasets import check_data, prepare_data
 from .errors import BenchError, counted
 from .plan import Cell, parse_seeds, smallest_p
 from .plan import plan as cells_of
 from .prepare import Where, source_digest
-from .protocol import PROTOCOLS, Protocol, find_budget, find_protocol, parse_changes, with_changes
+from .protocol import PROTOCOLS, Protocol, find_budget, find_protocol, for_task, parse_changes, with_changes
 from .store import Store
 
 
@@ -84,8 +86,7 @@ class Order:
         for names, option in ((self.tasks, "--task"), (self.models, "--models")):
             if not names:
                 raise BenchError(f"{option} names nothing; `bench list` shows what there is")
-        for task in self.tasks:
-            catalog.find_task(task, self.protocol.scale)
+        self.specs = {task: catalog.find_task(task, self.protocol.scale) for task in self.tasks}
         for model in self.models:
             catalog.find_model(model)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
@@ -114,6 +115,19 @@ class Order:
             else:
                 done[record.status] += 1
         return todo, done
+
+    def steps(self) -> dict[str, int]:
+        """The training steps of each task, where they do not depend on the size of its data."""
+        known = {name: for_task(self.protocol, spec.training).max_steps for name, spec in self.specs.items()}
+        return {name: steps for name, steps in known.items() if steps is not None}
+
+    def prepare_data(self, tasks: Collection[str], tell: Callable[[str, int, int], None]) -> None:
+        """Check that the data of these tasks are there and compute once what loading needs; tell(task, done, total)."""
+        wanted = [spec for name, spec in self.specs.items() if name in tasks]
+        for spec in wanted:  # before the first of them is prepared, which may take long
+            check_data(spec, self.where.data_root)
+        for spec in wanted:
+            prepare_data(spec, self.where.data_root, partial(tell, spec.name))
 
     def prepare_backend(self) -> Iterator[str]:
         """Build the native kernels before workers need them; gives what a user should know meanwhile."""

@@ -12,12 +12,12 @@ import pandas as pd
 import torch
 
 from . import measure
-from .budget import as_width, misses, solve
-from .catalog import backend, find_model, find_task, sequence_shape
+from .budget import misses, solve
+from .catalog import backend, find_model, sequence_shape
 from .errors import BenchError
 from .graph import REHEARSALS, recorder_for
 from .plan import Cell
-from .prepare import Skip, Where, fitted, load_splits, prepare_process
+from .prepare import Skip, Where, built, first_batch, fitted, load_splits, prepare_process, settled
 from .progress import clock
 from .protocol import Budget, Protocol, find_budget
 from .seeds import global_stream
@@ -51,7 +51,7 @@ def rows(cells: Sequence[Cell], protocol: Protocol, where: Where, *, timing: boo
 
 def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where: Where, timing: bool) -> Row:
     _, task_name, model, budget = group
-    task = find_task(task_name, protocol.scale)
+    protocol, task = settled(protocol.name, task_name)
     try:
         spec, found = fitted(model, task, find_budget(budget, protocol.tolerance))
     except Skip as reason:
@@ -59,9 +59,9 @@ def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where
     if not timing:
         return Row(task_name, model, count, found.width, found.params, None, None)
     splits = load_splits(task_name, protocol.scale, protocol.data_seed, where)
-    x, y = (tensor[: protocol.batch] for tensor in splits.train)
+    x, y = first_batch(splits, protocol.batch)
     with global_stream(0, "init"):
-        module = spec.build(task.shape, as_width(found.width)).to(where.device)
+        module = built(spec, task, found.width, where.device)
     recorder = recorder_for(where.device, where.backend)
     with global_stream(0, "noise"), backend(where.backend, where.recompute):
         step = measure.training_step(module, x, y, protocol.clip, recorder)

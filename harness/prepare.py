@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .budget import Width, misses, solve
+from .budget import Width, as_width, misses, solve
 from .catalog import find_model, find_task
+from .datasets import load_data
 from .errors import BenchError
-from .protocol import Budget, Protocol, find_budget
+from .protocol import Budget, Protocol, find_budget, find_protocol, for_task
 from .record import RunRecord, TaskFacts
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from .catalog import ModelSpec, Split, Splits, TaskSpec
+
+RESIDENT = 0.25  # of a GPU's free memory may be taken up by data
 
 
 class Skip(Exception):
@@ -43,6 +48,19 @@ def prepare_process(device: str, threads: int) -> None:
         torch.set_flush_denormal(True)
 
 
+def settled(protocol_name: str, task_name: str) -> tuple[Protocol, TaskSpec]:
+    """A task at the scale of a protocol, and the protocol as it is for this task."""
+    protocol = find_protocol(protocol_name)
+    task = find_task(task_name, protocol.scale)
+    return for_task(protocol, task.training), task
+
+
+def built(spec: ModelSpec, task: TaskSpec, width: float, device: str) -> nn.Module:
+    """The model with what the task puts around it."""
+    module = spec.build(task.shape, as_width(width))
+    return (module if task.frame is None else task.frame(module)).to(device)
+
+
 def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width]:
     """The model and its width on a task. Raises Skip where it does not apply or misses the budget."""
     spec = find_model(model)
@@ -55,27 +73,50 @@ def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width
         raise BenchError(f"{model}: {error}") from None
     if missed := misses(found, wanted):
         raise Skip(missed)
+    if task.shape.carried and not hasattr(spec.build(task.shape, as_width(found.width)), "initial_state"):
+        raise Skip("this task is one long text, and the model has no initial_state(batch) to take up where it stopped")
     return spec, found
 
 
 @lru_cache(maxsize=2)
 def load_splits(task: str, scale: str, data_seed: int, where: Where) -> Splits:
-    """The data of a task, on the device."""
-    splits = find_task(task, scale).load(data_seed, where.data_root)
-    train, valid, test = (_moved(split, where.device) for split in splits)
-    more = {name: _moved(split, where.device) for name, split in splits.more.items()}
+    """The data of a task, on the device; x stays on the host where it is too large for that."""
+    splits = load_data(find_task(task, scale), data_seed, where.data_root)
+    every = (*splits, *splits.more.values())
+    size = sum(tensor.nbytes for split in every for tensor in split)
+    x_device = where.device
+    if where.device != "cpu" and size > RESIDENT * torch.cuda.mem_get_info()[0]:
+        x_device = "cpu"
+
+    def moved(split: Split) -> Split:
+        return split._replace(x=split.x.to(x_device), y=split.y.to(where.device))
+
+    train, valid, test = map(moved, splits)
+    more = {name: moved(split) for name, split in splits.more.items()}
     return replace(splits, train=train, valid=valid, test=test, more=more)
 
 
-def _moved(split: Split, device: str) -> Split:
-    return split._replace(x=split.x.to(device), y=split.y.to(device))
+def first_batch(splits: Splits, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """x and y of the first training sequences, on the device."""
+    x, y = splits.train
+    return x[:batch].to(y.device), y[:batch]
 
 
 def described(record: RunRecord, protocol: Protocol) -> RunRecord:
     """The record with what a report must know of its task and model, as far as that can be found."""
     try:
         task = find_task(record.cell.task, protocol.scale)
-        facts = TaskFacts(task.title, task.metric, task.higher_is_better, task.chance, task.target, task.shape.length)
+        facts = TaskFacts(
+            task.title,
+            task.metric,
+            task.higher_is_better,
+            task.chance,
+            task.target,
+            task.shape.length,
+            detail=task.detail,
+            target_why=task.target_why,
+            reference=task.reference,
+        )
         spec = find_model(record.cell.model)
         record = replace(record, task=facts, title=spec.title, source=source_digest(record.cell.model))
         if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained

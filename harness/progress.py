@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,15 +19,17 @@ from .record import Measurement, RunRecord
 class Estimate:
     """The time that is left, from what steps have taken so far.
 
-    steps: of a cell, where they are known before; replicas: seeds that train together, so in the time of one.
+    steps: of a task's cells, where they are known before; replicas: seeds that train together, so in the time of one.
     """
 
-    def __init__(self, cells: Sequence[Cell], workers: int, steps: int | None = None, replicas: int = 1) -> None:
+    def __init__(
+        self, cells: Sequence[Cell], workers: int, steps: Mapping[str, int] | None = None, replicas: int = 1
+    ) -> None:
         self.pending = set(cells)
         self.workers, self.replicas = max(1, workers), replicas
         self.started: dict[Cell, tuple[float, int]] = {}
         self.done_steps: dict[Cell, int] = {}
-        self.steps: dict[str, int] = {} if steps is None else {cell.task: steps for cell in cells}
+        self.steps: dict[str, int] = dict(steps or {})
         self.pace: dict[tuple[str, str], float] = {}  # seconds a step of (task, model)
 
     def heard(self, kind: str, what: Any) -> None:
@@ -86,7 +89,7 @@ class Lines:
         say: Callable[[str], None],
         *,
         as_json: bool = False,
-        steps: int | None = None,
+        steps: Mapping[str, int] | None = None,
         replicas: int = 1,
     ) -> None:
         self.total, self.count, self.say, self.as_json = len(jobs), 0, say, as_json
@@ -120,7 +123,13 @@ class Bars:
     """A rich display: one bar for everything with its ETA, one line for each running cell."""
 
     def __init__(
-        self, jobs: Sequence[Job], workers: int, console: Any, *, steps: int | None = None, replicas: int = 1
+        self,
+        jobs: Sequence[Job],
+        workers: int,
+        console: Any,
+        *,
+        steps: Mapping[str, int] | None = None,
+        replicas: int = 1,
     ) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Display
@@ -164,6 +173,45 @@ class Bars:
             if cell in self.rows:
                 self.display.remove_task(self.rows.pop(cell))
         self.display.update(self.whole, note=f"ETA {clock(self.lines.estimate.seconds())}")
+
+
+def terminal() -> Any:
+    """A console to draw on, or None where the output goes elsewhere."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    return Console()
+
+
+class Preparation:
+    """How far data are prepared: on a terminal a bar with the time that is left, else a line now and then."""
+
+    def __init__(self, say: Callable[[str], None], console: Any = None) -> None:
+        self.say, self.told = say, time.monotonic()
+        self.display: Any = None
+        if console is not None:
+            from rich.progress import Progress as Display
+
+            self.display = Display(console=console)
+            self.display.start()
+        self.bars: dict[str, Any] = {}
+
+    def __enter__(self) -> Preparation:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.display is not None:
+            self.display.stop()
+
+    def __call__(self, task: str, done: int, total: int) -> None:
+        if self.display is not None:
+            if task not in self.bars:
+                self.bars[task] = self.display.add_task(f"preparing the data of {task}", total=total)
+            self.display.update(self.bars[task], completed=done)
+        elif done == total or time.monotonic() - self.told > 10:
+            self.told = time.monotonic()
+            self.say(f"preparing the data of {task}: {done:,} of {total:,}")
 
 
 class Countdown:

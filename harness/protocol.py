@@ -7,6 +7,7 @@ number in a constant below needs a new version and a line in CHANGELOG.md.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
 from .errors import BenchError, nearest
@@ -27,7 +28,7 @@ class Protocol:
 
     name: str
     version: int
-    scale: str  # which of a task's scales: paper, quick or smoke
+    scale: str  # which of a task's scales: paper, quick, smoke or robust
     budget: str  # the default budget
     seeds: int  # trains seeds 0 .. seeds - 1
     tolerance: float = 0.01  # of the budget; a unit of a small model is a larger part of it
@@ -127,12 +128,15 @@ SMOKE = Protocol(
 )
 """Seconds a cell: does everything run? Its numbers mean nothing."""
 
+ROBUST = replace(QUICK, name="robust", version=1, scale="robust")
+"""The audio tasks as `quick` has them, but trained on augmented sound and tested in noise as well."""
+
 CHOICES = {
-    "scale": ["paper", "quick", "smoke"],
+    "scale": ["paper", "quick", "smoke", "robust"],
     "optimizer": ["adam", "rmsprop"],
     "schedule": ["constant", "hold-decay"],
 }
-PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, QUICK, SMOKE)}
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, QUICK, SMOKE, ROBUST)}
 
 
 def find_protocol(name: str) -> Protocol:
@@ -141,6 +145,20 @@ def find_protocol(name: str) -> Protocol:
     if base not in PROTOCOLS:
         raise nearest("protocol", base, list(PROTOCOLS), "`bench list`")
     return with_changes(PROTOCOLS[base], parse_changes(changes)) if changes else PROTOCOLS[base]
+
+
+def for_task(protocol: Protocol, training: Mapping[str, Mapping[str, object]]) -> Protocol:
+    """The protocol with the settings that a task changes at its scale; what was changed by name stays as it is."""
+    own = _changes_of(protocol)
+    length = {"epochs", "max_steps"}
+    if own.keys() & length:
+        own = {**own, **dict.fromkeys(length)}
+    types = {field.name: str(field.type) for field in fields(Protocol)}
+    changes = {key: value for key, value in training.get(protocol.scale, {}).items() if key not in own}
+    typed = {key: _typed(key, value, types[key]) for key, value in changes.items()}
+    if "epochs" in typed:
+        typed = {"max_steps": None, **typed}
+    return replace(protocol, **typed)  # type: ignore[arg-type]
 
 
 def parse_changes(text: str) -> dict[str, object]:

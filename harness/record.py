@@ -36,6 +36,9 @@ class TaskFacts:
     chance: float | None
     target: float | None
     length: int
+    detail: str = ""  # what the data are, in a clause
+    target_why: str = ""
+    reference: float | None = None  # a good published value
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +54,15 @@ class RunRecord:
     width: float | None = None
     params: int | None = None
     slack: float | None = None  # (params - budget) / budget
+    outside: int = 0  # trained parameters apart from the budget, as embedding and softmax
     test_metric: float | None = None
     valid_metric: float | None = None  # the best; its checkpoint is the one that was tested
+    more_metrics: Mapping[str, float | None] = field(default_factory=dict)  # on further test sets, as in noise
     best_step: int | None = None
     curve: tuple[Point, ...] = ()
     train_seconds: float | None = None  # wall time, of all seeds that trained together
     evaluation_seconds: float | None = None
+    waited_seconds: float | None = None  # of training, for data that do not lie on the device or are augmented
     settings: Mapping[str, Any] = field(default_factory=dict)  # the protocol in full
     backend: str = ""  # of the recurrences: native, eager or the library's kernels; graph: the step was replayed
     replicas: int = 1  # seeds that trained together

@@ -21,6 +21,8 @@ from .seeds import global_stream, stream_seed
 
 Score = Callable[[Any, Tensor], Tensor]  # (a model's answer, targets) -> a number
 State = dict[str, Any]  # what a module's state_dict has
+Carried = tuple[Tensor, ...]  # what a recurrence carries on, (R, batch, ...) each
+Scored = tuple[Tensor, Carried]
 TOLERANCE = {torch.float64: 1e-6}  # of the largest gradient
 LOOSE = 1e-2  # for the rest: TF32 and rounding
 
@@ -44,6 +46,11 @@ class Alone:
     def scores_of_all(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
         """The same where all replicas see one x and y, (batch, ...)."""
         return score(self.module(x), y).reshape(1)
+
+    def scores_and_state(self, score: Score, x: Tensor, y: Tensor, state: Carried, *, shared: bool = False) -> Scored:
+        """scores, and scores_of_all where x and y are shared, from a state (R, batch, ...); with the state after it."""
+        outputs, after = self.module(x if shared else x[0], tuple(s[0] for s in state))
+        return score(outputs, y if shared else y[0]).reshape(1), tuple(s[None] for s in after)
 
     def noise(self) -> AbstractContextManager[None]:
         """Inside it the replicas draw from `generators`."""
@@ -93,6 +100,15 @@ class Stacked:
 
     def scores_of_all(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
         return self._mapped(score, None)(self.trained | self.own, x, y)
+
+    def scores_and_state(self, score: Score, x: Tensor, y: Tensor, state: Carried, *, shared: bool = False) -> Scored:
+        def one(tensors: dict[str, Tensor], x: Tensor, y: Tensor, state: Carried) -> Scored:
+            outputs, after = functional_call(self.module, tensors, (x, state))
+            return score(outputs, y), after
+
+        axis = None if shared else 0
+        mapped = torch.vmap(one, in_dims=(0, axis, axis, 0), randomness="error")
+        return mapped(self.trained | self.own, x, y, state)
 
     def _mapped(self, score: Score, axis: int | None) -> Callable[..., Tensor]:
         def one(tensors: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:

@@ -43,8 +43,11 @@ def summary(loaded: Loaded, order: Sequence[str]) -> list[str]:
     """The tables and their notes for a terminal, a paragraph each."""
     paragraphs = []
     for comparison in comparisons(loaded, order):
-        paragraphs.append(f"\n{comparison.facts.title} ({comparison.task}), budget {comparison.budget}\n")
+        detail = f": {comparison.facts.detail}" if comparison.facts.detail else ""
+        paragraphs.append(f"\n{comparison.facts.title} ({comparison.task}), budget {comparison.budget}{detail}\n")
         paragraphs.append(tables.plain(tables.shown(comparison)) + "\n")
+        if (further := tables.shown_further(comparison)) is not None:
+            paragraphs.append(tables.plain(further) + "\n")
         paragraphs.append("\n".join(comparison.notes))
     return paragraphs
 
@@ -68,7 +71,10 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
             figures.learning_curves(mine, comparison.facts, order, curves)
             table = tables.shown(comparison)
             pages.append(_section(comparison, tables.markdown(table), mine, curves.name))
-            rows.append(comparison.frame.assign(task=task, budget=comparison.budget))
+            frame = comparison.frame.assign(task=task, budget=comparison.budget)
+            if comparison.further is not None:
+                frame = frame.join(comparison.further.drop(columns="model"))
+            rows.append(frame)
             latex.append(tables.latex(table))
         if loaded.corrupt:
             pages.append(
@@ -90,13 +96,17 @@ def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord
     settings = next((dict(run.settings) for run in runs if run.settings), {})
     budget = "each model at its paper's width" if comparison.budget == "paper" else f"{comparison.budget} parameters"
     chance = "" if facts.chance is None else f" Chance: {facts.chance:.4g}."
-    target = "" if facts.target is None else f" Target: {facts.target:g}."
+    target = "" if facts.target is None else f" Target: {facts.target:.4g}"
+    target += f" ({facts.target_why})." if target and facts.target_why else "." if target else ""
+    detail = f" ({facts.detail})" if facts.detail else ""
+    further = tables.shown_further(comparison)
     lines = [
         f"## Budget: {budget}",
-        f"Protocol `{first.cell.protocol}`, version {first.protocol_version}: {facts.length} steps a sequence, "
+        f"Protocol `{first.cell.protocol}`, version {first.protocol_version}: {facts.length} steps a sequence{detail}, "
         f"batch {settings.get('batch')}, {settings.get('optimizer')} {settings.get('learning_rate')}, "
         f"{_trained(runs)} training steps.{chance}{target}",
         table,
+        *([] if further is None else ["On further test sets:", tables.markdown(further)]),
         *comparison.notes,
         f"![learning curves]({curves})",
         _provenance(runs),

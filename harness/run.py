@@ -15,12 +15,12 @@ import torch
 from torch import nn
 
 from . import machine, measure
-from .budget import as_width, solve
+from .budget import solve
 from .catalog import backend, find_model, find_task
 from .graph import recorder_for
 from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
 from .plan import Cell
-from .prepare import Skip, Where, described, fitted, load_splits, sentence
+from .prepare import Skip, Where, built, described, first_batch, fitted, load_splits, sentence, settled
 from .protocol import Protocol, find_budget, find_protocol
 from .record import Measurement, RunRecord
 from .seeds import global_stream
@@ -126,7 +126,7 @@ def _release(where: Where) -> None:
 def measure_group(group: tuple[str, str, str, str], where: Where) -> Measurement:
     """Time one (task, model, budget) beside the yardstick, and store the measurement."""
     protocol_name, task_name, model, budget = group
-    protocol = find_protocol(protocol_name)
+    protocol, _ = settled(protocol_name, task_name)
     facts: dict[str, Any] = {"batch": protocol.batch, "machine": machine.provenance(where.device)}
     status, reason = "ok", ""
     try:
@@ -150,11 +150,10 @@ def measure_group(group: tuple[str, str, str, str], where: Where) -> Measurement
 def _measure(protocol: Protocol, task_name: str, model: str, budget: str, where: Where) -> dict[str, Any]:
     task = find_task(task_name, protocol.scale)
     device, wanted = torch.device(where.device), find_budget(budget, protocol.tolerance)
-    x, y = (
-        tensor[: protocol.batch] for tensor in load_splits(task_name, protocol.scale, protocol.data_seed, where).train
-    )
+    splits = load_splits(task_name, protocol.scale, protocol.data_seed, where)
+    x, y = first_batch(splits, protocol.batch)
 
-    def built(name: str) -> nn.Module:
+    def made(name: str) -> nn.Module:
         try:
             spec, found = fitted(name, task, wanted)
         except Skip:
@@ -162,10 +161,10 @@ def _measure(protocol: Protocol, task_name: str, model: str, budget: str, where:
                 raise
             spec = find_model(name)  # the yardstick at its nearest width, even beyond the tolerance
             found = solve(spec, task.shape, wanted)
-        return spec.build(task.shape, as_width(found.width)).to(device)
+        return built(spec, task, found.width, where.device)
 
     with global_stream(0, "init"):
-        module, yardstick = built(model), built(protocol.yardstick)
+        module, yardstick = made(model), made(protocol.yardstick)
     seconds = protocol.measure_seconds
     with global_stream(0, "noise"):
         step, other = (

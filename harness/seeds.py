@@ -1,4 +1,4 @@
-"""One seed becomes named, independent streams: initial weights, order of the data, noise.
+"""One seed becomes named, independent streams: initial weights, order of the data, noise, augmentation.
 
 The data of a task does not come from here: it depends on the protocol's data seed alone.
 """
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-STREAMS = ("init", "order", "noise")
+STREAMS = ("init", "order", "noise", "augment")
 
 
 def stream_seed(seed: int, stream: str) -> int:

@@ -15,6 +15,7 @@ from . import stats
 from .errors import BenchError, counted
 from .plan import smallest_p
 from .record import Measurement, RunRecord, TaskFacts
+from .remarks import remarks
 
 HEADINGS = {
     "model": "Model",
@@ -27,6 +28,12 @@ HEADINGS = {
     "memory": "Peak, MiB",
     "p": "p against best",
 }
+METRICS = {
+    "accuracy": "Accuracy, %",
+    "mse": "MSE",
+    "cross_entropy": "Cross-entropy, nats",
+    "perplexity": "Perplexity",
+}
 PENDING = ("skipped", "interrupted")  # nothing can be said of these; other runs without a result count as bad ones
 
 
@@ -35,7 +42,7 @@ class Comparison:
     """All models on one task under one budget of one protocol version.
 
     `frame`: one row a model, numbers as numbers, in the order of `order`; `notes`: what a reader
-    must know, one sentence each.
+    must know, one sentence each; `further`: the metric on further test sets, one row a model, if there are any.
     """
 
     task: str
@@ -43,6 +50,7 @@ class Comparison:
     facts: TaskFacts
     frame: pd.DataFrame
     notes: tuple[str, ...]
+    further: pd.DataFrame | None = None
 
 
 def compare(
@@ -69,7 +77,7 @@ def compare(
     rows = [_row(by_model[name], measured.get(name), facts, horizon) for name in names]
     frame = pd.DataFrame(rows)
     frame["p"], note = _against_best(by_model, names, facts, rng)
-    return Comparison(task, budget, facts, frame, (note, *_notes(by_model, names)))
+    return Comparison(task, budget, facts, frame, (note, *remarks(by_model, names, facts)), _further(by_model, names))
 
 
 def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
@@ -157,24 +165,42 @@ def _against_best(
     return [float(adjusted[name]) if name in adjusted else None for name in names], note
 
 
-def _notes(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> list[str]:
-    notes = []
+def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.DataFrame | None:
+    """Mean and interval over seeds on each further test set: columns model, <set>, <set> low, <set> high."""
+    sets = list(dict.fromkeys(key for name in names for run in by_model[name] for key in run.more_metrics))
+    rows = []
     for name in names:
-        reasons: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for run in by_model[name]:
-            if run.status != "ok":
-                reasons[(run.status, run.reason)].append(run.cell.seed)
-        for (status, reason), seeds in reasons.items():
-            which = "seed " + ", ".join(map(str, seeds)) if len(seeds) < len(by_model[name]) else "all seeds"
-            notes.append(f"{name}: {status} ({which}): {reason}.")
-    return notes
+        row: dict[str, object] = {"model": next((run.title for run in by_model[name] if run.title), name)}
+        for key in sets:
+            scores = [s for run in by_model[name] if (s := run.more_metrics.get(key)) is not None]
+            interval = stats.mean_interval(scores) if scores else None
+            row[key] = interval.mean if interval else None
+            row |= {
+                f"{key} low": interval.low if interval else None,
+                f"{key} high": interval.high if interval else None,
+            }
+        rows.append(row)
+    return pd.DataFrame(rows) if sets else None
+
+
+def shown_further(comparison: Comparison) -> pd.DataFrame | None:
+    """The further test sets as people read them, beside the test set itself."""
+    if comparison.further is None:
+        return None
+    percent = comparison.facts.metric == "accuracy"
+    table = {"Model": list(comparison.further["model"])}
+    table["Test set"] = [_score(row, percent) for row in _rows(comparison.frame)]
+    for key in (key for key in comparison.further.columns[1:] if f"{key} low" in comparison.further):
+        found = comparison.further[[key, f"{key} low", f"{key} high"]].set_axis(["metric", "low", "high"], axis=1)
+        table[str(key)] = [_score({**row, "status": "–"}, percent) for row in _rows(found)]
+    return pd.DataFrame(table)
 
 
 def shown(comparison: Comparison) -> pd.DataFrame:
     """The table as people read it: a string in every place, a dash where nothing is known."""
     facts, frame = comparison.facts, comparison.frame
     percent = facts.metric == "accuracy"
-    heading = {"accuracy": "Accuracy, %", "mse": "MSE", "cross_entropy": "Cross-entropy, nats"}.get(facts.metric)
+    heading = METRICS.get(facts.metric)
     columns = {
         "model": list(frame["model"]),
         "params": [_count(value) for value in frame["params"]],

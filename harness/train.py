@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .errors import BenchError
+from .evaluate import check_output, evaluate, loss_of
+from .feed import Feed, needs_feed
 from .graph import Recorder, Repeated
 from .protocol import Protocol
 from .record import Point
@@ -28,50 +29,6 @@ from .seeds import stream_seed
 
 if TYPE_CHECKING:
     from .catalog import Splits
-
-EVALUATION_BATCH = 500
-
-
-class WrongOutput(BenchError):
-    """A model's answer does not have the shape that the task needs."""
-
-
-def loss_of(outputs: Tensor, y: Tensor, *, reduction: str = "mean") -> Tensor:
-    """Cross-entropy for labels, squared error for real targets; labels are (batch,) or (batch, time)."""
-    if y.is_floating_point():
-        return F.mse_loss(outputs, y, reduction=reduction)
-    return F.cross_entropy(outputs.flatten(0, -2), y.flatten(), reduction=reduction)
-
-
-def check_output(outputs: Tensor, y: Tensor, classes: int) -> None:
-    """Raise WrongOutput unless outputs fit the targets y of a batch."""
-    wanted = tuple(y.shape) if y.is_floating_point() else (*y.shape, classes)
-    if not isinstance(outputs, Tensor) or tuple(outputs.shape) != wanted:
-        found = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise WrongOutput(f"the model answers with {found} where {wanted} is needed")
-
-
-@torch.no_grad()
-def evaluate(model: Alone | Stacked, x: Tensor, y: Tensor, metric: str) -> list[float]:
-    """accuracy, mse or cross_entropy of each replica over a whole split, in evaluation mode.
-
-    A model that draws noise here draws it batch by batch, so a group and a seed alone draw the same only
-    where the split is no longer than a group's batch.
-    """
-
-    def score(outputs: Tensor, answers: Tensor) -> Tensor:
-        if metric == "accuracy":
-            return (outputs.argmax(dim=-1) == answers).sum()
-        return loss_of(outputs, answers, reduction="sum").double()
-
-    model.module.eval()
-    total = torch.zeros(model.count, dtype=torch.float64, device=x.device)
-    batch = max(1, EVALUATION_BATCH // model.count)  # a group takes no more memory than one
-    with model.noise():
-        for inputs, answers in zip(x.split(batch), y.split(batch), strict=True):
-            total += model.scores_of_all(score, inputs, answers)
-    model.module.train()
-    return [value / y.numel() for value in total.tolist()]
 
 
 @dataclass(slots=True)
@@ -90,6 +47,8 @@ class Training:
 
     modules: one a seed, with its initial weights. A single one runs as it is and draws its noise from
     torch's global generators; several must be such that replicas.difference finds nothing.
+    carried: the data are pieces of one text; the batch's rows are as many streams through it, and a model
+    takes up its state from piece to piece until the text begins anew.
     recorder: records the training step after a few steps; None: it runs from Python every time.
     """
 
@@ -103,6 +62,7 @@ class Training:
         metric: str,
         higher_is_better: bool,
         classes: int,
+        carried: bool = False,
         stop: Callable[[], bool] = lambda: False,
         recorder: Recorder | None = None,
     ) -> None:
@@ -116,8 +76,10 @@ class Training:
                 f"a batch of {protocol.batch} needs more than the {self.train_sequences} training sequences"
             )
         self.steps = protocol.steps(self.train_sequences)
+        self.batches = self.train_sequences // protocol.batch  # an epoch; a last short one is left out
+        self._ordered, self._orders = -1, torch.empty(0)
         self.pauses = set(protocol.evaluation_steps(self.train_sequences))
-        device = splits.train.x.device
+        device = splits.train.y.device
         self.model = Alone(modules[0], device) if len(modules) == 1 else Stacked(modules, seeds, device)
         self.optimizer = _optimizer(protocol, self.model.leaves, device.type == "cuda" or recorder is not None)
         self.tell_progress: Callable[[float], None] | None = getattr(self.model.module, "set_progress", None)
@@ -127,9 +89,20 @@ class Training:
         # a recorded step finds these at their places
         self.rows = torch.zeros(len(seeds), protocol.batch, dtype=torch.int64, device=device)
         self.loss_sum = torch.zeros(len(seeds), dtype=torch.float64, device=device)
+        self.carried, self.beginning = self._states() if carried else ((), ())
+        self.order_device = torch.device("cpu") if needs_feed(splits) else device
+        self.feed = Feed(splits, self._rows_and_keys, self.steps, device) if needs_feed(splits) else None
         self.loss_steps = 0
         self.update = Repeated(self._update, recorder, self.model.module, self.model.leaves, self.model.generators)
         self.stopped = False
+        self.tested_more: dict[str, list[float]] = {}
+
+    def _states(self) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Two copies of the state at the beginning of a text, (R, batch, ...) each: one to change, one to keep."""
+        initial: Callable[[int], tuple[Tensor, ...]] = self.model.module.initial_state  # type: ignore[assignment]
+        state = initial(self.protocol.batch)
+        first, second = ([s.repeat(self.model.count, *[1] * s.ndim) for s in state] for _ in range(2))
+        return tuple(first), tuple(second)
 
     @property
     def alive(self) -> list[int]:
@@ -138,6 +111,8 @@ class Training:
 
     def __iter__(self) -> Iterator[dict[int, Point]]:
         self.model.module.train()
+        if self.feed is not None:
+            self.feed.begin(self.step)
         clock = time.perf_counter()
         while self.step < self.steps and self.alive:
             if self.stop():
@@ -155,7 +130,13 @@ class Training:
         self.seconds += time.perf_counter() - clock
 
     def _train_step(self) -> None:
-        self.rows.copy_(self._next_rows())
+        if self.feed is not None:
+            self.feed.take()
+        else:
+            self.rows.copy_(self._rows_at(self.step))
+        if self.step % self.batches == 0:
+            for state, beginning in zip(self.carried, self.beginning, strict=True):
+                state.copy_(beginning)
         if self.tell_progress is not None:
             self.tell_progress(self.step / self.steps)
         rate = self.protocol.learning_rate_at(self.step, self.train_sequences)
@@ -165,16 +146,26 @@ class Training:
             else:
                 group["lr"] = rate
         self.update()
+        if self.feed is not None:
+            self.feed.fetch()
         self.loss_steps += 1
         self.step += 1
 
     def _update(self) -> None:
         """All that a step does on the device; it never waits for it, and every tensor keeps its place."""
-        x, y = self.splits.train.x[self.rows], self.splits.train.y[self.rows]
+        if self.feed is not None:
+            x, y = self.feed.x, self.feed.y
+        else:
+            x, y = self.splits.train.x[self.rows], self.splits.train.y[self.rows]
         self.optimizer.zero_grad(set_to_none=True)
         with self.model.noise():
-            losses = self.model.scores(self._loss, x, y)
+            if self.carried:
+                losses, states = self.model.scores_and_state(self._loss, x, y, self.carried)
+            else:
+                losses, states = self.model.scores(self._loss, x, y), ()
             losses.sum().backward()
+        for state, new in zip(self.carried, states, strict=True):
+            state.copy_(new.detach())
         if self.protocol.clip:
             self.model.clip(self.protocol.clip)
         self.optimizer.step()
@@ -185,26 +176,39 @@ class Training:
             check_output(outputs, y, self.classes)
         return loss_of(outputs, y)
 
-    def _next_rows(self) -> Tensor:
-        """The next batch's rows of the data, (R, batch); an epoch's order depends on seed and epoch alone."""
-        batches = self.train_sequences // self.protocol.batch
-        epoch, place = divmod(self.step, batches)
-        if place == 0 or not hasattr(self, "_orders"):
-            orders = []
-            for replica in self.replicas:
-                order = torch.Generator().manual_seed((stream_seed(replica.seed, "order") + epoch) % 2**63)
-                orders.append(torch.randperm(self.train_sequences, generator=order))
-            self._orders = torch.stack(orders).to(self.rows.device)
+    def _rows_at(self, step: int) -> Tensor:
+        """The rows of the data that a step takes, (R, batch)."""
+        epoch, place = divmod(step, self.batches)
+        if epoch != self._ordered:
+            self._ordered = epoch
+            orders = [self._order(replica.seed, epoch) for replica in self.replicas]
+            self._orders = torch.stack(orders).to(self.order_device)
         return self._orders[:, place * self.protocol.batch : (place + 1) * self.protocol.batch]
+
+    def _order(self, seed: int, epoch: int) -> Tensor:
+        """An epoch's order depends on seed and epoch alone; a text is read from its beginning, in streams."""
+        if self.beginning:
+            return torch.arange(self.batches * self.protocol.batch).view(self.protocol.batch, -1).t().flatten()
+        order = torch.Generator().manual_seed((stream_seed(seed, "order") + epoch) % 2**63)
+        return torch.randperm(self.train_sequences, generator=order)
+
+    def _rows_and_keys(self, step: int) -> tuple[Tensor, Tensor]:
+        """What a step takes of the data, and a number for each that no other epoch and seed has; (R, batch) each."""
+        rows = self._rows_at(step)
+        first = torch.tensor([[stream_seed(replica.seed, "augment") // 2] for replica in self.replicas])
+        return rows, first + step // self.batches * self.train_sequences + rows
 
     def _evaluate(self, losses: list[float]) -> dict[int, Point]:
         alive = self.alive
         metrics = [math.nan] * len(losses)
         if any(math.isfinite(losses[place]) for place in alive):
-            metrics = evaluate(self.model, *self.splits.valid, self.metric)
+            metrics = self._metric(*self.splits.valid)
         self.loss_sum.zero_()
         self.loss_steps = 0
         return {place: self._judge(place, losses[place], metrics[place]) for place in alive}
+
+    def _metric(self, x: Tensor, y: Tensor) -> list[float]:
+        return evaluate(self.model, x, y, self.metric, self.beginning, self.protocol.batch)
 
     def _judge(self, place: int, loss: float, metric: float) -> Point:
         replica = self.replicas[place]
@@ -219,11 +223,12 @@ class Training:
         return Point(self.step, samples, self.seconds, known, metric)
 
     def test(self) -> list[float]:
-        """The test metric of each replica at its best validation checkpoint."""
+        """The test metric of each replica at its best validation checkpoint; `tested_more`: of further test sets."""
         clock = time.perf_counter()
         best = [replica.best_weights for replica in self.replicas]
         self.model.load([self.model.weights(place) if kept is None else kept for place, kept in enumerate(best)])
-        tested = evaluate(self.model, *self.splits.test, self.metric)
+        tested = self._metric(*self.splits.test)
+        self.tested_more = {name: self._metric(*split) for name, split in self.splits.more.items()}
         self.evaluation_seconds += time.perf_counter() - clock
         return tested
 
@@ -238,6 +243,7 @@ class Training:
             "best_step": replica.best_step,
             "best_weights": replica.best_weights,
             "weights": self.model.weights(place),
+            "carried": [state[place].clone() for state in self.carried],
             "optimizer": [
                 {name: (value if name == "step" else self._own(value, place)).clone() for name, value in entry.items()}
                 for entry in (self.optimizer.state.get(leaf, {}) for leaf in self.model.leaves)
@@ -262,6 +268,9 @@ class Training:
             replica.best, replica.best_step = state["best"], state["best_step"]
             replica.best_weights = state["best_weights"]
         self.model.load([state["weights"] for state in states])
+        for place, state in enumerate(states):
+            for here, kept in zip(self.carried, state["carried"], strict=True):
+                here[place].copy_(kept)
         self.model.set_random_states([state["random"] for state in states])
         for leaf, entries in zip(self.model.leaves, zip(*(s["optimizer"] for s in states), strict=True), strict=True):
             for name, value in entries[0].items():

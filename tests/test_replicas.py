@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from harness import catalog, checks
+from harness.evaluate import loss_of
 from harness.protocol import Protocol
 from harness.record import Point
 from harness.replicas import difference
 from harness.seeds import global_stream
-from harness.train import Training, loss_of
+from harness.train import Training
 from models import MODELS
 from tasks.spec import Split, Splits
 

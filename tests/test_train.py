@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness import train
+from harness import evaluate as evaluation
 from harness.errors import BenchError
+from harness.evaluate import WrongOutput, evaluate, loss_of
 from harness.protocol import Protocol
 from harness.record import Point
 from harness.replicas import Alone
 from harness.seeds import global_stream
-from harness.train import Training, WrongOutput, evaluate, loss_of
+from harness.train import Training
 from tasks.spec import Split, Splits
 
 CLASSES = 3
@@ -250,20 +251,20 @@ def test_the_checkpoint_does_not_change_while_training_goes_on():
 
 
 def test_accuracy_is_the_share_of_right_answers_over_all_batches(monkeypatch):
-    monkeypatch.setattr(train, "EVALUATION_BATCH", 4)  # 4, 4 and 2 sequences
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 4)  # 4, 4 and 2 sequences
     module = Scripted({0: 9})
     assert evaluated(module, *scripted_data().valid, "accuracy") == 0.9
 
 
 def test_mse_is_the_mean_over_all_targets(monkeypatch):
-    monkeypatch.setattr(train, "EVALUATION_BATCH", 2)
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 2)
     x = torch.tensor([[[1.0]], [[2.0]], [[3.0]]])
     y = torch.zeros(3, 1)
     assert evaluated(nn.Flatten(), x, y, "mse") == pytest.approx((1 + 4 + 9) / 3)
 
 
 def test_cross_entropy_of_labels_at_each_step_is_the_mean_over_all_steps(monkeypatch):
-    monkeypatch.setattr(train, "EVALUATION_BATCH", 1)
+    monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 1)
     x = torch.tensor([[[0.0, 0.0], [math.log(3), 0.0]], [[0.0, math.log(3)], [0.0, 0.0]]])  # sure: 1/2, 3/4, 1/4, 1/2
     y = torch.zeros(2, 2, dtype=torch.int64)
     expected = -(math.log(1 / 2) + math.log(3 / 4) + math.log(1 / 4) + math.log(1 / 2)) / 4

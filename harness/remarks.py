@@ -1,0 +1,84 @@
+"""What a reader must know beside the numbers of a table, a sentence each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from .record import RunRecord, TaskFacts
+
+LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
+WAITED = 0.01  # of the training time
+Runs = Mapping[str, Sequence[RunRecord]]  # model -> its runs
+
+
+def remarks(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]:
+    """Remarks on the models of one task and budget, in the order of `names`."""
+    return [*_near_chance(by_model, names, facts), *_outside(by_model), *_waiting(by_model), *_ends(by_model, names)]
+
+
+def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]:
+    """The models that hardly learned, each with the training loss at its first and last evaluation."""
+    if facts.chance is None:
+        return []
+    found = []
+    for name in names:
+        ran = [run for run in by_model[name] if run.test_metric is not None]
+        if not ran or _learned(float(np.mean([run.test_metric for run in ran])), facts) >= LEARNED:
+            continue
+        ends = [[run.curve[place].train_loss for run in ran if run.curve] for place in (0, -1)]
+        known = [[loss for loss in losses if loss is not None] for losses in ends]
+        fell = (
+            f" (training loss {np.mean(known[0]):.3g} at first, {np.mean(known[1]):.3g} at last)" if all(known) else ""
+        )
+        found.append(f"{ran[0].title or name}{fell}")
+    if not found:
+        return []
+    return [
+        f"Hardly better than chance, less than {LEARNED:.0%} of the way from it to a perfect score: "
+        f"{', '.join(found)}. A training loss that stays where it began says that the model did not begin to learn within these steps."
+    ]
+
+
+def _learned(metric: float, facts: TaskFacts) -> float:
+    """0 at chance, 1 at a perfect score."""
+    chance = facts.chance or 0.0
+    perfect = {"accuracy": 1.0, "perplexity": 1.0}.get(facts.metric, 0.0)
+    return (metric - chance) / (perfect - chance) if perfect != chance else 1.0
+
+
+def _outside(by_model: Runs) -> list[str]:
+    counts = sorted({run.outside for runs in by_model.values() for run in runs if run.outside})
+    if not counts:
+        return []
+    return [
+        f"Apart from the parameters shown, {' or '.join(f'{count:,}' for count in counts)} stand around every model "
+        "(embedding and softmax) and are trained with it; the budget does not count them."
+    ]
+
+
+def _waiting(by_model: Runs) -> list[str]:
+    """How long training stood still for data that do not lie on the device."""
+    fed = [run for runs in by_model.values() for run in runs if run.waited_seconds is not None and run.train_seconds]
+    if not fed:
+        return []
+    waited = sum(run.waited_seconds or 0.0 for run in fed) / sum(run.train_seconds or 0.0 for run in fed)
+    if waited < WAITED:
+        return [f"Training waited for its data {waited:.2%} of the time."]
+    return [f"Training waited for its data {waited:.0%} of the time; the training times of these runs include that."]
+
+
+def _ends(by_model: Runs, names: Sequence[str]) -> list[str]:
+    """How runs ended that did not end well."""
+    found = []
+    for name in names:
+        reasons: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for run in by_model[name]:
+            if run.status != "ok":
+                reasons[(run.status, run.reason)].append(run.cell.seed)
+        for (status, reason), seeds in reasons.items():
+            which = "seed " + ", ".join(map(str, seeds)) if len(seeds) < len(by_model[name]) else "all seeds"
+            found.append(f"{name}: {status} ({which}): {reason}.")
+    return found
