@@ -38,7 +38,8 @@ def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list
         return []
     return [
         f"Hardly better than chance, less than {LEARNED:.0%} of the way from it to a perfect score: "
-        f"{', '.join(found)}. A training loss that stays where it began says that the model did not begin to learn within these steps."
+        f"{', '.join(found)}. A training loss that stays where it began says that the model did not begin to learn "
+        "within these steps."
     ]
 
 

@@ -18,15 +18,16 @@ LONG = ((100, 10), (25, 5), (9, 3))
 PAPER_WINDOWS = {784: ((49, 7), (16, 4), (4, 2)), 300: ((25, 5), (4, 2), (2, 2))}
 
 
-def windows(length: int, layers: int) -> list[tuple[int, int]]:
-    """(L, g) of each layer: the supplement's at its lengths, and at any other of 100 steps or more the row
-    that it gives to most (from 2,000 steps on, to the longest); else, and for a fourth layer, by rule.
+def windows(length: int, layers: int, given: tuple[tuple[int, int], ...] | None = None) -> list[tuple[int, int]]:
+    """(L, g) of each layer: those given for the task; else the supplement's at its lengths, and at any other
+    of 100 steps or more the row that it gives to most (from 2,000 steps on, to the longest); else, and for a
+    layer that the row does not have, by rule.
 
     The rule takes L = g^2 and, of the g in 2..10 that leave at most 20 windows and fill at least one,
     the smallest whose square divides the layer's length, else the smallest that divides it, else the
     smallest. Under 4 steps g is 2.
     """
-    row = PAPER_WINDOWS.get(length, () if length < 100 else USUAL if length < 2000 else LONG)
+    row = given or PAPER_WINDOWS.get(length, () if length < 100 else USUAL if length < 2000 else LONG)
     found = list(row)[:layers]
     n = length
     for _, g in found:

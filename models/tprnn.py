@@ -84,7 +84,7 @@ class TPRNN(nn.Module):
                 official_tail=official_tail,
             )
             for inputs, h, (L, g) in zip(
-                [shape.inputs, *widths[:-1]], widths, _settled(shape.length, layers, window, granularity), strict=True
+                [shape.inputs, *widths[:-1]], widths, _settled(shape, layers, window, granularity), strict=True
             )
         )
         self.head = OutputAggregation(widths, kind=aggregation, released=released) if output and layers > 1 else None
@@ -107,10 +107,10 @@ class TPRNN(nn.Module):
 
 
 def _settled(
-    length: int, layers: int, window: Sequence[int] | int | None, granularity: Sequence[int] | int | None
+    shape: Shape, layers: int, window: Sequence[int] | int | None, granularity: Sequence[int] | int | None
 ) -> list[tuple[int, int]]:
     """(L, g) of each layer from options that may be missing, one number, or one a layer; of L and g alone, L = g^2."""
-    rule = windows(length, layers)
+    rule = windows(shape.length, layers, getattr(shape, "windows", None))
     given = []
     for name, option in (("window", window), ("granularity", granularity)):
         values = [None] * layers if option is None else [option] * layers if isinstance(option, int) else list(option)

@@ -11,6 +11,7 @@ from harness.protocol import (
     Protocol,
     find_budget,
     find_protocol,
+    for_task,
     parse_changes,
     parse_value,
     with_changes,
@@ -211,3 +212,32 @@ def test_what_is_no_budget_is_refused_in_a_sentence(text):
 def test_protocols_cannot_be_changed_in_place():
     with pytest.raises(dataclasses.FrozenInstanceError):
         SMOKE.batch = 1  # type: ignore[misc]
+
+
+def test_a_task_changes_settings_at_its_scale_alone():
+    training = {"paper": {"batch": 20, "optimizer": "rmsprop", "clip": 0.0}, "quick": {"max_steps": 800}}
+    paper, quick = for_task(PAPER, training), for_task(QUICK, training)
+    assert (paper.batch, paper.optimizer, paper.clip, paper.epochs) == (20, "rmsprop", 0.0, 200)
+    assert (quick.batch, quick.max_steps) == (QUICK.batch, 800)
+    assert for_task(SMOKE, training) == SMOKE
+    assert (paper.name, paper.version) == ("paper", PAPER.version)
+
+
+def test_what_was_set_by_name_wins_over_the_task():
+    training = {"quick": {"max_steps": 800, "batch": 20}}
+    assert for_task(find_protocol("quick@max_steps=5"), training).max_steps == 5
+    assert for_task(find_protocol("quick@batch=7"), training).batch == 7
+    epochs = for_task(find_protocol("quick@epochs=2"), training)
+    assert (epochs.epochs, epochs.max_steps, epochs.batch) == (2, None, 20)
+
+
+def test_a_task_that_counts_epochs_replaces_a_number_of_steps():
+    changed = for_task(QUICK, {"quick": {"epochs": 3}})
+    assert (changed.epochs, changed.max_steps) == (3, None)
+
+
+def test_a_task_cannot_change_what_is_no_setting_or_no_number():
+    with pytest.raises(KeyError):
+        for_task(QUICK, {"quick": {"bacth": 3}})
+    with pytest.raises(BenchError, match="whole number"):
+        for_task(QUICK, {"quick": {"batch": 2.5}})

@@ -11,6 +11,7 @@ from harness.checks import Example
 from models.aggregation import Aggregation, OutputAggregation
 from models.scan import backend
 from models.tprnn import TP_RNN_M, TP_RNN_S, TP_RNN_S_RELEASED, TPRNN, from_official, windows
+from tasks.spec import SequenceShape
 
 ROOT = Path(__file__).resolve().parent.parent
 OFFICIAL = Path(os.environ.get("BENCH_REFERENCE", ROOT.parent / "shared" / "reference")) / "tprnn"
@@ -219,6 +220,16 @@ def test_windows_of_short_sequences_are_few_and_fit(length):
 def test_windows_of_other_long_sequences_are_the_papers_usual_ones():
     assert windows(128, 3) == windows(1999, 3) == windows(1000, 3)
     assert windows(2000, 3) == windows(3600, 3)
+
+
+def test_windows_of_a_task_come_before_those_of_its_length():
+    pixels = ((49, 7), (16, 4), (4, 2))
+    assert windows(1000, 3, pixels) == list(pixels)
+    assert windows(1000, 1, pixels) == [(49, 7)]
+    assert windows(1000, 4, pixels)[:3] == list(pixels)
+    module = TPRNN(SequenceShape(1000, 1, 10, windows=pixels), 4, layers=3)
+    assert [(layer.window, layer.g) for layer in module.layers] == list(pixels)
+    assert TPRNN(SequenceShape(1000, 1, 10, windows=pixels), 4, window=25).layers[0].window == 25
 
 
 def test_windows_prefer_whole_windows_then_whole_groups_then_small_ones():
