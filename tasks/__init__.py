@@ -7,6 +7,7 @@ whole number: `addition-300` is `addition(300)`.
 TASKS: dict[str, str] = {
     "sfc": ".signals:sfc",
     "sti": ".signals:sti",
+    "low-density": ".low_density:low_density",
     "addition-200": ".addition:addition",
     "addition-500": ".addition:addition",
     "addition-1000": ".addition:addition",
