@@ -13,9 +13,15 @@ TASKS: dict[str, str] = {
     "addition-1000": ".addition:addition",
     "copy-120": ".copy:copy",
     "copy-220": ".copy:copy",
+    "smnist": ".pixels:smnist",
+    "pmnist": ".pixels:pmnist",
+    "noisy-mnist-1000": ".pixels:noisy_mnist",
+    "noisy-mnist-2000": ".pixels:noisy_mnist",
+    "noisy-mnist-3000": ".pixels:noisy_mnist",
 }
 
 FAMILIES: dict[str, str] = {
     "addition": ".addition:addition",
     "copy": ".copy:copy",
+    "noisy-mnist": ".pixels:noisy_mnist",
 }
