@@ -18,6 +18,7 @@ TASKS: dict[str, str] = {
     "noisy-mnist-1000": ".pixels:noisy_mnist",
     "noisy-mnist-2000": ".pixels:noisy_mnist",
     "noisy-mnist-3000": ".pixels:noisy_mnist",
+    "sdigits": ".sdigits:sdigits",
 }
 
 FAMILIES: dict[str, str] = {
