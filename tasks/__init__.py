@@ -7,14 +7,22 @@ whole number: `addition-300` is `addition(300)`.
 TASKS: dict[str, str] = {
     "sfc": ".signals:sfc",
     "sti": ".signals:sti",
+    "low-density": ".low_density:low_density",
     "addition-200": ".addition:addition",
     "addition-500": ".addition:addition",
     "addition-1000": ".addition:addition",
     "copy-120": ".copy:copy",
     "copy-220": ".copy:copy",
+    "smnist": ".pixels:smnist",
+    "pmnist": ".pixels:pmnist",
+    "noisy-mnist-1000": ".pixels:noisy_mnist",
+    "noisy-mnist-2000": ".pixels:noisy_mnist",
+    "noisy-mnist-3000": ".pixels:noisy_mnist",
+    "sdigits": ".sdigits:sdigits",
 }
 
 FAMILIES: dict[str, str] = {
     "addition": ".addition:addition",
     "copy": ".copy:copy",
+    "noisy-mnist": ".pixels:noisy_mnist",
 }

@@ -28,7 +28,7 @@ from .spec import SequenceShape, Split, Splits, TaskSpec
 
 CITE = "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 9(8), 1997"
 CHANCE = 2 / 12
-MARKERS = ("halves", "anywhere")
+MARKERS = {"halves": "a marker in each half", "anywhere": "two markers anywhere"}
 SCALES = {
     "quick": {"train": 5_000, "valid": 1_000, "test": 1_000},
     "smoke": {"train": 200, "valid": 50, "test": 50},
@@ -62,6 +62,9 @@ def addition(
         target_why="a tenth of chance: well below what ignoring one of the two values leaves, which is half of chance",
         cite=CITE,
         scales=SCALES,
+        detail=f"{length:,} steps, {MARKERS[markers]}, "
+        f"{train:,} training, {valid:,} validation and {test:,} test sequences",
+        training={"paper": {"batch": 50}},
     )
 
 

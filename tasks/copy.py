@@ -53,6 +53,8 @@ def copy(delay: int = 120, *, train: int = 10_000, valid: int = 1_000, test: int
         target_why="a tenth of chance: as if nine of the ten digits were known for certain",
         cite=CITE,
         scales=SCALES,
+        detail=f"{length:,} steps, {train:,} training, {valid:,} validation and {test:,} test sequences",
+        training={"paper": {"optimizer": "rmsprop", "clip": 0.0}},
     )
 
 

@@ -52,6 +52,8 @@ def sfc(
         reference=0.998,
         cite=CITE,
         scales=SCALES,
+        detail=f"{setting(length, signals, lengths)}, {sequences:,} sequences (7:1:2)",
+        training={"paper": {"batch": 50}},
     )
 
 
@@ -77,6 +79,8 @@ def sti(
         reference=1.0,
         cite=CITE,
         scales=SCALES,
+        detail=f"{setting(length, signals, lengths)}, {sequences:,} sequences (7:1:2)",
+        training={"paper": {"batch": 50}},
     )
 
 
@@ -89,26 +93,31 @@ def generate(
     lengths: tuple[int, ...],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """x (sequences, length) float32, type (sequences,) and count of different lengths (sequences,)."""
-    most = max(signals)
     kind = rng.integers(3, size=sequences)
+    start, size = places(rng, sequences=sequences, length=length, signals=signals, lengths=lengths)
+    count = np.stack([(size == f).any(axis=1) for f in lengths]).sum(axis=0)
+    x = rng.uniform(-1.0, 1.0, size=(sequences, length)).astype(np.float32)
+    for f in lengths:
+        row, column = np.nonzero(size == f)
+        steps = start[row, column][:, None] + np.arange(f)
+        x[row[:, None], steps] = shapes(f)[kind[row]]
+    return x, kind, count
+
+
+def places(
+    rng: np.random.Generator, *, sequences: int, length: int, signals: tuple[int, ...], lengths: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the signals of each sequence start and how long they are, both (sequences, most); 0 long: there is none."""
+    most = max(signals)
     number = rng.choice(signals, size=sequences)
     which = rng.integers(len(lengths), size=(sequences, most))
     present = np.arange(most) < number[:, None]
     size = np.where(present, np.asarray(lengths)[which], 0)
-    count = np.stack([((which == i) & present).any(axis=1) for i in range(len(lengths))]).sum(axis=0)
 
     # Gaps: the order statistics of n draws from the free steps (stars and bars), absent signals last.
     free = length - size.sum(axis=1)
     bars = np.sort(np.where(present, _draw(rng, free + number, most, number), length + most), axis=1)
-    start = bars - np.arange(most) + np.cumsum(size, axis=1) - size
-
-    x = rng.uniform(-1.0, 1.0, size=(sequences, length)).astype(np.float32)
-    row, column = np.nonzero(present)
-    for f in lengths:
-        here = size[row, column] == f
-        steps = start[row, column][here][:, None] + np.arange(f)
-        x[row[here][:, None], steps] = shapes(f)[kind[row[here]]]
-    return x, kind, count
+    return bars - np.arange(most) + np.cumsum(size, axis=1) - size, size
 
 
 def shapes(f: int) -> np.ndarray:
@@ -158,11 +167,26 @@ def _commonest_count(signals: tuple[int, ...], lengths: tuple[int, ...]) -> floa
     return float(share.max())
 
 
-def _check(length: int, signals: tuple[int, ...], lengths: tuple[int, ...], sequences: int) -> None:
+def check_room(length: int, signals: tuple[int, ...], lengths: tuple[int, ...]) -> None:
+    """Raises ValueError where the signals may not fit into a sequence."""
     longest = max(signals) * max(lengths)
     if longest > length:
         raise ValueError(
             f"{max(signals)} signals of up to {max(lengths)} steps need {longest} steps, but length is {length}"
         )
+
+
+def setting(length: int, signals: tuple[int, ...], lengths: tuple[int, ...]) -> str:
+    """In words: '1,000 steps with 3, 4 or 5 signals of 20, 40, 60 or 80 steps'."""
+    return f"{length:,} steps with {_either(signals)} signals of {_either(lengths)} steps"
+
+
+def _either(numbers: tuple[int, ...]) -> str:
+    *others, last = map(str, numbers)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _check(length: int, signals: tuple[int, ...], lengths: tuple[int, ...], sequences: int) -> None:
+    check_room(length, signals, lengths)
     if sequences < 10:
         raise ValueError(f"sequences is {sequences}; 7:1:2 needs at least 10")

@@ -95,6 +95,10 @@ def test_the_papers_sizes():
     assert (spec.shape.length, spec.shape.inputs, spec.shape.outputs, spec.shape.per_step) == (500, 2, 1, False)
     assert (spec.metric, spec.higher_is_better) == ("mse", False)
     assert [len(split.y) for split in addition(2).load(0, None)] == [100_000, 10_000, 10_000]
+    sizes = "100,000 training, 10,000 validation and 10,000 test sequences"
+    assert spec.detail == f"500 steps, a marker in each half, {sizes}"
+    assert addition(1000, markers="anywhere").detail == f"1,000 steps, two markers anywhere, {sizes}"
+    assert spec.training == {"paper": {"batch": 50}}
 
 
 @pytest.mark.parametrize(("scale", "sizes"), [("quick", [5_000, 1_000, 1_000]), ("smoke", [200, 50, 50])])

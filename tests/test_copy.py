@@ -78,6 +78,8 @@ def test_sizes_and_scales():
     assert spec.name == "copy-220"
     assert (spec.shape.length, spec.shape.inputs, spec.shape.outputs, spec.shape.per_step) == (240, 10, 9, True)
     assert (spec.metric, spec.higher_is_better) == ("cross_entropy", False)
+    assert spec.detail == "240 steps, 10,000 training, 1,000 validation and 1,000 test sequences"
+    assert spec.training == {"paper": {"optimizer": "rmsprop", "clip": 0.0}}
     assert [len(split.y) for split in copy(1).load(0, None)] == [10_000, 1_000, 1_000]
     for scale, sizes in (("quick", [2_000, 500, 500]), ("smoke", [200, 50, 50])):
         assert [tuple(split.y.shape) for split in copy(3, **spec.scales[scale]).load(0, None)] == [

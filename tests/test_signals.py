@@ -1,5 +1,6 @@
 """Signals in noise: labels recounted from the raw sequences by a plain loop, shares by hand."""
 
+import hashlib
 import math
 from itertools import combinations_with_replacement, pairwise
 
@@ -97,6 +98,15 @@ def test_number_and_lengths_are_uniform(parsed):
     assert chisquare(numbers).pvalue > 0.01
     sizes = np.bincount([f // 20 for sizes in sequences for f in sizes], minlength=5)[1:]
     assert chisquare(sizes).pvalue > 0.01
+
+
+def test_the_sequences_are_those_of_the_records_that_exist():
+    rng = np.random.default_rng(7)
+    x, kind, count = generate(rng, sequences=60, length=170, signals=(3, 4, 5), lengths=(4, 8, 16, 32))
+    # to a thousandth, so that the last bit of a machine's sine does not count
+    numbers = np.concatenate([np.rint(1000 * x).astype("<i8").ravel(), kind.astype("<i8"), count.astype("<i8")])
+    found = hashlib.sha256(numbers.tobytes()).hexdigest()
+    assert found == "4d07cbd495362451c9f35ed49d253f64d2d05cdabeeaab1df8a391de107464a0"
 
 
 def test_types_are_uniform(splits):
@@ -210,6 +220,15 @@ def test_scales_keep_the_question(scale):
     assert sum(len(split.y) for split in data) == options["sequences"]
     assert data.train.x.shape[1:] == (options["length"], 1)
     assert data.train.y.unique().tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("task", [sfc, sti])
+def test_the_options_in_words(task):
+    paper = "1,000 steps with 3, 4 or 5 signals of 20, 40, 60 or 80 steps, 9,000 sequences (7:1:2)"
+    assert task().detail == paper
+    one = task(length=90, signals=(1,), lengths=(3, 90), sequences=10).detail
+    assert one == "90 steps with 1 signals of 3 or 90 steps, 10 sequences (7:1:2)"
+    assert task().training == {"paper": {"batch": 50}}
 
 
 @pytest.mark.parametrize("task", [sfc, sti])
