@@ -202,10 +202,7 @@ def _resolve(name: str, kind: str, package: str, table: Mapping[str, str], group
         return _attribute(name, _file_module(Path(place)), attribute)
     if colon:
         return _attribute(name, _loaded(name, partial(importlib.import_module, place)), attribute)
-    known = [*table, *plugged]
-    if kind == "task":
-        known += [f"{family}-100" for family in FAMILIES]
-    raise nearest(kind, name, known, LISTED)
+    raise nearest(kind, name, [*table, *plugged], LISTED)
 
 
 def _load(package: str, place: str) -> Any:

@@ -48,7 +48,7 @@ def options_of(name: str) -> dict[str, object]:
     """What can be changed of a protocol, a task or a model, and its default."""
     if name in PROTOCOLS:
         return {key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version")}
-    if name in catalog.TASKS or name.partition("-")[0] in catalog.FAMILIES:
+    if name in catalog.TASKS or name.rpartition("-")[0] in catalog.FAMILIES:
         return catalog.task_options(name)
     return catalog.options_of(catalog.find_model(name).build, skip=2)
 

@@ -172,7 +172,7 @@ def test_every_scale_gives_its_shape(made, name, scale):
     for split, part in zip(spec.load(0, root), ("train", "valid", "test"), strict=True):
         assert split.x.shape == (options[part], spec.shape.length, spec.shape.inputs)
         assert split.y.max() < spec.shape.outputs
-    assert spec.shape.windows == (((49, 7), (16, 4), (4, 2)) if scale == "paper" else None)
+    assert spec.shape.windows == ((49, 7), (16, 4), (4, 2))
 
 
 def test_lengths_of_the_scales():
