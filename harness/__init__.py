@@ -25,7 +25,7 @@ checks     what any model or task must satisfy
 errors     sentences for users
 """
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 
 def foreign_package() -> str | None:

@@ -71,21 +71,22 @@ class Protocol:
 
 PAPER = Protocol(
     name="paper",
-    version=1,
+    version=2,
     scale="paper",
     budget="paper",
     seeds=5,
     epochs=200,
 )
 """TP-RNN's training: Adam 1e-3, batch 50, clip 3, 200 epochs, the whole data, validation once an
-epoch picks the checkpoint and the test set is read once. The schedule is the released code's."""
+epoch picks the checkpoint and the test set is read once. The schedule is the released code's. Version 2: the tasks of
+ASRNN's paper train as that says, RMSProp without clipping (`TaskSpec.training`)."""
 
 QUICK = Protocol(
     name="quick",
-    version=2,
+    version=3,
     scale="quick",
     budget="6k",
-    tolerance=0.02,
+    tolerance=0.03,
     seeds=3,
     learning_rate=0.012,
     max_steps=1600,
@@ -96,7 +97,8 @@ QUICK = Protocol(
 
 The scale is SFC with 170 steps, signals of 4, 8, 16 and 32 steps and 6,000 sequences: version 1's 128 steps and
 signals of 3, 6, 12 and 24 times 4/3, as far as ten minutes allow since a step takes less time. Nothing but that time
-was looked at when the factor was chosen; rate, steps and budget are version 1's.
+was looked at when the factor was chosen; rate, steps and budget are version 1's. Version 3 allows a budget to be missed by
+3 %, where it was 2 %: one unit of a single LSTM layer with ten classes is 5 %. Tasks say themselves what they change.
 
 Version 1's scale was looked for on
 development seeds (100 to 107, data seed 1000; the protocol's are 0, 1, 2 and data seed 0), asking where
@@ -112,7 +114,7 @@ run that was made, the failures with the rest; in short:
 - 1.2e-2 was the best rate for TP-RNN-S, and no worse than others for LSTM-S, and was taken for all models.
 
 So scale, rate and windows were chosen with TP-RNN-S in sight, as a search for its effect must; no other model had
-such a search. At 6,000 parameters a unit of a single layer is 3 %, hence the tolerance of 2 %."""
+such a search. At 6,000 parameters a unit of a single layer is 3 to 5 %, hence the tolerance of 3 %."""
 
 SMOKE = Protocol(
     name="smoke",

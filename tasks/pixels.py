@@ -53,6 +53,7 @@ SCALES = {
     "quick": {"side": 14, "train": 10_000, "valid": 1_000, "test": 2_000},
     "smoke": {"side": 7, "train": 200, "valid": 50, "test": 50},
 }
+TRAINING = {"paper": {"batch": 50}, "quick": {"max_steps": 1000}}
 
 
 def smnist(*, side: int = SIDE, train: int = TRAIN, valid: int = VALID, test: int = TEST) -> TaskSpec:
@@ -72,7 +73,7 @@ def smnist(*, side: int = SIDE, train: int = TRAIN, valid: int = VALID, test: in
         cite=CITE,
         scales=SCALES,
         detail=f"{_pixels(side)}, {_images(train, valid, test)}",
-        training={"paper": {"batch": 50}},
+        training=TRAINING,
         data="mnist",
     )
 
@@ -98,7 +99,7 @@ def pmnist(
         cite=CITE,
         scales=SCALES,
         detail=f"{_pixels(side)} in the order '{permutation}', {_images(train, valid, test)}",
-        training={"paper": {"batch": 50}},
+        training=TRAINING,
         data="mnist",
     )
 
@@ -124,7 +125,7 @@ def noisy_mnist(
         cite=NOISY_CITE,
         scales=SCALES,
         detail=f"{_pixels(side)}, then noise to step {steps:,}, {_images(train, valid, test)}",
-        training={"paper": {"batch": 50}},
+        training=TRAINING,
         data="mnist",
     )
 
