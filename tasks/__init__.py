@@ -12,6 +12,7 @@ TASKS: dict[str, str] = {
     "addition-1000": ".addition:addition",
     "copy-120": ".copy:copy",
     "copy-220": ".copy:copy",
+    "wikitext-2": ".text:wikitext_2",
 }
 
 FAMILIES: dict[str, str] = {
