@@ -24,6 +24,9 @@ What the paper leaves open is an option; the defaults and why:
     fixed_scale=3               SRNN's: the paper gives a "maximal considered scale" for SRNN too, which
                                 would mean nothing were it 0. Its number is lost; 0 is as easily run.
 
+A state that is carried on holds the inputs that the filters reach back to, 2^(J-1) (K-1) steps for ASRNN and
+2^j (K-1) for SRNN, in the place of the zeros before the sequence, and the cell's own.
+
 Departures: gates biased as cells.py says (forget gate at 1; the paper is silent); the classifier starts
 as torch's Linear, like every model here, not Glorot-uniform. RMSProp is the trainer's matter; what the
 paper calls the decay rate is read as RMSProp's, not the learning rate's. x_t is whatever the task gives,
@@ -39,7 +42,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import library, recurrences, triton_lstm
-from .cells import CELLS, GRUCell, make_cell
+from .cells import CELLS, Cell, GRUCell, make_cell
 from .replicas import exponential
 from .scan import Recurrence, State, scan
 from .spec import ModelSpec, Shape
@@ -57,14 +60,30 @@ def haar(taps: int, normalisation: str) -> list[float]:
     return [size if 2 * k < taps else -size for k in range(taps)]
 
 
-def filtered(x: Tensor, phi: list[float], scale: int) -> Tensor:
-    """(1) at one scale for all steps: (time, ...) -> (time, ...)."""
-    steps, dilation = len(x), 2**scale
-    reach = dilation * (len(phi) - 1)
-    padded = torch.cat([x.new_zeros(reach, *x.shape[1:]), x])
+def reach(phi: list[float], scale: int) -> int:
+    """How many steps the filter looks back."""
+    return 2**scale * (len(phi) - 1)
+
+
+def filtered(x: Tensor, phi: list[float], scale: int, past: Tensor | None = None) -> Tensor:
+    """(1) at one scale for all steps: (time, ...) -> (time, ...). past: `reach` or more steps before x; None: zeros."""
+    steps, back, dilation = len(x), reach(phi, scale), 2**scale
+    padded = torch.cat([x.new_zeros(back, *x.shape[1:]) if past is None else past[len(past) - back :], x])
     # sums of shifted sequences, not a convolution: exact on every device, and cheap beside the loop
-    terms = [p * padded[reach - dilation * k :][:steps] for k, p in enumerate(phi)]
+    terms = [p * padded[back - dilation * k :][:steps] for k, p in enumerate(phi)]
     return torch.stack(terms).sum(0)
+
+
+def moved_on(past: Tensor, x: Tensor) -> Tensor:
+    """The last inputs after x, as many as `past` has: (batch, time, d) both."""
+    return torch.cat([past, x], dim=1)[:, x.shape[1] :]
+
+
+def parted(x: Tensor, state: State | None, cell: Cell | library.LSTM) -> tuple[Tensor, Tensor | None, State]:
+    """x and the past inputs in the order (time, batch, d), and the cell's own state."""
+    if state is None:
+        return x.transpose(0, 1), None, cell.initial_state(x.shape[0])
+    return x.transpose(0, 1), state[0].transpose(0, 1), state[1:]
 
 
 def _one_of(option: str, value: str, choices: Collection[str]) -> None:
@@ -73,7 +92,10 @@ def _one_of(option: str, value: str, choices: Collection[str]) -> None:
 
 
 class AdaptivelyScaledRNN(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step."""
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
+
+    state: the last inputs (batch, `reach`, inputs), then the cell's, (batch, width) each.
+    """
 
     def __init__(
         self,
@@ -110,9 +132,14 @@ class AdaptivelyScaledRNN(nn.Module):
             nn.init.uniform_(weight, -limit, limit)
         self.classifier = nn.Linear(width, shape.outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        (last, *_), outputs = self._run(x, "h" if self.per_step else "nothing")
-        return self.classifier(outputs[0].transpose(0, 1) if self.per_step else last)
+    def initial_state(self, batch: int) -> State:
+        past = self.U_z.new_zeros(batch, reach(self.phi, self.scales - 1), self.U_z.shape[1])
+        return past, *self.cell.initial_state(batch)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        after, outputs = self._run(x, "h" if self.per_step else "nothing", state)
+        answers = self.classifier(outputs[0].transpose(0, 1) if self.per_step else after[0])
+        return answers if state is None else (answers, (moved_on(state[0], x), *after))
 
     @torch.no_grad()
     def chosen_scales(self, x: Tensor) -> Tensor:
@@ -120,10 +147,10 @@ class AdaptivelyScaledRNN(nn.Module):
         _, (chosen,) = self._run(x, "scales")
         return chosen.t()
 
-    def _run(self, x: Tensor, kept: str) -> tuple[State, State]:
-        """The last state, and what is kept of (h_t, y_t), over time."""
-        x = x.transpose(0, 1)
-        X = torch.stack([filtered(x, self.phi, j) for j in range(self.scales)], dim=2)  # (time, batch, J, d)
+    def _run(self, x: Tensor, kept: str, state: State | None = None) -> tuple[State, State]:
+        """The cell's last state, and what is kept of (h_t, y_t), over time."""
+        x, past, before = parted(x, state, self.cell)
+        X = torch.stack([filtered(x, self.phi, j, past) for j in range(self.scales)], dim=2)  # (time, batch, J, d)
         z, W_z = F.linear(x, self.U_z, self.b_z), self.W_z
         if self._sampling:
             # (3) with z for log pi: their difference is the same for all scales, and softmax ignores it
@@ -131,7 +158,7 @@ class AdaptivelyScaledRNN(nn.Module):
             z, W_z = (z + g) / self.tau, W_z / self.tau
         weights = (W_z, *self.cell.weights)
         recurrence = scaled(self.kind, self.scales, x.shape[2], self._rule, kept, torch.is_grad_enabled())
-        return scan(recurrence, weights, self.cell.initial(x), (z, X))
+        return scan(recurrence, weights, before, (z, X))
 
     @property
     def _sampling(self) -> bool:
@@ -215,13 +242,19 @@ class ScaledLSTM(nn.Module):
         self.rnn = library.LSTM(shape.inputs, width, forget_bias=forget_bias)
         self.classifier = nn.Linear(width, shape.outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        h, (last, _) = self.rnn(filtered(x.transpose(0, 1), self.phi, self.fixed_scale).transpose(0, 1))
-        return self.classifier(h if self.per_step else last[0])
+    def initial_state(self, batch: int) -> State:
+        past = self.rnn.weight_ih_l0.new_zeros(batch, reach(self.phi, self.fixed_scale), self.rnn.input_size)
+        return past, *self.rnn.initial_state(batch)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        by_time, past, before = parted(x, state, self.rnn)
+        h, after = self.rnn(filtered(by_time, self.phi, self.fixed_scale, past).transpose(0, 1), before)
+        answers = self.classifier(h if self.per_step else after[0])
+        return answers if state is None else (answers, (moved_on(state[0], x), *after))
 
 
 class ScaledGRU(nn.Module):
-    """SRNN with the GRU that the paper's equations mean, reset before the product."""
+    """SRNN with the GRU that the paper's equations mean, reset before the product; shapes as AdaptivelyScaledRNN."""
 
     def __init__(
         self, shape: Shape, width: int, *, fixed_scale: int = 3, taps: int = 8, normalisation: str = "1/sqrt(K)"
@@ -232,10 +265,16 @@ class ScaledGRU(nn.Module):
         self.cell = GRUCell(shape.inputs, width)
         self.classifier = nn.Linear(width, shape.outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = filtered(x.transpose(0, 1), self.phi, self.fixed_scale)
-        (last,), (h,) = scan(self.cell.recurrence, self.cell.weights, self.cell.initial(x), (x,))
-        return self.classifier(h.transpose(0, 1) if self.per_step else last)
+    def initial_state(self, batch: int) -> State:
+        past = self.cell.weight_x.new_zeros(batch, reach(self.phi, self.fixed_scale), self.cell.weight_x.shape[1])
+        return past, *self.cell.initial_state(batch)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        by_time, past, before = parted(x, state, self.cell)
+        seen = filtered(by_time, self.phi, self.fixed_scale, past)
+        after, (h,) = scan(self.cell.recurrence, self.cell.weights, before, (seen,))
+        answers = self.classifier(h.transpose(0, 1) if self.per_step else after[0])
+        return answers if state is None else (answers, (moved_on(state[0], x), *after))
 
 
 def _checked(fixed_scale: int) -> int:

@@ -111,6 +111,10 @@ class Cell(nn.Module):
         """Zero states (batch, h) for inputs x, (time, batch, ...)."""
         return tuple(x.new_zeros(x.shape[1], self.width) for _ in range(self.states))
 
+    def initial_state(self, batch: int) -> State:
+        """Zero states (batch, h) as the weights are."""
+        return tuple(self.weight_h.new_zeros(batch, self.width) for _ in range(self.states))
+
 
 class TanhCell(Cell):
     """h_t = tanh(W x_t + U h_{t-1} + b)."""

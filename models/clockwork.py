@@ -8,6 +8,9 @@ W_H is block-upper-triangular: a module reads itself and the slower ones, never 
 zero blocks are no parameters. The modules due at t are always the first few, so that a step is
 one product with the first rows of W_H; the other modules cost nothing.
 
+Where the sequences are pieces of one text, y goes from piece to piece, and t begins at 0 in each: that is
+exact where pieces begin at multiples of the slowest period, so a length that it does not divide is refused.
+
 Koutnik, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014.
 
 Departures: a bias, which the paper's equations do not show, and Glorot-uniform weights over the
@@ -29,14 +32,14 @@ from torch.nn import functional as F
 from . import recurrences
 from .cells import project
 from .scan import Recurrence, State, scan
-from .spec import ModelSpec, Shape, spread
+from .spec import ModelSpec, Shape, carries, spread
 
 CITE = "Koutnik, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014"
 MOST_MODULES = 8
 
 
 class Clockwork(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step; state: y (batch, width).
 
     width: units of all modules together; the fastest modules take the rest of a division.
     """
@@ -48,6 +51,8 @@ class Clockwork(nn.Module):
         if g < 1 or g != int(g):
             raise ValueError(f"modules is {g}; give a whole number of at least 1")
         g = min(g, width)
+        if carries(shape) and (reason := _misses_a_period(shape.length, g)):
+            raise ValueError(reason)
         self.widths = spread(width / g, g)
         self.W_I = nn.Parameter(torch.empty(width, shape.inputs))
         self.W_H = nn.ParameterList(torch.empty(k, sum(self.widths[i:])) for i, k in enumerate(self.widths))
@@ -58,14 +63,19 @@ class Clockwork(nn.Module):
                 nn.init.uniform_(weight, -limit, limit)
         self.classifier = nn.Linear(width, shape.outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def initial_state(self, batch: int) -> State:
+        return (self.W_I.new_zeros(batch, sum(self.widths)),)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        before = self.initial_state(x.shape[0]) if state is None else state
         x = x.transpose(0, 1)
         units, due_units = sum(self.widths), list(accumulate(self.widths))
         W_H = torch.cat([F.pad(row, (units - row.shape[1], 0)) for row in self.W_H])
         due = [due_units[_slowest_due(t, len(due_units))] for t in range(len(x))]
         weights = (self.W_I, self.b, W_H)
-        (y,), outputs = scan(PER_STEP if self.per_step else LAST, weights, (x.new_zeros(x.shape[1], units),), (x,), due)
-        return self.classifier(outputs[0].transpose(0, 1) if self.per_step else y)
+        after, outputs = scan(PER_STEP if self.per_step else LAST, weights, before, (x,), due)
+        answers = self.classifier(outputs[0].transpose(0, 1) if self.per_step else after[0])
+        return answers if state is None else (answers, after)
 
 
 def step(outputs: bool, weights: State, state: State, projected: Tensor, due: int) -> tuple[State, State]:
@@ -99,4 +109,18 @@ def _slowest_due(t: int, g: int) -> int:
     return min(g - 1, (t & -t).bit_length() - 1) if t else g - 1
 
 
-CLOCKWORK = ModelSpec("clockwork", "Clockwork RNN", Clockwork, paper_width=262, cite=CITE)
+def _misses_a_period(length: int, g: int) -> str | None:
+    slowest = 2 ** (g - 1)
+    if length % slowest == 0:
+        return None
+    return (
+        f"its slowest module runs every {slowest} steps, which do not divide the {length} steps of a piece: "
+        "its clock would start anew at every piece"
+    )
+
+
+def _why_not(shape: Shape) -> str | None:
+    return _misses_a_period(shape.length, modules_for(shape)) if carries(shape) else None
+
+
+CLOCKWORK = ModelSpec("clockwork", "Clockwork RNN", Clockwork, paper_width=262, why_not=_why_not, cite=CITE)

@@ -10,6 +10,9 @@ A layer of dilation s is s independent LSTMs, one a phase t mod s: they go throu
 one batch, padded with zeros to a multiple of s. Where only h_T is asked for, just the steps that
 can reach it are computed, one phase a layer: exact, and two passes' work instead of nine.
 
+A state that is carried on holds the last s_l steps' h and c of each layer, in the order of time. It
+is exact for any number of steps: those that do not fill a turn of all s phases are a pass of their own.
+
 Chang, Zhang, Han, Yu, Guo, Tan, Cui, Witbrock, Hasegawa-Johnson, Huang: Dilated recurrent neural
 networks, NeurIPS 2017.
 
@@ -21,10 +24,12 @@ outputs, is not supported.
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import library
+from .scan import State
 from .spec import ModelSpec, Shape, spread
 
 CITE = "Chang et al.: Dilated recurrent neural networks, NeurIPS 2017"
@@ -32,7 +37,10 @@ MOST_LAYERS = 9
 
 
 class DilatedLSTM(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step."""
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
+
+    state: h, c of every layer, (batch, s, width) each.
+    """
 
     def __init__(
         self,
@@ -52,7 +60,15 @@ class DilatedLSTM(nn.Module):
         )
         self.classifier = nn.Linear(widths[-1], shape.outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def initial_state(self, batch: int) -> State:
+        zeros = [rnn.initial_state(batch * s) for rnn, s in zip(self.rnns, self.dilations, strict=True)]
+        return tuple(
+            tensor.unflatten(0, (batch, s)) for pair, s in zip(zeros, self.dilations, strict=True) for tensor in pair
+        )
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        if state is not None:
+            return self._continued(x, state)
         kept = 1  # x holds the steps T, T - kept, T - 2 kept, ...
         for layer, (rnn, s) in enumerate(zip(self.rnns, self.dilations, strict=True)):
             # this layer and those above reach back from T by sums of their dilations only
@@ -61,6 +77,14 @@ class DilatedLSTM(nn.Module):
             kept = needed
             x = dilated(rnn, x, s // kept)
         return self.classifier(x if self.per_step else x[:, -1])
+
+    def _continued(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        after = []
+        layers = library.of_layers(state, len(self.rnns))
+        for rnn, s, before in zip(self.rnns, self.dilations, layers, strict=True):
+            x, last = continued(rnn, x, s, before)
+            after += last
+        return self.classifier(x if self.per_step else x[:, -1]), tuple(after)
 
 
 def dilated(rnn: nn.LSTM, x: Tensor, s: int) -> Tensor:
@@ -72,6 +96,25 @@ def dilated(rnn: nn.LSTM, x: Tensor, s: int) -> Tensor:
     phases = x.unflatten(1, (-1, s)).transpose(1, 2)  # (batch, s, time / s, d)
     h = rnn(phases.flatten(0, 1))[0]
     return h.unflatten(0, (batch, s)).transpose(1, 2).flatten(1, 2)[:, :time]
+
+
+def continued(rnn: library.LSTM, x: Tensor, s: int, state: State) -> tuple[Tensor, State]:
+    """`dilated` from the h and c of the s steps before, (batch, s, width) each; gives those of the last s steps."""
+    batch, time, _ = x.shape
+    rest = time % s
+    parts = []
+    # whole turns of all phases, then one step of the first `rest` phases
+    for steps, phases in ((time - rest, s), (rest, rest)):
+        if steps:
+            now, x = x.split([steps, x.shape[1] - steps], dim=1)
+            now = now.unflatten(1, (-1, phases)).transpose(1, 2).flatten(0, 1)  # (batch phases, steps / phases, d)
+            h, last = rnn(now, tuple(tensor[:, :phases].flatten(0, 1) for tensor in state))
+            parts.append(h.unflatten(0, (batch, phases)).transpose(1, 2).flatten(1, 2))
+            state = tuple(
+                torch.cat([old[:, phases:], new.unflatten(0, (batch, phases))], dim=1)
+                for old, new in zip(state, last, strict=True)
+            )
+    return torch.cat(parts, dim=1), state
 
 
 def layers(shape: Shape) -> int:

@@ -11,11 +11,15 @@ Departures: the reset gate acts after the product (as cuDNN's), not before it; s
 from torch import Tensor, nn
 
 from . import library
+from .scan import State
 from .spec import ModelSpec, Shape
 
 
 class GatedRecurrentNetwork(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step."""
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
+
+    state: h (batch, width).
+    """
 
     def __init__(self, shape: Shape, width: int) -> None:
         super().__init__()
@@ -23,9 +27,13 @@ class GatedRecurrentNetwork(nn.Module):
         self.rnn = library.GRU(shape.inputs, width)
         self.classifier = nn.Linear(width, shape.outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        h, last = self.rnn(x)
-        return self.classifier(h if self.per_step else last[0])
+    def initial_state(self, batch: int) -> State:
+        return self.rnn.initial_state(batch)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        h, after = self.rnn(x, state)
+        answers = self.classifier(h if self.per_step else after[0])
+        return answers if state is None else (answers, after)
 
 
 GRU = ModelSpec(

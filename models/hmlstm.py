@@ -86,7 +86,10 @@ def threshold(s: Tensor) -> Tensor:
 
 
 class HMLSTM(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step."""
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
+
+    state: h^1 .. h^L, c^1 .. c^L (batch, units), z^1 .. of the layers with a detector (batch, 1).
+    """
 
     def __init__(
         self,
@@ -135,27 +138,31 @@ class HMLSTM(nn.Module):
         """Anneal the slope: this part of the training, in [0, 1], is done."""
         self.slope.fill_(1.0 + (self.slope_end - 1.0) * fraction)
 
-    def forward(self, x: Tensor) -> Tensor:
-        hs = self._run(x, "h")
+    def initial_state(self, batch: int) -> State:
+        like = self.gates.weight
+        zeros = [like.new_zeros(batch, layer.width) for layer in self.layers]
+        return *zeros, *zeros, *(like.new_zeros(batch, 1) for layer in self.layers if layer.detector)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        after, hs = self._run(x, "h", state)
         g = torch.sigmoid(self.gates(torch.cat(hs, dim=2))).split(1, dim=2)
         gated = torch.cat([g_l * h_l for g_l, h_l in zip(g, hs, strict=True)], dim=2)
         h_e = torch.relu(self.embedding(gated))  # (time, batch, e)
-        return self.classifier(h_e.transpose(0, 1) if self.per_step else h_e.mean(0))
+        answers = self.classifier(h_e.transpose(0, 1) if self.per_step else h_e.mean(0))
+        return answers if state is None else (answers, after)
 
     @torch.no_grad()
     def boundaries(self, x: Tensor) -> Tensor:
         """z^l_t of the layers with a detector, (batch, time, layers) bool."""
-        return torch.cat(self._run(x, "z"), dim=2).transpose(0, 1) > 0
+        return torch.cat(self._run(x, "z")[1], dim=2).transpose(0, 1) > 0
 
-    def _run(self, x: Tensor, kept: str) -> State:
-        """h^1 .. h^L, or z^1 .. of the layers with a detector, at all steps, each (time, batch, units)."""
+    def _run(self, x: Tensor, kept: str, state: State | None = None) -> tuple[State, State]:
+        """The last state; h^1 .. h^L, or z^1 .. of the layers with a detector, at all steps, (time, batch, units)."""
         (W, *upper), U, b = zip(*(layer.folded(self.slope) for layer in self.layers), strict=True)
         kernels = [U[0], *(torch.cat(pair, dim=1) for pair in zip(U[1:], upper, strict=True))]
         shape = tuple((layer.width, layer.detector) for layer in self.layers)
-        zeros = [x.new_zeros(x.shape[0], layer.width) for layer in self.layers]
-        z = [x.new_zeros(x.shape[0], 1) for layer in self.layers if layer.detector]
-        _, outputs = scan(hierarchy(shape, kept), (W, *kernels, *b), (*zeros, *zeros, *z), (x.transpose(0, 1),))
-        return outputs
+        before = self.initial_state(x.shape[0]) if state is None else state
+        return scan(hierarchy(shape, kept), (W, *kernels, *b), before, (x.transpose(0, 1),))
 
 
 def project(weights: State, x: Tensor) -> State:

@@ -63,7 +63,11 @@ GRU_AFTER = Recurrence(gru_step, cells.project, gru_library, gru_native)
 
 
 class LSTM(nn.LSTM):
-    """One layer, batch first, that starts like cells.LSTMCell. forward: (batch, time, d) as nn.LSTM."""
+    """One layer, batch first, that starts like cells.LSTMCell.
+
+    forward: x (batch, time, d), state (h, c) or None for zeros -> h (batch, time, width), the last state. Unlike
+    nn.LSTM's, the states have no axis of layers: (batch, width).
+    """
 
     def __init__(self, inputs: int, width: int, *, forget_bias: float = 1.0) -> None:
         super().__init__(inputs, width, batch_first=True)
@@ -71,32 +75,48 @@ class LSTM(nn.LSTM):
         with torch.no_grad():
             self.bias_ih_l0[width : 2 * width] = forget_bias
 
-    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        (h, c), (hs,) = _run(LSTM_H, self, x, 2)
-        return hs.transpose(0, 1), (h.unsqueeze(0), c.unsqueeze(0))
+    def initial_state(self, batch: int) -> State:
+        return _zeros(self, batch, 2)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        return _run(LSTM_H, self, x, self.initial_state(x.shape[0]) if state is None else state)
 
 
 class GRU(nn.GRU):
-    """One layer, batch first; its reset gate acts after the product. forward: (batch, time, d) as nn.GRU."""
+    """One layer, batch first; its reset gate acts after the product. forward: as LSTM, the state is (h,)."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__(inputs, width, batch_first=True)
         _start(self, inputs, width)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        (h,), (hs,) = _run(GRU_AFTER, self, x, 1)
-        return hs.transpose(0, 1), h.unsqueeze(0)
+    def initial_state(self, batch: int) -> State:
+        return _zeros(self, batch, 1)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        return _run(GRU_AFTER, self, x, self.initial_state(x.shape[0]) if state is None else state)
 
 
-def _run(recurrence: Recurrence, rnn: nn.RNNBase, x: Tensor, states: int) -> tuple[State, State]:
-    zeros = tuple(x.new_zeros(x.shape[0], rnn.hidden_size) for _ in range(states))
+def of_layers(state: State | None, layers: int) -> list[State | None]:
+    """The states of a stack, those of the first layer first, as one for each layer."""
+    if state is None:
+        return [None] * layers
+    each = len(state) // layers
+    return [state[l * each : (l + 1) * each] for l in range(layers)]
+
+
+def _zeros(rnn: nn.RNNBase, batch: int, states: int) -> State:
+    return tuple(rnn.weight_hh_l0.new_zeros(batch, rnn.hidden_size) for _ in range(states))
+
+
+def _run(recurrence: Recurrence, rnn: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, State]:
     weights = rnn.weight_ih_l0, rnn.bias_ih_l0, rnn.weight_hh_l0, rnn.bias_hh_l0
-    return scan(recurrence, weights, zeros, (x.transpose(0, 1),))
+    state, (hs,) = scan(recurrence, weights, state, (x.transpose(0, 1),))
+    return hs.transpose(0, 1), state
 
 
 def _layers(state: State) -> list[Tensor]:
-    """torch's kernels want a first axis of layers."""
-    return [s.unsqueeze(0) for s in state]
+    """torch's kernels want a first axis of layers, and cuDNN's no gaps."""
+    return [s.unsqueeze(0).contiguous() for s in state]
 
 
 def _flat(weights: State) -> list[Tensor]:

@@ -15,6 +15,7 @@ that gives its parameter counts. The forget bias of the baselines is unknown; 1 
 from torch import Tensor, nn
 
 from . import library
+from .scan import State
 from .spec import ModelSpec, Shape, spread
 from .tprnn import OutputAggregation
 
@@ -22,7 +23,10 @@ CITE = "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 9(8)
 
 
 class LSTM(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step."""
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
+
+    state: h, c (batch, width).
+    """
 
     def __init__(self, shape: Shape, width: int, *, forget_bias: float = 1.0) -> None:
         super().__init__()
@@ -30,13 +34,17 @@ class LSTM(nn.Module):
         self.rnn = library.LSTM(shape.inputs, width, forget_bias=forget_bias)
         self.classifier = nn.Linear(width, shape.outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        h, (last, _) = self.rnn(x)
-        return self.classifier(h if self.per_step else last[0])
+    def initial_state(self, batch: int) -> State:
+        return self.rnn.initial_state(batch)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        h, after = self.rnn(x, state)
+        answers = self.classifier(h if self.per_step else after[0])
+        return answers if state is None else (answers, after)
 
 
 class StackedLSTM(nn.Module):
-    """Layers of LSTM, each of whose h reaches the classifier; shapes as LSTM."""
+    """Layers of LSTM, each of whose h reaches the classifier; shapes as LSTM, the state h, c of every layer."""
 
     def __init__(self, shape: Shape, width: float, *, layers: int = 3, forget_bias: float = 1.0) -> None:
         super().__init__()
@@ -49,12 +57,17 @@ class StackedLSTM(nn.Module):
         self.head = OutputAggregation(widths)
         self.classifier = nn.Linear(widths[-1], shape.outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        outputs = []
-        for rnn in self.rnns:
-            x, (last, _) = rnn(x)
+    def initial_state(self, batch: int) -> State:
+        return tuple(zeros for rnn in self.rnns for zeros in rnn.initial_state(batch))
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        outputs, after = [], []
+        for rnn, before in zip(self.rnns, library.of_layers(state, len(self.rnns)), strict=True):
+            x, last = rnn(x, before)
             outputs.append(x if self.per_step else last[0])
-        return self.classifier(self.head(outputs))
+            after += last
+        answers = self.classifier(self.head(outputs))
+        return answers if state is None else (answers, tuple(after))
 
 
 LSTM_S = ModelSpec("lstm-s", "LSTM-S", LSTM, paper_width=100, cite=CITE)

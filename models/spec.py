@@ -8,7 +8,11 @@ from torch import nn
 
 
 class Shape(Protocol):
-    """What a model is told of its task. Any object with these attributes will do."""
+    """What a model is told of its task. Any object with these attributes will do.
+
+    It may also have `carried`: the sequences are pieces of one text, `length` steps each, and the answer to a
+    piece depends on those before it. Only with `per_step`. Where it is missing, no state is carried (`carries`).
+    """
 
     @property
     def length(self) -> int: ...  # time steps of a sequence
@@ -18,6 +22,11 @@ class Shape(Protocol):
     def outputs(self) -> int: ...  # classes, or regression targets
     @property
     def per_step(self) -> bool: ...  # one answer a step instead of one a sequence
+
+
+def carries(shape: Shape) -> bool:
+    """Must a model for this shape go on from where the sequence before ended?"""
+    return bool(getattr(shape, "carried", False))
 
 
 def _always_applies(shape: Shape) -> str | None:
@@ -35,6 +44,14 @@ class ModelSpec:
 
     A module may have a method `set_progress(fraction)`; the trainer then calls it before each
     step with the part of the training that is done, in [0, 1].
+
+    A module that can go on from where the sequence before ended has a method
+    `initial_state(batch) -> tuple of tensors`: zeros (batch, ...) on the device and in the dtype of
+    its weights. It may then be called as `module(x, state)` and returns `(outputs, new_state)`, the
+    new state in the shapes and dtypes of the old; `module(x)` starts from zeros and returns outputs
+    alone. It is exact: a long sequence in pieces of `shape.length` steps, the state handed on, gives
+    the outputs, and where nothing is detached the gradients, of the sequence at once. Modules built
+    with `shape.per_step` must do so; `why_not` refuses a shape that is `carried` where they cannot.
     """
 
     name: str

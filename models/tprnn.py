@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from .aggregation import OutputAggregation
 from .pyramid import Pyramid, windows
-from .spec import ModelSpec, Shape, spread
+from .spec import ModelSpec, Shape, carries, spread
 
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
 
@@ -196,11 +196,11 @@ class _OfficialShape:
 
 
 def _why_not(shape: Shape) -> str | None:
-    return (
-        "it reads a whole sequence before it answers, and this task wants an answer at every step"
-        if shape.per_step
-        else None
-    )
+    if carries(shape):
+        return "it aggregates windows of the whole sequence before it answers, so it cannot predict a text's next word"
+    if shape.per_step:
+        return "it reads a whole sequence before it answers, and this task wants an answer at every step"
+    return None
 
 
 def _spec(name: str, title: str, **options: Any) -> ModelSpec:

@@ -19,6 +19,7 @@ TASKS: dict[str, str] = {
     "noisy-mnist-2000": ".pixels:noisy_mnist",
     "noisy-mnist-3000": ".pixels:noisy_mnist",
     "sdigits": ".sdigits:sdigits",
+    "wikitext-2": ".text:wikitext_2",
 }
 
 FAMILIES: dict[str, str] = {
