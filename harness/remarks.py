@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -44,9 +45,11 @@ def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list
 
 
 def _learned(metric: float, facts: TaskFacts) -> float:
-    """0 at chance, 1 at a perfect score."""
+    """0 at chance, 1 at a perfect score; of a perplexity, in nats."""
     chance = facts.chance or 0.0
-    perfect = {"accuracy": 1.0, "perplexity": 1.0}.get(facts.metric, 0.0)
+    if facts.metric == "perplexity":
+        metric, chance = math.log(metric), math.log(chance)
+    perfect = 1.0 if facts.metric == "accuracy" else 0.0
     return (metric - chance) / (perfect - chance) if perfect != chance else 1.0
 
 

@@ -156,7 +156,7 @@ def test_the_options_in_words():
         "4,800 training, 600 validation and 1,200 test sequences"
     )
     assert "amplitudes to 2.5, noise to 0.1, 3 training" in low_density(amplitude=2.5, noise=0.1, train=3).detail
-    assert spec.training == {"paper": {"optimizer": "rmsprop", "clip": 0.0}}
+    assert spec.training == {"paper": {"optimizer": "rmsprop", "clip": 0.0}, "quick": {"max_steps": 1000}}
     assert (spec.chance, spec.reference) == (1 / 3, None)
 
 
