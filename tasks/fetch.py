@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -120,14 +121,37 @@ def fetch(
             say(f"{source.name}: nothing to fetch, all of it is in {place}")
             return place
         place.mkdir(parents=True, exist_ok=True)
-        _announce(errand, missing)
-        while missing:
-            _bring(errand, missing)
-            del missing[0]
+        with _alone(place):
+            _announce(errand, missing)
+            while missing:
+                _bring(errand, missing)
+                del missing[0]
         say(f"{source.name}: whole, in {place}")
     except OSError as error:
         raise DataError(f"cannot write into {place}: {error.strerror or error}") from None
     return place
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Two commands would write into the same files. Raises DataError where another is at work."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    held = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        raise DataError(f"another `bench data fetch` is at work in {place}; wait until it is done") from None
+    except OSError:  # a file system without locks
+        pass
+    try:
+        yield
+    finally:
+        os.close(held)
 
 
 def _is_whole(errand: _Errand, wanted: Download) -> bool:

@@ -60,7 +60,7 @@ def unpack(
                 tell(done, total)
             return sums
     except BROKEN as error:
-        raise Refused(f"{archive.name} is no whole archive ({type(error).__name__}: {error})") from None
+        raise Refused(f"it is no whole zip or tar archive ({' '.join(str(error).split())[:80]})") from None
 
 
 @contextmanager
