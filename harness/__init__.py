@@ -1,6 +1,7 @@
 """Plan, train, measure, record, compare.
 
-cli        the verbs; the only place that prints or exits
+cli        the verbs; prints and exits
+data_verbs the verbs of `bench data`; prints
 catalog    names -> specs: built-in tables, entry points, file.py:Name
 protocol   protocols and budgets as constants
 plan       which cells a command stands for

@@ -1,4 +1,4 @@
-"""The verbs. The only module that prints or exits."""
+"""The verbs; those of `bench data` are in data_verbs. The only module that exits, and with that one that prints."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import __version__, foreign_package
+from .data_verbs import data
 from .errors import BenchError
 from .options import REPORTS, RESULTS, cell_options, speed_options
 
@@ -41,6 +42,9 @@ def main() -> None:
 @click.version_option(__version__)
 def cli() -> None:
     """Train multiscale recurrent networks side by side and compare them."""
+
+
+cli.add_command(data)
 
 
 @cli.command()
@@ -111,11 +115,7 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
 @cli.command()
 @cell_options
 @click.option(
-    "--time/--no-time",
-    "timing",
-    default=True,
-    show_default=True,
-    help="Try two steps of each model to estimate the time.",
+    "--time/--no-time", "timing", default=True, show_default=True, help="Try two steps of each model to estimate."
 )
 def plan(timing: bool, **words: Any) -> int:
     """Show the cells, their parameters and the time they will take."""

@@ -14,6 +14,7 @@ RESULTS = click.option(
 REPORTS = click.option(
     "--reports", type=click.Path(path_type=Path), default="reports", show_default=True, help="Folder to write to."
 )
+DATA = click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets.")
 
 
 def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,7 +45,7 @@ def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="STEPS",
             help="Keep only every so many steps for the way back: less memory, the same numbers. 0: keep all.",
         ),
-        click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets."),
+        DATA,
     ]
     for option in reversed(options):
         command = option(command)

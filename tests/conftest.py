@@ -49,6 +49,32 @@ def bench(monkeypatch, capsys, tmp_path):
     return call
 
 
+@pytest.fixture
+def server(monkeypatch):
+    """Files on a server of this machine; no name of any other machine is found, and nothing waits."""
+    import socket
+
+    from file_server import Server
+
+    from tasks import download
+
+    look_up = socket.getaddrinfo
+
+    def only_here(host, *rest, **options):
+        if host != "127.0.0.1":
+            raise socket.gaierror(-2, "Name or service not known")
+        return look_up(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_here)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(download, "PAUSE", 0.0)
+    made = Server()
+    yield made
+    made.close()
+
+
 def pytest_collection_modifyitems(items):
     if torch.cuda.is_available():
         return

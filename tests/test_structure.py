@@ -13,8 +13,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("harness", "models", "tasks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-DOORS = {"catalog.py", "datasets.py"}  # the only modules of the harness that import models and tasks
-WITHOUT_TORCH = ("stats", "tables", "record", "store", "plan", "protocol", "report", "figures")
+# the only modules of the harness that import models and tasks; the last two take nothing but tasks.fetch
+DOORS = {"catalog.py", "datasets.py", "data_verbs.py"}
+WITHOUT_TORCH = ("stats", "tables", "record", "store", "plan", "protocol", "report", "figures", "data_verbs")
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data
 LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
@@ -88,9 +89,10 @@ def test_the_harness_has_no_import_cycle():
 
 
 def test_only_the_command_line_prints_or_exits():
+    may = {"cli.py": {"sys.exit", "click.echo"}, "data_verbs.py": {"click.echo"}}
     for path in (ROOT / "harness").glob("*.py"):
         calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
-        assert path.name == "cli.py" or not calls & {"print", "sys.exit", "click.echo"}, path.name
+        assert not calls & {"print", "sys.exit", "click.echo"} - may.get(path.name, set()), path.name
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
