@@ -1,5 +1,6 @@
 """The verbs, and what they answer to bad input: one sentence, exit code 2, nothing lost."""
 
+import importlib.util
 import json
 import os
 import re
@@ -331,3 +332,38 @@ def test_a_back_end_of_another_device_is_refused_before_anything_runs(bench, tmp
     assert outcome.code == 2
     assert "the triton back end runs on --device cuda and this is cpu" in outcome.err
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_missing_data_are_one_sentence_and_nothing_runs(bench, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    line = ["run", "--task", "sfc,smnist", "--models", "gru", "--protocol", "smoke", "--data", empty]
+    outcome = bench(*line)
+    assert outcome.code == 2
+    (sentence,) = outcome.err.strip().splitlines()
+    assert "`bench data fetch mnist --data" in sentence
+    assert "train-images-idx3-ubyte.gz" in sentence
+    assert not list((tmp_path / "results").rglob("*.json"))
+    assert not list(empty.iterdir())
+
+
+def test_a_package_that_a_task_needs_is_named_before_anything_runs(bench, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *rest: None if name == "sklearn" else real(name, *rest)
+    )
+    outcome = bench("run", "--task", "sdigits", "--models", "gru", "--protocol", "smoke")
+    assert outcome.code == 2
+    assert "sdigits needs the package scikit-learn; `pip install scikit-learn` adds it" in outcome.err
+
+
+def test_a_dry_run_needs_no_data(bench, tmp_path):
+    outcome = bench("run", "--task", "smnist", "--models", "gru", "--data", tmp_path, "--dry-run")
+    assert outcome.code == 0
+    assert "smnist gru 6k seed 0" in outcome.out
+
+
+def test_a_task_without_sound_has_no_robust_scale(bench):
+    outcome = bench("run", "--task", "sfc", "--models", "gru", "--protocol", "robust")
+    assert outcome.code == 2
+    assert "sfc does not come at the scale 'robust'" in outcome.err
