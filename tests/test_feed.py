@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from recording import Emulated
 from torch import Tensor, nn
 
 from harness.feed import Feed, needs_feed
@@ -171,3 +172,11 @@ def test_batches_lie_at_fixed_places():
 
 def test_the_record_of_a_run_says_how_long_it_waited():
     assert trained(Plain, augmented(changed)).feed.waited > 0
+
+
+def test_a_recorded_step_takes_the_batches_of_the_feed():
+    plain, recorder = trained(Plain, augmented(changed)), Emulated()
+    recorded = trained(Plain, augmented(changed), recorder=recorder)
+    assert recorder.replayed >= 2
+    for name, value in plain.model.weights(0).items():
+        torch.testing.assert_close(recorded.model.weights(0)[name], value, rtol=1e-12, atol=1e-12)

@@ -1,6 +1,7 @@
 """What only a CUDA device can show; skipped without one."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from torch import nn
 from harness import catalog, checks
 from harness.graph import CudaGraphs
 from harness.measure import peak_bytes, training_step
+from harness.protocol import Protocol
 from harness.seeds import global_stream
 from models import MODELS
+from tasks.spec import Split, Splits
 
 pytestmark = pytest.mark.gpu
 
@@ -161,3 +164,57 @@ def test_a_run_trains_its_seeds_together_and_says_graph(bench, tmp_path):
     records = [json.loads(path.read_text()) for path in tmp_path.rglob("runs/**/*.json")]
     assert [(record["status"], record["replicas"]) for record in records] == [("ok", 3)] * 6
     assert all("graph" in record["backend"].split("+") for record in records)
+
+
+# ----------------------------------------------------------------------------- texts, and data that lie on the host
+
+
+def on_the_device(splits: Splits, x: str = "cuda") -> Splits:
+    train, valid, test = (Split(split.x.to(x), split.y.cuda()) for split in splits)
+    return replace(splits, train=train, valid=valid, test=test)
+
+
+@pytest.mark.parametrize("name", ["lstm-s", "dilated-lstm", "aslstm", "hm-lstm", "clockwork"])
+def test_a_captured_step_carries_the_state_of_a_text(name):
+    task = catalog.find_task("wikitext-2", "smoke")
+    spec = catalog.find_model(name)
+    tokens = torch.randint(task.shape.vocabulary, (90 * task.shape.length + 1,))
+    whole = Split(tokens[:-1].view(90, -1), tokens[1:].view(90, -1))
+    settings = Protocol("mine", 1, "smoke", "3k", 1, batch=4, max_steps=30, evaluations=2, learning_rate=0.01)
+
+    def trained(recorder: Any) -> Training:
+        with global_stream(0, "init"):
+            module = task.frame(spec.build(task.shape, 8)).cuda()
+        run = Training(
+            [module],
+            on_the_device(Splits(whole, whole, whole)),
+            settings,
+            seeds=[0],
+            metric="perplexity",
+            higher_is_better=False,
+            classes=task.shape.vocabulary,
+            carried=True,
+            recorder=recorder,
+        )
+        with catalog.backend("auto"), global_stream(0, "noise"):
+            run.points = list(run)
+        return run
+
+    captured = trained(CudaGraphs(CUDA))
+    assert captured.update.recorded
+    assert_same_numbers(captured, trained(None), [(0, 0)], 1e-3)
+
+
+@pytest.mark.parametrize("recorder", [None, CudaGraphs])
+def test_batches_from_the_host_give_what_batches_on_the_device_give(recorder):
+    def run(x: str) -> Training:
+        modules = [built("gru", seed).cuda() for seed in (0, 1)]
+        made = training(modules, [0, 1], on_the_device(data(30), x), max_steps=20, recorder=recorder and recorder(CUDA))
+        with global_stream(0, "noise"):
+            made.points = list(made)
+        return made
+
+    fed, gathered = run("cpu"), run("cuda")
+    assert fed.feed is not None
+    assert gathered.feed is None
+    assert_same_numbers(fed, gathered, [(0, 0), (1, 1)], 1e-12)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from recording import Emulated
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -65,16 +66,19 @@ def protocol(**fields: Any) -> Protocol:
     return Protocol("mine", 1, "smoke", "3k", 1, **(usual | fields))
 
 
-def training(modules: list[nn.Module], seeds: list[int], **fields: Any) -> Training:
+def training(
+    modules: list[nn.Module], seeds: list[int], splits: Splits | None = None, recorder: Any = None, **fields: Any
+) -> Training:
     return Training(
         modules,
-        data(),
+        splits or data(),
         protocol(**fields),
         seeds=seeds,
         metric="perplexity",
         higher_is_better=False,
         classes=VOCABULARY,
         carried=True,
+        recorder=recorder,
     )
 
 
@@ -206,3 +210,16 @@ def test_a_partial_function_that_reads_a_text_can_carry_too():
     module = readers(0)[0]
     module.initial_state = partial(Reader.initial_state, module)
     assert len(list(training([module], [0]))) == 6
+
+
+@pytest.mark.parametrize("seeds", [[4], [4, 9]])
+def test_a_recorded_step_carries_the_state_as_one_that_runs(seeds):
+    """Across the beginning of the text, which is no part of the step."""
+    plain, recorder = training(readers(*seeds), seeds), Emulated()
+    list(plain)
+    recorded = training(readers(*seeds), seeds, recorder=recorder)
+    list(recorded)
+    assert recorder.replayed > 5
+    for place in range(len(seeds)):
+        for name, value in plain.model.weights(place).items():
+            torch.testing.assert_close(recorded.model.weights(place)[name], value, rtol=1e-12, atol=1e-12)
