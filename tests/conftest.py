@@ -75,6 +75,14 @@ def server(monkeypatch):
     made.close()
 
 
+@pytest.fixture
+def recordable_optimizers(monkeypatch):
+    """Optimizers of the kind that a graph needs, on a CPU."""
+    for name in ("adam", "rmsprop"):
+        module = sys.modules[f"torch.optim.{name}"]
+        monkeypatch.setattr(module, "_get_capturable_supported_devices", lambda *_, **__: ["cpu"])
+
+
 def pytest_collection_modifyitems(items):
     if torch.cuda.is_available():
         return

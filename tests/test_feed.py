@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from recording import Emulated
+from recording import Emulated, Uncaptured
 from torch import Tensor, nn
 
 from harness.feed import Feed, needs_feed
@@ -174,8 +174,8 @@ def test_the_record_of_a_run_says_how_long_it_waited():
     assert trained(Plain, augmented(changed)).feed.waited > 0
 
 
-def test_a_recorded_step_takes_the_batches_of_the_feed():
-    plain, recorder = trained(Plain, augmented(changed)), Emulated()
+def test_a_recorded_step_takes_the_batches_of_the_feed(recordable_optimizers):
+    plain, recorder = trained(Plain, augmented(changed), recorder=Uncaptured()), Emulated()
     recorded = trained(Plain, augmented(changed), recorder=recorder)
     assert recorder.replayed >= 2
     for name, value in plain.model.weights(0).items():

@@ -1,6 +1,5 @@
 """A training step that is recorded and replayed, with the recording emulated on a CPU."""
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,12 +13,7 @@ from harness import catalog
 from harness.graph import REHEARSALS
 from models import MODELS
 
-
-@pytest.fixture(autouse=True)
-def _optimizers_that_can_be_recorded_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("adam", "rmsprop"):
-        module = sys.modules[f"torch.optim.{name}"]
-        monkeypatch.setattr(module, "_get_capturable_supported_devices", lambda *_, **__: ["cpu"])
+pytestmark = pytest.mark.usefixtures("recordable_optimizers")
 
 
 @pytest.fixture(autouse=True)

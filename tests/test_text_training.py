@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from recording import Emulated
+from recording import Emulated, Uncaptured
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -213,9 +213,9 @@ def test_a_partial_function_that_reads_a_text_can_carry_too():
 
 
 @pytest.mark.parametrize("seeds", [[4], [4, 9]])
-def test_a_recorded_step_carries_the_state_as_one_that_runs(seeds):
+def test_a_recorded_step_carries_the_state_as_one_that_runs(seeds, recordable_optimizers):
     """Across the beginning of the text, which is no part of the step."""
-    plain, recorder = training(readers(*seeds), seeds), Emulated()
+    plain, recorder = training(readers(*seeds), seeds, recorder=Uncaptured("embedding")), Emulated()
     list(plain)
     recorded = training(readers(*seeds), seeds, recorder=recorder)
     list(recorded)
