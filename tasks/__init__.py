@@ -12,9 +12,17 @@ TASKS: dict[str, str] = {
     "addition-1000": ".addition:addition",
     "copy-120": ".copy:copy",
     "copy-220": ".copy:copy",
+    "vctk-mfcc": ".speakers:vctk_mfcc",
+    "vctk-raw-1000": ".speakers:vctk_raw",
+    "vctk-raw-1500": ".speakers:vctk_raw",
+    "fsdd-mfcc": ".speakers:fsdd_mfcc",
+    "fsdd-raw": ".speakers:fsdd_raw",
+    "fma-mfcc": ".music:fma_mfcc",
+    "fma-raw": ".music:fma_raw",
 }
 
 FAMILIES: dict[str, str] = {
     "addition": ".addition:addition",
     "copy": ".copy:copy",
+    "vctk-raw": ".speakers:vctk_raw",
 }
