@@ -14,7 +14,8 @@ over all frames that are not padding; padding is zero, their mean. A file that c
 truncated, too short or silent is left out and listed; more than 1 % of them is a DataError. `load`
 maps the file into memory, so that processes share it and only what is used is read.
 
-The split is the data set's and does not change with the data seed, which seeds the noise alone.
+The split is the data set's and does not change with the data seed, which seeds the noise alone. A
+file that changes but keeps its name and size is not noticed; to compute anew, delete the folder.
 """
 
 import hashlib
@@ -49,7 +50,7 @@ class Clip(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recordings:
-    """A data set of sound files and what becomes of them. Every field but `augmented` and `snrs` changes the cache.
+    """A data set of sound files and what becomes of them.
 
     files: (folder of the data set) -> everything on disk that the data depend on.
     arrange: (folder, those files, classes) -> the clips of train, valid and test.

@@ -61,8 +61,8 @@ class Mfcc:
 
     @property
     def shortest(self) -> int:
-        """Samples that give one step."""
-        return round(self.window * self.rate)
+        """Samples of a window: an even number, as the bands that torchaudio lays over its spectrum assume."""
+        return 2 * round(self.window * self.rate / 2)
 
     @property
     def _shift(self) -> int:
