@@ -13,7 +13,7 @@ Each speaker's utterances are shuffled, by a seed that never changes, and split 
 read the same passage in their first two dozen utterances, and each other newspaper sentences; the
 words say nothing about the speaker in the former and little in the latter.
 
-The Free Spoken Digit Dataset (Jackson and others, DOI 10.5281/zenodo.1342401) has 50 recordings of
+The Free Spoken Digit Dataset (Jackson and others, github.com/Jakobovski/free-spoken-digit-dataset) has 50 recordings of
 each digit by each of six speakers, 8 kHz. Test are the recordings 0 to 4, as its authors advise; of
 the others 5 to 9 are to validate, 10 to 49 to train. Its speakers used different microphones and
 rooms. The level of each clip is set to the same, but noise in the background and the bands that a
@@ -40,14 +40,14 @@ from .sound import Mfcc, Raw
 from .spec import TaskSpec
 
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
-CITE_DIGITS = "Jackson and others: Free Spoken Digit Dataset, 2016 to 2020, DOI 10.5281/zenodo.1342401"
+CITE_DIGITS = "Jackson and others: Free Spoken Digit Dataset, github.com/Jakobovski/free-spoken-digit-dataset"
 DIGIT_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 DIGIT_RATE, SPEECH_RATE = 8_000, 16_000  # of the waveforms that features are computed from
 MFCC_WINDOWS = ((25, 5), (4, 2), (2, 2))  # TP-RNN's supplement
 RAW_WINDOWS = ((100, 10), (25, 5), (9, 3))
 SHUFFLE = 0x7C7  # of each VCTK speaker's utterances
 
-# At a laptop's scale: the middle half second as MFCC, the middle quarter as samples, all the digits. Chosen by
+# At a laptop's scale: the middle half second as MFCC, the middle quarter as samples, all the recordings. Chosen by
 # what a step costs, before any model was trained.
 VCTK_QUICK = {"speakers": 20, "part": 0.25}
 VCTK_SMOKE = {"speakers": 5, "part": 0.05}

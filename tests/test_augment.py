@@ -26,6 +26,15 @@ def cache(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def always_pitch(library, monkeypatch):
+    """The change that draws from Python's generator happens to every clip."""
+    monkeypatch.setattr(augment, "PITCH", 1.0)
+    augment._transform.cache_clear()
+    yield
+    augment._transform.cache_clear()
+
+
+@pytest.fixture
 def task(tmp_path):
     pytest.importorskip("torchaudio")
     digits(tmp_path)
@@ -66,11 +75,10 @@ def test_each_change_happens_about_as_often_as_it_says(monkeypatch):
     assert all(115 <= count <= 185 for count in counts.values()), counts
 
 
-@needs_library
-def test_the_waveform_and_the_global_generators_are_left_as_they_were():
+def test_the_waveform_and_the_global_generators_are_left_as_they_were(always_pitch):
     original = wave()
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].copy()
-    for key in range(30):  # some of them shift the pitch, which draws from Python's generator
+    for key in range(10):
         augment.changed(original, RATE, key)
     assert torch.equal(torch.get_rng_state(), before[0])
     assert random.getstate() == before[1]
@@ -78,15 +86,15 @@ def test_the_waveform_and_the_global_generators_are_left_as_they_were():
     np.testing.assert_array_equal(original, wave())
 
 
-@needs_library
-def test_the_result_does_not_depend_on_the_global_generators():
+def test_the_result_does_not_depend_on_the_global_generators(always_pitch):
     results = []
-    for seed in (1, 2):
+    for seed in range(8):
         torch.manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed)
-        results.append([augment.changed(wave(), RATE, key) for key in range(30)])
-    np.testing.assert_array_equal(*results)
+        results.append([augment.changed(wave(), RATE, key) for key in range(10)])
+    for other in results[1:]:
+        np.testing.assert_array_equal(other, results[0])
 
 
 @needs_library

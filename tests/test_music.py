@@ -96,9 +96,12 @@ def test_long_fields_are_read_and_the_limit_is_put_back(tmp_path):
 
     table = fma(tmp_path, music.GENRES) / "fma" / "fma_metadata" / "tracks.csv"
     table.write_text(table.read_text().replace("A title", "A" * 200_000, 1))
-    before = csv.field_size_limit()
-    assert len(music.fma_raw(steps=100).load(0, tmp_path).train.y) == 8
-    assert csv.field_size_limit() == before
+    before = csv.field_size_limit(131_072)  # Python's own
+    try:
+        assert len(music.fma_raw(steps=100).load(0, tmp_path).train.y) == 8
+        assert csv.field_size_limit() == 131_072
+    finally:
+        csv.field_size_limit(before)
 
 
 def test_a_tree_without_table_or_sound_is_a_sentence(tmp_path):
@@ -130,7 +133,7 @@ def test_specs(name):
     assert task.needs["soundfile"] == "soundfile"
     assert set(task.scales) == {"quick", "smoke", "robust"}
     for scale in task.scales:
-        assert find_task(name, scale).shape.length <= 1000
+        assert find_task(name, scale).shape.length <= 400
 
 
 def test_less_than_29_seconds_is_too_short():
