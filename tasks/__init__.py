@@ -19,6 +19,13 @@ TASKS: dict[str, str] = {
     "noisy-mnist-2000": ".pixels:noisy_mnist",
     "noisy-mnist-3000": ".pixels:noisy_mnist",
     "sdigits": ".sdigits:sdigits",
+    "vctk-mfcc": ".speakers:vctk_mfcc",
+    "vctk-raw-1000": ".speakers:vctk_raw",
+    "vctk-raw-1500": ".speakers:vctk_raw",
+    "fsdd-mfcc": ".speakers:fsdd_mfcc",
+    "fsdd-raw": ".speakers:fsdd_raw",
+    "fma-mfcc": ".music:fma_mfcc",
+    "fma-raw": ".music:fma_raw",
     "wikitext-2": ".text:wikitext_2",
 }
 
@@ -26,4 +33,5 @@ FAMILIES: dict[str, str] = {
     "addition": ".addition:addition",
     "copy": ".copy:copy",
     "noisy-mnist": ".pixels:noisy_mnist",
+    "vctk-raw": ".speakers:vctk_raw",
 }
