@@ -19,11 +19,13 @@ def task(
     classes: str,
     quick: Mapping[str, object],
     smoke: Mapping[str, object],
+    paper: Mapping[str, object],
     windows: tuple[tuple[int, int], ...] | None = None,
     needs: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> TaskSpec:
-    """The spec of naming the class of a recording. classes: what they are called; fields: the rest of TaskSpec."""
+    """The spec of naming the class of a recording. classes: what they are called; paper: what the task changes of the
+    protocol `paper`; fields: the rest of TaskSpec."""
     _check(made)
     features, needed = made.features, dict(needs or {})
     if isinstance(features, Mfcc):
@@ -38,6 +40,7 @@ def task(
         detail += f", {100 * made.part:g} % of the clips"
     if made.augmented:
         detail += ", training clips changed at random"
+    laptop = {} if isinstance(features, Mfcc) else {"max_steps": 1000}
     return TaskSpec(
         title=f"{title}, {kind}",
         shape=SequenceShape(features.steps, inputs=features.inputs, outputs=made.classes, windows=windows),
@@ -47,6 +50,7 @@ def task(
         chance=1 / made.classes,
         scales={"quick": quick, "smoke": smoke, "robust": {**quick, "augment": True, "snrs": NOISE}},
         detail=detail,
+        training={"paper": paper, "quick": laptop, "robust": laptop},
         data=made.data,
         needs=needed,
         prepare=partial(recordings.prepare, made),

@@ -216,7 +216,9 @@ FSDD = DataSet(
 
 # TP-RNN used the 109 speakers of VCTK 0.80, 44 hours in wav48/p225/p225_001.wav, which is no longer to be had.
 # Version 0.92 has the same 109 and one more, s5, in wav48_silence_trimmed/p225/p225_001_mic1.flac.
-VCTK_FOLDERS = ("wav48_silence_trimmed", "wav48")  # of releases 0.92 and 0.80; as they are, or in a folder of theirs
+# of releases 0.92 and 0.80, as they are or in a folder of the release
+VCTK_FOLDERS = ("wav48_silence_trimmed/p*", "wav48/p*", "*/wav48_silence_trimmed/p*", "*/wav48/p*")
+
 VCTK = DataSet(
     name="vctk",
     title="109 English speakers, 48 kHz",
@@ -234,7 +236,7 @@ VCTK = DataSet(
             # torchaudio, datasets/vctk.py, and TensorFlow Datasets
             checksum="sha256:f96258be9fdc2cbff6559541aae7ea4f59df3fcaf5cf963aae5ca647357e359c",
             unpacked=11_900_000_000,
-            many=(Many(patterns=tuple(f"{where}{name}/p*" for where in ("", "*/") for name in VCTK_FOLDERS), count=109),),
+            many=(Many(patterns=VCTK_FOLDERS, count=109),),
         ),
     ),
 )

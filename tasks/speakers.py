@@ -199,6 +199,6 @@ def _task(name: str, made: Recordings, *, target: float | None = None, **fields:
         smoke=SMOKE[family],
         windows=MFCC_WINDOWS if mfcc else RAW_WINDOWS,
         target=target,
-        training={"paper": {"batch": 50}},
+        paper={"batch": 50},
         **fields,
     )

@@ -76,6 +76,15 @@ def server(monkeypatch):
 
 
 @pytest.fixture
+def small_data_sets(monkeypatch):
+    """Data sets that a test makes are whole with fewer files than the real ones."""
+    from tasks.fetch import SOURCES
+
+    for name in list(SOURCES):
+        monkeypatch.delitem(SOURCES, name)
+
+
+@pytest.fixture
 def recordable_optimizers(monkeypatch):
     """Optimizers of the kind that a graph needs, on a CPU."""
     for name in ("adam", "rmsprop"):

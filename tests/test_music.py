@@ -13,7 +13,7 @@ SECONDS = music.SECONDS  # before the tests shorten it
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch, tmp_path):
+def short(monkeypatch, tmp_path, small_data_sets):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(music, "SECONDS", 0.5)
     return tmp_path / "cache" / "multiscale-rnn-bench" / "derived"

@@ -21,7 +21,7 @@ needs_digits = pytest.mark.skipif(
 
 
 @pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path):
+def cache(monkeypatch, tmp_path, small_data_sets):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "multiscale-rnn-bench" / "derived"
 
@@ -192,7 +192,7 @@ def test_more_than_one_in_a_hundred_damaged_is_an_error_and_leaves_nothing(tmp_p
 def test_two_processes_at_once_leave_one_whole_cache(tmp_path, cache):
     digits(tmp_path)
     code = (
-        "import sys, pathlib; from tasks.speakers import fsdd_raw;"
+        "import sys, pathlib; from tasks.fetch import SOURCES; from tasks.speakers import fsdd_raw; SOURCES.clear();"
         "s = fsdd_raw(steps=150).load(0, pathlib.Path(sys.argv[1])); print(float(s.train.x.double().abs().sum()))"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
