@@ -77,7 +77,9 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
     order.store.check_writable()
     console = None if as_json else terminal()
     with Preparation(say, console) as tell:
-        order.prepare_data({cell.task for cell in todo}, tell)
+        known = list(order.prepare_data({cell.task for cell in todo}, tell))
+    for line in known:
+        say(line)
     for line in order.prepare_backend():
         say(line)
     groups = list(dict.fromkeys(cell.group for cell in todo)) if measure else []
@@ -129,7 +131,8 @@ def plan(timing: bool, **words: Any) -> int:
     if done:
         click.echo("already recorded: " + _counts(done))
     if timing:
-        order.prepare_data({cell.task for cell in todo}, lambda task, done, total: None)
+        for line in order.prepare_data({cell.task for cell in todo}, lambda task, done, total: None):
+            click.echo(line)
     rows = planning.rows(todo, order.protocol, order.where, timing=timing)
     if rows:
         click.echo(tables.plain(planning.shown(rows)))

@@ -29,12 +29,15 @@ def check_data(task: TaskSpec, data_root: Path | None) -> None:
             raise BenchError(f"{task.name}: {error}") from None
 
 
-def prepare_data(task: TaskSpec, data_root: Path | None, tell: Tell) -> None:
-    """Compute what loading needs and is not there yet. Raises BenchError where the data cannot be read."""
+def prepare_data(task: TaskSpec, data_root: Path | None, tell: Tell) -> str:
+    """Compute what loading needs and is not there yet; what a user should know of the data, or an empty string.
+
+    Raises BenchError where the data cannot be read.
+    """
     from tasks import fetch
 
     try:
-        task.prepare(data_root, tell)
+        return task.prepare(data_root, tell)
     except fetch.DataError as error:
         raise BenchError(f"{task.name}: {error}") from None
 

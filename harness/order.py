@@ -121,13 +121,17 @@ class Order:
         known = {name: for_task(self.protocol, spec.training).max_steps for name, spec in self.specs.items()}
         return {name: steps for name, steps in known.items() if steps is not None}
 
-    def prepare_data(self, tasks: Collection[str], tell: Callable[[str, int, int], None]) -> None:
-        """Check that the data of these tasks are there and compute once what loading needs; tell(task, done, total)."""
-        wanted = [spec for name, spec in self.specs.items() if name in tasks]
-        for spec in wanted:  # before the first of them is prepared, which may take long
+    def prepare_data(self, tasks: Collection[str], tell: Callable[[str, int, int], None]) -> Iterator[str]:
+        """Check that the data of these tasks are there and compute once what loading needs; tell(task, done, total).
+
+        Gives what a user should know of them.
+        """
+        wanted = {name: spec for name, spec in self.specs.items() if name in tasks}
+        for spec in wanted.values():  # before the first of them is prepared, which may take long
             check_data(spec, self.where.data_root)
-        for spec in wanted:
-            prepare_data(spec, self.where.data_root, partial(tell, spec.name))
+        for name, spec in wanted.items():
+            if known := prepare_data(spec, self.where.data_root, partial(tell, name)):
+                yield f"{name}: {known}"
 
     def prepare_backend(self) -> Iterator[str]:
         """Build the native kernels before workers need them; gives what a user should know meanwhile."""

@@ -73,9 +73,13 @@ class Recordings:
         return self.augmented or bool(self.snrs)
 
 
-def prepare(recordings: Recordings, data_root: Path | None, tell: Callable[[int, int], None]) -> None:
-    """Compute the features where they are not there yet; tell(files done, all files)."""
-    prepared(recordings, data_root, tell)
+def prepare(recordings: Recordings, data_root: Path | None, tell: Callable[[int, int], None]) -> str:
+    """Compute the features where they are not there yet; tell(files done, all files). Says what was left out."""
+    folder = prepared(recordings, data_root, tell)
+    count = json.loads((folder / "table.json").read_text(encoding="utf-8"))["left_out"]
+    return f"{count} of the sound files cannot be used and are left out; {folder / 'left-out.txt'} says why" * (
+        count > 0
+    )
 
 
 def load(recordings: Recordings, data_seed: int, data_root: Path | None) -> Splits:

@@ -56,8 +56,9 @@ class Splits:
         return iter((self.train, self.valid, self.test))
 
 
-def no_preparation(data_root: Path | None, tell: Callable[[int, int], None]) -> None:
+def no_preparation(data_root: Path | None, tell: Callable[[int, int], None]) -> str:
     """There is nothing to compute beforehand."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ class TaskSpec:
     data: str = ""  # the data set of fetch.py that must lie there
     needs: Mapping[str, str] = field(default_factory=dict)
     """Modules that must be there beside torch and numpy -> the names under which pip knows them."""
-    prepare: Callable[[Path | None, Callable[[int, int], None]], None] = no_preparation
-    """Compute once what `load` needs, into the user's cache folder; tell(done, total) of the progress."""
+    prepare: Callable[[Path | None, Callable[[int, int], None]], str] = no_preparation
+    """Compute once what `load` needs, into the user's cache folder; tell(done, total) of the progress. Gives a
+    sentence where a user should know something of the data, as what of them cannot be used."""
     frame: Callable[[nn.Module], nn.Module] | None = None
     """What stands around a model built for `shape` and apart from the parameter budget, as embedding and softmax."""

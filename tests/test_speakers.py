@@ -1,4 +1,6 @@
+import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -171,6 +173,8 @@ def test_damaged_and_silent_files_are_left_out_and_listed(tmp_path, cache, monke
     assert [len(split.y) for split in splits] == [23, 59, 59]
     assert [split.y.tolist().count(label) for split, label in zip(splits, (4, 1, 0), strict=True)] == [3, 9, 9]
     (report,) = cache.glob("fsdd/*/left-out.txt")
+    told = speakers.fsdd_raw(steps=150).prepare(tmp_path, lambda done, total: None)
+    assert told == f"3 of the sound files cannot be used and are left out; {report} says why"
     lines = report.read_text().splitlines()
     assert [line.partition(":")[0] for line in lines] == [
         f"recordings/{name}.wav" for name in ("1_theo_11", "0_jackson_6", "0_george_0")
@@ -304,3 +308,33 @@ def test_the_real_digits_at_every_scale(name, scale, cache):
         assert split.x[:, -1].ne(0).any(dim=1).all()
     (report,) = cache.glob("fsdd/*/left-out.txt")
     assert report.read_text() == ""
+
+
+def test_a_run_prepares_the_sound_first_and_says_what_was_left_out(bench, tmp_path, monkeypatch):
+    pytest.importorskip("torchaudio")
+    lenient(monkeypatch)
+    folder = digits(tmp_path / "data", seconds=0.4) / "fsdd" / "recordings"
+    truncate(folder / "0_george_0.wav")
+    line = ("run", "--task", "fsdd-mfcc@part=1.0", "--models", "gru", "--protocol", "smoke", "--seeds", "1")
+    outcome = bench(*line, "--data", tmp_path / "data", "--workers", "0", "--no-measure")
+    assert outcome.code == 0, outcome.err
+    assert "preparing the data of fsdd-mfcc@part=1.0: 144 of 144" in outcome.out
+    assert "fsdd-mfcc@part=1.0: 1 of the sound files cannot be used and are left out; " in outcome.out
+    again = bench(*line, "--data", tmp_path / "data", "--workers", "0", "--no-measure")
+    assert "preparing" not in again.out  # nothing is left to run
+
+
+def test_the_robust_protocol_augments_and_tests_in_noise(bench, tmp_path):
+    pytest.importorskip("torch_audiomentations")
+    digits(tmp_path / "data", seconds=0.6)
+    line = ("run", "--task", "fsdd-mfcc", "--models", "gru,lstm-s", "--protocol", "robust", "--seeds", "1")
+    settings = ("--set", "max_steps=4", "--set", "evaluations=1", "--set", "batch=10")
+    outcome = bench(*line, *settings, "--data", tmp_path / "data", "--workers", "0", "--no-measure")
+    assert outcome.code == 0, outcome.err
+    heading = next(text for text in outcome.out.splitlines() if "20 dB" in text)
+    assert re.split(r"\s{2,}", heading.strip()) == ["Model", "Test set", "20 dB", "10 dB", "5 dB", "0 dB"]
+    assert "training clips changed at random" in outcome.out
+    assert "Training waited for its data" in outcome.out
+    records = [json.loads(path.read_text()) for path in (tmp_path / "results").rglob("runs/**/*.json")]
+    assert [sorted(record["more_metrics"]) for record in records] == [["0 dB", "10 dB", "20 dB", "5 dB"]] * 2
+    assert all(0 <= value <= 1 for record in records for value in record["more_metrics"].values())
