@@ -154,14 +154,16 @@ def task_options(name: str) -> dict[str, object]:
 
 
 def describe(table: Mapping[str, str], package: str) -> dict[str, str]:
-    """Each name with the first line of its file's docstring, without importing the file."""
+    """Each name with the first line of its function's docstring, or of its file's, without importing the file."""
     import ast
 
     root = Path(__file__).resolve().parent.parent / package
     lines = {}
     for name, place in table.items():
-        source = (root / (place.partition(":")[0].lstrip(".") + ".py")).read_text(encoding="utf-8")
-        lines[name] = (ast.get_docstring(ast.parse(source)) or "").split("\n")[0]
+        file, _, attribute = place.lstrip(".").partition(":")
+        tree = ast.parse((root / f"{file}.py").read_text(encoding="utf-8"))
+        own = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == attribute]
+        lines[name] = (ast.get_docstring(own[0] if own else tree) or "").split("\n")[0]
     return lines
 
 

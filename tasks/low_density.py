@@ -46,7 +46,10 @@ def low_density(
     valid: int = 600,
     test: int = 1_200,
 ) -> TaskSpec:
-    """Sine (0), square (1) or saw-tooth (2)? train, valid and test count the sequences of all types."""
+    """Low-density signal type identification: sine (0), square (1) or saw-tooth (2), of any amplitude?
+
+    train, valid and test count the sequences of all types.
+    """
     check_room(length, signals, lengths)
     if min(amplitude, noise) < 0:
         raise ValueError(f"amplitude is {amplitude} and noise is {noise}; both are half a range, and not negative")

@@ -88,7 +88,10 @@ def vctk_raw(
     augment: bool = False,
     snrs: tuple[int, ...] = (),
 ) -> TaskSpec:
-    """Which of VCTK's speakers, from raw samples? steps: None stands for 3.6 s."""
+    """Which of VCTK's speakers, from raw samples?
+
+    steps: None stands for 3.6 s.
+    """
     _check_rate(hertz, SPEECH_RATE)
     features = Raw(SPEECH_RATE, round(3.6 * hertz) if steps is None else steps, hertz)
     return _vctk(

@@ -88,8 +88,9 @@ def wikitext_2(
     valid_tokens: int | None = None,
     test_tokens: int | None = None,
 ) -> TaskSpec:
-    """The next word; tokens, valid_tokens, test_tokens: so many of each text, from its beginning; None: all.
+    """The next word of a text, from all words before it.
 
+    tokens, valid_tokens, test_tokens: so many of each text, from its beginning; None: all.
     tied: the softmax uses the embedding's weights.
     """
     if min(steps, embedding) < 1:

@@ -367,3 +367,11 @@ def test_a_task_without_sound_has_no_robust_scale(bench):
     outcome = bench("run", "--task", "sfc", "--models", "gru", "--protocol", "robust")
     assert outcome.code == 2
     assert "sfc does not come at the scale 'robust'" in outcome.err
+
+
+def test_the_list_says_what_each_task_asks(bench):
+    lines = {line.split()[0]: line for line in bench("list").out.splitlines() if line.startswith("  ")}
+    assert "how many different signal lengths" in lines["sfc"]
+    assert "from its pixels in an order" in lines["pmnist"]
+    assert lines["smnist"].split(None, 1)[1] != lines["pmnist"].split(None, 1)[1]
+    assert "chooses anew at every step" in lines["aslstm"]
