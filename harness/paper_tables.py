@@ -58,7 +58,7 @@ class Recorded:
 
     def lacks(self, number: Published) -> bool:
         """Is there anything left to run for a published number?"""
-        if papers.book().ours(number) is None or number.status == "not_applicable" or not self.offers(number):
+        if papers.book().ours(number) is None or not self.offers(number):
             return False
         return sum(run.status != PENDING for run in self.of(number)) < self.seeds
 

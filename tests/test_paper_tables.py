@@ -150,10 +150,16 @@ def test_steps_are_restricted_and_count_the_seeds_that_got_there():
     runs = [quick("tp-rnn-s", s, 0.01, task_name="addition-200", task=facts, curve=c) for s, c in enumerate(curves)]
     runs += [quick("lstm-s", s, 0.2, task_name="addition-200", task=facts, curve=made_curve([0.1])) for s in range(3)]
     runs += [quick("lstm-m", 0, None, status="failed", task_name="addition-200", task=facts, curve=())]
+    arrived = {"task_name": "addition-200", "task": facts, "curve": made_curve([0.01, 0.01])}
+    ends = ("diverged", "interrupted", "skipped")
+    runs += [quick("hm-lstm", seed, None, status=status, **arrived) for seed, status in enumerate(ends)]
+    runs += [quick("hm-lstm", 3, 0.01, **arrived)]
     found = cells("tp-rnn-figure-3", runs, "T = 200, ours")
     assert found["TP-RNN-S"] == "≥ 233, 2/3 seeds (3,004)"  # (200 + 400 + 100) / 3
     assert found["LSTM-S"] == "> 400, 0/3 seeds (3,004)"
     assert found["LSTM-M"] == "1 failed"
+    # a run that broke off never arrived: (400 + 100) / 2; of the other two nothing can be said
+    assert found["HM-LSTM (Chung, Ahn, and Bengio 2017)"] == "≥ 250, 1/2 seeds (3,004)"
 
 
 # ----------------------------------------------------------------------------- what a page says
@@ -184,6 +190,13 @@ def test_the_command_runs_what_is_missing_and_nothing_else():
         ["bench", "run", "--task", "smnist", "--models", "aslstm,dilated-lstm,tp-rnn-m", "--protocol", "quick"],
         ["bench", "run", "--task", "pmnist", "--models", f"aslstm,{rest}", "--protocol", "quick"],
     ]
+
+
+def test_a_seed_that_is_missing_or_was_interrupted_is_missing():
+    runs = [*three("tp-rnn-s"), *three("lstm-s")[:2], *three("lstm-m")[:2]]
+    runs.append(quick("lstm-m", 2, None, status="interrupted"))
+    (first, *_) = commands(text(page("tp-rnn-table-1"), recorded(runs)))
+    assert first[5] == "aslstm,lstm-s,lstm-m,hm-lstm,dilated-lstm,tp-rnn-m"
 
 
 def test_where_nothing_is_missing_there_is_no_command():
