@@ -21,6 +21,9 @@ machine    provenance
 stats      pure functions of arrays
 tables     records -> rows -> Markdown, CSV, LaTeX
 figures    learning curves
+papers     the published numbers, and what stands for them here
+paper_tables  the papers' tables with ours beside each number
+agreement  do they agree? tests of equivalence
 report     which tables and figures make which report
 checks     what any model or task must satisfy
 errors     sentences for users

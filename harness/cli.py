@@ -264,7 +264,8 @@ def report_(results: Path, protocol_name: str | None, tasks: tuple[str, ...], re
     if not names:
         raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
     for name in names:
-        for page in report.write(store.load(name, wanted), catalog.model_names(), reports / name):
+        pages = report.write(store.load(name, wanted), catalog.model_names(), reports / name)
+        for page in [*pages, *report.write_papers(store.load(name), reports / name)]:
             click.echo(str(page))
     return 0
 

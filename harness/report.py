@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from . import figures, tables
-from .errors import BenchError
-from .record import RunRecord
+from . import agreement, figures, paper_tables, tables
+from .errors import BenchError, counted
+from .papers import Page, book
+from .record import STATUSES, RunRecord
 from .store import Loaded
 
 HOW_TO_READ = """\
@@ -62,7 +63,7 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for task, group in by_task.items():
-        name = re.sub(r"[^\w.@=+-]", "_", task)
+        name = _slug(task)
         runs = [run for run in loaded.runs if run.cell.task == task]
         pages, rows, latex = [f"# {group[0].facts.title} (`{task}`)\n"], [], []
         for comparison in group:
@@ -89,6 +90,65 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
         (folder / f"{name}.tex").write_text("\n\n".join(latex) + "\n", encoding="utf-8")
         written.append(page)
     return written
+
+
+def write_papers(loaded: Loaded, folder: Path) -> list[Path]:
+    """The papers' tables with ours beside them, the agreement page and an index of everything in the folder.
+
+    loaded: all records of one protocol, so that no page says `not run` of what was only not asked for.
+    """
+    if not loaded.runs:
+        raise BenchError("there is no record to report on; `bench run` makes some")
+    here = paper_tables.recorded(loaded.runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
+    contents = {f"{page.name}.md": paper_tables.text(page, here) for page in pages}
+    contents["agreement.md"] = agreement.text(here)
+    contents["index.md"] = _index(loaded, here, pages, folder)
+    for name, content in contents.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return [folder / name for name in contents]
+
+
+def _index(loaded: Loaded, here: paper_tables.Recorded, pages: Sequence[Page], folder: Path) -> str:
+    """A line for each page of a protocol: what it is about, and how much of it was run."""
+    groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    for run in sorted(loaded.runs, key=lambda run: run.cell):
+        groups[run.cell.task, run.cell.budget].append(run)
+    lines = []
+    for (task, budget), runs in groups.items():
+        title = next((run.task.title for run in runs if run.task), task)
+        name = f"{_slug(task)}.md"
+        shown = f"[{title}]({name})" if (folder / name).exists() else title
+        size = " x ".join(counted(len({getattr(run.cell, key) for run in runs}), key) for key in ("model", "seed"))
+        ends = Counter(run.status for run in runs)
+        said = ", ".join(f"{ends[status]} {status}" for status in STATUSES if ends[status])
+        lines.append(f"- {shown} (`{task}`): {size} recorded ({said}), budget {budget}")
+    tables_of = [
+        f"- [{page.title}]({page.name}.md): {page.caption.rstrip('.')}; "
+        + "{} of {} cells run, budget {}".format(*paper_tables.progress(page, here), here.budget)
+        for page in pages
+    ]
+    parts = [
+        f"# Reports under protocol `{here.protocol}`, version {here.version}",
+        *(
+            []
+            if here.comparable
+            else ["Scale, budget or training are not the papers': no number is comparable as a value."]
+        ),
+        "## Tasks",
+        "\n".join(lines),
+        "## The papers' tables, with ours beside them",
+        "\n".join([*tables_of, f"- [{agreement.TITLE}](agreement.md): {agreement.counts(here)}"]),
+    ]
+    if loaded.corrupt:
+        parts.append("Records that cannot be read and are left out:")
+        parts.append("\n".join(f"- {sentence}" for sentence in sorted(loaded.corrupt)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _slug(task: str) -> str:
+    return re.sub(r"[^\w.@=+-]", "_", task)
 
 
 def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str) -> str:

@@ -239,6 +239,14 @@ def test_report_writes_tables_and_curves(bench, tmp_path):
         assert (folder / f"{task}-3k-curves.png").stat().st_size > 10_000
         assert (folder / f"{task}.tex").read_text().startswith("\\begin{tabular}")
         assert "gru" in (folder / f"{task}.csv").read_text()
+    index = (folder / "index.md").read_text()
+    assert "](sfc.md)" in index
+    assert "](tp-rnn-table-2.md)" in index
+    table = (folder / "tp-rnn-table-2.md").read_text()
+    assert bench("report", "--task", "sti").code == 0  # the papers' pages are still of all tasks
+    assert (folder / "tp-rnn-table-2.md").read_text() == table
+    assert (folder / "index.md").read_text() == index
+    assert str(folder.relative_to(tmp_path) / "agreement.md") in outcome.out
 
 
 def test_report_without_records_says_what_to_do(bench):

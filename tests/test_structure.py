@@ -16,6 +16,7 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 # the only modules of the harness that import models and tasks; the last two take nothing but tasks.fetch
 DOORS = {"catalog.py", "datasets.py", "data_verbs.py"}
 WITHOUT_TORCH = ("stats", "tables", "record", "store", "plan", "protocol", "report", "figures", "data_verbs")
+WITHOUT_TORCH += ("papers", "paper_tables", "agreement")
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data
 LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
@@ -160,5 +161,6 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(tmp_path):
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     assert inside == {str(path.relative_to(ROOT)) for path in SOURCES}
+    assert "harness/published.json" in zipfile.ZipFile(wheel).namelist()
     native = {f"models/{path.name}" for path in (ROOT / "models").iterdir() if path.suffix in (".cpp", ".h")}
     assert native <= set(zipfile.ZipFile(wheel).namelist())
