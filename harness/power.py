@@ -76,6 +76,8 @@ def smallest_effect(
     studies: int = STUDIES,
 ) -> float | None:
     """The smallest effect that is found with probability `likely`; None if so few seeds find none at all."""
+    if not 0 < likely < 1:
+        raise ValueError(f"the probability is {likely:g}, but must be between 0 and 1")
     alone = smallest_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
     if alone > alpha * (1 + 1e-12):
         return None

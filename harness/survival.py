@@ -63,7 +63,7 @@ def kaplan_meier(times: ArrayLike, watched: ArrayLike) -> Survival:
         raise ValueError("a time is below 0 or after its run's watch, or a run without a time has no watch")
     known = np.where(never, seen, x)
     last = float(known[np.isfinite(known)].max(initial=0.0))
-    data = stats.CensoredData.right_censored(np.where(np.isinf(known), last + 1, known), never)
+    data = stats.CensoredData.right_censored(np.where(np.isinf(known), last, known), never)
     curve = stats.ecdf(data).sf
     events = np.unique(x[~never])
     steps = np.concatenate([[0.0], events[events > 0]])

@@ -55,6 +55,12 @@ def test_pairs_agree_with_a_plain_loop_over_all_patterns(rng, tasks, models, see
         np.testing.assert_allclose(values, [expected[int(i), int(j)] for i, j in pairs], atol=1e-12)
 
 
+def test_a_pair_never_has_a_smaller_p_than_one_that_is_further_apart(rng):
+    found = [stratified_pairs(rng.normal(size=(2, 4, 3)), rng=rng) for _ in range(20)]
+    ordered = [one.adjusted[np.argsort(-np.abs(one.statistic), kind="stable")] for one in found]
+    assert all((np.diff(one) >= 0).all() for one in ordered)
+
+
 def test_a_model_ahead_by_the_same_everywhere_by_hand(rng):
     """One task, three seeds: the statistic is 1, and 2 of 8 patterns reach it. A third model equals the second."""
     found = stratified_pairs([[[2, 3, 4], [1, 2, 3], [1, 2, 3]]], rng=rng)

@@ -31,6 +31,7 @@ def test_a_large_difference_is_no_equivalence_but_no_loss_either():
 def test_equivalence_without_any_spread_or_with_one_seed():
     assert two_one_sided([0.1, 0.1], 0.5).p == 0
     assert two_one_sided([0.5, 0.5], 0.5).p == 1  # at the margin is not within it
+    assert two_one_sided([-0.5, -0.5], 0.5).p == 1
     assert two_one_sided([0.1], 0.5).p == 1
 
 

@@ -120,6 +120,12 @@ def test_an_effect_is_above_0(rng):
         seeds_needed(0.0, rng=rng)
 
 
+@pytest.mark.parametrize("likely", [0, 1])
+def test_certainty_is_not_to_be_had(rng, likely):
+    with pytest.raises(ValueError, match="must be between 0 and 1"):
+        smallest_effect(8, rng=rng, likely=likely)
+
+
 @pytest.mark.parametrize(("tasks", "seeds", "models"), [(4, 5, 2), (4, 5, 4)])
 def test_the_effect_over_tasks_is_found_about_as_likely_as_said(rng, tasks, seeds, models):
     """By the permutation test of all pairs; one model is ahead of the others, which are alike."""
@@ -147,6 +153,12 @@ def test_the_sentence_of_enough_seeds_gives_the_effect(rng):
     assert "paired sign-flip test of 1 pair with" in text
     assert f"a p of at least {2 / 2**8:.2g}, and finds {one:.1f} standard deviations of the paired differences" in text
     assert f"over 3 tasks together finds {all_:.1f} standard deviations of the paired differences with 80%" in text
+
+
+def test_the_effect_in_the_sentence_is_that_after_the_correction(rng):
+    effect = smallest_effect(9, rng=np.random.default_rng(0), alpha=0.05 / 3)
+    assert f"finds {effect:.1f} standard" in sentence(9, 3, 1, rng=rng)
+    assert f"{effect:.1f}" != f"{smallest_effect(9, rng=rng):.1f}"
 
 
 def test_the_sentence_names_the_unpaired_test_where_it_alone_can_decide(rng):

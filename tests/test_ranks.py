@@ -66,6 +66,7 @@ def test_tasks_that_all_agree_by_hand(rng):
 
 def test_drawn_orders_are_near_to_all(rng):
     scores = rng.normal(size=(4, 4)) + 0.5 * np.arange(4)
+    scores[3] = 1  # a task of ties alone
     exact, drawn = friedman(scores, rng=rng).p, friedman(scores, rng=rng, draws=10_000).p
     assert drawn == pytest.approx(exact, abs=4 * math.sqrt(0.25 / 10_000))
     assert friedman(np.tile([3.0, 2.0, 1.0], (20, 1)), rng=rng, draws=1000).p == 1 / 1000

@@ -77,6 +77,12 @@ def test_a_run_that_diverged_early_counts_as_one_that_never_arrives():
     assert kaplan_meier([NEVER, NEVER], np.inf).mean(7) == 7
 
 
+def test_half_of_the_runs_make_the_median_and_some_may_arrive_at_once():
+    assert kaplan_meier([10, NEVER], 100).median == 10
+    found = kaplan_meier([0.0, 5.0], 100)
+    assert (list(found.times), list(found.remaining)) == ([0, 5], [0.5, 0])
+
+
 def test_nothing_is_known_after_the_watch():
     with pytest.raises(ValueError, match="no run was watched up to 101; choose a horizon of at most 100"):
         kaplan_meier(B, 100).mean(101)
@@ -178,6 +184,12 @@ def test_a_profile_by_hand(rng):
     np.testing.assert_array_equal(found.share, [[0.5, 0.5, 0.5, 1], [0.5, 1, 1, 1], [0, 0, 0, 0]])
     areas = [(1 + 0.5 / 6) / 2, (1 + 5 / 6) / 2, 0]
     assert [area.mean for area in found.area] == pytest.approx(areas)
+
+
+def test_a_profile_is_one_of_means(rng):
+    """10, 10 and 100 have the mean 40, which is twice 20."""
+    found = profile([[[10, 10, NEVER], [20, 20, 20]]], 100, rng=rng, ratios=[1, 1.9, 2], draws=2)
+    np.testing.assert_array_equal(found.share, [[0, 0, 1], [1, 1, 1]])
 
 
 def test_the_area_is_that_under_the_profile(rng):
