@@ -138,6 +138,7 @@ def plan(timing: bool, **words: Any) -> int:
         click.echo(tables.plain(planning.shown(rows)))
     if timing:
         click.echo(planning.total(rows, workers))
+    click.echo(planning.promise(len(order.seeds), len(order.models), len(order.tasks)))
     return 0
 
 

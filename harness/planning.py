@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import torch
 
-from . import measure
+from . import measure, power
 from .budget import misses, solve
 from .catalog import backend, find_model, sequence_shape
 from .errors import BenchError
@@ -98,6 +99,11 @@ def total(plan: Sequence[Row], workers: int) -> str:
     """The whole time in a sentence."""
     seconds = sum(row.seconds or 0.0 for row in plan)
     return f"about {clock(seconds / workers)} of training on {workers} workers, evaluation and measurements aside"
+
+
+def promise(seeds: int, models: int, tasks: int) -> str:
+    """What the plan can show, in a sentence."""
+    return power.sentence(seeds, models, tasks, rng=np.random.default_rng(0))
 
 
 def parse_shape(text: str) -> Shape:

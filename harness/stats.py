@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,11 +16,14 @@ from scipy import stats
 from .record import Point
 
 PATTERNS = 2**16  # sign patterns at most: up to 16 seeds are enumerated, beyond that patterns are drawn
+LABELINGS = 200_000  # ways to label runs at most: up to 10 seeds of each model are enumerated
+
+Test = Literal["paired", "unpaired"]
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean and the ends of its interval; the ends are NaN for fewer than two values."""
+    """A mean, or another estimate, and the ends of its interval; the ends are NaN for fewer than two values."""
 
     mean: float
     low: float
@@ -38,6 +45,14 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     return Interval(float(x.mean()), float(x.mean()) - half, float(x.mean()) + half)
 
 
+def success_interval(successes: int, runs: int, level: float = 0.95) -> Interval:
+    """The share of runs that succeeded, and Wilson's score interval (1927), which has a width at 0 and 1 too."""
+    if not 0 <= successes <= runs or runs == 0:
+        raise ValueError(f"{successes} of {runs} runs cannot have succeeded; give 0 to `runs` of at least one run")
+    found = stats.binomtest(successes, runs).proportion_ci(level, method="wilson")
+    return Interval(successes / runs, float(found.low), float(found.high))
+
+
 def sign_flip_p(differences: ArrayLike, *, rng: np.random.Generator) -> float:
     """Two-sided p of the mean of paired differences (seeds,), by flipping signs.
 
@@ -52,6 +67,64 @@ def sign_flip_p(differences: ArrayLike, *, rng: np.random.Generator) -> float:
     return min(1.0, float(np.asarray(result.pvalue)))
 
 
+def unpaired_p(first: ArrayLike, second: ArrayLike, *, rng: np.random.Generator) -> float:
+    """Two-sided p of the difference of means of (seeds,) and (seeds,), by giving the runs' labels away anew.
+
+    Exact up to 10 seeds each, where `rng` is not used; the smallest p possible is 2 / binomial(n + m, n).
+    """
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if min(x.size, y.size) < 2:
+        return 1.0
+    together = np.concatenate([x, y]) - np.mean([*x, *y])
+    if math.comb(together.size, x.size) <= LABELINGS:
+        sums = together[_choices(together.size, x.size)].sum(axis=1)
+    else:
+        orders = rng.permuted(np.tile(together, (LABELINGS // 10, 1)), axis=1)
+        orders[0] = together
+        sums = orders[:, : x.size].sum(axis=1)
+    near = 1e-9 * np.abs(together).max()  # ties but for rounding are ties
+    tails = np.mean(sums >= sums[0] - near), np.mean(sums <= sums[0] + near)
+    return min(1.0, 2 * float(min(tails)))
+
+
+@lru_cache(maxsize=4)
+def _choices(runs: int, first: int) -> NDArray[np.int8]:
+    """Which runs get the first model's label: (labelings, first), beginning with those that have it."""
+    return np.array(list(combinations(range(runs), first)), dtype=np.int8)
+
+
+def difference_p(first: ArrayLike, second: ArrayLike, test: Test, *, rng: np.random.Generator) -> float:
+    """Two-sided p of two models' results (seeds,), by the test that was chosen before running (power.chosen_test).
+
+    Paired: entries at the same place have the same seed.
+    """
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if test == "unpaired":
+        return unpaired_p(x, y, rng=rng)
+    return sign_flip_p(_differences(x, y), rng=rng)
+
+
+def shift(first: ArrayLike, second: ArrayLike, test: Test) -> float:
+    """How much higher the first model's results (seeds,) lie, by Hodges and Lehmann (1963).
+
+    Paired: the median of the means of all two differences, each with itself included; unpaired: the
+    median of all differences between a run of the first and one of the second. An outlier moves it little.
+    """
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if min(x.size, y.size) == 0:
+        raise ValueError("a shift needs at least one run of each model")
+    if test == "unpaired":
+        return float(np.median(x[:, None] - y))
+    d = _differences(x, y)
+    return float(np.median((d[:, None] + d)[np.triu_indices(d.size)] / 2))
+
+
+def _differences(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    if x.shape != y.shape:
+        raise ValueError(f"{x.size} and {y.size} results cannot be paired; give those of the common seeds")
+    return x - y
+
+
 def holm(p: ArrayLike) -> NDArray[np.float64]:
     """Holm's step-down adjusted p-values, in the order given (Holm, 1979)."""
     raw = np.asarray(p, dtype=np.float64)
@@ -63,6 +136,12 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def steps_to_target(curve: Sequence[Point], target: float, *, higher_is_better: bool, stay: int = 2) -> int | None:
+    """The step of the evaluation at which the curve arrives at the target, or None."""
+    point = arrival(curve, target, higher_is_better=higher_is_better, stay=stay)
+    return None if point is None else point.step
+
+
+def arrival(curve: Sequence[Point], target: float, *, higher_is_better: bool, stay: int = 2) -> Point | None:
     """The first evaluation that reaches the target and stays there for `stay` evaluations, or None.
 
     At the end of a curve fewer than `stay` evaluations are left; those must all reach it.
@@ -74,7 +153,7 @@ def steps_to_target(curve: Sequence[Point], target: float, *, higher_is_better: 
     ]
     for index, point in enumerate(curve):
         if all(hits[index : index + stay]):
-            return point.step
+            return point
     return None
 
 

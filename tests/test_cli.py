@@ -326,6 +326,15 @@ def test_plan_shows_parameters_and_time(bench):
     assert "of training on" in outcome.out
 
 
+def test_plan_says_what_it_can_show(bench):
+    """The smoke protocol has two seeds: their smallest p is 2/4, and four are the fewest for one pair."""
+    few = bench("plan", "--task", "sfc", "--models", "gru,tp-rnn-s", "--protocol", "smoke", "--no-time").out
+    assert "of 1 pair with Holm's correction gives 2 seeds a p of at least 0.5" in few
+    assert "nothing can be significant with fewer than 4 seeds" in few
+    many = ("--models", "gru,lstm-s,tp-rnn-s", "--protocol", "smoke", "--no-time", "--seeds", "8")
+    assert "of 3 pairs with Holm's correction gives 8 seeds" in bench("plan", "--task", "sfc,sti", *many).out
+
+
 def test_check_passes_a_good_model_and_names_what_is_wrong_with_a_bad_one(bench, bad):
     assert "gru: ok" in bench("check", "--models", "gru").out
     outcome = bench("check", "--models", f"{bad}:Wrong")

@@ -8,10 +8,21 @@ import pytest
 import scipy.stats
 from made_records import made_curve
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
 from harness.plan import smallest_p
-from harness.stats import holm, mean_interval, restricted_mean, sign_flip_p, steps_to_target
+from harness.stats import (
+    difference_p,
+    holm,
+    mean_interval,
+    restricted_mean,
+    shift,
+    sign_flip_p,
+    steps_to_target,
+    success_interval,
+    unpaired_p,
+)
 
 
 @pytest.fixture
@@ -130,6 +141,119 @@ def test_without_a_difference_p_is_small_no_more_often_than_it_says(rng):
     for level in (1 / 32, 1 / 16, 1 / 4):
         assert np.mean(found <= level + 1e-9) <= level + 3 * math.sqrt(level * (1 - level) / 400)
     assert np.mean(found <= 1 / 4 + 1e-9) > 0.15  # and not far less often either
+
+
+# ----------------------------------------------------------------------------- success
+
+
+@pytest.mark.parametrize(("successes", "runs"), [(0, 5), (1, 5), (3, 5), (5, 5), (7, 10), (1, 1)])
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_the_share_of_successes_agrees_with_statsmodels(successes, runs, level):
+    found = success_interval(successes, runs, level)
+    assert found.mean == successes / runs
+    assert (found.low, found.high) == pytest.approx(proportion_confint(successes, runs, 1 - level, method="wilson"))
+
+
+def test_five_successes_of_five_are_no_certainty():
+    """Wilson: 1 / (1 + z^2 / n) at the upper end."""
+    assert success_interval(5, 5).low == pytest.approx(1 / (1 + 1.959964**2 / 5))
+
+
+@pytest.mark.parametrize(("successes", "runs"), [(0, 0), (3, 2), (-1, 2)])
+def test_more_successes_than_runs_are_refused(successes, runs):
+    with pytest.raises(ValueError, match="cannot have succeeded"):
+        success_interval(successes, runs)
+
+
+# ----------------------------------------------------------------------------- two models without common seeds
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "p"),
+    [
+        ([1, 2, 3], [4, 5, 6], 2 / 20),
+        ([4, 5, 6], [1, 2, 3], 2 / 20),
+        ([1, 2], [3, 4, 5], 2 / 10),
+        ([1, 3], [2, 4], 4 / 6),  # the first's sums are 3, 4, 5, 5, 6, 7; two of them are at most 4
+        ([1, 1], [1, 1], 1.0),
+        ([1], [5], 1.0),
+    ],
+)
+def test_p_of_labels_given_away_anew_by_hand(rng, first, second, p):
+    assert unpaired_p(first, second, rng=rng) == pytest.approx(p)
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 5), (6, 4), (7, 7)])
+def test_p_of_labels_agrees_with_scipy(rng, n, m):
+    for decimals in (2, 15):  # two decimals: ties
+        x, y = np.round(rng.normal(0.7, 0.1, n), decimals), np.round(rng.normal(0.8, 0.1, m), decimals)
+        other = scipy.stats.permutation_test((x, y), lambda a, b: np.mean(a) - np.mean(b), n_resamples=np.inf)
+        assert unpaired_p(x, y, rng=rng) == pytest.approx(other.pvalue)
+
+
+def test_accuracies_that_tie_but_for_rounding_count_as_ties_unpaired_too(rng):
+    first, second = [0.1 + 0.2, 0.7], [0.3, 0.1 * 7]
+    assert unpaired_p(first, second, rng=rng) == 1.0
+
+
+def test_ten_seeds_each_are_enumerated_and_more_are_drawn():
+    first, second = np.random.default_rng(0), np.random.default_rng(1)
+    x, y = np.arange(10.0), np.arange(10.0) + 10
+    assert unpaired_p(x, y, rng=first) == unpaired_p(x, y, rng=second) == pytest.approx(2 / math.comb(20, 10))
+    assert first.bit_generator.state == np.random.default_rng(0).bit_generator.state
+    x, y = first.normal(size=12), first.normal(0.8, 1, 9)
+    other = scipy.stats.permutation_test(
+        (x, y), lambda a, b, axis: a.mean(axis) - b.mean(axis), n_resamples=20_000, vectorized=True, rng=second
+    )
+    assert unpaired_p(x, y, rng=first) == pytest.approx(other.pvalue, abs=6 * math.sqrt(0.5 * 0.5 / 20_000))
+
+
+@pytest.mark.parametrize("test", ["paired", "unpaired"])
+def test_without_a_difference_either_test_finds_one_no_more_often_than_it_says(rng, test):
+    found = np.array([difference_p(*rng.exponential(size=(2, 6)), test, rng=rng) for _ in range(600)])
+    for level in (1 / 32, 1 / 16, 1 / 4):
+        assert np.mean(found <= level + 1e-9) <= level + 3 * math.sqrt(level * (1 - level) / 600)
+    assert np.mean(found <= 1 / 4 + 1e-9) > 0.15
+
+
+def test_the_test_that_was_chosen_is_the_one_that_decides(rng):
+    """Seeds that move both models by 10 and one model that is always ahead by 1: pairing sees it."""
+    first = 10.0 * np.arange(7)
+    assert difference_p(first + 1, first, "paired", rng=rng) == pytest.approx(2 / 2**7)
+    assert difference_p(first + 1, first, "unpaired", rng=rng) > 0.5
+
+
+def test_results_of_different_seeds_cannot_be_paired(rng):
+    with pytest.raises(ValueError, match="cannot be paired; give those of the common seeds"):
+        difference_p([1, 2, 3], [1, 2], "paired", rng=rng)
+
+
+# ----------------------------------------------------------------------------- Hodges and Lehmann
+
+
+def test_the_shift_by_hand():
+    """Differences 1, 2, 9: Walsh averages 1, 1.5, 2, 5, 5.5, 9. Unpaired: -2, -1, 1, 1, 2, 2, 6, 9, 9."""
+    assert shift([1, 2, 9], [0, 0, 0], "paired") == 3.5
+    assert shift([1, 2, 9], [0, 0, 3], "unpaired") == 2
+
+
+def test_after_the_shift_wilcoxon_and_mann_and_whitney_see_no_difference(rng):
+    x, y = rng.normal(3, 1, 9), rng.normal(0, 1, 9)
+    d = x - y - shift(x, y, "paired")
+    ranks = scipy.stats.rankdata(np.abs(d))
+    assert ranks[d > 0].sum() == pytest.approx(9 * 10 / 4, abs=0.5)
+    near = scipy.stats.mannwhitneyu(x - shift(x, y, "unpaired"), y).statistic
+    assert near == pytest.approx(9 * 9 / 2, abs=0.5)
+
+
+def test_an_outlier_moves_the_shift_little():
+    assert shift([1, 1, 1, 1, 1000], [0] * 5, "paired") == 1
+    assert shift([1, 1, 1, 1, 1000], [0] * 5, "unpaired") == 1
+
+
+def test_a_shift_needs_runs():
+    with pytest.raises(ValueError, match="at least one run of each model"):
+        shift([], [1], "unpaired")
 
 
 # ----------------------------------------------------------------------------- Holm

@@ -15,7 +15,8 @@ PACKAGES = ("harness", "models", "tasks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 # the only modules of the harness that import models and tasks; the last two take nothing but tasks.fetch
 DOORS = {"catalog.py", "datasets.py", "data_verbs.py"}
-WITHOUT_TORCH = ("stats", "tables", "record", "store", "plan", "protocol", "report", "figures", "data_verbs")
+STATISTICS = ("stats", "across", "ranks", "survival", "aggregates", "equivalence", "power")
+WITHOUT_TORCH = (*STATISTICS, "tables", "record", "store", "plan", "protocol", "report", "figures", "data_verbs")
 WITHOUT_TORCH += ("papers", "paper_tables", "agreement")
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data
@@ -100,6 +101,12 @@ def test_only_the_command_line_prints_or_exits():
 def test_what_needs_no_torch_does_not_import_it(module):
     code = f"import sys, harness.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_the_statistics_need_no_more_than_numpy_and_scipy():
+    for name in STATISTICS:
+        names = {name.partition(".")[0] for name in imports(ROOT / "harness" / f"{name}.py") if name[0] != "."}
+        assert names <= {"numpy", "scipy", *sys.stdlib_module_names}, f"{name}.py imports {names}"
 
 
 def test_the_slow_and_optional_packages_are_imported_when_needed():

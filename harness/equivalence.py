@@ -1,0 +1,87 @@
+"""Are two models as good as each other, as far as anyone cares? A large p does not show that; these do.
+
+The margin, below which a difference does not matter, is declared before running, in the metric's units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+CHUNK = 10_000  # draws at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalence:
+    """One-sided p: `not_worse` that the mean is below -margin, `not_better` that it is above margin."""
+
+    not_worse: float
+    not_better: float
+
+    @property
+    def p(self) -> float:
+        """Small where the two are equivalent."""
+        return max(self.not_worse, self.not_better)
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Probabilities that the first model is worse, practically equal, better; together 1."""
+
+    worse: float
+    equal: float
+    better: float
+
+
+def two_one_sided(differences: ArrayLike, margin: float) -> Equivalence:
+    """Two one-sided t-tests of paired differences (seeds,), first model - second (Schuirmann, 1987).
+
+    `not_worse` alone is the test of no loss.
+    """
+    d = _checked(differences, margin)
+    if d.size < 2:
+        return Equivalence(1.0, 1.0)
+    error = float(stats.sem(d))
+    if error == 0:
+        return Equivalence(float(d[0] <= -margin), float(d[0] >= margin))
+    low, high = (d.mean() + margin) / error, (d.mean() - margin) / error
+    return Equivalence(float(stats.t.sf(low, d.size - 1)), float(stats.t.cdf(high, d.size - 1)))
+
+
+def signed_rank(
+    differences: ArrayLike, margin: float, *, rng: np.random.Generator, prior: float = 0.5, draws: int = 50_000
+) -> Posterior:
+    """Bayesian signed-rank test with a region of practical equivalence (Benavoli et al., 2014 and 2017).
+
+    differences: (tasks,), first model - second, on one scale. A Dirichlet process over the tasks, with one more of
+    weight `prior` and no difference; each draw of weights w gives the shares of w_i w_j with (d_i + d_j) / 2 below,
+    in and above [-margin, margin], and counts for the largest of the three.
+    """
+    d = np.append(0.0, _checked(differences, margin))
+    means = (d[:, None] + d) / 2
+    near = 1e-9 * np.abs(d).max()
+    above, below = _step(means - margin, near), _step(-means - margin, near)
+    won = np.zeros(3)
+    for begin in range(0, draws, CHUNK):
+        w = rng.dirichlet([prior, *np.ones(d.size - 1)], min(CHUNK, draws - begin))
+        better, worse = ((w @ half * w).sum(axis=1) for half in (above, below))
+        shares = np.stack([worse, 1 - worse - better, better])
+        won += (shares == shares.max(axis=0)) @ (1 / (shares == shares.max(axis=0)).sum(axis=0))
+    return Posterior(*map(float, won / draws))
+
+
+def _step(x: NDArray[np.float64], near: float) -> NDArray[np.float64]:
+    """1 above 0, 1/2 at it, 0 below."""
+    return (1 + np.sign(np.where(np.abs(x) <= near, 0.0, x))) / 2
+
+
+def _checked(differences: ArrayLike, margin: float) -> NDArray[np.float64]:
+    d = np.asarray(differences, dtype=np.float64)
+    if d.ndim != 1 or d.size == 0 or not np.isfinite(d).all():
+        raise ValueError(f"differences are {d.shape}, but must be numbers along one axis, at least one")
+    if margin < 0:
+        raise ValueError(f"the margin is {margin:g}, but a difference that does not matter is at least 0")
+    return d
