@@ -76,15 +76,14 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
         return 0
     order.store.check_writable()
     console = None if as_json else terminal()
+    groups = order.to_measure(todo) if measure else []
     with Preparation(say, console) as tell:
-        known = list(order.prepare_data({cell.task for cell in todo}, tell))
+        known = list(order.prepare_data({*(cell.task for cell in todo), *(task for _, task, _, _ in groups)}, tell))
     for line in known:
         say(line)
     for line in order.prepare_backend():
         say(line)
-    groups = list(dict.fromkeys(cell.group for cell in todo)) if measure else []
-    slug = machine.slug(order.device)
-    jobs: list[tuple[str, Any]] = [("measure", g) for g in groups if order.store.find_measurement(g, slug) is None]
+    jobs: list[tuple[str, Any]] = [("measure", group) for group in groups]
     jobs += [("cell", cell) for cell in todo]
     facts: dict[str, Any] = {"steps": order.steps(), "replicas": order.where.replicas}
     with (

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from . import catalog
+from . import catalog, machine
 from .datasets import check_data, prepare_data
 from .errors import BenchError, counted
 from .plan import Cell, parse_seeds, smallest_p
@@ -115,6 +115,13 @@ class Order:
             else:
                 done[record.status] += 1
         return todo, done
+
+    def to_measure(self, todo: Collection[Cell]) -> list[tuple[str, str, str, str]]:
+        """What is to be timed: of what runs now all that this machine has not, of the rest what no machine has."""
+        slug, running = machine.slug(self.device), {cell.group for cell in todo}
+        groups = dict.fromkeys(cell.group for cell in self.cells)
+        missing = [group for group in groups if self.store.find_measurement(group, slug) is None]
+        return [group for group in missing if group in running or not self.store.is_measured(group)]
 
     def steps(self) -> dict[str, int]:
         """The training steps of each task, where they do not depend on the size of its data."""

@@ -87,6 +87,11 @@ class Store:
             raise CorruptRecord(f"{path} is the record of another cell; mend or delete it")
         return record
 
+    def is_measured(self, group: tuple[str, str, str, str]) -> bool:
+        """Is there a measurement of any machine?"""
+        path = self.measure_path(group, "*")
+        return any(path.parent.glob(path.name))
+
     def find_measurement(self, group: tuple[str, str, str, str], machine: str) -> Measurement | None:
         path = self.measure_path(group, machine)
         if not path.exists():

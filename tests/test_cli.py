@@ -392,3 +392,16 @@ def test_the_list_says_what_each_task_asks(bench):
     assert "from its pixels in an order" in lines["pmnist"]
     assert lines["smnist"].split(None, 1)[1] != lines["pmnist"].split(None, 1)[1]
     assert "chooses anew at every step" in lines["aslstm"]
+
+
+def test_a_measurement_that_no_machine_has_is_made_though_nothing_runs(bench, tmp_path):
+    line = ("run", "--task", "sti", "--models", "gru,lstm-s", "--protocol", "smoke", "--seeds", "1", "--workers", "0")
+    assert bench(*line).code == 0
+    paths = sorted((tmp_path / "results").rglob("measures/**/*.json"))
+    assert len(paths) == 2
+    paths[0].unlink()
+    elsewhere = paths[1].rename(paths[1].with_name("3k-another-machine.json"))
+    outcome = bench(*line)
+    assert outcome.code == 0
+    assert outcome.out.count("measured sti") == 1
+    assert sorted((tmp_path / "results").rglob("measures/**/*.json")) == sorted([paths[0], elsewhere])
