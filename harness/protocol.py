@@ -131,7 +131,7 @@ SMOKE = Protocol(
 """Seconds a cell: does everything run? Its numbers mean nothing."""
 
 ROBUST = replace(QUICK, name="robust", version=1, scale="robust")
-"""The audio tasks as `quick` has them, but trained on augmented sound and tested in noise as well."""
+"""The audio tasks as `quick` has them, but trained on augmented sound, for fewer steps, and tested in noise as well."""
 
 CHOICES = {
     "scale": ["paper", "quick", "smoke", "robust"],
