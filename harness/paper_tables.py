@@ -117,7 +117,7 @@ def ours(number: Published, here: Recorded) -> str:
         text, whole = _steps(runs, here), ""
     else:
         values, planned = scores(number, runs), max(here.seeds, len(runs))
-        text = interval(values, ".1f" if number.metric in papers.PERCENT else ".4g") if values else ""
+        text = interval(values, ".1f" if number.metric in papers.ONE_DECIMAL else ".4g") if values else ""
         whole = "" if len(values) == planned else f", {len(values)} of {planned} seeds"
     if not text:
         return ", ".join(f"{count} {status}" for status, count in sorted(Counter(run.status for run in runs).items()))
@@ -127,7 +127,7 @@ def ours(number: Published, here: Recorded) -> str:
 def interval(values: Sequence[float], form: str) -> str:
     """'97.9 ± 0.2', or the mean alone for one seed."""
     found = stats.mean_interval(values)
-    return f"{found.mean:{form}}" + (f" ± {found.half:{form}}" if len(values) > 1 else "")
+    return tables.rounded(found.mean, form) + (f" ± {tables.rounded(found.half, form)}" if len(values) > 1 else "")
 
 
 def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:

@@ -28,6 +28,7 @@ from functools import cache
 from pathlib import Path
 
 PERCENT = ("acc_pct", "val_acc_pct")
+ONE_DECIMAL = (*PERCENT, "test_ppl")
 STEPS = "steps_to_low_mse"
 UNKNOWN = ("not_recovered", "M")  # nothing to compare with
 ABSENT = ("not_reported", "not_applicable")  # a dash in the paper

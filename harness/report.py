@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,7 +72,7 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
             curves = folder / f"{name}-{comparison.budget}-curves.png"
             figures.learning_curves(mine, comparison.facts, order, curves)
             table = tables.shown(comparison)
-            pages.append(_section(comparison, tables.markdown(table), mine, curves.name))
+            pages.append(_section(comparison, tables.markdown(table), mine, curves.name, _command(mine, order)))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
@@ -151,7 +152,21 @@ def _slug(task: str) -> str:
     return re.sub(r"[^\w.@=+-]", "_", task)
 
 
-def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str) -> str:
+def _command(runs: Sequence[RunRecord], order: Sequence[str]) -> str:
+    """The command that makes these records, the place of the data aside."""
+    cell, models = runs[0].cell, list(dict.fromkeys(run.cell.model for run in runs))
+    named = "all" if set(models) >= set(order) and len(models) == len(order) else ",".join(models)
+    words = ["bench", "run", "--task", cell.task, "--models", named, "--protocol", cell.protocol]
+    settings = next((run.settings for run in runs if run.settings), {})
+    if cell.budget != settings.get("budget"):
+        words += ["--budget", cell.budget]
+    seeds = sorted({run.cell.seed for run in runs})
+    if seeds != list(range(int(settings.get("seeds", 0)))):
+        words += ["--seeds", f"{seeds[0]}-{seeds[-1]}" if len(seeds) == 1 else ",".join(map(str, seeds))]
+    return shlex.join(words)
+
+
+def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:
     facts, first = comparison.facts, runs[0]
     settings = next((dict(run.settings) for run in runs if run.settings), {})
     budget = "each model at its paper's width" if comparison.budget == "paper" else f"{comparison.budget} parameters"
@@ -169,7 +184,7 @@ def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord
         *([] if further is None else ["On further test sets:", tables.markdown(further)]),
         *comparison.notes,
         f"![learning curves]({curves})",
-        _provenance(runs),
+        f"`{command}`: {_provenance(runs)}",
     ]
     return "\n\n".join(lines)
 

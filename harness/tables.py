@@ -34,6 +34,7 @@ METRICS = {
     "cross_entropy": "Cross-entropy, nats",
     "perplexity": "Perplexity",
 }
+FORMS = {"accuracy": ".1f", "perplexity": ".1f"}  # of the others four figures
 PENDING = ("skipped", "interrupted")  # nothing can be said of these; other runs without a result count as bad ones
 
 
@@ -187,24 +188,23 @@ def shown_further(comparison: Comparison) -> pd.DataFrame | None:
     """The further test sets as people read them, beside the test set itself."""
     if comparison.further is None:
         return None
-    percent = comparison.facts.metric == "accuracy"
+    metric = comparison.facts.metric
     table = {"Model": list(comparison.further["model"])}
-    table["Test set"] = [_score(row, percent) for row in _rows(comparison.frame)]
+    table["Test set"] = [_score(row, metric) for row in _rows(comparison.frame)]
     for key in (key for key in comparison.further.columns[1:] if f"{key} low" in comparison.further):
         found = comparison.further[[key, f"{key} low", f"{key} high"]].set_axis(["metric", "low", "high"], axis=1)
-        table[str(key)] = [_score({**row, "status": "–"}, percent) for row in _rows(found)]
+        table[str(key)] = [_score({**row, "status": "–"}, metric) for row in _rows(found)]
     return pd.DataFrame(table)
 
 
 def shown(comparison: Comparison) -> pd.DataFrame:
     """The table as people read it: a string in every place, a dash where nothing is known."""
     facts, frame = comparison.facts, comparison.frame
-    percent = facts.metric == "accuracy"
     heading = METRICS.get(facts.metric)
     columns = {
         "model": list(frame["model"]),
         "params": [_count(value) for value in frame["params"]],
-        "metric": [_score(row, percent) for row in _rows(frame)],
+        "metric": [_score(row, facts.metric) for row in _rows(frame)],
         "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
         "target": [_steps(row) for row in _rows(frame)],
         "step": [_number(value, "{:.1f}") for value in frame["step_ms"]],
@@ -256,14 +256,19 @@ def _count(value: object) -> str:
     return "–" if _missing(value) else f"{int(value):,}"  # type: ignore[call-overload]
 
 
-def _score(row: dict[str, object], percent: bool) -> str:
+def _score(row: dict[str, object], metric: str) -> str:
     """'71.3 ± 4.0'; the status where there is no result."""
     if _missing(row["metric"]):
         return str(row["status"])
-    factor, form = (100.0, "{:.1f}") if percent else (1.0, "{:.4g}")
+    factor, form = 100.0 if metric == "accuracy" else 1.0, FORMS.get(metric, ".4g")
     mean, low, high = (float(row[key]) * factor for key in ("metric", "low", "high"))  # type: ignore[arg-type]
-    text = form.format(mean)
-    return text if math.isnan(low) else f"{text} ± {form.format((high - low) / 2)}"
+    text = rounded(mean, form)
+    return text if math.isnan(low) else f"{text} ± {rounded((high - low) / 2, form)}"
+
+
+def rounded(value: float, form: str) -> str:
+    """The value in this format, however it was computed: 17.15 is not 17.1 here and 17.2 there."""
+    return f"{round(value, 9):{form}}"
 
 
 def _steps(row: dict[str, object]) -> str:

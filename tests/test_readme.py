@@ -53,6 +53,23 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
+def test_the_table_of_other_tasks_is_that_of_their_pages():
+    shown = re.search(r"<!-- quick -->\n(.*?)<!-- /quick -->", README, flags=re.DOTALL).group(1)
+    heading, _, *rows = [cells(line) for line in shown.splitlines() if line.startswith("|")]
+    command = re.search(r"`bench run --task ([\w,-]+) --models all --protocol quick --data DATA`", README).group(1)
+    assert sorted(row[0].split("`")[1] for row in rows) == sorted(command.split(","))
+    for link, *values in rows:
+        name, place = re.fullmatch(r"\[`([\w-]+)`\]\(([\w/.-]+)\)", link).groups()
+        page = (ROOT / place).read_text(encoding="utf-8")
+        assert f"`bench run --task {name} --models all --protocol quick`" in page
+        on_page = {model: metric for model, _, metric, *_ in map(cells, filter(is_row, page.splitlines()))}
+        assert values == [on_page[model] for model in heading[1:]]
+
+
+def is_row(line: str) -> bool:
+    return line.startswith("|") and line.count("|") > 5
+
+
 def test_the_speed_table_is_the_report_that_is_committed():
     shown = re.search(r"<!-- speed -->\n(.*?)<!-- /speed -->", README, flags=re.DOTALL).group(1)
     report = (ROOT / "reports" / "speed.md").read_text(encoding="utf-8").partition("\n## Targets\n")[2]

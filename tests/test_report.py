@@ -221,3 +221,29 @@ def test_runs_without_a_curve_are_left_out(drawn):
     assert [entry.get_label() for entry in drawn(nothing).lines] == ["chance", "target"]
     assert "GRU" not in [entry.get_label() for entry in drawn(diverged).lines]
     drawn(nothing, replace(FACTS, chance=None, target=None))
+
+
+@pytest.mark.parametrize(
+    ("changes", "seeds", "command"),
+    [
+        ({}, (0, 1), "bench run --task sfc --models gru,aslstm --protocol smoke"),
+        ({}, (0, 3), "bench run --task sfc --models gru,aslstm --protocol smoke --seeds 0,3"),
+        ({}, (5,), "bench run --task sfc --models gru,aslstm --protocol smoke --seeds 5-5"),
+        ({"budget": "9k"}, (0, 1), "bench run --task sfc --models gru,aslstm --protocol smoke --budget 9k"),
+        (
+            {"protocol": "smoke@batch=7", "task_name": "copy-5@train=9"},
+            (0, 1),
+            "bench run --task copy-5@train=9 --models gru,aslstm --protocol smoke@batch=7",
+        ),
+    ],
+)
+def test_a_page_names_the_command_that_makes_it(tmp_path, changes, seeds, command):
+    settings = {"batch": 20, "seeds": 2, "budget": "3k"}
+    runs = [made_run(model, seed, settings=settings, **changes) for model in ("gru", "aslstm") for seed in seeds]
+    (page,) = write(loaded(*runs), ORDER, tmp_path)
+    assert f"`{command}`: {len(runs)} runs on" in page.read_text()
+
+
+def test_a_page_of_all_models_says_all(tmp_path):
+    (page,) = write(loaded(made_run("gru"), made_run("aslstm")), ["gru", "aslstm"], tmp_path)
+    assert "`bench run --task sfc --models all --protocol" in page.read_text()
