@@ -265,7 +265,7 @@ def report_(results: Path, protocol_name: str | None, tasks: tuple[str, ...], re
         raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
     for name in names:
         pages = report.write(store.load(name, wanted), catalog.model_names(), reports / name)
-        for page in [*pages, *report.write_papers(store.load(name), reports / name)]:
+        for page in [*pages, *report.write_papers(store.load(name), catalog.model_names(), reports / name)]:
             click.echo(str(page))
     return 0
 

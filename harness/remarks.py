@@ -27,7 +27,7 @@ def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list
     found = []
     for name in names:
         ran = [run for run in by_model[name] if run.test_metric is not None]
-        if not ran or _learned(float(np.mean([run.test_metric for run in ran])), facts) >= LEARNED:
+        if not ran or learned(float(np.mean([run.test_metric for run in ran])), facts) >= LEARNED:
             continue
         ends = [[run.curve[place].train_loss for run in ran if run.curve] for place in (0, -1)]
         known = [[loss for loss in losses if loss is not None] for losses in ends]
@@ -44,7 +44,7 @@ def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list
     ]
 
 
-def _learned(metric: float, facts: TaskFacts) -> float:
+def learned(metric: float, facts: TaskFacts) -> float:
     """0 at chance, 1 at a perfect score; of a perplexity, in nats."""
     chance = facts.chance or 0.0
     if facts.metric == "perplexity":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import agreement, figures, paper_tables, tables
+from . import agreement, figures, overall, paper_tables, tables
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
@@ -93,8 +93,8 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
     return written
 
 
-def write_papers(loaded: Loaded, folder: Path) -> list[Path]:
-    """The papers' tables with ours beside them, the agreement page and an index of everything in the folder.
+def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
+    """All tasks together, the papers' tables with ours beside them, agreement, and an index of the folder.
 
     loaded: all records of one protocol, so that no page says `not run` of what was only not asked for.
     """
@@ -105,13 +105,17 @@ def write_papers(loaded: Loaded, folder: Path) -> list[Path]:
     pages = [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
     contents = {f"{page.name}.md": paper_tables.text(page, here) for page in pages}
     contents["agreement.md"] = agreement.text(here)
-    contents["index.md"] = _index(loaded, here, pages, folder)
+    newest = [run for run in loaded.runs if run.protocol_version == here.version]
+    together = overall.text(newest, order, np.random.default_rng(0))
+    if together is not None:
+        contents["overall.md"] = together
+    contents["index.md"] = _index(loaded, here, pages, folder, together is not None)
     for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")
     return [folder / name for name in contents]
 
 
-def _index(loaded: Loaded, here: paper_tables.Recorded, pages: Sequence[Page], folder: Path) -> str:
+def _index(loaded: Loaded, here: paper_tables.Recorded, pages: Sequence[Page], folder: Path, together: bool) -> str:
     """A line for each page of a protocol: what it is about, and how much of it was run."""
     groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(loaded.runs, key=lambda run: run.cell):
@@ -139,6 +143,7 @@ def _index(loaded: Loaded, here: paper_tables.Recorded, pages: Sequence[Page], f
         ),
         "## Tasks",
         "\n".join(lines),
+        *(["[All tasks together](overall.md)"] if together else []),
         "## The papers' tables, with ours beside them",
         "\n".join([*tables_of, f"- [{agreement.TITLE}](agreement.md): {agreement.counts(here)}"]),
     ]

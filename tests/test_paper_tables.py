@@ -18,6 +18,7 @@ from harness.record import RunRecord
 from harness.report import write_papers
 from harness.store import Loaded
 
+ORDER = ["lstm-s", "gru", "tp-rnn-s"]
 FACTS_MNIST = replace(FACTS, title="Pixel-by-pixel MNIST", length=196, detail="14 x 14 pixels")
 
 
@@ -263,7 +264,7 @@ def test_a_task_that_has_no_such_scale_is_neither_run_nor_asked_for(tmp_path):
     (first, *_) = [n for n in page("tp-rnn-table-1").numbers if n.model == "TP-RNN-S"]
     assert ours(first, here) == "not at this scale"
     assert not here.lacks(first)
-    names = {path.stem for path in write_papers(Loaded(runs), tmp_path)}
+    names = {path.stem for path in write_papers(Loaded(runs), ORDER, tmp_path)}
     assert names == {"tp-rnn-table-3", "tp-rnn-supplement-table-2", "asrnn-table-3", "agreement", "index"}
 
 
@@ -272,7 +273,8 @@ def test_a_task_that_has_no_such_scale_is_neither_run_nor_asked_for(tmp_path):
 
 def written(runs: list[RunRecord], folder: Path, corrupt: tuple[str, ...] = ()) -> dict[str, str]:
     return {
-        path.name: path.read_text(encoding="utf-8") for path in write_papers(Loaded(runs, [], list(corrupt)), folder)
+        path.name: path.read_text(encoding="utf-8")
+        for path in write_papers(Loaded(runs, [], list(corrupt)), ORDER, folder)
     }
 
 
@@ -318,5 +320,5 @@ def test_the_index_links_every_page_with_a_line(tmp_path):
 
 def test_without_records_there_is_nothing_to_write(tmp_path):
     with pytest.raises(BenchError, match="there is no record to report on"):
-        write_papers(Loaded(), tmp_path / "reports")
+        write_papers(Loaded(), ORDER, tmp_path / "reports")
     assert not (tmp_path / "reports").exists()
