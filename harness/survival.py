@@ -67,7 +67,10 @@ def kaplan_meier(times: ArrayLike, watched: ArrayLike) -> Survival:
     curve = stats.ecdf(data).sf
     events = np.unique(x[~never])
     steps = np.concatenate([[0.0], events[events > 0]])
-    return Survival(steps, np.asarray(curve.evaluate(steps), dtype=np.float64), float(known.max()))
+    # curve.evaluate is wrong at 0 in a process that flushes denormals, as those that train do
+    place = np.searchsorted(curve.quantiles, steps, side="right")
+    remaining = np.concatenate([[1.0], curve.probabilities])[place]
+    return Survival(steps, np.asarray(remaining, dtype=np.float64), float(known.max()))
 
 
 def capped(times: ArrayLike, horizon: ArrayLike) -> NDArray[np.float64]:

@@ -240,3 +240,13 @@ def test_arriving_at_once_is_the_best_there_is(rng):
 def test_profiles_need_their_axes(rng, times, ratios, sentence):
     with pytest.raises(ValueError, match=sentence):
         profile(times, 100, rng=rng, ratios=ratios)
+
+
+def test_an_arrival_at_once_counts_in_a_process_that_flushes_denormals():
+    torch = pytest.importorskip("torch")
+    torch.set_flush_denormal(True)
+    try:
+        found = kaplan_meier([0.0, 5.0], 100)
+    finally:
+        torch.set_flush_denormal(False)
+    assert (list(found.times), list(found.remaining)) == ([0, 5], [0.5, 0])

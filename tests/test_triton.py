@@ -170,8 +170,8 @@ def test_a_cpu_is_not_served_and_the_reason_is_told():
         assert triton_lstm.why_not() == "there is no CUDA device"
 
 
-# bytes a thread spills (stores): what ptxas 13.4 says, with a little room
-SPILLS = {"forward": 64, "backward": 64, "scaled forward": 320, "scaled backward": 800}
+# bytes a thread spills (stores): the most that triton 3.9 and 3.7 say, with a little room
+SPILLS = {"forward": 64, "backward": 128, "scaled forward": 320, "scaled backward": 900}
 
 
 @pytest.mark.slow
