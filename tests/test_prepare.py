@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from harness import catalog, prepare
 from harness.errors import BenchError
+from harness.order import Order
 from harness.plan import Cell
 from harness.prepare import Skip, Where, built, first_batch, fitted, load_splits, settled
 from harness.protocol import Budget
@@ -104,3 +105,13 @@ def test_a_damaged_file_is_a_sentence_of_the_task(tmp_path):
     spec = TaskSpec("odd", "Odd", SequenceShape(6, 2, 3), broken, "accuracy", True)
     with pytest.raises(BenchError, match="odd: the file x is damaged"):
         prepare.load_data(spec, 0, None)
+
+
+def test_the_steps_of_each_task_are_known_before_it_runs(tmp_path):
+    def steps(*changes: str, protocol: str = "quick") -> dict[str, int]:
+        tasks = ("smnist,sfc", "wikitext-2")
+        return Order(tasks, "gru", protocol, None, None, "cpu", changes, tmp_path, None, "auto").steps()
+
+    assert steps() == {"smnist": 1000, "sfc": 1600, "wikitext-2": 500}
+    assert set(steps("max_steps=7").values()) == {7}
+    assert steps(protocol="paper") == {}  # epochs: it depends on the size of the data
