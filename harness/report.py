@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from . import agreement, figures, overall, paper_tables, tables
+from . import agreement, convergence, figures, overall, paper_tables, tables
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
 from .store import Loaded
 
+ACROSS = {"overall.md": "All tasks together", "convergence.md": "How fast the models learn"}
 HOW_TO_READ = """\
 One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
 at the checkpoint that validation picked: mean ± half of the Student-t 95 % interval over seeds. *Seeds*: runs with
@@ -109,13 +110,20 @@ def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Pat
     together = overall.text(newest, order, np.random.default_rng(0))
     if together is not None:
         contents["overall.md"] = together
-    contents["index.md"] = _index(loaded, here, pages, folder, together is not None)
+    speed = convergence.text(newest, order, np.random.default_rng(0))
+    if speed is not None:
+        contents["convergence.md"] = speed
+    contents["index.md"] = _index(
+        loaded, here, pages, folder, {name: ACROSS[name] for name in ACROSS if name in contents}
+    )
     for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")
     return [folder / name for name in contents]
 
 
-def _index(loaded: Loaded, here: paper_tables.Recorded, pages: Sequence[Page], folder: Path, together: bool) -> str:
+def _index(
+    loaded: Loaded, here: paper_tables.Recorded, pages: Sequence[Page], folder: Path, across: Mapping[str, str]
+) -> str:
     """A line for each page of a protocol: what it is about, and how much of it was run."""
     groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(loaded.runs, key=lambda run: run.cell):
@@ -143,7 +151,7 @@ def _index(loaded: Loaded, here: paper_tables.Recorded, pages: Sequence[Page], f
         ),
         "## Tasks",
         "\n".join(lines),
-        *(["[All tasks together](overall.md)"] if together else []),
+        *([links] if (links := ", ".join(f"[{title}]({name})" for name, title in across.items())) else []),
         "## The papers' tables, with ours beside them",
         "\n".join([*tables_of, f"- [{agreement.TITLE}](agreement.md): {agreement.counts(here)}"]),
     ]

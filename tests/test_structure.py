@@ -17,7 +17,7 @@ SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 DOORS = {"catalog.py", "datasets.py", "data_verbs.py"}
 STATISTICS = ("stats", "across", "ranks", "survival", "aggregates", "equivalence", "power")
 WITHOUT_TORCH = (*STATISTICS, "tables", "record", "store", "plan", "protocol", "report", "figures", "data_verbs")
-WITHOUT_TORCH += ("papers", "paper_tables", "agreement", "overall")
+WITHOUT_TORCH += ("papers", "paper_tables", "agreement", "overall", "convergence")
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data
 LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
