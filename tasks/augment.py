@@ -9,9 +9,8 @@ this order:
     gain       -6 to 6 dB                                                                           0.5
     noise      coloured, f^-2 to f^2, 3 to 30 dB below the clip (the library's defaults)            0.5
 
-Pitch costs ten times what the rest does together (5 ms for half a second at 8 kHz on one core, 0.6
-ms the rest), hence its small probability. On one core a batch of 50 spoken digits takes 50 to 80 ms
-with its features, of VCTK's seconds at the scale "robust" 200 ms, of music's two seconds 350 ms.
+Pitch costs about ten times what the rest does together, hence its small probability. On a CPU to augment a
+batch takes longer than a small model's training step; records and pages say how long training waited.
 
 The library draws from torch's and Python's global generators. Here both are seeded with the key
 and put back afterwards, so that what happens to a clip depends on its key alone, and nothing else
