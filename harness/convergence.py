@@ -13,9 +13,9 @@ import pandas as pd
 
 from . import stats, survival, tables
 from .errors import counted
-from .overall import Results, select
+from .overall import by_place, has_run, select
 from .record import RunRecord, TaskFacts
-from .remarks import learned
+from .remarks import learned, level
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
 DRAWS = 500
@@ -34,7 +34,7 @@ def text(runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generat
     """A page on all tasks of the runs of one protocol version, or None where no curve is known."""
     grouped: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.cell):
-        if run.status not in tables.PENDING and run.task is not None:
+        if has_run(run):
             grouped[run.cell.budget, run.cell.task].append(run)
     sections = [_section(budget, task, group, order, rng) for (budget, task), group in grouped.items()]
     together = [_together(budget, runs, order, rng) for budget in dict.fromkeys(budget for budget, _ in grouped)]
@@ -65,7 +65,7 @@ def _section(budget: str, task: str, runs: Sequence[RunRecord], order: Sequence[
         row |= {f"To {share:.0%}": "–" for share in SHARES}
         row["Area, %"] = "–"
         if facts.chance is not None:
-            levels = np.array([arrivals(run, [_level(facts, share) for share in SHARES]) for run in mine])
+            levels = np.array([arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
             row |= {f"To {share:.0%}": _steps(list(levels[:, i]), horizon) for i, share in enumerate(SHARES)}
             area = stats.mean_interval([100 * _area(run, facts, horizon) for run in mine])
             row["Area, %"] = tables.rounded(area.mean, ".1f")
@@ -81,14 +81,6 @@ def arrivals(run: RunRecord, targets: Sequence[float]) -> np.ndarray:
     if run.status != "ok" or run.task is None:
         return np.full(len(targets), np.nan)
     return survival.times_to(run.curve, targets, "step", higher_is_better=run.task.higher_is_better)
-
-
-def _level(facts: TaskFacts, share: float) -> float:
-    """The metric so far on the way from chance to a perfect score, the inverse of `learned`."""
-    chance = facts.chance or 0.0
-    if facts.metric == "perplexity":
-        return float(chance ** (1 - share))
-    return chance + share * ((1.0 if facts.metric == "accuracy" else 0.0) - chance)
 
 
 def _area(run: RunRecord, facts: TaskFacts, horizon: int) -> float:
@@ -125,10 +117,7 @@ def _against(
 
 def _together(budget: str, runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generator) -> str:
     """Performance profiles over the tasks that `overall` compares and on which any run arrived."""
-    results: Results = defaultdict(dict)
-    for run in runs:
-        if run.cell.budget == budget and run.status not in tables.PENDING and run.task is not None:
-            results[run.cell.task, run.cell.model][run.cell.seed] = run
+    results = by_place(run for run in runs if run.cell.budget == budget and has_run(run))
     chosen = select(results, order)
     if chosen is None:
         return ""

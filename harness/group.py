@@ -176,7 +176,7 @@ def _checkpoint(cell: Cell, protocol: Protocol, found: Width, store: Store) -> d
 
 def made_for(cell: Cell, protocol: Protocol, found: Width) -> list[Any]:
     """What must be the same for a checkpoint to be gone on from; the first number is that of its format."""
-    return [2, protocol.version, found.width, found.params, source_digest(cell.model)]
+    return [3, protocol.version, found.width, found.params, source_digest(cell.model)]
 
 
 def _save(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +44,24 @@ def text(runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generat
     """A page on each budget of the runs of one protocol version, or None where no two tasks share two models."""
     by_budget: dict[str, list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.cell):
-        if run.status not in tables.PENDING and run.task is not None:
+        if has_run(run):
             by_budget[run.cell.budget].append(run)
     sections = [_section(budget, group, order, rng) for budget, group in by_budget.items()]
     known = [section for section in sections if section]
     return "\n\n".join(["# All tasks together", *known, HOW_TO_READ]) + "\n" if known else None
+
+
+def has_run(run: RunRecord) -> bool:
+    """Can anything be said of this run?"""
+    return run.status not in tables.PENDING and run.task is not None
+
+
+def by_place(runs: Iterable[RunRecord]) -> Results:
+    """The runs of one budget by task and model, and by seed."""
+    results: Results = defaultdict(dict)
+    for run in runs:
+        results[run.cell.task, run.cell.model][run.cell.seed] = run
+    return results
 
 
 def select(results: Results, order: Sequence[str]) -> Selection | None:
@@ -71,9 +84,7 @@ def select(results: Results, order: Sequence[str]) -> Selection | None:
 
 
 def _section(budget: str, runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generator) -> str:
-    results: Results = defaultdict(dict)
-    for run in runs:
-        results[run.cell.task, run.cell.model][run.cell.seed] = run
+    results = by_place(runs)
     chosen = select(results, order)
     if chosen is None:
         return ""

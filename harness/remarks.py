@@ -45,12 +45,26 @@ def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list
 
 
 def learned(metric: float, facts: TaskFacts) -> float:
-    """0 at chance, 1 at a perfect score; of a perplexity, in nats."""
+    """How far a metric is on the way from chance, 0, to a perfect score, 1; of a perplexity, in nats."""
+    chance, perfect = _ends_of_the_way(facts)
+    if facts.metric == "perplexity":
+        metric = math.log(metric)
+    return (metric - chance) / (perfect - chance) if perfect != chance else 1.0
+
+
+def level(share: float, facts: TaskFacts) -> float:
+    """The metric that is so far on the way, the inverse of `learned`."""
+    chance, perfect = _ends_of_the_way(facts)
+    metric = chance + share * (perfect - chance)
+    return math.exp(metric) if facts.metric == "perplexity" else metric
+
+
+def _ends_of_the_way(facts: TaskFacts) -> tuple[float, float]:
+    """Chance and a perfect score; of a perplexity their logarithms."""
     chance = facts.chance or 0.0
     if facts.metric == "perplexity":
-        metric, chance = math.log(metric), math.log(chance)
-    perfect = 1.0 if facts.metric == "accuracy" else 0.0
-    return (metric - chance) / (perfect - chance) if perfect != chance else 1.0
+        return math.log(chance), 0.0
+    return chance, 1.0 if facts.metric == "accuracy" else 0.0
 
 
 def _outside(by_model: Runs) -> list[str]:

@@ -239,6 +239,7 @@ class Training:
         return {
             **{name: getattr(self, name) for name in kept},
             "loss_sum": float(self.loss_sum[place]),
+            "waited": 0.0 if self.feed is None else self.feed.waited,
             "best": replica.best,
             "best_step": replica.best_step,
             "best_weights": replica.best_weights,
@@ -263,6 +264,8 @@ class Training:
         self.step, self.loss_steps = first["step"], first["loss_steps"]
         self.seconds = max(state["seconds"] for state in states)
         self.evaluation_seconds = max(state["evaluation_seconds"] for state in states)
+        if self.feed is not None:
+            self.feed.waited = max(state["waited"] for state in states)
         self.loss_sum.copy_(torch.tensor([state["loss_sum"] for state in states], dtype=torch.float64))
         for replica, state in zip(self.replicas, states, strict=True):
             replica.best, replica.best_step = state["best"], state["best_step"]

@@ -8,7 +8,7 @@ from made_records import FACTS, made_curve, made_run
 
 from harness import convergence
 from harness.record import TaskFacts
-from harness.remarks import learned
+from harness.remarks import learned, level
 from harness.report import write_papers
 from harness.store import Loaded
 
@@ -80,7 +80,7 @@ def test_a_run_that_broke_off_never_arrived():
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_a_level_lies_so_far_on_the_way(metric, chance, share):
     facts = TaskFacts("Some", metric, metric == "accuracy", chance=chance, target=None, length=4)
-    assert learned(convergence._level(facts, share), facts) == pytest.approx(share)
+    assert learned(level(share, facts), facts) == pytest.approx(share)
 
 
 def test_errors_fall_to_their_target():

@@ -170,8 +170,15 @@ def test_batches_lie_at_fixed_places():
     assert feed.x.data_ptr() == place
 
 
-def test_the_record_of_a_run_says_how_long_it_waited():
-    assert trained(Plain, augmented(changed)).feed.waited > 0
+def test_the_time_waited_before_an_interruption_counts():
+    answers = iter([False, False, False, True])
+    first = trained(Plain, augmented(changed), stop=lambda: next(answers))
+    first.feed.waited = 1000.0
+    second = trained(Plain, augmented(changed), stop=lambda: True)
+    second.restore([first.state(0)])
+    second.stop = lambda: False
+    list(second)
+    assert 1000.0 < second.feed.waited < 1010.0
 
 
 def test_a_recorded_step_takes_the_batches_of_the_feed(recordable_optimizers):

@@ -4,6 +4,7 @@ The interpreter must be chosen before triton is first imported, and for good (co
 keeps it for the compiled kernels (test_triton_gpu.py).
 """
 
+import importlib.metadata
 import importlib.util
 import itertools
 import json
@@ -170,8 +171,15 @@ def test_a_cpu_is_not_served_and_the_reason_is_told():
         assert triton_lstm.why_not() == "there is no CUDA device"
 
 
-# bytes a thread spills (stores): the most that triton 3.9 and 3.7 say, with a little room
-SPILLS = {"forward": 64, "backward": 128, "scaled forward": 320, "scaled backward": 900}
+# bytes a thread spills (stores): what ptxas 13.4, of triton 3.9, says, with a little room; the older one of the
+# triton 3.7 that torch 2.13 with CUDA brings spills more
+SPILLS = {"forward": 64, "backward": 64, "scaled forward": 320, "scaled backward": 800}
+OLDER = SPILLS | {"backward": 128, "scaled backward": 900}
+
+
+def spilled_at_most(kernel: str) -> int:
+    version = tuple(map(int, importlib.metadata.version("triton").split(".")[:2]))
+    return (SPILLS if version >= (3, 9) else OLDER)[kernel]
 
 
 @pytest.mark.slow
@@ -188,4 +196,4 @@ def test_every_kernel_compiles_for_sm_90():
     assert len(rows) == 3 * 2 * 4
     for row in rows:
         assert row["shared"] <= 227 * 1024, row
-        assert row["spills"] is None or row["spills"] <= SPILLS[row["kernel"]], row
+        assert row["spills"] is None or row["spills"] <= spilled_at_most(row["kernel"]), row
