@@ -27,6 +27,11 @@ def smallest_unpaired_p(first: int, second: int) -> float:
     return min(1.0, 2 / math.comb(first + second, first)) if min(first, second) > 1 else 1.0
 
 
+def smallest_alone(seeds: int, test: Test) -> float:
+    """The smallest p that either test of two models can give, without a correction."""
+    return smallest_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
+
+
 def comparisons(models: int) -> int:
     """All pairs: which model will be the best one is not known before running."""
     return math.comb(models, 2)
@@ -34,7 +39,7 @@ def comparisons(models: int) -> int:
 
 def smallest_adjusted_p(seeds: int, models: int, test: Test) -> float:
     """The smallest p after Holm's correction for all pairs."""
-    alone = smallest_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
+    alone = smallest_alone(seeds, test)
     return min(1.0, max(1, comparisons(models)) * alone)
 
 
@@ -78,7 +83,7 @@ def smallest_effect(
     """The smallest effect that is found with probability `likely`; None if so few seeds find none at all."""
     if not 0 < likely < 1:
         raise ValueError(f"the probability is {likely:g}, but must be between 0 and 1")
-    alone = smallest_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
+    alone = smallest_alone(seeds, test)
     if alone > alpha * (1 + 1e-12):
         return None
     noise = _noise(seeds, test, studies, rng)  # the same for all effects, so that the power rises with the effect
@@ -108,7 +113,7 @@ def seeds_needed(
     if effect <= 0:
         raise ValueError(f"the effect is {effect:g} standard deviations, but must be above 0")
     for seeds in range(2, SEEDS + 1):
-        alone = smallest_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
+        alone = smallest_alone(seeds, test)
         if alone > alpha * (1 + 1e-12) or _t_power(effect, seeds, test, alpha) < likely - 0.2:
             continue  # the t-test's power is near enough to pass over what is hopeless
         if power(effect, seeds, test, rng=rng, alpha=alpha, studies=studies) >= likely:
