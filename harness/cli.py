@@ -1,4 +1,4 @@
-"""The verbs; those of `bench data` are in data_verbs. The only module that exits, and with that one that prints."""
+"""The verbs; more are in data_verbs and report_verbs. The only module that exits, and with those that prints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import click
 from . import __version__, foreign_package
 from .data_verbs import data
 from .errors import BenchError
-from .options import REPORTS, RESULTS, cell_options, speed_options
+from .options import RESULTS, cell_options, speed_options
+from .report_verbs import report
 
 if TYPE_CHECKING:
     from .order import Order
@@ -45,6 +46,7 @@ def cli() -> None:
 
 
 cli.add_command(data)
+cli.add_command(report)
 
 
 @cli.command()
@@ -150,7 +152,7 @@ def plan(timing: bool, **words: Any) -> int:
 def params(task: str | None, shape: str | None, models: str, budget: str, scale: str) -> int:
     """Count the parameters of models, or solve their widths for a budget."""
     from . import catalog, planning, tables
-    from .order import split_words
+    from .plan import split_words
     from .protocol import find_budget
 
     if (task is None) == (shape is None):
@@ -226,7 +228,7 @@ def status(results: Path, protocol_name: str | None) -> int:
 def check(models: str) -> int:
     """Check that models do what any model must: shapes, gradients, causality, determinism and so on."""
     from . import catalog, checks
-    from .order import split_words
+    from .plan import split_words
 
     failed = 0
     for name in catalog.model_names() if models == "all" else split_words(models):
@@ -242,32 +244,6 @@ def check(models: str) -> int:
         for problem in dict.fromkeys(problems):
             click.echo(f"  {problem}")
     return int(failed > 0)
-
-
-@cli.command("report")
-@RESULTS
-@click.option("--protocol", "protocol_name", help="[default: every protocol with records]")
-@click.option("--task", "tasks", multiple=True, help="[default: every task with records]")
-@REPORTS
-def report_(results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path) -> int:
-    """Write the tables and learning curves of all records."""
-    from . import catalog, report
-    from .order import split_words
-    from .store import Store
-
-    wanted = split_words(",".join(tasks)) or None
-    store = Store(results)
-    everything = store.load(protocol_name, wanted)
-    for sentence in everything.corrupt:
-        click.echo(f"left out: {sentence}", err=True)
-    names = sorted({run.cell.protocol for run in everything.runs})
-    if not names:
-        raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
-    for name in names:
-        pages = report.write(store.load(name, wanted), catalog.model_names(), reports / name)
-        for page in [*pages, *report.write_papers(store.load(name), catalog.model_names(), reports / name)]:
-            click.echo(str(page))
-    return 0
 
 
 @cli.command()

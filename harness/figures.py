@@ -1,40 +1,73 @@
-"""Figures, one function each. matplotlib is imported when one is drawn."""
+"""Figures, one function each, as SVG. matplotlib is imported when one is drawn."""
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .record import RunRecord, TaskFacts
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence[str], path: Path) -> None:
-    """Validation metric over training steps: each seed thin, the mean of the seeds thick."""
+COLOURS = 10  # of matplotlib's cycle, C0 to C9; the next ten lines are dashed, then dotted
+
+
+def canvas(width: float = 9.0, height: float = 5.0, *, legend: float = 0.3) -> tuple[Figure, Axes]:
+    """An empty figure of this size in inches, `legend` of its width kept free on the right.
+
+    The layout is fixed: letting matplotlib find one takes several times as long as the drawing.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    left, bottom, top = 0.75 / width, 0.6 / height, 0.45 / height
+    return figure, figure.add_axes((left, bottom, 0.98 - legend - left, 1 - bottom - top))
+
+
+def beside(axes: Axes) -> None:
+    """The legend to the right of the axes."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
+
+
+def line_of(place: int) -> dict[str, Any]:
+    """Colour and dashes of the line number `place`; thirty differ."""
+    return {"color": f"C{place % COLOURS}", "linestyle": ("-", "--", ":")[place // COLOURS % 3]}
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure's bytes, the same for the same figure; text stays text."""
     import matplotlib
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bench"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
 
+
+def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence[str]) -> bytes:
+    """Validation metric over training steps: each seed thin, the mean of the seeds thick."""
     by_model: dict[str, list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: order.index(run.cell.model) if run.cell.model in order else len(order)):
         if run.curve:
             by_model[run.cell.model].append(run)
-    figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
-    colours = plt.get_cmap("tab20")(np.arange(max(1, len(by_model))) % 20)
+    figure, axes = canvas()
     factor = 100.0 if facts.metric == "accuracy" else 1.0
-    for number, (group, colour) in enumerate(zip(by_model.values(), colours, strict=False)):
+    for place, group in enumerate(by_model.values()):
         title = group[0].title or group[0].cell.model
         curves = [_values(run, factor) for run in group]
         steps = np.unique(np.concatenate([steps for steps, _ in curves]))
         for known, values in curves:
-            axes.plot(known, values, color=colour, linewidth=0.5, alpha=0.5)
+            axes.plot(known, values, linewidth=0.5, alpha=0.5, **line_of(place))
         together = [np.interp(steps, known, values, right=np.nan) for known, values in curves if len(known)]
         if together:
-            style = ("-", "--", ":")[number // 10 % 3]
-            axes.plot(steps, np.mean(together, axis=0), color=colour, linewidth=2, linestyle=style, label=title)
+            axes.plot(steps, np.mean(together, axis=0), linewidth=2, label=title, **line_of(place))
     if facts.chance is not None:
         axes.axhline(facts.chance * factor, color="grey", linewidth=1, linestyle=":", label="chance")
     if facts.target is not None:
@@ -44,10 +77,8 @@ def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence
     axes.set_xlabel("training steps")
     axes.set_ylabel(f"validation {facts.metric.replace('_', '-')}" + (", %" if factor == 100 else ""))
     axes.set_title(f"{facts.title}, {facts.length} steps a sequence")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
-    figure.savefig(path, dpi=120, metadata={"Software": None})
-    plt.close(figure)
+    beside(axes)
+    return svg(figure)
 
 
 def _values(run: RunRecord, factor: float) -> tuple[np.ndarray, np.ndarray]:

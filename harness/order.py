@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict
@@ -12,17 +11,11 @@ from pathlib import Path
 from . import catalog, machine
 from .datasets import check_data, prepare_data
 from .errors import BenchError, counted
-from .plan import Cell, parse_seeds, smallest_p
+from .plan import Cell, parse_seeds, smallest_p, split_words
 from .plan import plan as cells_of
 from .prepare import Where, source_digest
 from .protocol import PROTOCOLS, Protocol, find_budget, find_protocol, for_task, parse_changes, with_changes
 from .store import Store
-
-
-def split_words(text: str) -> list[str]:
-    """'a, b@k=(1,2), a' -> ['a', 'b@k=(1,2)']: commas inside brackets belong to a word."""
-    words = re.split(r",(?![^(\[]*[)\]])", text)
-    return list(dict.fromkeys(filter(None, (word.strip() for word in words))))
 
 
 def find_device(word: str) -> str:

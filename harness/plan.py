@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
@@ -54,3 +55,9 @@ def parse_seeds(text: str) -> list[int]:
 def smallest_p(seeds: int) -> float:
     """The smallest two-sided p that an exact sign-flip test on so many paired seeds can give."""
     return math.ldexp(2.0, -seeds) if seeds else 1.0
+
+
+def split_words(text: str) -> list[str]:
+    """'a, b@k=(1,2), a' -> ['a', 'b@k=(1,2)']: commas inside brackets belong to a word."""
+    words = re.split(r",(?![^(\[]*[)\]])", text)
+    return list(dict.fromkeys(filter(None, (word.strip() for word in words))))

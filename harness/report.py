@@ -70,8 +70,8 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
         pages, rows, latex = [f"# {group[0].facts.title} (`{task}`)\n"], [], []
         for comparison in group:
             mine = [run for run in runs if run.cell.budget == comparison.budget]
-            curves = folder / f"{name}-{comparison.budget}-curves.png"
-            figures.learning_curves(mine, comparison.facts, order, curves)
+            curves = folder / f"{name}-{comparison.budget}-curves.svg"
+            curves.write_bytes(figures.learning_curves(mine, comparison.facts, order))
             table = tables.shown(comparison)
             pages.append(_section(comparison, tables.markdown(table), mine, curves.name, _command(mine, order)))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)

@@ -18,7 +18,8 @@ from .execute import WORKER_ENVIRONMENT
 from .findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work, timing_of
 from .flops import step_flops
 from .graph import Recorder, recorder_for
-from .order import find_device, split_words
+from .order import find_device
+from .plan import split_words
 from .prepare import prepare_process, sentence
 from .seeds import global_stream
 from .whole_run import time_whole_run

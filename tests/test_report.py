@@ -1,21 +1,18 @@
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from made_records import FACTS, made_curve, made_measurement, made_run
 
 from harness.errors import BenchError
-from harness.figures import learning_curves
+from harness.figures import learning_curves, svg
 from harness.record import RunRecord
 from harness.report import comparisons, write
 from harness.store import Loaded
 
-matplotlib.use("Agg")
 ORDER = ["lstm-s", "gru"]
 
 
@@ -35,7 +32,7 @@ def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers(tmp_path):
     assert [page.name for page in pages] == ["copy-120.md", "sfc.md"]
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {
-        f"{task}{ending}" for task in ("sfc", "copy-120") for ending in (".md", ".csv", ".tex", "-3k-curves.png")
+        f"{task}{ending}" for task in ("sfc", "copy-120") for ending in (".md", ".csv", ".tex", "-3k-curves.svg")
     }
 
 
@@ -50,7 +47,7 @@ def test_a_page_says_all_that_a_reader_must_know(tmp_path):
         "| GRU",
         "75.0 ± 63.5",
         "exact sign-flip test",
-        "![learning curves](sfc-3k-curves.png)",
+        "![learning curves](sfc-3k-curves.svg)",
         "4 runs on 2 cores of Some processor, torch 2.9.0, 2025-03-01, commit 0123456789.",
         "One row is one model",
     ):
@@ -60,7 +57,7 @@ def test_a_page_says_all_that_a_reader_must_know(tmp_path):
 def test_the_picture_that_a_page_shows_is_there(tmp_path):
     (page,) = write(loaded(*pair(task_name="sfc@length=50")), ORDER, tmp_path)
     shown = page.read_text().partition("![learning curves](")[2].partition(")")[0]
-    assert (tmp_path / shown).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / shown).read_bytes().startswith(b"<?xml")
 
 
 def test_uncommitted_changes_and_several_machines_and_days_are_named(tmp_path):
@@ -143,22 +140,19 @@ def test_each_budget_of_a_task_is_a_comparison_with_its_own_measurements():
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """`drawn(runs, facts)` draws the learning curves and gives the axes instead of closing them."""
-    import matplotlib.pyplot as plt
-
-    monkeypatch.setattr(plt, "close", lambda figure: None)
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`drawn(runs, facts)` draws the learning curves and gives the axes."""
+    figures: list[Any] = []
+    monkeypatch.setattr("harness.figures.svg", lambda figure: (figures.append(figure), svg(figure))[1])
 
     def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            learning_curves(runs, facts, order, tmp_path / "curves.png")
-        assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
-        return plt.gcf().axes[0]
+            picture = learning_curves(runs, facts, order)
+        assert picture.startswith(b"<?xml")
+        return figures[-1].axes[0]
 
-    yield draw
-    monkeypatch.undo()
-    plt.close("all")
+    return draw
 
 
 def line(axes: Any, label: str) -> list[tuple[float, float]]:

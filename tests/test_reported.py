@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "results" / "reported"
-KINDS = (".md", ".csv", ".tex")  # a picture's bytes depend on the library that draws it
+KINDS = (".md", ".csv", ".tex")  # a picture's bytes depend on the version of matplotlib
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_the_committed_pages_are_those_of_the_committed_records(written):
 
 
 def test_every_page_has_its_picture():
-    pictures = {path.name for path in (ROOT / "reports").glob("*/*.png")}
+    pictures = {path.name for path in (ROOT / "reports").glob("*/*.svg")}
     for page in (ROOT / "reports").glob("*/*.md"):
         for line in page.read_text(encoding="utf-8").splitlines():
             if line.startswith("!["):
