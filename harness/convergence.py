@@ -16,6 +16,7 @@ from .errors import counted
 from .overall import by_place, has_run, select
 from .record import RunRecord, TaskFacts
 from .remarks import learned, level
+from .sheet import Material, Sheet
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
 DRAWS = 500
@@ -28,6 +29,12 @@ height of the validation curve on that way, 0 for chance from start to end, 100 
 evaluation on; mean ± half of the Student-t 95 % interval over seeds. *p*: permutation of the restricted means
 against the fastest model, paired by seed, with Holm's correction; with few seeds it cannot be small, and then says
 nothing."""
+
+
+def sheet(material: Material) -> Sheet | None:
+    """A page on all tasks, or None where there is too little to say."""
+    found = text(material.runs, material.order, material.rng())
+    return None if found is None else Sheet(found)
 
 
 def text(runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generator) -> str | None:

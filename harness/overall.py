@@ -15,6 +15,7 @@ from .across import Pairs, stratified_pairs, with_failures
 from .errors import counted
 from .record import RunRecord, TaskFacts
 from .remarks import learned
+from .sheet import Material, Sheet
 
 ALPHA = 0.05
 PATTERNS = 2**14  # a report should not take long
@@ -38,6 +39,12 @@ class Selection:
     models: list[str]
     seeds: list[int]
     left_out: list[str]
+
+
+def sheet(material: Material) -> Sheet | None:
+    """A page on all tasks, or None where there is too little to say."""
+    found = text(material.runs, material.order, material.rng())
+    return None if found is None else Sheet(found)
 
 
 def text(runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generator) -> str | None:

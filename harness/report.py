@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,13 @@ from . import agreement, convergence, figures, overall, paper_tables, tables
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
+from .sheet import Material, Sheet
 from .store import Loaded
 
-ACROSS = {"overall.md": "All tasks together", "convergence.md": "How fast the models learn"}
+ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
+    "overall.md": ("All tasks together", overall.sheet),
+    "convergence.md": ("How fast the models learn", convergence.sheet),
+}  # pages on all tasks of a protocol: file -> title, and what makes it
 HOW_TO_READ = """\
 One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
 at the checkpoint that validation picked: mean ± half of the Student-t 95 % interval over seeds. *Seeds*: runs with
@@ -107,15 +111,14 @@ def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Pat
     contents = {f"{page.name}.md": paper_tables.text(page, here) for page in pages}
     contents["agreement.md"] = agreement.text(here)
     newest = [run for run in loaded.runs if run.protocol_version == here.version]
-    together = overall.text(newest, order, np.random.default_rng(0))
-    if together is not None:
-        contents["overall.md"] = together
-    speed = convergence.text(newest, order, np.random.default_rng(0))
-    if speed is not None:
-        contents["convergence.md"] = speed
-    contents["index.md"] = _index(
-        loaded, here, pages, folder, {name: ACROSS[name] for name in ACROSS if name in contents}
-    )
+    measured = [m for m in loaded.measurements if m.protocol_version == here.version]
+    material = Material(newest, measured, order)
+    sheets = {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
+    for name, sheet in sheets.items():
+        contents[name] = sheet.text
+        for picture, drawn in sheet.pictures.items():
+            (folder / picture).write_bytes(drawn)
+    contents["index.md"] = _index(loaded, here, pages, folder, {name: ACROSS[name][0] for name in sheets})
     for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")
     return [folder / name for name in contents]

@@ -1,0 +1,34 @@
+"""A page of a report: what it is made from, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .record import Measurement, RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The records of one version of one protocol, and the models' order in every table."""
+
+    runs: Sequence[RunRecord]
+    measurements: Sequence[Measurement]
+    order: Sequence[str]
+
+    def rng(self) -> np.random.Generator:
+        """A generator that is the same for every page."""
+        return np.random.default_rng(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page in Markdown, and the pictures that it shows: file name -> SVG.
+
+    A picture stands in the text as `![what it shows, in words](name.svg)`, a paragraph of its own.
+    """
+
+    text: str
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
