@@ -1,16 +1,16 @@
-"""Which tables and figures make which report: records in, files in reports/ out."""
+"""Which tables and figures make which report: records in, pages out."""
 
 from __future__ import annotations
 
 import re
 import shlex
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from . import agreement, convergence, figures, overall, paper_tables, tables
+from . import agreement, convergence, figures, formats, overall, paper_tables, tables
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
@@ -60,24 +60,38 @@ def summary(loaded: Loaded, order: Sequence[str]) -> list[str]:
 
 
 def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
-    """Write <task>.md, .csv, .tex and the learning curves of every task; return the Markdown files."""
+    """Write the pages of the tasks to a folder, with pictures, CSV and LaTeX; return the Markdown files."""
+    sheets = task_pages(loaded, order)
+    formats.write(sheets, folder)
+    return [folder / name for name in sheets]
+
+
+def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
+    """Write all other pages to the folder of the tasks' pages, and an index of it; return the Markdown files."""
+    sheets = other_pages(loaded, order)
+    sheets["index.md"] = index(loaded, sheets, {path.name for path in folder.glob("*.md")})
+    formats.write(sheets, folder)
+    return [folder / name for name in sheets]
+
+
+def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
+    """<task>.md of every task with its learning curves, its numbers in full and its tables in LaTeX."""
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
     by_task: dict[str, list[tables.Comparison]] = defaultdict(list)
     for comparison in comparisons(loaded, order):
         by_task[comparison.task].append(comparison)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    sheets = {}
     for task, group in by_task.items():
         name = _slug(task)
         runs = [run for run in loaded.runs if run.cell.task == task]
-        pages, rows, latex = [f"# {group[0].facts.title} (`{task}`)\n"], [], []
+        pages, rows, latex, pictures = [f"# {group[0].facts.title} (`{task}`)\n"], [], [], {}
         for comparison in group:
             mine = [run for run in runs if run.cell.budget == comparison.budget]
-            curves = folder / f"{name}-{comparison.budget}-curves.svg"
-            curves.write_bytes(figures.learning_curves(mine, comparison.facts, order))
+            curves = f"{name}-{comparison.budget}-curves.svg"
+            pictures[curves] = figures.learning_curves(mine, comparison.facts, order)
             table = tables.shown(comparison)
-            pages.append(_section(comparison, tables.markdown(table), mine, curves.name, _command(mine, order)))
+            pages.append(_section(comparison, tables.markdown(table), mine, curves, _command(mine, order)))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
@@ -88,44 +102,52 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
                 "Records that cannot be read and are left out:\n\n" + "\n".join(f"- {e}" for e in loaded.corrupt)
             )
         pages.append(HOW_TO_READ)
-        page = folder / f"{name}.md"
-        page.write_text("\n\n".join(pages) + "\n", encoding="utf-8")
         import pandas as pd
 
-        pd.concat(rows).to_csv(folder / f"{name}.csv", index=False)
-        (folder / f"{name}.tex").write_text("\n\n".join(latex) + "\n", encoding="utf-8")
-        written.append(page)
-    return written
+        files = {f"{name}.csv": pd.concat(rows).to_csv(index=False, lineterminator="\n")}
+        files[f"{name}.tex"] = "\n\n".join(latex) + "\n"
+        sheets[f"{name}.md"] = Sheet("\n\n".join(pages) + "\n", pictures, files)
+    return sheets
 
 
-def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
-    """All tasks together, the papers' tables with ours beside them, agreement, and an index of the folder.
+def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
+    """All tasks together, the papers' tables with ours beside them, and agreement.
 
     loaded: all records of one protocol, so that no page says `not run` of what was only not asked for.
     """
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
     here = paper_tables.recorded(loaded.runs)
-    folder.mkdir(parents=True, exist_ok=True)
-    pages = [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
-    contents = {f"{page.name}.md": paper_tables.text(page, here) for page in pages}
-    contents["agreement.md"] = agreement.text(here)
+    sheets = {f"{page.name}.md": Sheet(paper_tables.text(page, here)) for page in _offered(here)}
+    sheets["agreement.md"] = Sheet(agreement.text(here))
     newest = [run for run in loaded.runs if run.protocol_version == here.version]
     measured = [m for m in loaded.measurements if m.protocol_version == here.version]
     material = Material(newest, measured, order)
-    sheets = {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
-    for name, sheet in sheets.items():
-        contents[name] = sheet.text
-        for picture, drawn in sheet.pictures.items():
-            (folder / picture).write_bytes(drawn)
-    contents["index.md"] = _index(loaded, here, pages, folder, {name: ACROSS[name][0] for name in sheets})
-    for name, content in contents.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    return [folder / name for name in contents]
+    return sheets | {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
+
+
+def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sheet:
+    """What a protocol has pages on. others: names of the pages on all tasks; there: those of the tasks to link."""
+    here = paper_tables.recorded(loaded.runs)
+    return Sheet(_index(loaded, here, _offered(here), others, there))
+
+
+def task_page(task: str) -> str:
+    """The file name of a task's page."""
+    return f"{_slug(task)}.md"
+
+
+def _offered(here: paper_tables.Recorded) -> list[Page]:
+    """The papers' pages that have anything to do with the tasks of this protocol's scale."""
+    return [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
 
 
 def _index(
-    loaded: Loaded, here: paper_tables.Recorded, pages: Sequence[Page], folder: Path, across: Mapping[str, str]
+    loaded: Loaded,
+    here: paper_tables.Recorded,
+    pages: Sequence[Page],
+    others: Collection[str],
+    there: Collection[str],
 ) -> str:
     """A line for each page of a protocol: what it is about, and how much of it was run."""
     groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
@@ -134,8 +156,7 @@ def _index(
     lines = []
     for (task, budget), runs in groups.items():
         title = next((run.task.title for run in runs if run.task), task)
-        name = f"{_slug(task)}.md"
-        shown = f"[{title}]({name})" if (folder / name).exists() else title
+        shown = f"[{title}]({task_page(task)})" if task_page(task) in there else title
         size = " x ".join(counted(len({getattr(run.cell, key) for run in runs}), key) for key in ("model", "seed"))
         ends = Counter(run.status for run in runs)
         said = ", ".join(f"{ends[status]} {status}" for status in STATUSES if ends[status])
@@ -145,6 +166,7 @@ def _index(
         + "{} of {} cells run, budget {}".format(*paper_tables.progress(page, here), here.budget)
         for page in pages
     ]
+    across = [f"- [{title}]({name})" for name, (title, _) in ACROSS.items() if name in others]
     parts = [
         f"# Reports under protocol `{here.protocol}`, version {here.version}",
         *(
@@ -154,7 +176,7 @@ def _index(
         ),
         "## Tasks",
         "\n".join(lines),
-        *([links] if (links := ", ".join(f"[{title}]({name})" for name, title in across.items())) else []),
+        *(["## All tasks", "\n".join(across)] if across else []),
         "## The papers' tables, with ours beside them",
         "\n".join([*tables_of, f"- [{agreement.TITLE}](agreement.md): {agreement.counts(here)}"]),
     ]
