@@ -79,7 +79,7 @@
   // which page is shown, in the list of pages and in the window's title
   const here = () => {
     const title = document.title.split(" – ").pop();
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.querySelector(":target");
     const page = target?.id === "_all" ? target : (target?.closest("section") ?? document.querySelector("section"));
     for (const link of document.querySelectorAll("nav a")) {
       const current = link.hash === `#${page.id}`;
@@ -94,7 +94,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     themes();
     document.querySelectorAll("main table").forEach(sortable);
-    addEventListener("hashchange", here);
-    here();
   });
+  addEventListener("load", here); // :target is not known before
+  addEventListener("hashchange", here);
 })();
