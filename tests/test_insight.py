@@ -17,6 +17,7 @@ from harness.record import from_json, to_json
 from harness.run import run_cell, run_group
 from harness.store import Store
 from models.spec import ScaleUse
+from tasks import text
 from tasks.spec import SequenceShape, Split, Splits, TaskSpec
 from tasks.text import LanguageModel
 
@@ -259,6 +260,25 @@ def test_a_record_has_it_and_comes_back_as_it_was(where, model, labels):
         first = load_splits("sfc", "smoke", 0, where).test.x[0, :, 0]
         assert record.insight["scales"]["example"]["signal"] == insight._rounded(first)
     assert from_json(to_json(record), "here") == record == Store(where.results).find_run(record.cell)
+
+
+def test_a_run_on_a_text_has_words_and_no_classes(where, tmp_path, monkeypatch):
+    monkeypatch.setattr(text.fetch, "folder", lambda name, root: tmp_path)
+    generator = torch.Generator().manual_seed(1)
+    for part, count in (("train", 7_000), ("valid", 1_100), ("test", 1_100)):
+        tokens = torch.randint(220, (count,), generator=generator).tolist()
+        (tmp_path / f"wiki.{part}.tokens").write_text(" ".join(f"w{token}" for token in tokens))
+    load_splits.cache_clear()
+    record = run_cell(cell("aslstm", task="wikitext-2"), where)
+    load_splits.cache_clear()
+    assert (record.status, record.reason, record.notes) == ("ok", "", "")
+    checked(record.insight, 16, 4)
+    example = record.insight["scales"]["example"]
+    words = (tmp_path / "wiki.test.tokens").read_text().split()[:16]
+    assert [known for known, word in zip(example["words"], words, strict=True) if known not in (word, "<unk>")] == []
+    assert len(set(example["words"])) > 5
+    assert sorted(example) == ["chosen", "steps", "words"]
+    assert "classes" not in record.insight["scales"]
 
 
 def test_a_list_of_numbers_is_one_line_of_a_record(where):
