@@ -36,6 +36,7 @@ METRICS = {
     "perplexity": "Perplexity",
 }
 FORMS = {"accuracy": ".1f", "perplexity": ".1f"}  # of the others four figures
+LEFT = ("Task", "Model", "Title", "Target", "Note", "Metric", "Protocol", "Verdict")  # columns of words
 BOLD = "\ue000", "\ue001"  # around what is to be bold, until a form of table is chosen
 
 
@@ -215,7 +216,7 @@ def _bold(text: str, bold: object) -> str:
 
 
 def _align(table: pd.DataFrame) -> tuple[str, ...]:
-    return tuple("left" if name in ("Task", "Model", "Title", "Target", "Note") else "right" for name in table.columns)
+    return tuple("left" if name in LEFT else "right" for name in table.columns)
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[dict[str, object]]:

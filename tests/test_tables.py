@@ -230,7 +230,7 @@ def test_every_hole_is_named_with_its_status_seeds_and_reason():
         made_run("tp-rnn-s", 0, 0.6),
         made_run("tp-rnn-s", 1, None, status="diverged", reason="the loss is no finite number at step 8"),
     ]
-    assert compared(runs).notes[1:] == (
+    assert compared(runs).notes[2:] == (
         "lstm-s: skipped (all seeds): it has no use here.",
         "gru: failed (seed 1, 2): ValueError: no.",
         "tp-rnn-s: diverged (seed 1): the loss is no finite number at step 8.",
