@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from . import agreement, convergence, figures, overall, paper_tables, tables
+from . import agreement, convergence, figures, overall, paper_tables, provenance, tables
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
@@ -77,7 +76,9 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
             curves = folder / f"{name}-{comparison.budget}-curves.svg"
             curves.write_bytes(figures.learning_curves(mine, comparison.facts, order))
             table = tables.shown(comparison)
-            pages.append(_section(comparison, tables.markdown(table), mine, curves.name, _command(mine, order)))
+            pages.append(
+                _section(comparison, tables.markdown(table), mine, curves.name, provenance.command(mine, order))
+            )
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
@@ -108,14 +109,21 @@ def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Pat
     here = paper_tables.recorded(loaded.runs)
     folder.mkdir(parents=True, exist_ok=True)
     pages = [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
+    remake = f"bench report --protocol {here.protocol}"
+    used = [run for runs in here.runs.values() for run in runs]
     contents = {f"{page.name}.md": paper_tables.text(page, here) for page in pages}
     contents["agreement.md"] = agreement.text(here)
+    for page in pages:
+        places = {place for number in page.numbers if (place := book().ours(number)) in here.runs}
+        mine = [run for place in sorted(places) for run in here.runs[place]]
+        contents[f"{page.name}.md"] += f"\n{provenance.sentence(mine, remake)}\n"
+    contents["agreement.md"] += f"\n{provenance.sentence(used, remake)}\n"
     newest = [run for run in loaded.runs if run.protocol_version == here.version]
     measured = [m for m in loaded.measurements if m.protocol_version == here.version]
     material = Material(newest, measured, order)
     sheets = {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
     for name, sheet in sheets.items():
-        contents[name] = sheet.text
+        contents[name] = f"{sheet.text}\n{provenance.sentence(newest, remake)}\n"
         for picture, drawn in sheet.pictures.items():
             (folder / picture).write_bytes(drawn)
     contents["index.md"] = _index(loaded, here, pages, folder, {name: ACROSS[name][0] for name in sheets})
@@ -168,20 +176,6 @@ def _slug(task: str) -> str:
     return re.sub(r"[^\w.@=+-]", "_", task)
 
 
-def _command(runs: Sequence[RunRecord], order: Sequence[str]) -> str:
-    """The command that makes these records, the place of the data aside."""
-    cell, models = runs[0].cell, list(dict.fromkeys(run.cell.model for run in runs))
-    named = "all" if set(models) >= set(order) and len(models) == len(order) else ",".join(models)
-    words = ["bench", "run", "--task", cell.task, "--models", named, "--protocol", cell.protocol]
-    settings = next((run.settings for run in runs if run.settings), {})
-    if cell.budget != settings.get("budget"):
-        words += ["--budget", cell.budget]
-    seeds = sorted({run.cell.seed for run in runs})
-    if seeds != list(range(int(settings.get("seeds", 0)))):
-        words += ["--seeds", f"{seeds[0]}-{seeds[-1]}" if len(seeds) == 1 else ",".join(map(str, seeds))]
-    return shlex.join(words)
-
-
 def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:
     facts, first = comparison.facts, runs[0]
     settings = next((dict(run.settings) for run in runs if run.settings), {})
@@ -200,7 +194,7 @@ def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord
         *([] if further is None else ["On further test sets:", tables.markdown(further)]),
         *comparison.notes,
         f"![learning curves]({curves})",
-        f"`{command}`: {_provenance(runs)}",
+        f"{provenance.sentence(runs, command)}",
     ]
     return "\n\n".join(lines)
 
@@ -208,27 +202,3 @@ def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord
 def _trained(runs: Sequence[RunRecord]) -> str:
     lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok"})
     return ", ".join(f"{length:,}" for length in lengths) or "no"
-
-
-def _provenance(runs: Sequence[RunRecord]) -> str:
-    machines = sorted(
-        {
-            str(run.machine.get("gpu") or f"{run.machine.get('cores')} cores of {run.machine.get('cpu')}")
-            for run in runs
-            if run.machine
-        }
-    )
-    commits = sorted(
-        {
-            str(run.machine.get("commit") or "unknown")[:10] + ("*" if run.machine.get("dirty") else "")
-            for run in runs
-            if run.machine
-        }
-    )
-    dates = sorted(run.finished[:10] for run in runs if run.finished)
-    torches = sorted({str(run.machine.get("torch")) for run in runs if run.machine})
-    when = dates[0] if dates and dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}" if dates else "?"
-    return (
-        f"{len(runs)} runs on {'; '.join(machines) or 'an unknown machine'}, torch {', '.join(torches)}, {when}, "
-        f"commit {', '.join(commits)}{' (* with uncommitted changes)' if '*' in ''.join(commits) else ''}."
-    )
