@@ -13,6 +13,7 @@ graph      a training step that is recorded once and replayed
 measure    step latency and peak memory, in a pass of their own
 run        cells -> their records, whatever happens            <- start reading here
 group      the cells that differ in the seed alone, trained together
+insight    what a trained model does with time, for its record
 execute    worker processes
 progress   what the terminal shows while cells run
 record     RunRecord, Measurement, Point; to and from JSON

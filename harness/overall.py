@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import aggregates, ranks, tables
 from .across import Pairs, stratified_pairs, with_failures
 from .errors import counted
+from .pairwise import PENDING
 from .record import RunRecord, TaskFacts
 from .remarks import learned
 from .sheet import Material, Sheet
@@ -60,7 +61,7 @@ def text(runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generat
 
 def has_run(run: RunRecord) -> bool:
     """Can anything be said of this run?"""
-    return run.status not in tables.PENDING and run.task is not None
+    return run.status not in PENDING and run.task is not None
 
 
 def by_place(runs: Iterable[RunRecord]) -> Results:

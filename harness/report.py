@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from . import agreement, convergence, figures, formats, overall, paper_tables, tables
+from . import agreement, convergence, figures, formats, overall, paper_tables, provenance, tables
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
@@ -91,7 +91,7 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
             curves = f"{name}-{comparison.budget}-curves.svg"
             pictures[curves] = figures.learning_curves(mine, comparison.facts, order)
             table = tables.shown(comparison)
-            pages.append(_section(comparison, tables.markdown(table), mine, curves, _command(mine, order)))
+            pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command(mine, order)))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
@@ -118,18 +118,21 @@ def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
     here = paper_tables.recorded(loaded.runs)
-    sheets = {f"{page.name}.md": Sheet(paper_tables.text(page, here)) for page in _offered(here)}
-    sheets["agreement.md"] = Sheet(agreement.text(here))
+    remake = f"bench report --protocol {here.protocol}"
+    used = [run for runs in here.runs.values() for run in runs]
+    sheets = {}
+    for page in _offered(here):
+        places = {place for number in page.numbers if (place := book().ours(number)) in here.runs}
+        mine = [run for place in sorted(places) for run in here.runs[place]]
+        sheets[f"{page.name}.md"] = Sheet(f"{paper_tables.text(page, here)}\n{provenance.sentence(mine, remake)}\n")
+    sheets["agreement.md"] = Sheet(f"{agreement.text(here)}\n{provenance.sentence(used, remake)}\n")
     newest = [run for run in loaded.runs if run.protocol_version == here.version]
     measured = [m for m in loaded.measurements if m.protocol_version == here.version]
     material = Material(newest, measured, order)
-    return sheets | {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
-
-
-def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sheet:
-    """What a protocol has pages on. others: names of the pages on all tasks; there: those of the tasks to link."""
-    here = paper_tables.recorded(loaded.runs)
-    return Sheet(_index(loaded, here, _offered(here), others, there))
+    for name, (_, make) in ACROSS.items():
+        if (sheet := make(material)) is not None:
+            sheets[name] = replace(sheet, text=f"{sheet.text}\n{provenance.sentence(newest, remake)}\n")
+    return sheets
 
 
 def task_page(task: str) -> str:
@@ -142,14 +145,12 @@ def _offered(here: paper_tables.Recorded) -> list[Page]:
     return [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
 
 
-def _index(
-    loaded: Loaded,
-    here: paper_tables.Recorded,
-    pages: Sequence[Page],
-    others: Collection[str],
-    there: Collection[str],
-) -> str:
-    """A line for each page of a protocol: what it is about, and how much of it was run."""
+def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sheet:
+    """A line for each page of a protocol: what it is about, and how much of it was run.
+
+    others: the names of the pages on all tasks; there: those of the tasks' pages that can be linked.
+    """
+    here = paper_tables.recorded(loaded.runs)
     groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(loaded.runs, key=lambda run: run.cell):
         groups[run.cell.task, run.cell.budget].append(run)
@@ -164,7 +165,7 @@ def _index(
     tables_of = [
         f"- [{page.title}]({page.name}.md): {page.caption.rstrip('.')}; "
         + "{} of {} cells run, budget {}".format(*paper_tables.progress(page, here), here.budget)
-        for page in pages
+        for page in _offered(here)
     ]
     across = [f"- [{title}]({name})" for name, (title, _) in ACROSS.items() if name in others]
     parts = [
@@ -183,25 +184,11 @@ def _index(
     if loaded.corrupt:
         parts.append("Records that cannot be read and are left out:")
         parts.append("\n".join(f"- {sentence}" for sentence in sorted(loaded.corrupt)))
-    return "\n\n".join(parts) + "\n"
+    return Sheet("\n\n".join(parts) + "\n")
 
 
 def _slug(task: str) -> str:
     return re.sub(r"[^\w.@=+-]", "_", task)
-
-
-def _command(runs: Sequence[RunRecord], order: Sequence[str]) -> str:
-    """The command that makes these records, the place of the data aside."""
-    cell, models = runs[0].cell, list(dict.fromkeys(run.cell.model for run in runs))
-    named = "all" if set(models) >= set(order) and len(models) == len(order) else ",".join(models)
-    words = ["bench", "run", "--task", cell.task, "--models", named, "--protocol", cell.protocol]
-    settings = next((run.settings for run in runs if run.settings), {})
-    if cell.budget != settings.get("budget"):
-        words += ["--budget", cell.budget]
-    seeds = sorted({run.cell.seed for run in runs})
-    if seeds != list(range(int(settings.get("seeds", 0)))):
-        words += ["--seeds", f"{seeds[0]}-{seeds[-1]}" if len(seeds) == 1 else ",".join(map(str, seeds))]
-    return shlex.join(words)
 
 
 def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:
@@ -222,7 +209,7 @@ def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord
         *([] if further is None else ["On further test sets:", tables.markdown(further)]),
         *comparison.notes,
         f"![learning curves]({curves})",
-        f"`{command}`: {_provenance(runs)}",
+        f"{provenance.sentence(runs, command)}",
     ]
     return "\n\n".join(lines)
 
@@ -230,27 +217,3 @@ def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord
 def _trained(runs: Sequence[RunRecord]) -> str:
     lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok"})
     return ", ".join(f"{length:,}" for length in lengths) or "no"
-
-
-def _provenance(runs: Sequence[RunRecord]) -> str:
-    machines = sorted(
-        {
-            str(run.machine.get("gpu") or f"{run.machine.get('cores')} cores of {run.machine.get('cpu')}")
-            for run in runs
-            if run.machine
-        }
-    )
-    commits = sorted(
-        {
-            str(run.machine.get("commit") or "unknown")[:10] + ("*" if run.machine.get("dirty") else "")
-            for run in runs
-            if run.machine
-        }
-    )
-    dates = sorted(run.finished[:10] for run in runs if run.finished)
-    torches = sorted({str(run.machine.get("torch")) for run in runs if run.machine})
-    when = dates[0] if dates and dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}" if dates else "?"
-    return (
-        f"{len(runs)} runs on {'; '.join(machines) or 'an unknown machine'}, torch {', '.join(torches)}, {when}, "
-        f"commit {', '.join(commits)}{' (* with uncommitted changes)' if '*' in ''.join(commits) else ''}."
-    )

@@ -1,4 +1,4 @@
-"""The verbs that read records: `bench report`."""
+"""The verbs that read records: `bench report` and `bench compare`."""
 
 from __future__ import annotations
 
@@ -54,3 +54,36 @@ def report(results: Path, protocol_name: str | None, tasks: tuple[str, ...], rep
         if counts:
             click.echo(f"{folder}: {', '.join(f'{number} {kind}' for kind, number in counts.items())}")
     return 0
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@RESULTS
+@click.option("--protocol", help="[default: every protocol with records of both]")
+@click.option("--task", "tasks", multiple=True, help="Names, separated by commas. [default: every task with both]")
+@click.option(
+    "--margin", type=float, default=1.0, show_default=True, help="A difference that does not matter, in % of the way."
+)
+@click.option("--format", "form", type=click.Choice(["plain", "md"]), default="plain", show_default=True)
+def compare(
+    a: str, b: str, results: Path, protocol: str | None, tasks: tuple[str, ...], margin: float, form: str
+) -> int:
+    """Is B better than A, worse, or as good? A and B: two models, or two folders of records.
+
+    Exit code 0: better or equivalent; 3: worse; 4: nobody can tell; 2: nothing could be compared.
+    """
+    import numpy as np
+
+    from . import compare as comparing
+    from . import tables
+    from .plan import split_words
+
+    sides = comparing.sides(a, b, results, protocol, split_words(",".join(tasks)))
+    found = comparing.compare(*sides, margin=margin / 100, rng=np.random.default_rng(0))
+    drawn = tables.markdown if form == "md" else tables.plain
+    click.echo(f"A: {a}\nB: {b}\n" if form == "plain" else f"A: `{a}`, B: `{b}`\n")
+    click.echo(drawn(comparing.table(found)))
+    for note in found.notes:
+        click.echo(f"\n{note}")
+    return comparing.EXIT[found.verdict]
