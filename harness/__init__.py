@@ -26,6 +26,10 @@ papers     the published numbers, and what stands for them here
 paper_tables  the papers' tables with ours beside each number
 agreement  do they agree? tests of equivalence
 report     which tables and figures make which report
+formats    pages -> Markdown, one HTML file, CSV, LaTeX
+markdown   pages, read: the parser, and their tables as CSV and LaTeX
+html       all pages as one file; page.css and page.js are its style and script
+drawing    a figure as part of that file
 checks     what any model or task must satisfy
 errors     sentences for users
 """

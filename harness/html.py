@@ -30,31 +30,12 @@ THOUSANDS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6}
 
 def document(sheets: Mapping[str, Sheet]) -> str:
     """The whole file. sheets: name.md -> page, with the index among them, which comes first and gives the groups."""
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script, title = _asset("page.css"), _asset("page.js"), escape(_heading(sheets[INDEX]))
     groups = contents(sheets)
-    order = [INDEX, *(name for pages in groups.values() for name, _ in pages)]
     titles = {INDEX: "Contents"} | {name: title for pages in groups.values() for name, title in pages}
-    title = escape(_heading(sheets[INDEX]))
     policy = (
         f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
-    )
-    sections = []
-    for place, name in enumerate(order):
-        before, after = order[max(place - 1, 0)], order[min(place + 1, len(order) - 1)]
-        steps = [
-            f'<a rel="{rel}" href="#{anchor(other)}">{escape(titles[other])}</a>'
-            for rel, other in (("prev", before), ("next", after))
-            if other != name
-        ]
-        sections.append(
-            f'<section id="{anchor(name)}">\n{_page(name, sheets)}<p class="steps">{" ".join(steps)}</p>\n</section>\n'
-        )
-    listed = "".join(
-        f"<h2>{escape(group)}</h2>\n<ul>\n"
-        + "".join(f'<li><a href="#{anchor(name)}">{escape(title)}</a></li>\n' for name, title in pages)
-        + "</ul>\n"
-        for group, pages in groups.items()
     )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -62,11 +43,10 @@ def document(sheets: Mapping[str, Sheet]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{title}</title>\n<style>{style}</style>\n<script>{script}</script>\n</head>\n<body>\n"
-        f'<header><a href="#{anchor(INDEX)}">Contents</a>'
-        '<button type="button" id="_theme" hidden>Dark</button></header>\n'
-        f'<nav aria-label="Pages">\n<p>{title}</p>\n<ul>\n<li><a href="#{anchor(INDEX)}">Contents</a></li>\n'
-        f'<li><a href="#_all">All pages, one after the other</a></li>\n</ul>\n{listed}</nav>\n'
-        f'<main id="_all">\n{"".join(sections)}</main>\n</body>\n</html>\n'
+        f'<header>{_link(INDEX, titles)}<button type="button" id="_theme" hidden>Dark</button></header>\n'
+        f'<nav aria-label="Pages">\n<p>{title}</p>\n<ul>\n<li>{_link(INDEX, titles)}</li>\n'
+        f'<li><a href="#_all">All pages, one after the other</a></li>\n</ul>\n{_list(groups, titles)}</nav>\n'
+        f'<main id="_all">\n{_sections(sheets, titles)}</main>\n</body>\n</html>\n'
     )
 
 
@@ -110,13 +90,29 @@ def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _page(name: str, sheets: Mapping[str, Sheet]) -> str:
-    tokens = markdown.parse(sheets[name].text)
-    return str(
-        Renderer().render(
-            tokens, markdown.parser().options, {"name": name, "sheets": sheets, "figures": 0, "headings": Counter()}
-        )
-    )
+def _link(name: str, titles: Mapping[str, str], rel: str = "") -> str:
+    return f'<a {rel}href="#{anchor(name)}">{escape(titles[name])}</a>'
+
+
+def _list(groups: Mapping[str, Sequence[tuple[str, str]]], titles: Mapping[str, str]) -> str:
+    parts = []
+    for group, pages in groups.items():
+        lines = "".join(f"<li>{_link(name, titles)}</li>\n" for name, _ in pages)
+        parts.append(f"<h2>{escape(group)}</h2>\n<ul>\n{lines}</ul>\n")
+    return "".join(parts)
+
+
+def _sections(sheets: Mapping[str, Sheet], titles: Mapping[str, str]) -> str:
+    """Every page, with links to the one before and the one after."""
+    order, renderer, options = list(titles), Renderer(), markdown.parser().options
+    parts = []
+    for place, name in enumerate(order):
+        env = {"name": name, "sheets": sheets, "figures": 0, "headings": Counter()}
+        page = renderer.render(markdown.parse(sheets[name].text), options, env)
+        steps = [_link(other, titles, 'rel="prev" ') for other in order[:place][-1:]]
+        steps += [_link(other, titles, 'rel="next" ') for other in order[place + 1 :][:1]]
+        parts.append(f'<section id="{anchor(name)}">\n{page}<p class="steps">{" ".join(steps)}</p>\n</section>\n')
+    return "".join(parts)
 
 
 class Renderer(RendererHTML):

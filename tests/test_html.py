@@ -213,6 +213,12 @@ def test_white_words_on_a_colour_and_colours_of_ones_own_stay():
     assert 'fill="#123456"' in inline
 
 
+def test_a_picture_of_points_is_part_of_the_figure():
+    figure, axes = canvas()
+    axes.imshow([[0.0, 1.0], [0.5, 0.2]])
+    assert re.search(r'<image [^>]*href="data:image/png;base64,', drawing.inline(svg(figure), "f", ""))
+
+
 def test_the_short_form_of_a_font_is_read_too():
     """As older versions of matplotlib write it."""
     picture = b"""<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="8pt">
