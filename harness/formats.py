@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -41,14 +42,52 @@ def files(sheets: Mapping[str, Sheet], formats: Collection[str]) -> dict[str, st
     return found
 
 
-def write(sheets: Mapping[str, Sheet], folder: Path, formats: Collection[str] = BY_PAGE) -> list[Path]:
-    """Write the pages to a folder in these formats; the paths of what was written. Nothing there is deleted."""
-    contents = files(sheets, formats)
+def contents(sheets: Mapping[str, Sheet], formats: Collection[str]) -> dict[str, str | bytes]:
+    """File name -> content, of all these formats."""
+    found = files(sheets, formats)
     if "html" in formats:
         from . import html
 
-        contents[HTML] = html.document(sheets)
+        found[HTML] = html.document(sheets)
+    return found
+
+
+def write(sheets: Mapping[str, Sheet], folder: Path, formats: Collection[str] = BY_PAGE) -> list[Path]:
+    """Write the pages to a folder in these formats; the paths of what was written. Nothing there is deleted."""
+    return save(contents(sheets, formats), folder)
+
+
+def save(made: Mapping[str, str | bytes], folder: Path) -> list[Path]:
+    """Write these files to a folder; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in contents.items():
+    for name, content in made.items():
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
-    return [folder / name for name in contents]
+    return [folder / name for name in made]
+
+
+def differences(made: Mapping[str, str | bytes], folder: Path) -> list[str]:
+    """How the files of a folder differ from what was made of the records, a sentence each.
+
+    A figure only has to be there: its bytes depend on the version of matplotlib, also inside the HTML file.
+    """
+    found = []
+    for name, content in sorted(made.items()):
+        path = folder / name
+        if not path.is_file():
+            found.append(f"{path} is missing")
+        elif not name.endswith(".svg"):
+            here, there = (_without_figures(text) for text in (content, path.read_bytes()))
+            if here != there:
+                lines = zip(here.splitlines(), there.splitlines(), strict=False)
+                first = next((n for n, (a, b) in enumerate(lines, 1) if a != b), min(map(_lines, (here, there))) + 1)
+                found.append(f"{path} differs from what the records give, from line {first} on")
+    return found
+
+
+def _without_figures(content: str | bytes) -> str:
+    text = content if isinstance(content, str) else content.decode(errors="replace")
+    return re.sub(r"<svg .*?</svg>", "", text, flags=re.DOTALL)
+
+
+def _lines(text: str) -> int:
+    return len(text.splitlines())

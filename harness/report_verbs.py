@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .errors import BenchError
 from .options import REPORTS, RESULTS
+
+if TYPE_CHECKING:
+    from .store import Store
 
 
 @click.command("report")
@@ -17,43 +22,65 @@ from .options import REPORTS, RESULTS
 @click.option("--task", "tasks", multiple=True, help="[default: every task with records]")
 @REPORTS
 @click.option("--format", "words", default="md,html,csv,tex", show_default=True, help="Names, separated by commas.")
-def report(results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path, words: str) -> int:
-    """Write the tables and learning curves of all records: pages, and one HTML file of all of them."""
-    from . import catalog, formats
-    from . import report as pages_of
+@click.option(
+    "--verify", is_flag=True, help="Write nothing; compare with what is there, and exit with 1 if it differs."
+)
+def report(
+    results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path, words: str, verify: bool
+) -> int:
+    """Write the tables and figures of all records: pages, and one HTML file of all of them."""
+    from . import formats
     from .plan import split_words
     from .store import Store
 
     asked = formats.chosen(words)
     wanted = split_words(",".join(tasks)) or None
-    store, order = Store(results), catalog.model_names()
+    store = Store(results)
     everything = store.load(protocol_name, wanted)
     for sentence in everything.corrupt:
         click.echo(f"left out: {sentence}", err=True)
     names = sorted({run.cell.protocol for run in everything.runs})
     if not names:
         raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
+    different = 0
     for name in names:
-        whole, folder = store.load(name), reports / name
-        # the HTML file is always whole: --task says which files beside it are written
-        every = pages_of.task_pages(whole if "html" in asked else store.load(name, wanted), order)
-        mine = {pages_of.task_page(run.cell.task) for run in everything.runs if run.cell.protocol == name}
-        others = pages_of.other_pages(whole, order)
-        beside = {page: sheet for page, sheet in every.items() if page in mine} | others
-        there = {path.name for path in folder.glob("*.md")} | mine
-        beside["index.md"] = pages_of.index(whole, others, there)
-        written = formats.write(beside, folder, [word for word in asked if word != "html"])
-        if "html" in asked:
-            written += formats.write(
-                {"index.md": pages_of.index(whole, others, every)} | every | others, folder, ["html"]
-            )
+        folder = reports / name
+        mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
+        made = _made(store, name, mine, wanted, asked, folder)
+        if verify:
+            found = formats.differences(made, folder)
+            different += len(found)
+            click.echo("\n".join(found) if found else f"{folder}: {len(made)} files are as the records give them")
+            continue
+        written = formats.save(made, folder)
         for path in written:
             if path.suffix in (".md", ".html"):
                 click.echo(str(path))
         counts = Counter(path.suffix for path in written if path.suffix not in (".md", ".html"))
         if counts:
             click.echo(f"{folder}: {', '.join(f'{number} {kind}' for kind, number in counts.items())}")
-    return 0
+    return int(different > 0)
+
+
+def _made(
+    store: Store, name: str, tasks: Iterable[str], wanted: list[str] | None, asked: Collection[str], folder: Path
+) -> dict[str, str | bytes]:
+    """The files of a protocol's report. The HTML file is always whole: --task says which files beside it are made."""
+    from . import catalog, formats
+    from . import report as pages_of
+
+    order, whole = catalog.model_names(), store.load(name)
+    every = pages_of.task_pages(whole if "html" in asked else store.load(name, wanted), order)
+    mine = {pages_of.task_page(task) for task in tasks}
+    others = pages_of.other_pages(whole, order)
+    there = {path.name for path in folder.glob("*.md")} | mine
+    beside = {page: sheet for page, sheet in every.items() if page in mine} | others
+    beside["index.md"] = pages_of.index(whole, others, there)
+    made = formats.contents(beside, [word for word in asked if word != "html"])
+    if "html" in asked:
+        everything = {"index.md": pages_of.index(whole, others, every)} | every | others
+        made |= formats.contents(everything, ["html"])
+    return made
 
 
 @click.command()

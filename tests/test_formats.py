@@ -161,3 +161,44 @@ def test_a_large_report_becomes_a_file_in_good_time(tmp_path):
     begin = time.process_time()
     formats.write(sheets, tmp_path, ["html"])
     assert time.process_time() - begin < 2
+
+
+# ----------------------------------------------------------------------------- --verify
+
+
+def test_verify_says_what_differs_and_writes_nothing(tmp_path):
+    from click.testing import CliRunner
+
+    from harness.report_verbs import report
+    from harness.store import Store
+
+    for seed in (0, 1):
+        Store(tmp_path / "results").save_run(made_run("gru", seed))
+    words = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+
+    def verb(*more):
+        return CliRunner().invoke(report, [*words, *more], standalone_mode=False, catch_exceptions=False)
+
+    assert verb().return_value == 0
+    folder = tmp_path / "reports" / "smoke"
+    outcome = verb("--verify")
+    assert outcome.return_value == 0
+    assert f"{len(list(folder.iterdir()))} files are as the records give them" in outcome.output
+    page, table = folder / "sfc.md", folder / "sfc.csv"
+    page.write_text(page.read_text().replace("75.0", "99.0"))
+    table.unlink()
+    (picture,) = folder.glob("sfc*.svg")
+    picture.write_bytes(picture.read_bytes() + b"<!-- drawn by another matplotlib -->")
+    before = page.read_bytes()
+    outcome = verb("--verify")
+    assert outcome.return_value == 1
+    assert outcome.output.splitlines() == [
+        f"{table} is missing",
+        f"{page} differs from what the records give, from line {line_of(before, b'99.0')} on",
+    ]
+    assert page.read_bytes() == before
+    assert not table.exists()
+
+
+def line_of(content, words):
+    return next(n for n, line in enumerate(content.splitlines(), 1) if words in line)
