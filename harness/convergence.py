@@ -13,9 +13,9 @@ import pandas as pd
 
 from . import stats, survival, tables
 from .errors import counted
-from .overall import by_place, has_run, select
 from .record import RunRecord, TaskFacts
 from .remarks import learned, level
+from .selection import by_place, has_run, select
 from .sheet import Material, Sheet
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
