@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -10,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from . import agreement, convergence, figures, overall, paper_tables, tables
+from . import agreement, convergence, figures, overall, paper_tables, tables, tradeoffs
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
-from .sheet import Material, Sheet
+from .sheet import Material, Sheet, slug
 from .store import Loaded
 
 ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "overall.md": ("All tasks together", overall.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
+    "tradeoffs.md": ("Accuracy against cost", tradeoffs.sheet),
 }  # pages on all tasks of a protocol: file -> title, and what makes it
 HOW_TO_READ = """\
 One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
@@ -69,7 +69,7 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for task, group in by_task.items():
-        name = _slug(task)
+        name = slug(task)
         runs = [run for run in loaded.runs if run.cell.task == task]
         pages, rows, latex = [f"# {group[0].facts.title} (`{task}`)\n"], [], []
         for comparison in group:
@@ -108,17 +108,18 @@ def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Pat
     here = paper_tables.recorded(loaded.runs)
     folder.mkdir(parents=True, exist_ok=True)
     pages = [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
-    contents = {f"{page.name}.md": paper_tables.text(page, here) for page in pages}
-    contents["agreement.md"] = agreement.text(here)
+    sheets = {f"{page.name}.md": Sheet(paper_tables.text(page, here)) for page in pages}
+    sheets["agreement.md"] = Sheet(agreement.text(here))
     newest = [run for run in loaded.runs if run.protocol_version == here.version]
     measured = [m for m in loaded.measurements if m.protocol_version == here.version]
     material = Material(newest, measured, order)
-    sheets = {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
-    for name, sheet in sheets.items():
+    across = {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
+    contents = {}
+    for name, sheet in (sheets | across).items():
         contents[name] = sheet.text
         for picture, drawn in sheet.pictures.items():
             (folder / picture).write_bytes(drawn)
-    contents["index.md"] = _index(loaded, here, pages, folder, {name: ACROSS[name][0] for name in sheets})
+    contents["index.md"] = _index(loaded, here, pages, folder, {name: ACROSS[name][0] for name in across})
     for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")
     return [folder / name for name in contents]
@@ -134,7 +135,7 @@ def _index(
     lines = []
     for (task, budget), runs in groups.items():
         title = next((run.task.title for run in runs if run.task), task)
-        name = f"{_slug(task)}.md"
+        name = f"{slug(task)}.md"
         shown = f"[{title}]({name})" if (folder / name).exists() else title
         size = " x ".join(counted(len({getattr(run.cell, key) for run in runs}), key) for key in ("model", "seed"))
         ends = Counter(run.status for run in runs)
@@ -162,10 +163,6 @@ def _index(
         parts.append("Records that cannot be read and are left out:")
         parts.append("\n".join(f"- {sentence}" for sentence in sorted(loaded.corrupt)))
     return "\n\n".join(parts) + "\n"
-
-
-def _slug(task: str) -> str:
-    return re.sub(r"[^\w.@=+-]", "_", task)
 
 
 def _command(runs: Sequence[RunRecord], order: Sequence[str]) -> str:
