@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import agreement, convergence, figures, overall, paper_tables, tables, tradeoffs
+from . import agreement, convergence, figures, overall, paper_figures, paper_tables, tables, tradeoffs
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
@@ -108,7 +108,7 @@ def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Pat
     here = paper_tables.recorded(loaded.runs)
     folder.mkdir(parents=True, exist_ok=True)
     pages = [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
-    sheets = {f"{page.name}.md": Sheet(paper_tables.text(page, here)) for page in pages}
+    sheets = {f"{page.name}.md": paper_figures.sheet(page, here) for page in pages}
     sheets["agreement.md"] = Sheet(agreement.text(here))
     newest = [run for run in loaded.runs if run.protocol_version == here.version]
     measured = [m for m in loaded.measurements if m.protocol_version == here.version]
