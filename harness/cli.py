@@ -15,7 +15,7 @@ from . import __version__, foreign_package
 from .data_verbs import data
 from .errors import BenchError
 from .options import RESULTS, cell_options, speed_options
-from .report_verbs import report
+from .report_verbs import compare, report
 
 if TYPE_CHECKING:
     from .order import Order
@@ -47,6 +47,7 @@ def cli() -> None:
 
 cli.add_command(data)
 cli.add_command(report)
+cli.add_command(compare)
 
 
 @cli.command()

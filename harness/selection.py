@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import tables
 from .across import with_failures
+from .pairwise import PENDING
 from .record import RunRecord, TaskFacts
 from .remarks import learned
 
@@ -32,7 +32,7 @@ class Selection:
 
 def has_run(run: RunRecord) -> bool:
     """Can anything be said of this run?"""
-    return run.status not in tables.PENDING and run.task is not None
+    return run.status not in PENDING and run.task is not None
 
 
 def by_place(runs: Iterable[RunRecord]) -> Results:

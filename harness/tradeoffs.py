@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import tables, tradeoff_figure
 from .errors import counted
+from .pairwise import PENDING
 from .record import Measurement, RunRecord, TaskFacts
 from .selection import ordered
 from .sheet import Material, Sheet, slug
@@ -117,7 +118,7 @@ def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None,
     factor = 100.0 if facts.metric == "accuracy" else 1.0
     scores = [factor * run.test_metric for run in runs if run.test_metric is not None]
     found = mean_interval(scores) if scores else Interval(math.nan, math.nan, math.nan)
-    ran = [run for run in runs if run.status not in tables.PENDING]
+    ran = [run for run in runs if run.status not in PENDING]
     ratio, peak = (measured.ratio, measured.peak_bytes) if measured else (None, None)
     return Choice(
         next((run.title for run in runs if run.title), runs[0].cell.model),

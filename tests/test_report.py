@@ -46,9 +46,10 @@ def test_a_page_says_all_that_a_reader_must_know(tmp_path):
         "Chance: 0.5. Target: 0.7.",
         "| GRU",
         "75.0 ± 63.5",
-        "exact sign-flip test",
+        "sign-flip test",
         "![learning curves](sfc-3k-curves.svg)",
-        "4 runs on 2 cores of Some processor, torch 2.9.0, 2025-03-01, commit 0123456789.",
+        "protocol `smoke` version 1; 4 runs with seeds 0, 1 on 2 cores of Some processor, torch 2.9.0, 2025-03-01, "
+        "commit 0123456789. Records: `smoke/sfc/{gru,lstm-s}/3k-{0,1}`.",
         "One row is one model",
     ):
         assert words in text, words
@@ -69,7 +70,7 @@ def test_uncommitted_changes_and_several_machines_and_days_are_named(tmp_path):
     )
     (page,) = write(loaded(first, second), ORDER, tmp_path)
     expected = (
-        "2 runs on 2 cores of Some processor; Some GPU, torch 2.10.0, 2.9.0, 2025-03-01 to 2025-03-04, "
+        "2 runs with seeds 0, 1 on 2 cores of Some processor; Some GPU, torch 2.10.0, 2.9.0, 2025-03-01 to 2025-03-04, "
         "commit 0123456789, fedcba9876* (* with uncommitted changes)."
     )
     assert expected in page.read_text()
@@ -235,7 +236,7 @@ def test_a_page_names_the_command_that_makes_it(tmp_path, changes, seeds, comman
     settings = {"batch": 20, "seeds": 2, "budget": "3k"}
     runs = [made_run(model, seed, settings=settings, **changes) for model in ("gru", "aslstm") for seed in seeds]
     (page,) = write(loaded(*runs), ORDER, tmp_path)
-    assert f"`{command}`: {len(runs)} runs on" in page.read_text()
+    assert f"`{command}`: protocol `{runs[0].cell.protocol}` version 1; {len(runs)} runs" in page.read_text()
 
 
 def test_a_page_of_all_models_says_all(tmp_path):
