@@ -35,17 +35,20 @@ def section(way: ArrayLike, titles: Sequence[str], best: int, rng: np.random.Gen
             row["p, equivalence"] = f"{equivalent[place, best]:.3g}"
         rows.append(row)
     tasks, seeds = x.shape[0], x.shape[2]
-    said = (
-        f"Against {titles[best]}, the best mean rank, on the way from chance (0) to a perfect score (100 %). "
-        f"Differences of at most {100 * MARGIN:g} % of that way count as practically equal; this margin is a constant "
-        "of the harness, the same for every task and protocol, and no result chose it. *P*: Bayesian signed-rank test "
-        f"(Benavoli et al., 2017) over {counted(tasks, 'task')}, of the means over seeds: how likely it is that the "
-        "model is worse, practically equal or better. *p, equivalence*: two one-sided t-tests (Schuirmann, 1987) that "
-        f"the mean difference lies beyond the margin, over {tasks * seeds} paired differences of task and seed, with "
-        "Holm's correction for all pairs of models; a small one says that two models are equivalent. For these tasks "
-        "it is cautious, since tasks differ; for other tasks it is too sure, since seeds of a task go together."
+    asked = (
+        f"Which models are practically equal to {titles[best]}, the best mean rank? Differences of at most "
+        f"{100 * MARGIN:g} % of the way from chance to a perfect score count as such; this margin is a constant of the "
+        "harness, the same for every task and protocol, and no result chose it."
     )
-    return f"{tables.markdown(pd.DataFrame(rows))}\n\n{said}"
+    read = (
+        f"*P*: Bayesian signed-rank test (Benavoli et al., 2017) over {counted(tasks, 'task')}, of the means over "
+        "seeds: how likely it is that the model is worse, practically equal or better. *p, equivalence*: two one-sided "
+        f"t-tests (Schuirmann, 1987) that the mean difference lies beyond the margin, over {tasks * seeds} paired "
+        "differences of task and seed, with Holm's correction for all pairs of models; a small one says that two "
+        "models are equivalent. For these tasks it is cautious, since tasks differ; for other tasks it is too sure, "
+        "since seeds of a task go together."
+    )
+    return "\n\n".join([asked, tables.markdown(pd.DataFrame(rows)), read])
 
 
 def _equivalent(way: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ training step to the yardstick's, timed in turn in one run; *Peak*: what a train
 optimizer state. A model is on the front of latency, or of memory, if no other scores at least as well at no more cost
 and is better in one of the two. The fronts are of means: two models next to each other may not differ beyond chance,
 which the task's own table and the page on all tasks test. A model of which a run diverged or failed is on no front,
-since the mean over the others hides that; it is drawn as a ring. Floating-point operations are not shown: they are
+since the mean over the others hides that; it is drawn hollow. Floating-point operations are not shown: they are
 counted on the models themselves, which a report does not load."""
 
 
