@@ -22,9 +22,11 @@ machine    provenance
 stats      pure functions of arrays
 tables     records -> rows -> Markdown, CSV, LaTeX
 figures    learning curves
+panels     small multiples
 papers     the published numbers, and what stands for them here
-paper_tables  the papers' tables with ours beside each number
+paper_tables, paper_figures  the papers' tables and figures with ours beside each number
 agreement  do they agree? tests of equivalence
+overall, convergence, tradeoffs  pages on all tasks of a protocol: ranks, speed of learning, accuracy against cost
 report     which tables and figures make which report
 formats    pages -> Markdown, one HTML file, CSV, LaTeX
 markdown   pages, read: the parser, and their tables as CSV and LaTeX

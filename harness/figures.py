@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .record import RunRecord, TaskFacts
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Line = tuple[NDArray[np.float64], NDArray[np.float64]]  # steps and values
 COLOURS = 10  # of matplotlib's cycle, C0 to C9; the next ten lines are dashed, then dotted
 
 
@@ -61,13 +63,11 @@ def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence
     factor = 100.0 if facts.metric == "accuracy" else 1.0
     for place, group in enumerate(by_model.values()):
         title = group[0].title or group[0].cell.model
-        curves = [_values(run, factor) for run in group]
-        steps = np.unique(np.concatenate([steps for steps, _ in curves]))
+        curves, mean = validation(group, factor)
         for known, values in curves:
             axes.plot(known, values, linewidth=0.5, alpha=0.5, **line_of(place))
-        together = [np.interp(steps, known, values, right=np.nan) for known, values in curves if len(known)]
-        if together:
-            axes.plot(steps, np.mean(together, axis=0), linewidth=2, label=title, **line_of(place))
+        if mean is not None:
+            axes.plot(*mean, linewidth=2, label=title, **line_of(place))
     if facts.chance is not None:
         axes.axhline(facts.chance * factor, color="grey", linewidth=1, linestyle=":", label="chance")
     if facts.target is not None:
@@ -81,7 +81,15 @@ def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence
     return svg(figure)
 
 
-def _values(run: RunRecord, factor: float) -> tuple[np.ndarray, np.ndarray]:
+def validation(runs: Sequence[RunRecord], factor: float = 1.0) -> tuple[list[Line], Line | None]:
+    """The validation curve of each run, and their mean up to where the first of them ends; None without any."""
+    curves = [_values(run, factor) for run in runs]
+    steps = np.unique(np.concatenate([steps for steps, _ in curves]))
+    together = [np.interp(steps, known, values, right=np.nan) for known, values in curves if len(known)]
+    return curves, (steps, np.mean(together, axis=0)) if together else None
+
+
+def _values(run: RunRecord, factor: float) -> Line:
     points = [point for point in run.curve if point.valid_metric is not None]
-    steps = np.array([point.step for point in points])
+    steps = np.array([point.step for point in points], dtype=np.float64)
     return steps, np.array([float(point.valid_metric or 0.0) * factor for point in points])

@@ -91,7 +91,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The layout of a paper's table: a cell is a text, or the published numbers that stand in it."""
+    """The layout of a paper's table: a cell is a text, or the published numbers that stand in it.
+
+    picture: what is drawn of ours, `curves` of validation, or `lines` over the column of numbers; "" is nothing.
+    baseline: what the paper calls chance.
+    """
 
     name: str
     title: str
@@ -99,6 +103,8 @@ class Page:
     note: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str | tuple[Published, ...], ...], ...]
+    picture: str = ""
+    baseline: str = "chance"
 
     @property
     def numbers(self) -> list[Published]:

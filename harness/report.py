@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -10,16 +9,28 @@ from pathlib import Path
 
 import numpy as np
 
-from . import agreement, convergence, figures, formats, overall, paper_tables, provenance, tables
+from . import (
+    agreement,
+    convergence,
+    figures,
+    formats,
+    overall,
+    paper_figures,
+    paper_tables,
+    provenance,
+    tables,
+    tradeoffs,
+)
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
-from .sheet import Material, Sheet
+from .sheet import Material, Sheet, slug
 from .store import Loaded
 
 ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "overall.md": ("All tasks together", overall.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
+    "tradeoffs.md": ("Accuracy against cost", tradeoffs.sheet),
 }  # pages on all tasks of a protocol: file -> title, and what makes it
 HOW_TO_READ = """\
 One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
@@ -83,7 +94,7 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
         by_task[comparison.task].append(comparison)
     sheets = {}
     for task, group in by_task.items():
-        name = _slug(task)
+        name = slug(task)
         runs = [run for run in loaded.runs if run.cell.task == task]
         pages, rows, latex, pictures = [f"# {group[0].facts.title} (`{task}`)\n"], [], [], {}
         for comparison in group:
@@ -124,20 +135,21 @@ def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
     for page in _offered(here):
         places = {place for number in page.numbers if (place := book().ours(number)) in here.runs}
         mine = [run for place in sorted(places) for run in here.runs[place]]
-        sheets[f"{page.name}.md"] = Sheet(f"{paper_tables.text(page, here)}\n{provenance.sentence(mine, remake)}\n")
+        sheet = paper_figures.sheet(page, here)
+        sheets[f"{page.name}.md"] = replace(sheet, text=f"{sheet.text}\n{provenance.sentence(mine, remake)}\n")
     sheets["agreement.md"] = Sheet(f"{agreement.text(here)}\n{provenance.sentence(used, remake)}\n")
     newest = [run for run in loaded.runs if run.protocol_version == here.version]
     measured = [m for m in loaded.measurements if m.protocol_version == here.version]
     material = Material(newest, measured, order)
     for name, (_, make) in ACROSS.items():
-        if (sheet := make(material)) is not None:
-            sheets[name] = replace(sheet, text=f"{sheet.text}\n{provenance.sentence(newest, remake)}\n")
+        if (made := make(material)) is not None:
+            sheets[name] = replace(made, text=f"{made.text}\n{provenance.sentence(newest, remake)}\n")
     return sheets
 
 
 def task_page(task: str) -> str:
     """The file name of a task's page."""
-    return f"{_slug(task)}.md"
+    return f"{slug(task)}.md"
 
 
 def _offered(here: paper_tables.Recorded) -> list[Page]:
@@ -185,10 +197,6 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
         parts.append("Records that cannot be read and are left out:")
         parts.append("\n".join(f"- {sentence}" for sentence in sorted(loaded.corrupt)))
     return Sheet("\n\n".join(parts) + "\n")
-
-
-def _slug(task: str) -> str:
-    return re.sub(r"[^\w.@=+-]", "_", task)
 
 
 def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -37,3 +38,8 @@ class Sheet:
     text: str
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+
+
+def slug(word: str) -> str:
+    """A task's name as part of a file's."""
+    return re.sub(r"[^\w.@=+-]", "_", word)
