@@ -25,6 +25,8 @@ figures    learning curves
 papers     the published numbers, and what stands for them here
 paper_tables  the papers' tables with ours beside each number
 agreement  do they agree? tests of equivalence
+seen       what insight recorded, read back
+gradients, scales, paper_figures  the pages on it; insight_figures draws them
 report     which tables and figures make which report
 checks     what any model or task must satisfy
 errors     sentences for users

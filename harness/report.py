@@ -5,11 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from . import agreement, convergence, figures, overall, paper_tables, provenance, tables
+from . import (
+    agreement,
+    convergence,
+    figures,
+    gradients,
+    overall,
+    paper_figures,
+    paper_tables,
+    provenance,
+    scales,
+    tables,
+)
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
@@ -19,6 +31,11 @@ from .store import Loaded
 ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "overall.md": ("All tasks together", overall.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
+    "gradients.md": (gradients.TITLE, gradients.sheet),
+    "scales.md": (scales.TITLE, scales.sheet),
+    "asrnn-figure-1.md": ("ASRNN, Figure 1", partial(paper_figures.sheet, "asrnn-figure-1")),
+    "asrnn-figure-3.md": ("ASRNN, Figure 3", partial(paper_figures.sheet, "asrnn-figure-3")),
+    "asrnn-figure-4.md": ("ASRNN, Figure 4", partial(paper_figures.sheet, "asrnn-figure-4")),
 }  # pages on all tasks of a protocol: file -> title, and what makes it
 HOW_TO_READ = """\
 One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
@@ -123,7 +140,9 @@ def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Pat
     material = Material(newest, measured, order)
     sheets = {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
     for name, sheet in sheets.items():
-        contents[name] = f"{sheet.text}\n{provenance.sentence(newest, remake)}\n"
+        contents[name] = (
+            f"{sheet.text}\n{provenance.sentence(newest if sheet.records is None else sheet.records, remake)}\n"
+        )
         for picture, drawn in sheet.pictures.items():
             (folder / picture).write_bytes(drawn)
     contents["index.md"] = _index(loaded, here, pages, folder, {name: ACROSS[name][0] for name in sheets})

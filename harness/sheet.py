@@ -28,7 +28,9 @@ class Sheet:
     """A page in Markdown, and the pictures that it shows: file name -> SVG.
 
     A picture stands in the text as `![what it shows, in words](name.svg)`, a paragraph of its own.
+    records: those that it is made from; None: all of the material's.
     """
 
     text: str
     pictures: Mapping[str, bytes] = field(default_factory=dict)
+    records: Sequence[RunRecord] | None = None

@@ -29,6 +29,7 @@ WITHOUT_TORCH = (
     "report_verbs",
 )
 WITHOUT_TORCH += ("papers", "paper_tables", "agreement", "overall", "convergence")
+WITHOUT_TORCH += ("seen", "gradients", "scales", "insight_figures", "paper_figures")
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data
 LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
