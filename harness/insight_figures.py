@@ -94,7 +94,7 @@ def signals(rows: Sequence[Row]) -> bytes:
         below.set_ylim(-0.4, len(told.labels) - 0.6)
         below.set_yticks(range(len(told.labels)), told.labels, fontsize="small")
         below.set_xlim(0.5, len(steps) + 0.5)
-        below.set_xlabel("time step")
+    places[-1][0].set_xlabel("time step")
     return svg(figure)
 
 
