@@ -28,6 +28,10 @@ agreement  do they agree? tests of equivalence
 seen       what insight recorded, read back
 gradients, scales, paper_figures  the pages on it; insight_figures draws them
 report     which tables and figures make which report
+formats    pages -> Markdown, one HTML file, CSV, LaTeX
+markdown   pages, read: the parser, and their tables as CSV and LaTeX
+html       all pages as one file; page.css and page.js are its style and script
+drawing    a figure as part of that file
 checks     what any model or task must satisfy
 errors     sentences for users
 """

@@ -34,7 +34,7 @@ def sheet(material: Material) -> Sheet | None:
         return None
     pictures = {group.file("gradients"): insight_figures.gradients(group.seen) for group in groups}
     parts = [f"# {TITLE}", HOW_TO_READ, *map(_section, groups), *(said for _, said in faults)]
-    return Sheet("\n\n".join(parts) + "\n", pictures, seen.records(groups))
+    return Sheet("\n\n".join(parts) + "\n", pictures, records=seen.records(groups))
 
 
 def _section(group: Group) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SMALLEST = 1e-15  # of the largest gradient; a picture goes no deeper
 CHARACTERS = 92  # in a line of words
 SIZE = 8  # points, of a word
+ON_COLOUR = "#111111"  # words on a ground of their own; pure black is the ink of the reader's theme
 Row = tuple[str, Scales]  # the model's title and what its scales do
 
 
@@ -126,13 +127,13 @@ def sentence(rows: Sequence[Row]) -> bytes:
         axes.set_xlim(0, CHARACTERS)
         axes.set_ylim(len(broken), 0)
         for j, label in enumerate(told.labels):
-            axes.broken_barh([], (0, 0), facecolors=f"C{j % COLOURS}", alpha=0.4, label=label)
+            axes.broken_barh([], (0, 0), facecolors=_light(j), label=label)
         for row, words in enumerate(broken):
             for place, x in words:
                 word, j = told.example.words[place], int(told.example.chosen[place])
-                axes.broken_barh([(x - 0.5, len(word) + 1)], (row, 0.55), facecolors=f"C{j % COLOURS}", alpha=0.4)
+                axes.broken_barh([(x - 0.5, len(word) + 1)], (row, 0.55), facecolors=_light(j))
                 style: dict[str, Any] = {"fontsize": SIZE, "family": "monospace", "parse_math": False}
-                axes.text(x, row + 0.42, word, **style)
+                axes.text(x, row + 0.42, word, color=ON_COLOUR, **style)
                 axes.text(x + len(word) / 2, row + 0.9, str(j), ha="center", color=f"C{j % COLOURS}", **style)
         beside(axes)
     with warnings.catch_warnings():
@@ -189,6 +190,14 @@ def _spans(where: np.ndarray) -> list[tuple[float, float]]:
     """(start, width) of each run of true values, a step being 1 wide around its number."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], where.astype(int), [0]])))
     return [(float(a) + 0.5, float(b - a)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _light(place: int) -> tuple[float, float, float]:
+    """A light tint of the colour number `place`, on which dark words can be read in every theme."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = (1 - 0.45 * (1 - part) for part in to_rgb(f"C{place % COLOURS}"))
+    return red, green, blue
 
 
 def _of(one: ClassUse) -> str:

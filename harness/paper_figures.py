@@ -56,7 +56,7 @@ def sheet(name: str, material: Material) -> Sheet | None:
         *(said for place, said in faults if _base(place) in (task.name, *figure.stand_ins)),
     ]
     pictures = {group.file(figure.name): kind.draw(_rows(group)) for group in (*own, *others)}
-    return Sheet("\n\n".join(parts) + "\n", pictures, seen.records([*own, *others]))
+    return Sheet("\n\n".join(parts) + "\n", pictures, records=seen.records([*own, *others]))
 
 
 def _section(figure: Figure, kind: Kind, group: Group, stand_in: str) -> str:

@@ -31,7 +31,7 @@ def sheet(material: Material) -> Sheet | None:
         pictures[group.file("scales")] = insight_figures.scales(rows, first.time, first.sequences)
         parts.append(_section(group, many))
         used += [one.run for one, _ in many]
-    return Sheet("\n\n".join([*parts, *(said for _, said in faults)]) + "\n", pictures, tuple(used))
+    return Sheet("\n\n".join([*parts, *(said for _, said in faults)]) + "\n", pictures, records=tuple(used))
 
 
 def told(many: tuple[Seen, ...]) -> list[tuple[Seen, Scales]]:
