@@ -26,7 +26,7 @@ papers     the published numbers, and what stands for them here
 paper_tables  the papers' tables with ours beside each number
 agreement  do they agree? tests of equivalence
 seen       what insight recorded, read back
-gradients, scales, paper_figures  the pages on it; insight_figures draws them
+gradients, scales, scale_figures  the pages on it; insight_figures draws them
 report     which tables and figures make which report
 formats    pages -> Markdown, one HTML file, CSV, LaTeX
 markdown   pages, read: the parser, and their tables as CSV and LaTeX

@@ -18,7 +18,7 @@ from . import (
     formats,
     gradients,
     overall,
-    paper_figures,
+    scale_figures,
     paper_tables,
     provenance,
     scales,
@@ -35,9 +35,9 @@ ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "convergence.md": ("How fast the models learn", convergence.sheet),
     "gradients.md": (gradients.TITLE, gradients.sheet),
     "scales.md": (scales.TITLE, scales.sheet),
-    "asrnn-figure-1.md": ("ASRNN, Figure 1", partial(paper_figures.sheet, "asrnn-figure-1")),
-    "asrnn-figure-3.md": ("ASRNN, Figure 3", partial(paper_figures.sheet, "asrnn-figure-3")),
-    "asrnn-figure-4.md": ("ASRNN, Figure 4", partial(paper_figures.sheet, "asrnn-figure-4")),
+    "asrnn-figure-1.md": ("ASRNN, Figure 1", partial(scale_figures.sheet, "asrnn-figure-1")),
+    "asrnn-figure-3.md": ("ASRNN, Figure 3", partial(scale_figures.sheet, "asrnn-figure-3")),
+    "asrnn-figure-4.md": ("ASRNN, Figure 4", partial(scale_figures.sheet, "asrnn-figure-4")),
 }  # pages on all tasks of a protocol: file -> title, and what makes it
 HOW_TO_READ = """\
 One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,

@@ -29,7 +29,7 @@ WITHOUT_TORCH = (
     "report_verbs",
 )
 WITHOUT_TORCH += ("papers", "paper_tables", "agreement", "overall", "convergence")
-WITHOUT_TORCH += ("seen", "gradients", "scales", "insight_figures", "paper_figures")
+WITHOUT_TORCH += ("seen", "gradients", "scales", "insight_figures", "scale_figures")
 WITHOUT_TORCH += ("formats", "markdown", "drawing", "html")
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data

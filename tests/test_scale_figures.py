@@ -8,7 +8,7 @@ from made_records import made_insight, made_run
 
 from harness import papers
 from harness.insight_figures import CHARACTERS, wrapped
-from harness.paper_figures import KINDS, sheet
+from harness.scale_figures import KINDS, sheet
 from harness.record import NO_INSIGHT
 from harness.report import ACROSS
 from harness.sheet import Material
