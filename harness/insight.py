@@ -26,13 +26,12 @@ from torch import Tensor, nn
 from .catalog import backend
 from .evaluate import loss_of
 from .prepare import Where, framed, sentence
-from .record import RunRecord
+from .record import FIRST_SEED, NO_INSIGHT, RunRecord
 from .seeds import global_stream
 
 if TYPE_CHECKING:
     from .catalog import ModelSpec, Splits, TaskSpec
 
-FIRST_SEED = 0  # of every protocol; the one that is looked into
 SEQUENCES = 64  # the first ones of the test set
 CLASS_SEQUENCES = 512  # spread evenly over the test set, which may be in the order of its classes
 CLASSES = 20  # at most
@@ -61,7 +60,7 @@ def with_insight(
     try:
         found = insight(spec, task, record.width, splits, where, weights, progress)
     except Exception as error:  # a stranger's model may raise anything; its results stand
-        note = f"no insight into {record.cell.model}: {sentence(error)}"
+        note = f"{NO_INSIGHT} {record.cell.model}: {sentence(error)}"
         return replace(record, notes="\n".join(filter(None, [record.notes, note])))
     return replace(record, insight=found)
 

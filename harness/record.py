@@ -13,6 +13,8 @@ from .errors import CorruptRecord
 from .plan import Cell
 
 SCHEMA = 1
+FIRST_SEED = 0  # of every protocol; what a trained model does is looked into for this one
+NO_INSIGHT = "no insight into"  # a note that begins so says why
 STATUSES = ("ok", "diverged", "out-of-memory", "skipped", "failed", "interrupted")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,13 @@ from . import (
     convergence,
     figures,
     formats,
+    gradients,
     overall,
     paper_figures,
     paper_tables,
     provenance,
+    scale_figures,
+    scales,
     tables,
     tradeoffs,
 )
@@ -31,6 +35,11 @@ ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "overall.md": ("All tasks together", overall.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
     "tradeoffs.md": ("Accuracy against cost", tradeoffs.sheet),
+    "gradients.md": (gradients.TITLE, gradients.sheet),
+    "scales.md": (scales.TITLE, scales.sheet),
+    "asrnn-figure-1.md": ("ASRNN, Figure 1", partial(scale_figures.sheet, "asrnn-figure-1")),
+    "asrnn-figure-3.md": ("ASRNN, Figure 3", partial(scale_figures.sheet, "asrnn-figure-3")),
+    "asrnn-figure-4.md": ("ASRNN, Figure 4", partial(scale_figures.sheet, "asrnn-figure-4")),
 }  # pages on all tasks of a protocol: file -> title, and what makes it
 HOW_TO_READ = """\
 One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
@@ -143,7 +152,8 @@ def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
     material = Material(newest, measured, order)
     for name, (_, make) in ACROSS.items():
         if (made := make(material)) is not None:
-            sheets[name] = replace(made, text=f"{made.text}\n{provenance.sentence(newest, remake)}\n")
+            used = newest if made.records is None else list(made.records)
+            sheets[name] = replace(made, text=f"{made.text}\n{provenance.sentence(used, remake)}\n")
     return sheets
 
 
@@ -179,7 +189,11 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
         + "{} of {} cells run, budget {}".format(*paper_tables.progress(page, here), here.budget)
         for page in _offered(here)
     ]
-    across = [f"- [{title}]({name})" for name, (title, _) in ACROSS.items() if name in others]
+    drawn = {f"{figure.name}.md": figure for figure in book().figures.values()}
+    tables_of += [
+        f"- [{figure.title}]({name}): {figure.caption.rstrip('.')}" for name, figure in drawn.items() if name in others
+    ]
+    across = [f"- [{title}]({name})" for name, (title, _) in ACROSS.items() if name in others and name not in drawn]
     parts = [
         f"# Reports under protocol `{here.protocol}`, version {here.version}",
         *(

@@ -33,11 +33,13 @@ class Sheet:
     need a colour of their own, such as #111111, and words in white stay white.
     `files`: CSV and LaTeX that say more than the tables as shown, file name -> content; a page with a CSV or a LaTeX
     file of its own has none made from its tables.
+    records: those that it is made from; None: all of the material's.
     """
 
     text: str
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    records: Sequence[RunRecord] | None = None
 
 
 def slug(word: str) -> str:

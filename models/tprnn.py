@@ -117,7 +117,7 @@ class TPRNN(nn.Module):
             roots, level_1 = layer.roots(sequence)
             weights = layer.path_weights(roots)
             steps = layer.window * stride
-            if weights is not None:
+            if weights is not None and len(roots) > 1:  # else all of the one window is passed on
                 # steps that the released code loses count to the last window
                 window = (torch.arange(time, device=x.device) // steps).clamp(max=len(roots) - 1)
                 labels.append(f"path of layer {k} ({steps} steps)")

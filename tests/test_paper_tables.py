@@ -266,7 +266,7 @@ def test_a_task_that_has_no_such_scale_is_neither_run_nor_asked_for(tmp_path):
     assert not here.lacks(first)
     names = {path.stem for path in write_papers(Loaded(runs), ORDER, tmp_path)}
     papers = {"tp-rnn-table-3", "tp-rnn-supplement-table-2", "asrnn-table-3"}
-    assert names == {*papers, "agreement", "convergence", "index"}
+    assert names == {*papers, "asrnn-figure-3", "agreement", "convergence", "index"}
 
 
 # ----------------------------------------------------------------------------- all pages
@@ -281,7 +281,8 @@ def written(runs: list[RunRecord], folder: Path, corrupt: tuple[str, ...] = ()) 
 
 def test_no_page_breaks_over_what_became_of_the_runs(tmp_path):
     pages = written(mixed(), tmp_path, ("runs/quick/x.json is no record that can be read",))
-    assert set(pages) == {f"{entry.name}.md" for entry in book().pages} | {"agreement.md", "convergence.md", "index.md"}
+    names = [*(entry.name for entry in book().pages), *book().figures, "agreement", "convergence", "index"]
+    assert set(pages) == {f"{name}.md" for name in names}
     assert "- runs/quick/x.json is no record" in pages["index.md"]
     for content in pages.values():
         assert not re.search(r"\b(nan|None|inf)\b", content.replace("the loss is nan", ""))

@@ -118,6 +118,11 @@ def test_use_of_scales_is_the_plain_loops_attention(settings, length, name):
 ANSWERS = ("answer from layer 1", "answer from layer 2")
 
 
+def test_a_layer_of_one_window_has_no_path_to_tell_of():
+    module, x = module_of(30, layers=2, window=(9, 16), granularity=(3, 4))
+    assert module.scale_use(x).labels == ("path of layer 1 (9 steps)", *ANSWERS)
+
+
 @pytest.mark.parametrize(
     ("settings", "labels"),
     [
