@@ -48,7 +48,7 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     means = scores.mean(axis=2)
     friedman = ranks.friedman(means, rng=rng, draws=PATTERNS)
     pairs = stratified_pairs(scores, rng=rng, patterns=PATTERNS)
-    wilcoxon = ranks.wilcoxon_pairs(means, rng=rng)
+    wilcoxon = ranks.wilcoxon_pairs(means)
     way = way_of(scores, facts)
     best = int(friedman.ranks.argmin())
     rows = []
