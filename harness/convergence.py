@@ -22,13 +22,15 @@ from .survival import Clock
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
 DRAWS = 500
+ALPHA = 0.05
 PANELS = 12  # tasks in one picture
 HOW_TO_READ = """\
 A run arrives at a target where its validation reaches it and stays there for two evaluations. *Arrived*: how many
 runs did, with Wilson's 95 % interval of the share. *Steps to target*: the restricted mean, in which a run that
 never arrived, diverged or failed counts as the whole budget of steps; `≥` says that some did not arrive, `>` that
 none did. *Samples*, *Seconds*: the same on these clocks; seconds are of training alone, without evaluation, and are
-restricted to the end of the first run that never arrived, beyond which not all is known of every run. *To 25, 50,
+restricted to the end of the first run that never arrived, beyond which not all is known of every run, and are no
+better than the machine was idle. *To 25, 50,
 75 %*: steps for targets so far on the way from chance to a perfect score. *Area*: the mean
 height of the validation curve on that way, 0 for chance from start to end, 100 for a perfect score from the first
 evaluation on; mean ± half of the Student-t 95 % interval over seeds. *p*: permutation of the restricted means
@@ -89,7 +91,8 @@ def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
         mine = list(seeds.values())
         row = {"Model": study.title(name)}
         row["Arrived"] = _arrived(list(times[name].values()))
-        row["Steps to target"] = restricted(list(times[name].values()), steps)
+        tied = means[fastest] < steps and p.get(name, 1.0) > ALPHA
+        row["Steps to target"] = tables.bold(restricted(list(times[name].values()), steps), tied)
         for clock in clocks:
             row[clock.capitalize()] = restricted(list(clocked[clock][name].values()), limits[clock], clock)
         row |= {f"To {share:.0%}": "–" for share in SHARES}

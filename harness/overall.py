@@ -16,7 +16,8 @@ from .sheet import Material, Sheet
 ALPHA = 0.05
 PATTERNS = 2**14  # a report should not take long
 HOW_TO_READ = """\
-*Mean rank*: over tasks, of the means over seeds; 1 is best. *Way from chance*: interquartile mean over tasks and
+*Mean rank*: over tasks, of the means over seeds; 1 is best; bold are the best and all that *p, tasks and seeds*,
+cannot tell from it. *Way from chance*: interquartile mean over tasks and
 seeds of how far a run comes from chance (0) to a perfect score (100), a perplexity counted in nats, with a
 bootstrap interval. *Better than the best*: the probability that a run of the model beats one of the model with the
 best mean rank on a task, with a bootstrap interval. *p, tasks and seeds*: against the best mean rank, permutation
@@ -53,7 +54,8 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     best = int(friedman.ranks.argmin())
     rows = []
     for place, title in enumerate(titles):
-        row = {"Model": title, "Mean rank": f"{friedman.ranks[place]:.1f}"}
+        tied = place == best or pairs.matrix[place, best] > ALPHA
+        row = {"Model": title, "Mean rank": tables.bold(f"{friedman.ranks[place]:.1f}", tied)}
         row |= dict.fromkeys(("Way from chance, %", "Better than the best", "p, tasks and seeds", "p, tasks"), "–")
         if len(way):
             aggregate = aggregates.bootstrap(100 * way[:, place], rng=rng)

@@ -25,8 +25,9 @@ Scores = Mapping[str, Mapping[int, float]]  # model -> seed -> score, higher is 
 class Against:
     """Every model against the one with the best mean.
 
-    p: corrected for all pairs; shift: Hodges and Lehmann's, in the metric's own units and direction; tied: the
-    best and what the test cannot tell from it; note: what was tested and what so few seeds can show.
+    p: corrected for all pairs; shift: Hodges and Lehmann's, in the metric's own units and direction; tied: of the
+    models with a result the best and what the test cannot tell from it; note: what was tested and what so few seeds
+    can show.
     """
 
     best: str | None
@@ -76,7 +77,8 @@ def against_best(by_model: Mapping[str, Sequence[RunRecord]], facts: TaskFacts, 
         return Against(best, "No two models share a seed, so that nothing can be compared.", tied=frozenset(scores))
     adjusted = dict(zip(raw, map(float, stats.holm(list(raw.values()))), strict=True))
     p = {a if b == best else b: value for (a, b), value in adjusted.items() if best in (a, b)}
-    tied = frozenset(name for name in scores if name == best or p.get(name, 1.0) > ALPHA)
+    near = [name for name in scores if name == best or p.get(name, 1.0) > ALPHA]
+    tied = frozenset(name for name in near if any(run.test_metric is not None for run in by_model[name]))
     title = next((run.title for run in by_model[best] if run.title), best)
     return Against(best, _note(test, title, seeds, len(raw), len(scores)), p, shifts, tied)
 

@@ -230,7 +230,8 @@ def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord
         table,
         *([] if further is None else ["On further test sets:", tables.markdown(further)]),
         *comparison.notes,
-        f"![learning curves]({curves})",
+        f"![Validation {facts.metric.replace('_', '-')} over training steps: the mean of each model's seeds thick, "
+        f"each seed thin.]({curves})",
         f"{provenance.sentence(runs, command)}",
     ]
     return "\n\n".join(lines)

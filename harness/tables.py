@@ -170,7 +170,7 @@ def shown(comparison: Comparison) -> pd.DataFrame:
     columns = {
         "model": list(frame["model"]),
         "params": [_count(value) for value in frame["params"]],
-        "metric": [_bold(_score(row, facts.metric), row["tied"]) for row in _rows(frame)],
+        "metric": [bold(_score(row, facts.metric), row["tied"]) for row in _rows(frame)],
         "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
         "target": [_steps(row) for row in _rows(frame)],
         "step": [_number(value, "{:.1f}") for value in frame["step_ms"]],
@@ -211,8 +211,9 @@ def _marked(text: str, begin: str, end: str) -> str:
     return text.replace(BOLD[0], begin).replace(BOLD[1], end)
 
 
-def _bold(text: str, bold: object) -> str:
-    return f"{BOLD[0]}{text}{BOLD[1]}" if bold else text
+def bold(text: str, wanted: object) -> str:
+    """The text as `markdown` and `latex` draw it bold, if wanted."""
+    return f"{BOLD[0]}{text}{BOLD[1]}" if wanted else text
 
 
 def _align(table: pd.DataFrame) -> tuple[str, ...]:

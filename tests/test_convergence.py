@@ -40,8 +40,18 @@ def text(runs) -> str | None:
 def rows(page: str, heading: str = "## Counting") -> dict[str, list[str]]:
     part = page.partition(heading)[2].partition("\n## ")[0]
     lines = [line for line in part.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in lines]
     return {first: rest for first, *rest in cells}
+
+
+def test_the_fastest_and_its_ties_are_bold_unless_none_arrived():
+    page = text(study())
+    assert " **100** |" in page
+    assert "**≥ 333**" in page  # three seeds cannot tell it from the fastest
+    assert "**> 400**" in page
+    never = text([run(model, seed, SLOW) for model in ("gru", "lstm-s") for seed in range(3)])
+    assert "> 400" in never
+    assert "**" not in never.partition("## Counting")[2]
 
 
 def test_arrivals_and_restricted_means():

@@ -34,7 +34,7 @@ def text(runs) -> str | None:
 def rows(page: str, column: str = "Mean rank") -> dict[str, list[str]]:
     """The first table that has such a column."""
     (table, *_) = [part for part in page.split("\n\n") if part.startswith("|") and column in part.splitlines()[0]]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in table.splitlines()]
     return {first: rest for first, *rest in cells}
 
 
@@ -61,6 +61,8 @@ def test_a_clear_winner_is_told_apart():
     assert table["LSTM-S"][3] == f"{2 / 2**12:.3g}"
     assert table["LSTM-S"][4] == "0.125"  # Wilcoxon over four tasks
     assert table["GRU"][2:] == ["–", "–", "–"]
+    assert "**1.0**" in page
+    assert "**2.0**" not in page
     assert "1 of 1 pairs can be told apart on these tasks (corrected p <= 0.05): GRU above LSTM-S." in page
     assert "12 blocks of task and seed cannot give a p below 0.00049" in page
 

@@ -17,6 +17,7 @@ from harness.papers import Page, book
 from harness.record import RunRecord
 from harness.report import write_papers
 from harness.store import Loaded
+from harness.tables import BOLD, markdown
 
 ORDER = ["lstm-s", "gru", "tp-rnn-s"]
 FACTS_MNIST = replace(FACTS, title="Pixel-by-pixel MNIST", length=196, detail="14 x 14 pixels")
@@ -62,7 +63,7 @@ def mixed() -> list[RunRecord]:
 
 def cells(name: str, runs: list[RunRecord], heading: str) -> dict[str, str]:
     frame = table(page(name), recorded(runs))
-    return dict(zip(frame["Model"], frame[heading], strict=True))
+    return {model: cell.strip("".join(BOLD)) for model, cell in zip(frame["Model"], frame[heading], strict=True)}
 
 
 def commands(content: str) -> list[list[str]]:
@@ -118,6 +119,8 @@ def test_the_other_tables_have_their_papers_columns():
 
 
 def test_ours_stands_beside_with_interval_parameters_and_seeds():
+    drawn = markdown(table(page("tp-rnn-table-1"), recorded(mixed())))
+    assert re.findall(r"\*\*(.*?)\*\*", drawn) == ["55.0 ± 63.5 (3,004), 2 of 3 seeds", "91.0 ± 2.5 (3,004)"]
     found = cells("tp-rnn-table-1", mixed(), "MNIST, ours")
     assert found["TP-RNN-S"] == "91.0 ± 2.5 (3,004)"
     assert found["LSTM-S"] == "55.0 ± 63.5 (3,004), 2 of 3 seeds"

@@ -47,7 +47,8 @@ def test_a_page_says_all_that_a_reader_must_know(tmp_path):
         "| GRU",
         "75.0 ± 63.5",
         "sign-flip test",
-        "![learning curves](sfc-3k-curves.svg)",
+        "![Validation accuracy over training steps: the mean of each model's seeds thick, each seed thin.]"
+        "(sfc-3k-curves.svg)",
         "protocol `smoke` version 1; 4 runs with seeds 0, 1 on 2 cores of Some processor, torch 2.9.0, 2025-03-01, "
         "commit 0123456789. Records: `smoke/sfc/{gru,lstm-s}/3k-{0,1}`.",
         "One row is one model",
@@ -57,7 +58,7 @@ def test_a_page_says_all_that_a_reader_must_know(tmp_path):
 
 def test_the_picture_that_a_page_shows_is_there(tmp_path):
     (page,) = write(loaded(*pair(task_name="sfc@length=50")), ORDER, tmp_path)
-    shown = page.read_text().partition("![learning curves](")[2].partition(")")[0]
+    shown = page.read_text().partition("each seed thin.](")[2].partition(")")[0]
     assert (tmp_path / shown).read_bytes().startswith(b"<?xml")
 
 
