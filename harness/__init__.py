@@ -38,7 +38,7 @@ checks     what any model or task must satisfy
 errors     sentences for users
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 
 def foreign_package() -> str | None:
