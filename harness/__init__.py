@@ -28,7 +28,7 @@ paper_tables, paper_figures  the papers' tables and figures with ours beside eac
 agreement  do they agree? tests of equivalence
 overall, convergence, tradeoffs  pages on all tasks of a protocol: ranks, speed of learning, accuracy against cost
 seen       what insight recorded, read back
-gradients, scales, scale_figures  the pages on it; insight_figures draws them
+gradients, scales, scale_figures  the pages on it; time_figures and insight_figures draw them
 report     which tables and figures make which report
 formats    pages -> Markdown, one HTML file, CSV, LaTeX
 markdown   pages, read: the parser, and their tables as CSV and LaTeX
