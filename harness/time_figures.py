@@ -55,10 +55,11 @@ def scales(rows: Sequence[Row], time: Array, sequences: int) -> bytes:
             for j, series in enumerate(told.mean):
                 left.line(time, series, linewidth=1.2, **line_of(j))
             _ridges(right, told.example, len(told.labels))
-        below = "time step" if place == len(rows) - 1 else ""
-        left.frame(f"{title}: mean of {sequences} sequences", below, ys=[0, 0.5, 1])
+        last = place == len(rows) - 1  # all rows have its ticks
+        below, ticks = ("time step", None) if last else ("", [])
+        left.frame(f"{title}: mean of {sequences} sequences", below, xs=ticks, ys=[0, 0.5, 1])
         signal = told.exclusive and told.example.signal is not None
-        right.frame("the first of them", below, ys=None if signal else [])
+        right.frame("" if place else "the first of them", below, xs=ticks, ys=None if signal else [])
         beside(right, told.labels, alpha=0.4 if told.exclusive else 1.0)
     return svg(figure)
 
