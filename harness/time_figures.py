@@ -56,7 +56,8 @@ def scales(rows: Sequence[Row], time: Array, sequences: int) -> bytes:
                 left.line(time, series, linewidth=1.2, **line_of(j))
             _ridges(right, told.example, len(told.labels))
         last = place == len(rows) - 1  # all rows have its ticks
-        below, ticks = ("time step", None) if last else ("", [])
+        below = "time step" if last else ""
+        ticks: list[float] | None = None if last else []
         left.frame(f"{title}: mean of {sequences} sequences", below, xs=ticks, ys=[0, 0.5, 1])
         signal = told.exclusive and told.example.signal is not None
         right.frame("" if place else "the first of them", below, xs=ticks, ys=None if signal else [])
