@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class Shape(Protocol):
@@ -52,6 +52,10 @@ class ModelSpec:
     alone. It is exact: a long sequence in pieces of `shape.length` steps, the state handed on, gives
     the outputs, and where nothing is detached the gradients, of the sequence at once. Modules built
     with `shape.per_step` must do so; `why_not` refuses a shape that is `carried` where they cannot.
+
+    `flops(module, steps)` is the work of what `build` made, in closed form: floating-point operations of the matrix
+    products that answer one sequence of so many steps, two for a multiplication and an addition. Without it they are
+    counted.
     """
 
     name: str
@@ -63,12 +67,18 @@ class ModelSpec:
     causal: bool = True  # where per_step: the answer at t depends on no later input
     cite: str = ""
     source: str = ""
+    flops: Callable[[nn.Module, int], int] | None = None
 
     def layers_at(self, shape: Shape) -> int:
         return self.layers(shape) if callable(self.layers) else self.layers
 
     def paper_width_at(self, shape: Shape) -> int | None:
         return self.paper_width(shape) if callable(self.paper_width) else self.paper_width
+
+
+def products(*weights: Tensor) -> int:
+    """FLOPs of one vector's product with each of these matrices."""
+    return 2 * sum(weight.numel() for weight in weights)
 
 
 def spread(width: float, layers: int) -> list[int]:

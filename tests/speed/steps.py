@@ -69,14 +69,14 @@ class Beside:
     def setup_cache(self):
         import torch
 
-        from harness import measure
+        from harness import latency, memory
 
         made, device = bench(), torch.device("cpu")
         found = {}
         for model in self.params:
             step = made.step(model, 1)
-            mine, theirs = measure.pair_samples(step, made.yardstick_step(), SECONDS, device)
-            found[model] = (min(mine) / min(theirs), measure.peak_bytes(step, device), made.flops(model))
+            mine, theirs = latency.pair_samples(step, made.yardstick_step(), SECONDS, device)
+            found[model] = (min(mine) / min(theirs), memory.peak_bytes(step, device), made.flops(model))
         return found
 
     def track_ratio(self, found, model):
