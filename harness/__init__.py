@@ -2,6 +2,7 @@
 
 cli        the verbs; prints and exits
 data_verbs the verbs of `bench data`; prints
+measure_verbs  `bench measure`; prints
 catalog    names -> specs: built-in tables, entry points, file.py:Name
 protocol   protocols and budgets as constants
 plan       which cells a command stands for
@@ -10,7 +11,14 @@ seeds      one seed -> named, independent streams
 train      the training loop of one seed or several; knows no files and no names
 replicas   several modules of one model in one pass
 graph      a training step that is recorded once and replayed
-measure    step latency and peak memory, in a pass of their own
+measure    what is measured, as functions: a training step and its parts
+latency    timing: alone, and two in turn
+memory     bytes of tensors, at their peak and for the backward pass
+energy     joules of a step
+subject    a model beside the yardstick, and the quick pass of measurements
+whole_measure  all that `bench measure` takes; fresh: what needs a process of its own
+ratios     what timings say: quantiles, paired ratios, verdicts
+forecast   the memory that a cell will hold, before it runs
 run        cells -> their records, whatever happens            <- start reading here
 group      the cells that differ in the seed alone, trained together
 execute    worker processes

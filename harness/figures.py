@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .errors import counted
 from .record import RunRecord, TaskFacts
 
 if TYPE_CHECKING:
@@ -85,3 +86,31 @@ def _values(run: RunRecord, factor: float) -> tuple[np.ndarray, np.ndarray]:
     points = [point for point in run.curve if point.valid_metric is not None]
     steps = np.array([point.step for point in points])
     return steps, np.array([float(point.valid_metric or 0.0) * factor for point in points])
+
+
+def powers(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str, y: str, title: str) -> bytes:
+    """Values over sizes, both axes logarithmic, one line for each name: name -> (sizes, values)."""
+    figure, axes = canvas()
+    for place, (name, (sizes, values)) in enumerate(curves.items()):
+        axes.plot(sizes, values, marker="o", markersize=3, label=name, **line_of(place))
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    ticks = sorted({size for sizes, _ in curves.values() for size in sizes})
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.set_title(title)
+    beside(axes)
+    return svg(figure)
+
+
+def told(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], what: str, unit: str) -> str:
+    """What `powers` shows, in a sentence for those who cannot see it."""
+    last = {name: (sizes[-1], values[-1]) for name, (sizes, values) in curves.items()}
+    least, most = (pick(last, key=lambda name: last[name][1]) for pick in (min, max))
+    return (
+        f"{what} over the length of the sequences, both axes logarithmic, a line for each of "
+        f"{counted(len(curves), 'model')}; at {last[most][0]:,} time steps from {last[least][1]:.3g} {unit} ({least}) "
+        f"to {last[most][1]:.3g} {unit} ({most})."
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import agreement, convergence, figures, overall, paper_tables, tables
+from . import agreement, convergence, figures, latency_page, memory_page, overall, paper_tables, tables
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
@@ -20,6 +20,8 @@ from .store import Loaded
 ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "overall.md": ("All tasks together", overall.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
+    "latency.md": ("How long a step takes", latency_page.sheet),
+    "memory.md": ("What a step holds and computes", memory_page.sheet),
 }  # pages on all tasks of a protocol: file -> title, and what makes it
 HOW_TO_READ = """\
 One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
@@ -110,18 +112,26 @@ def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Pat
     pages = [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
     contents = {f"{page.name}.md": paper_tables.text(page, here) for page in pages}
     contents["agreement.md"] = agreement.text(here)
-    newest = [run for run in loaded.runs if run.protocol_version == here.version]
-    measured = [m for m in loaded.measurements if m.protocol_version == here.version]
-    material = Material(newest, measured, order)
-    sheets = {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
-    for name, sheet in sheets.items():
-        contents[name] = sheet.text
-        for picture, drawn in sheet.pictures.items():
-            (folder / picture).write_bytes(drawn)
-    contents["index.md"] = _index(loaded, here, pages, folder, {name: ACROSS[name][0] for name in sheets})
+    across = write_across(loaded, here.version, order, folder)
+    contents["index.md"] = _index(loaded, here, pages, folder, {path.name: ACROSS[path.name][0] for path in across})
     for name, content in contents.items():
         (folder / name).write_text(content, encoding="utf-8")
-    return [folder / name for name in contents]
+    return [*across, *(folder / name for name in contents)]
+
+
+def write_across(loaded: Loaded, version: int, order: Sequence[str], folder: Path) -> list[Path]:
+    """The pages on all tasks, from the records of one version; those without anything to say are left out."""
+    newest = [run for run in loaded.runs if run.protocol_version == version]
+    material = Material(newest, [m for m in loaded.measurements if m.protocol_version == version], order)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, (_, make) in ACROSS.items():
+        if (sheet := make(material)) is not None:
+            (folder / name).write_text(sheet.text, encoding="utf-8")
+            for picture, drawn in sheet.pictures.items():
+                (folder / picture).write_bytes(drawn)
+            written.append(folder / name)
+    return written
 
 
 def _index(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 
 from . import catalog, latency, machine, measure, speed_page
 from .errors import BenchError, counted
-from .execute import WORKER_ENVIRONMENT
 from .findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work, timing_of
 from .flops import matmul_rate, step_flops
 from .graph import Recorder, recorder_for
@@ -88,12 +86,6 @@ class Bench:
                 raise BenchError(str(error)) from None
         self.shape = catalog.sequence_shape(length, INPUTS, CLASSES)
         self.findings = Findings()
-
-    def missing_environment(self) -> dict[str, str]:
-        """What must be in the environment when the measuring process starts, and is not."""
-        if self.device != "cpu":
-            return {}
-        return {key: value for key, value in WORKER_ENVIRONMENT.items() if key not in os.environ}
 
     def prepare(self) -> Iterator[str]:
         """Build the native code before it is timed; gives what a user should know meanwhile."""

@@ -31,6 +31,7 @@ class Subject:
     missing: what could not be measured, and why.
     """
 
+    group: tuple[str, str, str, str]
     protocol: Protocol
     task: TaskSpec
     spec: ModelSpec
@@ -80,7 +81,7 @@ def subject_of(group: tuple[str, str, str, str], where: Where) -> Subject:
     with global_stream(0, "init"):
         module = built(spec, task, found.width, where.device)
         yardstick = built(other[0], task, other[1].width, where.device)
-    return Subject(protocol, task, spec, found, module, yardstick, x, y, where)
+    return Subject(group, protocol, task, spec, found, module, yardstick, x, y, where)
 
 
 def quick(subject: Subject) -> dict[str, Any]:

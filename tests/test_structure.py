@@ -29,6 +29,7 @@ WITHOUT_TORCH = (
     "report_verbs",
 )
 WITHOUT_TORCH += ("papers", "paper_tables", "agreement", "overall", "convergence")
+WITHOUT_TORCH += ("ratios", "measured", "latency_page", "memory_page", "measure_verbs")
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data
 LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
@@ -105,6 +106,7 @@ def test_only_the_command_line_prints_or_exits():
     may = {
         "cli.py": {"sys.exit", "click.echo"},
         "data_verbs.py": {"click.echo"},
+        "measure_verbs.py": {"click.echo"},
         "report_verbs.py": {"click.echo"},
     }
     for path in (ROOT / "harness").glob("*.py"):
