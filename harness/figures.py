@@ -90,11 +90,16 @@ def _values(run: RunRecord, factor: float) -> tuple[np.ndarray, np.ndarray]:
 
 def powers(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str, y: str, title: str) -> bytes:
     """Values over sizes, both axes logarithmic, one line for each name: name -> (sizes, values)."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
     figure, axes = canvas()
     for place, (name, (sizes, values)) in enumerate(curves.items()):
         axes.plot(sizes, values, marker="o", markersize=3, label=name, **line_of(place))
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     ticks = sorted({size for sizes, _ in curves.values() for size in sizes})
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.set_xticks([], minor=True)

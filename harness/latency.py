@@ -133,6 +133,16 @@ def blocks(function: Call, seconds: float, clock: Clock) -> list[Block]:
     return found
 
 
+def in_turn(functions: Sequence[Call], seconds: float, clock: Clock) -> list[list[Block]]:
+    """Blocks of each function, there and back again, so that no function has a slow minute to itself."""
+    found: list[list[Block]] = [[] for _ in functions]
+    end = time.perf_counter() + seconds
+    while len(found[0]) < FEWEST or (time.perf_counter() < end and len(found[0]) < MOST):
+        for place in (*range(len(functions)), *reversed(range(len(functions)))):
+            found[place].append(clock.block(functions[place]))
+    return found
+
+
 def walls(found: Sequence[Block]) -> list[float]:
     """The wall times of blocks, a call."""
     return [block.wall for block in found]

@@ -52,8 +52,8 @@ class Whole:
             fastest = min(facts["step"].values) / 1000
             facts["flops_share"] = facts["flops"] / fastest / self.rate
         facts["joules"] = subject.tried("joules", lambda: _joules(subject, step))
-        facts["over_length"] = subject.tried("over_length", lambda: self._over_length(subject, seconds / 4, clock))
-        facts["over_batch"] = subject.tried("over_batch", lambda: _over_batch(subject, seconds / 4, clock))
+        facts["over_length"] = subject.tried("over_length", lambda: self._over_length(subject, seconds, clock))
+        facts["over_batch"] = subject.tried("over_batch", lambda: _over_batch(subject, seconds, clock))
         return facts
 
     def _over_length(self, subject: Subject, seconds: float, clock: latency.Clock) -> Growth:
@@ -135,12 +135,10 @@ def _growth(
     seconds: float,
     clock: latency.Clock,
 ) -> Growth:
-    ms, held = [], []
-    for x, y in batches:
-        step = subject.step(subject.module, x, y)
-        settle((step,), seconds, clock)
-        ms.append(ratios.latency(walls(latency.blocks(step, seconds, clock))).median)
-        held.append(peak_bytes(subject.plain_step(x, y), subject.device))
+    steps = [subject.step(subject.module, x, y) for x, y in batches]
+    settle(steps, seconds, clock)
+    ms = [ratios.latency(walls(found)).median for found in latency.in_turn(steps, seconds, clock)]
+    held = [peak_bytes(subject.plain_step(x, y), subject.device) for x, y in batches]
     slopes = ratios.exponent(sizes, ms), ratios.exponent(sizes, held)
     return Growth(tuple(sizes), tuple(float(f"{value:.4g}") for value in ms), tuple(held), *slopes)
 

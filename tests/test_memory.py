@@ -1,10 +1,11 @@
 """Bytes against cases counted by hand."""
 
+import pytest
 import torch
 from torch import nn
 
 from harness.measure import training_step
-from harness.memory import LiveBytes, peak_bytes
+from harness.memory import LiveBytes, cuda_peaks, peak_bytes, saved_bytes
 
 CPU = torch.device("cpu")
 
@@ -73,3 +74,54 @@ def test_peak_bytes_of_a_training_step_are_the_same_each_time():
     assert peak_bytes(step, CPU) == first
     gradients = 4 * (6 * 8 + 8 + 8 * 3 + 3)
     assert first > gradients
+
+
+def test_the_trace_is_the_count_after_every_new_storage():
+    x = torch.zeros(10)
+    with LiveBytes() as live:
+        a = x + 1
+        b = torch.cat([a, a])
+        del a
+        b.double()
+    assert live.trace == [40, 120, 240]
+
+
+# ----------------------------------------------------------------------------- kept for the backward pass
+
+
+def test_saved_bytes_are_those_of_each_storage_once():
+    """exp keeps its result of 400 bytes, and x * x keeps x twice, which is known."""
+    x = torch.zeros(100, requires_grad=True)
+    assert saved_bytes(lambda: x.exp().exp(), [x]) == 800
+    assert saved_bytes(lambda: x * x, [x]) == 0
+    assert saved_bytes(lambda: x * x, []) == 400
+
+
+def test_saved_views_hold_their_whole_storage_once():
+    x = torch.zeros(100, requires_grad=True)
+
+    def forward():
+        y = x.exp()  # 400 bytes, kept by exp
+        return y[:10].sin() + y[50:60].sin()  # which keep views of it
+
+    assert saved_bytes(forward, [x]) == 400
+
+
+def test_weights_and_inputs_are_not_saved_for_the_step_alone():
+    module = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    x = torch.randn(5, 6)
+    known = [*module.parameters(), x]
+    assert saved_bytes(lambda: module(x), known) == 4 * 5 * 8  # what tanh gave, for itself and for the layer after it
+    with torch.no_grad():
+        assert saved_bytes(lambda: module(x), known) == 0
+
+
+def test_without_cuda_there_are_no_peaks_of_its_allocator():
+    assert cuda_peaks(lambda: None, CPU) is None
+
+
+@pytest.mark.gpu
+def test_cuda_takes_at_least_what_it_gives():
+    device = torch.device("cuda")
+    allocated, reserved = cuda_peaks(lambda: torch.zeros(2**20, device=device).add(1).sum().item(), device)
+    assert 2**23 <= allocated <= reserved
