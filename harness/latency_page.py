@@ -20,9 +20,9 @@ it took of that. These are medians in milliseconds, taken after a warm-up that g
 *Step / yardstick*: both run in one process in rounds A B B A, so that a slow minute falls on both; the median over
 rounds of the ratio of geometric means, and its 99 % interval between order statistics. *Verdict*: faster or
 slower where the whole interval is beyond the margin, equivalent where all of it is inside, else it cannot be told.
-*A/A*: the yardstick beside itself in as many rounds, from the smallest to the largest of these controls; the margin is
-5 %, or the largest deviation of a control where that is more. *Jitter*: from the 10 % to the 90 % quantile of the
-step, as a part of its median. *In T* and *in batch*: the slope of log time over log size; 1 is proportional."""
+*A/A*: the yardstick beside itself in as many rounds, right after the model's; from the smallest to the largest of
+these controls. The margin is 5 %, or the largest deviation of these controls where that is more. *Jitter*: from the
+10 % to the 90 % quantile of the step, as a part of its median. *In T* and *in batch*: the slope of log time over log size; 1 is proportional."""
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -49,7 +49,7 @@ def sheet(material: Material) -> Sheet | None:
 
 def table(part: Part) -> pd.DataFrame:
     """One row a model, as people read it."""
-    margin, rows = ratios.margin_of(part.controls), []
+    rows = []
     on_gpu = any(one.device_step is not None for one in part.measured)
     for title, one in zip(part.titles, part.measured, strict=True):
         first = fixed(one.first_call_ms) + (f" ({fixed(one.compile_ms)})" if one.compile_ms else "")
@@ -72,7 +72,7 @@ def table(part: Part) -> pd.DataFrame:
         if one.compared is not None:
             row["Step / yardstick"] = f"{one.compared.median:.2f} ({number(one.compared.low, '{:.2f}')} to "
             row["Step / yardstick"] += f"{number(one.compared.high, '{:.2f}')})"
-            row["Verdict"] = ratios.verdict(one.compared, margin)
+            row["Verdict"] = ratios.verdict(one.compared, ratios.margin_of(one.controls))
         if one.controls:
             medians = [control.median for control in one.controls]
             row["A/A"] = f"{min(medians):.3f} to {max(medians):.3f}"
@@ -85,13 +85,12 @@ def false_alarm(part: Part) -> str:
     controls = part.controls
     if not controls:
         return "No control was measured, so nothing is said of how far a ratio can be trusted."
-    alarms, margin = ratios.false_alarms(controls), ratios.margin_of(controls)
+    alarms = ratios.false_alarms(controls)
     share = stats.success_interval(alarms, len(controls))
-    wide = "" if margin == ratios.MARGIN else f", and the margin is {margin:.1%}, as far as a control was off"
     return (
         f"The yardstick beside itself, {len(controls)} times: {alarms} were called faster or slower beyond "
         f"{ratios.MARGIN:.0%}, a false-alarm rate of {share.mean:.1%} (95 % interval {max(0.0, share.low):.1%} to "
-        f"{share.high:.1%}){wide}. The yardstick is `{part.measured[0].yardstick}`."
+        f"{share.high:.1%}). The yardstick is `{part.measured[0].yardstick}`."
     )
 
 

@@ -61,7 +61,7 @@ def verdict(ratio: Ratio, margin: float = MARGIN) -> str:
 
 
 def margin_of(controls: Sequence[Ratio]) -> float:
-    """The margin that this machine allows: no claim is smaller than what something showed beside itself."""
+    """The margin that these controls allow: no claim is smaller than what something showed beside itself."""
     return max([MARGIN, *(math.exp(abs(math.log(control.median))) - 1 for control in controls)])
 
 

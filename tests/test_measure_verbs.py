@@ -6,11 +6,16 @@ import os
 import pytest
 import torch
 
-from harness import whole_measure
+from harness import catalog, whole_measure
+from harness.budget import Width
 from harness.execute import WORKER_ENVIRONMENT
 from harness.memory import peak_bytes
+from harness.prepare import Where, built
+from harness.protocol import SMOKE
 from harness.record import Measurement, Ratio, from_json
+from harness.subject import Subject
 from harness.whole_measure import CONTROLS, FEWEST, of_length, parts_of
+from tasks.text import wikitext_2
 
 WORDS = ("measure", "--task", "sfc", "--protocol", "smoke", "--seconds", 0, "--device", "cpu")
 CPU = torch.device("cpu")
@@ -246,3 +251,22 @@ def test_sequences_are_cut_or_repeated():
     assert of_length(x, 2).tolist() == [[0, 1], [3, 4]]
     assert of_length(x, 5).tolist() == [[0, 1, 2, 0, 1], [3, 4, 5, 3, 4]]
     assert of_length(x[:, :, None], 4)[..., 0].tolist() == [[0, 1, 2, 0], [3, 4, 5, 3]]
+
+
+@pytest.mark.parametrize("model", ["gru", "dilated-lstm", "hm-lstm"])
+def test_a_model_of_words_is_measured_like_any_other(without_processes, monkeypatch, tmp_path, model):
+    """Tokens in, an answer at every step, the state carried from piece to piece."""
+    monkeypatch.setattr(whole_measure, "matmul_rate", lambda device: 1e10)
+    monkeypatch.setattr(whole_measure, "forecast", lambda group, where: None)
+    task = wikitext_2(steps=8, vocabulary=50, embedding=6)
+    spec = catalog.find_model(model)
+    module, yardstick = (built(catalog.find_model(name), task, 6, "cpu") for name in (model, "lstm-s"))
+    x = torch.randint(50, (4, 8))
+    group = ("smoke", "wikitext-2", model, "3k")
+    subject = Subject(group, SMOKE, task, spec, Width(6, 0), module, yardstick, x, x, Where(tmp_path))
+    facts = whole_measure.Whole(0.0)(subject)
+    assert set(subject.missing) == {"joules"}
+    assert facts["inference"].median > 0
+    assert facts["state"] > 0
+    assert facts["flops"] > 3 * 4 * spec.flops(module.model, 8)  # and the softmax
+    assert facts["over_length"].sizes == (1, 2, 4, 8)
