@@ -22,7 +22,8 @@ rounds of the ratio of geometric means, and its 99 % interval between order stat
 slower where the whole interval is beyond the margin, equivalent where all of it is inside, else it cannot be told.
 *A/A*: the yardstick beside itself in as many rounds, right after the model's; from the smallest to the largest of
 these controls. The margin is 5 %, or the largest deviation of these controls where that is more. *Jitter*: from the
-10 % to the 90 % quantile of the step, as a part of its median. *In T* and *in batch*: the slope of log time over log size; 1 is proportional."""
+10 % to the 90 % quantile of the step, as a part of its median. *In T* and *in batch*: the slope of log time over log
+size; 1 is proportional."""
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -39,7 +40,7 @@ def sheet(material: Material) -> Sheet | None:
             name = f"latency-{part.slug(place)}.svg"
             pictures[name] = figures.powers(curves, "time steps of a sequence", "training step, ms", part.title)
             lines.append(f"![{figures.told(curves, 'A training step', 'ms')}]({name})")
-        if reasons := absent(part, ("inference", "over_length", "over_batch", "rss_bytes")):
+        if reasons := absent(part, ("settled", "inference", "over_length", "over_batch", "rss_bytes")):
             lines.append("\n".join(reasons))
         sections.append("\n\n".join(lines))
     if not sections:

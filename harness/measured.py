@@ -102,12 +102,14 @@ def absent(part: Part, names: Sequence[str]) -> list[str]:
     for title, one in zip(part.titles, part.measured, strict=True):
         if one.status != "ok":
             reasons[f"{one.status}: {one.reason}"].append(title)
+        if one.settled is False and "settled" in names:
+            reasons["the warm-up ended with its time, before its last medians agreed within 2 %"].append(title)
         for name in names:
             if name in one.missing:
                 reasons[f"no {name.replace('_', ' ')}: {one.missing[name]}"].append(title)
     if hasty := [t for t, one in zip(part.titles, part.measured, strict=True) if not one.whole and one.status == "ok"]:
         reasons["only the quick pass of `bench run`; `bench measure` takes the rest"] = hasty
-    return [f"- {', '.join(titles)}: {reason}" for reason, titles in reasons.items()]
+    return [f"- {'; '.join(titles)}: {reason}" for reason, titles in reasons.items()]
 
 
 def number(value: float | None, form: str = "{:.3g}") -> str:

@@ -138,6 +138,12 @@ def test_what_is_not_known_is_a_dash_and_says_why():
     assert "No control was measured" in only_old.text
 
 
+def test_a_warm_up_that_did_not_settle_is_said_once_for_all_models():
+    text = latency_page.sheet(material(whole("gru", settled=False), whole("lstm-s", settled=False))).text
+    assert "- LSTM-S; GRU: the warm-up ended with its time" in text
+    assert "warm-up ended" not in latency_page.sheet(material(whole("gru", settled=True))).text
+
+
 def test_nothing_measured_makes_no_page():
     skipped = whole("gru", status="skipped", reason="it does not apply")
     for page in (latency_page, memory_page):
