@@ -16,7 +16,7 @@ from .data_verbs import data
 from .errors import BenchError
 from .measure_verbs import measure
 from .options import RESULTS, cell_options, speed_options
-from .report_verbs import report
+from .report_verbs import compare, report
 
 if TYPE_CHECKING:
     from .order import Order
@@ -49,6 +49,7 @@ def cli() -> None:
 cli.add_command(data)
 cli.add_command(measure)
 cli.add_command(report)
+cli.add_command(compare)
 
 
 @cli.command()

@@ -29,7 +29,8 @@ size; 1 is proportional."""
 def sheet(material: Material) -> Sheet | None:
     """A page on all tasks, or None where nothing was measured."""
     sections, pictures = [], {}
-    for place, part in enumerate(arranged(material.measurements, material.runs, material.order)):
+    parts = arranged(material.measurements, material.runs, material.order)
+    for place, part in enumerate(parts):
         lines = [heading(part, "How long the models take."), tables.markdown(table(part)), false_alarm(part)]
         curves = {
             title: (one.over_length.sizes, one.over_length.ms)
@@ -45,7 +46,8 @@ def sheet(material: Material) -> Sheet | None:
         sections.append("\n\n".join(lines))
     if not sections:
         return None
-    return Sheet("\n\n".join(["# How long a step takes", HOW_TO_READ, *sections]) + "\n", pictures)
+    text = "\n\n".join(["# How long a step takes", HOW_TO_READ, *sections]) + "\n"
+    return Sheet(text, pictures, measured=[one for part in parts for one in part.measured])
 
 
 def table(part: Part) -> pd.DataFrame:

@@ -23,7 +23,8 @@ in the same process. *Joules*: of a step, by the board's own counter, over a sec
 def sheet(material: Material) -> Sheet | None:
     """A page on all tasks, or None where nothing was measured."""
     sections, pictures = [], {}
-    for place, part in enumerate(arranged(material.measurements, material.runs, material.order)):
+    parts = arranged(material.measurements, material.runs, material.order)
+    for place, part in enumerate(parts):
         lines = [heading(part, "What the models hold, and how much they compute."), tables.markdown(table(part))]
         curves = {
             title: (one.over_length.sizes, [held / 2**20 for held in one.over_length.bytes])
@@ -39,7 +40,8 @@ def sheet(material: Material) -> Sheet | None:
         sections.append("\n\n".join(lines))
     if not sections:
         return None
-    return Sheet("\n\n".join(["# What a step holds and computes", HOW_TO_READ, *sections]) + "\n", pictures)
+    text = "\n\n".join(["# What a step holds and computes", HOW_TO_READ, *sections]) + "\n"
+    return Sheet(text, pictures, measured=[one for part in parts for one in part.measured])
 
 
 def table(part: Part) -> pd.DataFrame:

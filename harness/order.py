@@ -8,10 +8,10 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from . import catalog, machine
+from . import catalog, machine, power
 from .datasets import check_data, prepare_data
 from .errors import BenchError, counted
-from .plan import Cell, parse_seeds, smallest_p, split_words
+from .plan import Cell, parse_seeds, split_words
 from .plan import plan as cells_of
 from .prepare import Where, source_digest
 from .protocol import PROTOCOLS, Protocol, find_budget, find_protocol, for_task, parse_changes, with_changes
@@ -151,6 +151,13 @@ class Order:
         if reason:
             yield f"no native code for the recurrences, the eager loop serves, several times slower: {reason}"
 
+    def _smallest_p(self) -> str:
+        seeds, models = len(self.seeds), len(self.models)
+        test = power.chosen_test(seeds, models)
+        alone, corrected = power.smallest_alone(seeds, test), power.smallest_adjusted_p(seeds, models, test)
+        together = "" if models < 3 else f", nor below {corrected:.3g} corrected for all pairs of models"
+        return f"p ({test} test) cannot be below {alone:.3g} with so few seeds{together}"
+
     def headline(self, workers: int) -> str:
         """What will run, and under which protocol and why."""
         default = "" if self.given else f" (the default {'with' if self.device == 'cuda' else 'without'} CUDA)"
@@ -159,5 +166,5 @@ class Order:
         return (
             f"protocol {self.protocol.name}, version {self.protocol.version}{default}; budget {self.budget}; "
             f"device {self.device}, {counted(workers, 'worker')}; {counts} = {counted(len(self.cells), 'cell')}; "
-            f"p cannot be below {smallest_p(len(self.seeds)):.3g} with so few seeds"
+            + self._smallest_p()
         )

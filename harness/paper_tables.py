@@ -7,10 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from . import papers, stats, tables
 from .errors import BenchError, counted
+from .pairwise import against_best
 from .papers import ABSENT_SHOWN, Page, Published
 from .protocol import PAPER, find_protocol
 from .record import RunRecord
@@ -163,19 +165,39 @@ def table(page: Page, here: Recorded) -> pd.DataFrame:
             cell if isinstance(cell, str) else " / ".join(book.shown(number) for number in cell) for cell in cells
         ]
         if not all(isinstance(cell, str) for cell in cells):
+            best = _best([number for cell in cells if not isinstance(cell, str) for number in cell], here)
             columns[f"{heading}, ours"] = [
-                cell if isinstance(cell, str) else " / ".join(ours(number, here) for number in cell) for cell in cells
+                cell
+                if isinstance(cell, str)
+                else " / ".join(tables.bold(ours(number, here), book.ours(number) in best) for number in cell)
+                for cell in cells
             ]
     return pd.DataFrame(columns)
 
 
-def text(page: Page, here: Recorded) -> str:
-    """The page in Markdown."""
+def _best(column: Sequence[Published], here: Recorded) -> set[tuple[str, str]]:
+    """The (task, model) of ours with the best mean on each task of a column, and their ties by the seeds' test."""
+    found: set[tuple[str, str]] = set()
+    tested = [n for n in column if n.metric != papers.STEPS and not n.metric.startswith("val_") and here.of(n)]
+    for task in dict.fromkeys(number.task for number in tested):
+        by_model = {place: here.of(n) for n in tested if n.task == task and (place := papers.book().ours(n))}
+        facts = next((run.task for runs in by_model.values() for run in runs if run.task is not None), None)
+        if facts is not None:
+            against = against_best(
+                {place[1]: runs for place, runs in by_model.items()}, facts, np.random.default_rng(0)
+            )
+            found |= {place for place in by_model if place[1] in against.tied}
+    return found
+
+
+def text(page: Page, here: Recorded, drawn: Sequence[str] = ()) -> str:
+    """The page in Markdown. drawn: paragraphs with pictures, which stand below the table."""
     parts = [
         f"# {page.title}",
         page.caption,
         *_warning(page, here),
         tables.markdown(table(page, here)),
+        *drawn,
         HOW_TO_READ,
         *filter(None, [page.note]),
         *_bullets("Of the published numbers:", _noted(page)),

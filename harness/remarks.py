@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from . import stats
+from .pairwise import PENDING
 from .record import RunRecord, TaskFacts
 
 LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
@@ -17,7 +19,13 @@ Runs = Mapping[str, Sequence[RunRecord]]  # model -> its runs
 
 def remarks(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]:
     """Remarks on the models of one task and budget, in the order of `names`."""
-    return [*_near_chance(by_model, names, facts), *_outside(by_model), *_waiting(by_model), *_ends(by_model, names)]
+    return [
+        *_near_chance(by_model, names, facts),
+        *_outside(by_model),
+        *_waiting(by_model),
+        *_success(by_model, names),
+        *_ends(by_model, names),
+    ]
 
 
 def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]:
@@ -86,6 +94,22 @@ def _waiting(by_model: Runs) -> list[str]:
     if waited < WAITED:
         return [f"Training waited for its data {waited:.2%} of the time."]
     return [f"Training waited for its data {waited:.0%} of the time; the training times of these runs include that."]
+
+
+def _success(by_model: Runs, names: Sequence[str]) -> list[str]:
+    """How likely a run of a model comes to a result, where some did not."""
+    found = []
+    for name in names:
+        ran = [run for run in by_model[name] if run.status not in PENDING]
+        good = sum(run.test_metric is not None for run in ran)
+        if good < len(ran):
+            share = stats.success_interval(good, len(ran))
+            found.append(f"{_title(ran, name)} {good}/{len(ran)} ({share.low:.0%} to {share.high:.0%})")
+    return [f"Runs with a result, with Wilson's 95 % interval of their share: {', '.join(found)}."] if found else []
+
+
+def _title(runs: Sequence[RunRecord], name: str) -> str:
+    return next((run.title for run in runs if run.title), name)
 
 
 def _ends(by_model: Runs, names: Sequence[str]) -> list[str]:

@@ -12,8 +12,8 @@ import pandas as pd
 from tabulate import tabulate
 
 from . import stats
-from .errors import BenchError, counted
-from .plan import smallest_p
+from .errors import BenchError
+from .pairwise import PENDING, against_best
 from .record import Measurement, RunRecord, TaskFacts
 from .remarks import remarks
 
@@ -26,6 +26,7 @@ HEADINGS = {
     "step": "Step, ms",
     "ratio": "Step / yardstick",
     "memory": "Peak, MiB",
+    "shift": "Shift",
     "p": "p against best",
 }
 METRICS = {
@@ -35,7 +36,8 @@ METRICS = {
     "perplexity": "Perplexity",
 }
 FORMS = {"accuracy": ".1f", "perplexity": ".1f"}  # of the others four figures
-PENDING = ("skipped", "interrupted")  # nothing can be said of these; other runs without a result count as bad ones
+LEFT = ("Task", "Model", "Title", "Target", "Note", "Metric", "Protocol", "Verdict")  # columns of words
+BOLD = "\ue000", "\ue001"  # around what is to be bold, until a form of table is chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,12 @@ def compare(
     horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
     rows = [_row(by_model[name], measured.get(name), facts, horizon) for name in names]
     frame = pd.DataFrame(rows)
-    frame["p"], note = _against_best(by_model, names, facts, rng)
-    return Comparison(task, budget, facts, frame, (note, *remarks(by_model, names, facts)), _further(by_model, names))
+    found = against_best({name: by_model[name] for name in names}, facts, rng)
+    frame["shift"] = [found.shift.get(name) for name in names]
+    frame["p"] = [found.p.get(name) for name in names]
+    frame["tied"] = [name in found.tied for name in names]
+    notes = (found.note, *remarks(by_model, names, facts))
+    return Comparison(task, budget, facts, frame, notes, _further(by_model, names))
 
 
 def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
@@ -126,46 +132,6 @@ def _target(runs: list[RunRecord], facts: TaskFacts, horizon: int) -> dict[str, 
     }
 
 
-def _against_best(
-    by_model: dict[str, list[RunRecord]], names: Sequence[str], facts: TaskFacts, rng: np.random.Generator
-) -> tuple[list[float | None], str]:
-    """Holm-adjusted p of each model against the best mean, paired by seed.
-
-    A run without a result counts as the worst result seen, or as chance where that is worse.
-    """
-    sign = 1.0 if facts.higher_is_better else -1.0
-    ran = {name: {run.cell.seed: run for run in by_model[name] if run.status not in PENDING} for name in names}
-    seen = [sign * run.test_metric for runs in ran.values() for run in runs.values() if run.test_metric is not None]
-    if not seen:
-        return [None] * len(names), "No run has a result yet."
-    worst = min([*seen, sign * facts.chance] if facts.chance is not None else seen)
-    scores = {
-        name: {s: worst if run.test_metric is None else sign * run.test_metric for s, run in runs.items()}
-        for name, runs in ran.items()
-        if runs
-    }
-    best = max(scores, key=lambda name: float(np.mean(list(scores[name].values()))))
-    raw: dict[str, float] = {}
-    most = 0
-    for name, mine in scores.items():
-        shared = sorted(set(mine) & set(scores[best]))
-        if name != best and shared:
-            raw[name] = stats.sign_flip_p([scores[best][s] - mine[s] for s in shared], rng=rng)
-            most = max(most, len(shared))
-    if not raw:
-        return [None] * len(names), "There is no other model to compare with."
-    adjusted = dict(zip(raw, stats.holm(list(raw.values())), strict=True))
-    title = next((run.title for run in by_model[best] if run.title), best)
-    alone, corrected = smallest_p(most), min(1.0, len(raw) * smallest_p(most))
-    note = (
-        f"p: exact sign-flip test of the paired differences from {title}, the best mean, over common seeds, with "
-        f"Holm's correction for {counted(len(raw), 'comparison')}. {counted(most, 'seed')} cannot give a p below "
-        f"{alone:.3g} before the correction, nor below {corrected:.3g} after it"
-        + ("; no difference here can be called significant." if corrected > 0.05 else ".")
-    )
-    return [float(adjusted[name]) if name in adjusted else None for name in names], note
-
-
 def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.DataFrame | None:
     """Mean and interval over seeds on each further test set: columns model, <set>, <set> low, <set> high."""
     sets = list(dict.fromkeys(key for name in names for run in by_model[name] for key in run.more_metrics))
@@ -204,12 +170,13 @@ def shown(comparison: Comparison) -> pd.DataFrame:
     columns = {
         "model": list(frame["model"]),
         "params": [_count(value) for value in frame["params"]],
-        "metric": [_score(row, facts.metric) for row in _rows(frame)],
+        "metric": [bold(_score(row, facts.metric), row["tied"]) for row in _rows(frame)],
         "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
         "target": [_steps(row) for row in _rows(frame)],
         "step": [_number(value, "{:.1f}") for value in frame["step_ms"]],
         "ratio": [_number(value, "{:.2f}") for value in frame["ratio"]],
         "memory": [_number(value, "{:.1f}") for value in frame["peak_mib"]],
+        "shift": [_signed(value, facts.metric) for value in frame["shift"]],
         "p": [_number(value, "{:.3g}") for value in frame["p"]],
     }
     named = {**HEADINGS, "metric": heading or facts.metric}
@@ -218,7 +185,7 @@ def shown(comparison: Comparison) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """A GitHub table; columns after the first are aligned right."""
-    return _drawn(table, "pipe")
+    return _drawn(table.map(lambda cell: str(cell).replace("|", "\\|")), "pipe", "**", "**")
 
 
 def plain(table: pd.DataFrame) -> str:
@@ -228,16 +195,29 @@ def plain(table: pd.DataFrame) -> str:
 
 def latex(table: pd.DataFrame) -> str:
     """A booktabs tabular."""
-    return _drawn(table, "latex_booktabs")
+    return _drawn(table, "latex_booktabs", r"\textbf{", "}")
 
 
-def _drawn(table: pd.DataFrame, form: str) -> str:
+def _drawn(table: pd.DataFrame, form: str, begin: str = "", end: str = "") -> str:
+    """begin, end: what this form writes around bold text; tabulate escapes the text, and must not escape these."""
     columns = {str(name): list(table[name]) for name in table.columns}
-    return str(tabulate(columns, headers="keys", tablefmt=form, disable_numparse=True, colalign=_align(table)))
+    if form != "latex_booktabs":
+        columns = {name: [_marked(str(cell), begin, end) for cell in cells] for name, cells in columns.items()}
+    text = str(tabulate(columns, headers="keys", tablefmt=form, disable_numparse=True, colalign=_align(table)))
+    return _marked(text, begin, end)
+
+
+def _marked(text: str, begin: str, end: str) -> str:
+    return text.replace(BOLD[0], begin).replace(BOLD[1], end)
+
+
+def bold(text: str, wanted: object) -> str:
+    """The text as `markdown` and `latex` draw it bold, if wanted."""
+    return f"{BOLD[0]}{text}{BOLD[1]}" if wanted else text
 
 
 def _align(table: pd.DataFrame) -> tuple[str, ...]:
-    return tuple("left" if name in ("Task", "Model", "Title", "Target", "Note") else "right" for name in table.columns)
+    return tuple("left" if name in LEFT else "right" for name in table.columns)
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[dict[str, object]]:
@@ -264,6 +244,14 @@ def _score(row: dict[str, object], metric: str) -> str:
     mean, low, high = (float(row[key]) * factor for key in ("metric", "low", "high"))  # type: ignore[arg-type]
     text = rounded(mean, form)
     return text if math.isnan(low) else f"{text} ± {rounded((high - low) / 2, form)}"
+
+
+def _signed(value: object, metric: str) -> str:
+    """A difference in the unit in which the metric is shown: '-4.3'."""
+    if _missing(value):
+        return "–"
+    factor = 100.0 if metric == "accuracy" else 1.0
+    return rounded(float(value) * factor, "+" + FORMS.get(metric, ".4g"))  # type: ignore[arg-type]
 
 
 def rounded(value: float, form: str) -> str:

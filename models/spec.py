@@ -29,6 +29,20 @@ def carries(shape: Shape) -> bool:
     return bool(getattr(shape, "carried", False))
 
 
+@dataclass(frozen=True, slots=True)
+class ScaleUse:
+    """What the scales, layers or levels of a module do while it reads sequences, where it can tell.
+
+    use: (batch, time, labels), at least 0. meaning: what the mean of a value over sequences is, in a clause.
+    exclusive: at every step one label has 1 and the others 0.
+    """
+
+    labels: tuple[str, ...]
+    use: Tensor
+    meaning: str
+    exclusive: bool = False
+
+
 def _always_applies(shape: Shape) -> str | None:
     return None
 
@@ -56,6 +70,10 @@ class ModelSpec:
     `flops(module, steps)` is the work of what `build` made, in closed form: floating-point operations of the matrix
     products that answer one sequence of so many steps, two for a multiplication and an addition. Without it they are
     counted.
+
+    A module whose scales do something that can be read off has a method `scale_use(x) -> ScaleUse`, or any
+    object with its attributes, or None where with these options there is nothing to read. x are sequences as
+    for `module(x)`; called in evaluation mode it tells what the answer to x is made from, and changes nothing.
     """
 
     name: str

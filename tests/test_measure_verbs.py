@@ -102,6 +102,12 @@ def test_two_models_from_the_command_to_the_page(taken, bench, tmp_path):
         assert "bench measure --task sfc --models gru,tp-rnn-s --protocol smoke" in page
         assert f"]({name}-sfc-3k-0.svg)" in page
         assert (tmp_path / "reports" / "smoke" / f"{name}-sfc-3k-0.svg").read_bytes().startswith(b"<?xml")
+        assert page.endswith("; 2 records of `measures/smoke`.\n")
+    index = (tmp_path / "reports" / "smoke" / "index.md").read_text()
+    assert "Nothing was run; this was measured." in index
+    assert "](latency.md)" in index
+    assert b"How long a step takes" in (tmp_path / "reports" / "smoke" / "report.html").read_bytes()
+    assert bench("report", "--task", "sfc").code == bench("report", "--verify").code == 0
 
 
 def test_what_was_measured_is_not_measured_again_unless_it_is_asked_for(taken, without_processes, tmp_path):

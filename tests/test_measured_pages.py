@@ -9,6 +9,7 @@ from harness import latency_page, memory_page
 from harness.measured import arranged, fixed
 from harness.record import Growth, Latency, Ratio
 from harness.sheet import Material
+from harness.store import Store
 
 MACHINE = {
     "cpu": "Some processor",
@@ -181,3 +182,24 @@ def test_the_record_of_a_whole_measurement_is_plain_json():
     record = whole("gru")
     assert from_json(to_json(record), "here") == record
     assert json.loads(to_json(record))["over_length"]["sizes"] == [10, 20, 40]
+
+
+def test_a_report_of_nothing_but_what_was_skipped_says_so(bench, tmp_path):
+    store = Store(tmp_path / "results")
+    store.save_measurement(whole("gru", status="skipped", reason="it does not apply"), "here")
+    outcome = bench("report")
+    assert (outcome.code, outcome.err) == (0, "smoke: nothing was run, and every measurement was skipped\n")
+    assert not (tmp_path / "reports").exists()
+
+
+def test_measurements_beside_runs_have_their_pages_in_the_report(bench, tmp_path):
+    store = Store(tmp_path / "results")
+    store.save_measurement(whole("gru"), "here")
+    store.save_run(made_run("gru"))
+    assert bench("report").code == 0
+    folder = tmp_path / "reports" / "smoke"
+    assert {"latency.md", "latency.csv", "latency.tex", "memory.md", "sfc.md", "report.html"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert "- [How long a step takes](latency.md)" in (folder / "index.md").read_text()
+    assert (folder / "latency.md").read_text().endswith("protocol `smoke` version 1; 1 record of `measures/smoke`.\n")

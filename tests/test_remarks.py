@@ -40,7 +40,17 @@ def test_nothing_is_said_where_chance_is_unknown_or_no_run_has_a_result():
     facts = TaskFacts("Some", "accuracy", True, chance=None, target=None, length=4)
     assert of(made_run(test_metric=0.0), facts=facts) == []
     lost = made_run(test_metric=None, status="diverged", reason="the loss is no finite number at step 3")
-    assert of(lost) == ["gru: diverged (all seeds): the loss is no finite number at step 3."]
+    assert of(lost)[1:] == ["gru: diverged (all seeds): the loss is no finite number at step 3."]
+
+
+def test_how_likely_a_run_comes_to_a_result_is_said_where_some_did_not():
+    """Wilson's interval of 1/3 is 6 % to 79 %."""
+    runs = [
+        made_run("gru", seed, test_metric=None if seed else 0.9, status="failed" if seed else "ok") for seed in range(3)
+    ]
+    skipped = made_run("hm-lstm", test_metric=None, status="skipped")
+    (note,) = [note for note in of(*runs, made_run("aslstm", test_metric=0.9), skipped) if "Wilson" in note]
+    assert note == "Runs with a result, with Wilson's 95 % interval of their share: GRU 1/3 (6% to 79%)."
 
 
 def test_parameters_apart_from_the_budget_are_stated():

@@ -10,7 +10,7 @@ from made_records import FACTS, made_curve, made_measurement, made_run
 from harness.errors import BenchError
 from harness.record import Measurement, RunRecord, TaskFacts
 from harness.stats import mean_interval, sign_flip_p
-from harness.tables import Comparison, compare, latex, markdown, plain, shown
+from harness.tables import BOLD, Comparison, compare, latex, markdown, plain, shown
 
 ORDER = ["lstm-s", "gru", "tp-rnn-s"]
 MSE = TaskFacts("Adding", "mse", False, chance=0.1767, target=0.01, length=200)
@@ -38,7 +38,13 @@ def row(comparison: Comparison, name: str) -> dict[str, object]:
 
 
 def cells(comparison: Comparison, heading: str) -> list[str]:
-    return list(shown(comparison)[heading])
+    return [cell.strip("".join(BOLD)) for cell in shown(comparison)[heading]]
+
+
+def bold(comparison: Comparison) -> list[str]:
+    """The models whose metric is bold."""
+    table = shown(comparison)
+    return [str(model) for model, cell in zip(table["Model"], table["Accuracy, %"], strict=True) if cell[0] == BOLD[0]]
 
 
 # ----------------------------------------------------------------------------- what may share a table
@@ -97,42 +103,70 @@ def test_a_measurement_that_failed_leaves_a_hole():
 
 
 def test_p_is_corrected_by_holm_and_the_best_has_none():
-    """Three seeds: each raw p is 2/8; two comparisons make 0.5 of both."""
+    """Three seeds: each raw p is 2/8; three pairs make 0.75 of all."""
     runs = [*runs_of("gru", [0.9] * 3), *runs_of("lstm-s", [0.8] * 3), *runs_of("tp-rnn-s", [0.7] * 3)]
     comparison = compared(runs)
-    assert [row(comparison, name)["p"] for name in ("lstm-s", "tp-rnn-s")] == pytest.approx([0.5, 0.5])
+    assert [row(comparison, name)["p"] for name in ("lstm-s", "tp-rnn-s")] == pytest.approx([0.75, 0.75])
     assert math.isnan(row(comparison, "gru")["p"])
-    assert "from GRU, the best mean" in comparison.notes[0]
+    assert "against GRU, the best mean" in comparison.notes[0]
 
 
 def test_the_note_says_what_so_few_seeds_can_show():
     few = [*runs_of("gru", [0.9] * 3), *runs_of("lstm-s", [0.8] * 3), *runs_of("tp-rnn-s", [0.7] * 3)]
     note = compared(few).notes[0]
-    assert "3 seeds cannot give a p below 0.25 before the correction, nor below 0.5 after it" in note
+    assert "3 seeds cannot give a p below 0.25 before the correction, nor below 0.75 after it" in note
     assert "no difference here can be called significant" in note
     many = [*runs_of("gru", [0.9] * 7), *runs_of("lstm-s", [0.8] * 7), *runs_of("tp-rnn-s", [0.7] * 7)]
-    note = compared(many).notes[0]  # 2/128 and twice that
-    assert "7 seeds cannot give a p below 0.0156 before the correction, nor below 0.0312 after it." in note
+    note = compared(many).notes[0]  # 2/128 and three times that
+    assert "7 seeds cannot give a p below 0.0156 before the correction, nor below 0.0469 after it." in note
     assert "called significant" not in note
 
 
 def test_one_model_with_fewer_seeds_does_not_take_significance_from_the_others():
     runs = [*runs_of("gru", [0.9] * 7), *runs_of("lstm-s", [0.8] * 7), *runs_of("tp-rnn-s", [0.7] * 2)]
     comparison = compared(runs)
-    assert row(comparison, "lstm-s")["p"] == pytest.approx(2 * 2 / 128)
+    assert row(comparison, "lstm-s")["p"] == pytest.approx(3 * 2 / 128)
     assert "called significant" not in comparison.notes[0]
 
 
 def test_runs_are_paired_by_seed_whatever_their_order():
-    best, other = runs_of("gru", [0.9, 0.5, 0.7, 0.8]), runs_of("lstm-s", [0.8, 0.4, 0.6, 0.7])
-    expected = 2 / 16  # 0.1 ahead with every seed
+    best = runs_of("gru", [0.9, 0.5, 0.7, 0.8, 0.6, 0.4])
+    other = runs_of("lstm-s", [0.8, 0.4, 0.6, 0.7, 0.5, 0.3])
+    expected = 2 / 64  # 0.1 ahead with every seed
     assert row(compared([*best, *other]), "lstm-s")["p"] == pytest.approx(expected)
-    assert row(compared([*other[::-1], best[2], best[0], best[3], best[1]]), "lstm-s")["p"] == pytest.approx(expected)
+    mixed = [best[place] for place in (2, 0, 5, 3, 4, 1)]
+    assert row(compared([*other[::-1], *mixed]), "lstm-s")["p"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("seeds", "name", "p"), [(4, "labels", 2 / 70), (5, "labels", 2 / 252), (6, "paired", 2 / 64)])
+def test_the_test_is_the_unpaired_one_where_only_that_can_find_anything(seeds, name, p):
+    """Two models: sign flips reach 0.05 from 6 seeds on, labels from 4."""
+    comparison = compared([*runs_of("gru", [0.9] * seeds), *runs_of("lstm-s", [0.8] * seeds)])
+    assert name in comparison.notes[0]
+    assert row(comparison, "lstm-s")["p"] == pytest.approx(p)
+
+
+def test_the_best_and_its_ties_are_bold_and_nothing_else():
+    """Seven seeds: GRU is 0.2 ahead of LSTM-S with each, but of TP-RNN-S now 0.01 ahead and now behind."""
+    near = [0.9 + 0.01 * (-1) ** seed for seed in range(7)]
+    runs = [*runs_of("gru", [0.902] * 7), *runs_of("tp-rnn-s", near), *runs_of("lstm-s", [0.7] * 7)]
+    skipped = made_run("hm-lstm", 0, None, status="skipped")
+    assert bold(compared([*runs, skipped])) == ["GRU", "TP-RNN-S"]
+    few = compared([run for run in runs if run.cell.seed < 3])
+    assert bold(few) == ["LSTM-S", "GRU", "TP-RNN-S"]
+    assert "which so few seeds make of all" in few.notes[0]
+
+
+def test_the_shift_is_that_of_hodges_and_lehmann_in_the_metrics_unit():
+    three = [*runs_of("gru", [0.9, 0.8, 0.7]), *runs_of("lstm-s", [0.6, 0.6, 0.6])]
+    assert cells(compared(three), "Shift") == ["-20.0", "–"]  # the median of 0.3, 0.2, 0.1, 0.25, 0.2, 0.15
+    errors = [*runs_of("gru", [0.01] * 3, task=MSE), *runs_of("lstm-s", [0.03] * 3, task=MSE)]
+    assert cells(compared(errors), "Shift") == ["+0.02", "–"]
 
 
 def test_only_seeds_that_both_ran_are_compared():
-    comparison = compared([*runs_of("gru", [0.9, 0.9, 0.9, 0.9]), *runs_of("lstm-s", [0.5] * 6)[2:]])
-    assert row(comparison, "lstm-s")["p"] == pytest.approx(2 / 2**2)
+    comparison = compared([*runs_of("gru", [0.9] * 6), *runs_of("lstm-s", [0.5] * 8)[2:]])
+    assert row(comparison, "lstm-s")["p"] == pytest.approx(2 / 2**4)
 
 
 def test_one_seed_proves_nothing():
@@ -149,27 +183,27 @@ def test_a_failed_run_counts_as_chance():
     """GRU is better where it runs, (0.9 + 0.9 + 0.5) / 3 < 0.8 with the failure: not the best."""
     steady, brittle = runs_of("lstm-s", [0.8, 0.8, 0.8]), runs_of("gru", [0.9, 0.9, None])
     comparison = compared([*steady, *brittle])
-    assert "from LSTM-S, the best mean" in comparison.notes[0]
+    assert "against LSTM-S, the best mean" in comparison.notes[0]
     expected = sign_flip_p([-0.1, -0.1, 0.3], rng=np.random.default_rng(0))
     assert row(comparison, "gru")["p"] == pytest.approx(expected)
 
 
 def test_a_failed_run_counts_as_the_worst_result_where_that_is_below_chance():
     runs = [*runs_of("lstm-s", [0.7, 0.7, 0.7]), *runs_of("gru", [0.95, 0.95, None]), made_run("tp-rnn-s", 0, 0.1)]
-    assert "from LSTM-S, the best mean" in compared(runs).notes[0]  # (0.95 + 0.95 + 0.1) / 3 < 0.7
-    assert "from GRU, the best mean" in compared(runs[:-1]).notes[0]  # (0.95 + 0.95 + 0.5) / 3 > 0.7
+    assert "against LSTM-S, the best mean" in compared(runs).notes[0]  # (0.95 + 0.95 + 0.1) / 3 < 0.7
+    assert "against GRU, the best mean" in compared(runs[:-1]).notes[0]  # (0.95 + 0.95 + 0.5) / 3 > 0.7
 
 
 def test_without_a_chance_level_a_failed_run_counts_as_the_worst_result():
     facts = replace(FACTS, chance=None)
     runs = [*runs_of("lstm-s", [0.8, 0.8, 0.8], task=facts), *runs_of("gru", [0.9, 0.9, None], task=facts)]
-    assert "from GRU, the best mean" in compared(runs).notes[0]  # (0.9 + 0.9 + 0.8) / 3
+    assert "against GRU, the best mean" in compared(runs).notes[0]  # (0.9 + 0.9 + 0.8) / 3
 
 
 def test_where_lower_is_better_the_lowest_is_best_and_a_failure_is_high():
     runs = [*runs_of("gru", [0.02, 0.02, 0.02], task=MSE), *runs_of("lstm-s", [0.01, 0.01, None], task=MSE)]
-    assert "from GRU, the best mean" in compared(runs).notes[0]
-    assert "from LSTM-S, the best mean" in compared([run for run in runs if run.cell.seed < 2]).notes[0]
+    assert "against GRU, the best mean" in compared(runs).notes[0]
+    assert "against LSTM-S, the best mean" in compared([run for run in runs if run.cell.seed < 2]).notes[0]
 
 
 @pytest.mark.parametrize("status", ["skipped", "interrupted"])
@@ -177,7 +211,7 @@ def test_what_was_not_run_counts_as_nothing(status):
     pending = [replace(run, status=status, test_metric=None) for run in runs_of("tp-rnn-s", [0.0, 0.0])]
     comparison = compared([*runs_of("gru", [0.9, 0.9]), *runs_of("lstm-s", [0.8, 0.8]), *pending])
     assert math.isnan(row(comparison, "tp-rnn-s")["p"])
-    assert "Holm's correction for 1 comparison" in comparison.notes[0]
+    assert "Holm's correction for 1 pair" in comparison.notes[0]
 
 
 def test_before_any_result_there_is_no_p():
@@ -196,7 +230,7 @@ def test_every_hole_is_named_with_its_status_seeds_and_reason():
         made_run("tp-rnn-s", 0, 0.6),
         made_run("tp-rnn-s", 1, None, status="diverged", reason="the loss is no finite number at step 8"),
     ]
-    assert compared(runs).notes[1:] == (
+    assert compared(runs).notes[2:] == (
         "lstm-s: skipped (all seeds): it has no use here.",
         "gru: failed (seed 1, 2): ValueError: no.",
         "tp-rnn-s: diverged (seed 1): the loss is no finite number at step 8.",
@@ -290,7 +324,7 @@ def test_seeds_are_results_of_runs_planned():
 def test_a_skipped_model_is_a_row_of_dashes():
     skipped = made_run("gru", 0, None, status="skipped", params=None, width=None, curve=())
     frame = shown(compared([skipped, made_run("lstm-s")]))
-    assert list(frame.iloc[1]) == ["GRU", "–", "1 skipped", "0/1", "–", "–", "–", "–", "–"]
+    assert list(frame.iloc[1]) == ["GRU", "–", "1 skipped", "0/1", "–", "–", "–", "–", "–", "–"]
 
 
 def test_numbers_are_shown_for_people():
@@ -316,18 +350,22 @@ def test_markdown_has_a_line_for_each_model_and_a_cell_for_each_column(table):
     assert [cell.strip() for cell in head.strip("|").split("|")] == list(table.columns)
     assert all(cell.strip().endswith(":") for cell in rule.strip("|").split("|")[1:])  # numbers stand right
     for line, expected in zip(lines, table.itertuples(index=False), strict=True):
-        assert [cell.strip() for cell in line.strip("|").split("|")] == list(expected)
+        wanted = [cell.replace(BOLD[0], "**").replace(BOLD[1], "**") for cell in expected]
+        assert [cell.strip() for cell in line.strip("|").split("|")] == wanted
 
 
 def test_latex_is_a_booktabs_tabular_with_its_signs_escaped(table):
     text = latex(table)
-    assert text.startswith(r"\begin{tabular}{lrrrrrrrr}")
+    assert text.startswith(r"\begin{tabular}{lrrrrrrrrr}")
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
     assert r"Accuracy, \%" in text
     assert r"LSTM\_S \& co" in text
+    assert r"\textbf{75.0 ± 63.5}" in text
 
 
 def test_the_terminals_table_shows_the_same_cells(table):
     lines = plain(table).splitlines()
     assert len(lines) == 2 + len(table)
-    assert all(str(cell) in line for line, cells in zip(lines[2:], table.values, strict=True) for cell in cells)
+    pairs = [(line, str(cell)) for line, cells in zip(lines[2:], table.values, strict=True) for cell in cells]
+    assert all(cell.strip("".join(BOLD)) in line for line, cell in pairs)
+    assert not any(sign in line for line in lines for sign in BOLD)
