@@ -35,3 +35,6 @@ FAMILIES: dict[str, str] = {
     "noisy-mnist": ".pixels:noisy_mnist",
     "vctk-raw": ".speakers:vctk_raw",
 }
+
+GATED_TASK = "low-density@noise=0.2+test=300+train=3000+valid=300"
+"""What `bench gate` trains on, at the scale of `smoke`: most models leave chance within 200 steps, in a second."""
