@@ -91,12 +91,12 @@ def _why(found: Found) -> str:
 def _legend(found: Found) -> str:
     rounds = [row.times.rounds for row in found.rows if row.times is not None]
     margin = 100 * found.wanted.margin
-    count = f"{min(rounds)} to {max(rounds)} rounds" if rounds else "no rounds"
+    count = " to ".join(sorted({str(end) for end in (min(rounds), max(rounds))}, key=int)) if rounds else "no"
     return (
-        f"Numbers are lower the better, and equal where one is shown; tolerances: "
+        "Numbers are lower the better, and equal where one is shown; tolerances: "
         f"{'; '.join(metric.allowed for metric in METRICS)}. Loss, steps and error: mean of {trained.SEEDS} fixed "
-        f"seeds of a training of {trained.STEPS} steps, steps to a validation accuracy of {trained.TARGET:g} restricted to "
-        "these; beyond the tolerance a difference is worse where its 99 % interval over seeds leaves 0 out. Step time: "
-        f"head over base, timed in turn in one go, 99 % interval of {count}; worse beyond {margin:g} % and beyond the "
-        "control, base timed against itself."
+        f"seeds of a training of {trained.STEPS} steps; loss of the last half of these, steps to a validation accuracy "
+        f"of {trained.TARGET:g} restricted to these; beyond the tolerance a difference is worse where its 99 % interval "
+        "over seeds leaves 0 out. Step time: head over base, timed in turn in one go, 99 % interval of "
+        f"{count} rounds; worse beyond {margin:g} % and beyond the control, base timed against itself."
     )

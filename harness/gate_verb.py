@@ -29,13 +29,17 @@ def gate(
 
     Exit code 0: the same or better; 3: worse; 4: nobody can tell; 2: a commit is broken, or the words mean nothing.
     """
-    from . import gate as comparing
-    from . import gate_page, machine
-    from .judge import EXIT
-    from .plan import split_words
-    from .progress import Countdown, terminal
+    try:
+        from . import gate as comparing
+        from . import gate_page, machine
+        from .catalog import GATED
+        from .judge import EXIT
+        from .plan import split_words
+        from .progress import Countdown, terminal
+    except Exception as error:  # the commit that is checked out here may be the broken one
+        raise BenchError(f"this tree's own code cannot be imported: {type(error).__name__}: {error}") from None
 
-    chosen = comparing.GATED if models is None else tuple(split_words(models))
+    chosen = GATED if models is None else tuple(split_words(models))
     wanted = comparing.Wanted(chosen, seconds, margin / 100)
     comparing.check(wanted)
     if output is not None and not output.resolve().parent.is_dir():

@@ -40,7 +40,7 @@ TRIM = 0.2  # of the rounds at each end, as a busy machine spoils some of them
 
 
 class Round(NamedTuple):
-    """Milliseconds, each of the shortest steps of two blocks: of base, of head and of base's second process."""
+    """Milliseconds, each of the shortest step of two blocks: of base, of head and of base's second process."""
 
     base: float
     head: float
@@ -62,7 +62,7 @@ class Metric:
         """The tolerance in words."""
         if self.tolerance is None:
             return f"{self.title}: equal"
-        return f"{self.title}: {100 * self.tolerance:g} {'%' if self.relative else 'points of a per cent'}"
+        return f"{self.title}: {100 * self.tolerance:g} {'%' if self.relative else 'percentage points'}"
 
 
 METRICS = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ def race(
     while True:
         there = [_least(worker, model, steps) for worker in in_turn]
         back = [_least(worker, model, steps) for worker in reversed(in_turn)]
-        rounds.append(Round(*(math.sqrt(a * b) for a, b in zip(there, reversed(back), strict=True))))
+        rounds.append(Round(*(min(pair) for pair in zip(there, reversed(back), strict=True))))
         if len(rounds) < FEWEST:
             continue
         found = times(rounds, margin)

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,16 +53,23 @@ def checkouts(base: str, head: str) -> Iterator[tuple[Checkout, Checkout, Path]]
         (scratch / "results").mkdir()
         yield sides[0], sides[1], scratch / "results"
     finally:
-        # prune forgets a worktree whose folder is gone, also one of which git had made only half
+        _remove(root, [scratch / side for side, name in (("base", base), ("head", head)) if name != HERE])
         shutil.rmtree(scratch, ignore_errors=True)
-        subprocess.run(
-            ["git", "-C", str(root), "worktree", "prune"], env=_environment(), capture_output=True, check=False
-        )
+
+
+def _remove(root: Path, folders: Sequence[Path]) -> None:
+    """Remove worktrees, also those that git has made only half or not begun."""
+    for folder in folders:
+        git = ["git", "-C", str(root), "worktree"]
+        done = subprocess.run([*git, "remove", "--force", str(folder)], env=_environment(), capture_output=True)
+        if done.returncode and folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([*git, "prune"], env=_environment(), capture_output=True)
 
 
 def _commit(root: Path, name: str) -> str:
     wanted = "HEAD" if name == HERE else name
-    why = f"there is no commit called '{name}' in {root}; a shallow clone has few, `git fetch --unshallow` brings the rest"
+    why = f"there is no commit called '{name}' here; a shallow clone has few, and `git fetch --unshallow` completes it"
     return _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{wanted}^{{commit}}", error=why)
 
 
