@@ -26,6 +26,10 @@ paper_tables  the papers' tables with ours beside each number
 agreement  do they agree? tests of equivalence
 report     which tables and figures make which report
 checks     what any model or task must satisfy
+gate       two commits side by side: worktrees, workers, race
+judge      is the head of two commits worse? verdicts on numbers and times
+probe      what a worker of the gate does, for any commit
+trained    a small training of any commit: its command line and its numbers
 errors     sentences for users
 """
 

@@ -54,5 +54,5 @@ def gate(
     facts = (shlex.join(["bench", *sys.argv[1:]]), f"{machine.cores()} cores of {machine.cpu_name()}")
     if output is not None:
         output.write_text(gate_page.page(found, *facts, "md"), encoding="utf-8")
-    click.echo(gate_page.page(found, *facts, form))
+    click.echo(gate_page.page(found, *facts, form), nl=False)
     return EXIT[found.verdict]

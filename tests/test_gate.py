@@ -323,13 +323,14 @@ def test_a_commit_that_does_not_import_is_named_with_its_error(copy, bench, monk
     assert len(worktrees(copy)) == 1
 
 
-def test_ctrl_c_removes_the_worktrees(copy):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_what_timeout_sends_remove_the_worktrees(copy, number):
     command = [sys.executable, "-m", "harness", "gate", "main", "main"]
     process = subprocess.Popen(command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
     while len(worktrees(copy)) < 3 and time.monotonic() < end:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert process.communicate(timeout=60)[1].splitlines()[-1].startswith("interrupted")
     assert process.returncode == 130
     assert len(worktrees(copy)) == 1

@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import pandas as pd  # noqa: E402
 import plants  # noqa: E402
+import torch  # noqa: E402
 
 from harness import machine, tables  # noqa: E402
 from harness.catalog import GATED  # noqa: E402
@@ -55,6 +56,12 @@ def copy(folder: Path) -> Path:
             plants.commit(folder, f"fault {number}")
     plants.git(folder, "switch", "--quiet", "main")
     return folder
+
+
+def commit() -> str:
+    """The commit whose packages are copied; a star for changes that are not committed."""
+    changed = plants.git(ROOT, "status", "--porcelain", "--", "harness", "models", "tasks")
+    return plants.git(ROOT, "rev-parse", "--short=10", "HEAD") + "*" * bool(changed)
 
 
 def reasons(found: Found) -> str:
@@ -100,10 +107,10 @@ def page(trials: list[tuple[str, Found, float]], command: str) -> str:
     return "\n\n".join(
         [
             "# How often `bench gate` is right",
-            f"`{command}` on {machine.cores()} cores of {machine.cpu_name()}; load average now "
-            f"{os.getloadavg()[0]:.1f}. Faults are planted into `{PLANTED}`, beside `{SOUND}`, which is not touched; "
-            "each trial has processes and worktrees of its own. `cannot tell` of the same commit twice is no false "
-            "alarm; `worse` and `broken` are.",
+            f"`{command}` on {machine.cores()} cores of {machine.cpu_name()}, torch {torch.__version__}, commit "
+            f"{commit()}; load average at the end {os.getloadavg()[0]:.1f}. Faults are planted into `{PLANTED}`, "
+            f"beside `{SOUND}`, which is not touched; each trial has processes and worktrees of its own. `cannot tell` of "
+            "the same commit twice is no false alarm; `worse` and `broken` are.",
             tables.markdown(pd.DataFrame(counts)),
             f"Step times of models that were not touched, {len(sound)} comparisons: {said or 'none'}; farthest from "
             f"1 by {farthest:.1%}, controls by {control:.1%}. Their other numbers: "
