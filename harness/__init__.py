@@ -13,6 +13,7 @@ graph      a training step that is recorded once and replayed
 measure    step latency and peak memory, in a pass of their own
 run        cells -> their records, whatever happens            <- start reading here
 group      the cells that differ in the seed alone, trained together
+insight    what a trained model does with time, for its record
 execute    worker processes
 progress   what the terminal shows while cells run
 record     RunRecord, Measurement, Point; to and from JSON
@@ -21,10 +22,18 @@ machine    provenance
 stats      pure functions of arrays
 tables     records -> rows -> Markdown, CSV, LaTeX
 figures    learning curves
+panels     small multiples
 papers     the published numbers, and what stands for them here
-paper_tables  the papers' tables with ours beside each number
+paper_tables, paper_figures  the papers' tables and figures with ours beside each number
 agreement  do they agree? tests of equivalence
+overall, convergence, tradeoffs  pages on all tasks of a protocol: ranks, speed of learning, accuracy against cost
+seen       what insight recorded, read back
+gradients, scales, scale_figures  the pages on it; insight_figures draws them
 report     which tables and figures make which report
+formats    pages -> Markdown, one HTML file, CSV, LaTeX
+markdown   pages, read: the parser, and their tables as CSV and LaTeX
+html       all pages as one file; page.css and page.js are its style and script
+drawing    a figure as part of that file
 checks     what any model or task must satisfy
 gate       two commits side by side: worktrees, workers, race
 judge      is the head of two commits worse? verdicts on numbers and times

@@ -123,6 +123,23 @@ def check_state_dict(spec: ModelSpec, shape: Shape) -> None:
         raise CheckFailed(f"{spec.name}: answers change when weights are saved and loaded")
 
 
+def check_scale_use(spec: ModelSpec, shape: Shape) -> None:
+    """Where a module tells what its scales do, it does so for every step, and its answers stay as they were."""
+    module = built(spec, shape).eval()
+    if not hasattr(module, "scale_use"):
+        return
+    x = inputs_for(shape)
+    before, told, after = module(x), module.scale_use(x), module(x)  # type: ignore[operator]
+    if not torch.equal(before, after):
+        raise CheckFailed(f"{spec.name}: it answers otherwise once it was asked for the use of its scales")
+    if told is None:
+        return
+    if tuple(told.use.shape) != (*x.shape[:2], len(told.labels)) or not bool((told.use >= 0).all()):
+        raise CheckFailed(f"{spec.name}: scale_use gives no (batch, time, labels) numbers of at least 0")
+    if told.exclusive and not bool(((told.use == 1).sum(2) == 1).all() and (told.use.sum(2) == 1).all()):
+        raise CheckFailed(f"{spec.name}: scale_use calls itself exclusive, but not one label has 1 at every step")
+
+
 def check_budget(spec: ModelSpec, shape: Shape, budget: int = 20_000) -> None:
     """The solver's width meets the budget, or is the nearest there is; counts are those of the real module."""
     wanted = Budget(str(budget), budget)
@@ -145,6 +162,7 @@ MODEL_CHECKS: tuple[Callable[[ModelSpec, Shape], None], ...] = (
     check_rows_are_independent,
     check_determinism,
     check_state_dict,
+    check_scale_use,
     check_budget,
 )
 

@@ -1,30 +1,35 @@
 """How fast models learn, as survival data: a run arrives at a target, or was watched to the end without it.
 
-Steps, not seconds: every run is watched for the same number of steps, whatever machine it ran on.
+Tests and profiles count steps, not seconds: every run is watched for as many, whatever machine it ran on.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from . import stats, survival, tables
+from . import convergence_figures, stats, survival, tables
+from .arrivals import Study, Times, arrivals, horizon, studies, why_no_seconds
 from .errors import counted
-from .overall import by_place, has_run, select
 from .record import RunRecord, TaskFacts
 from .remarks import learned, level
+from .selection import Results, by_budget, ordered, select, titles_of
 from .sheet import Material, Sheet
+from .survival import Clock
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
 DRAWS = 500
+PANELS = 12  # tasks in one picture
 HOW_TO_READ = """\
 A run arrives at a target where its validation reaches it and stays there for two evaluations. *Arrived*: how many
 runs did, with Wilson's 95 % interval of the share. *Steps to target*: the restricted mean, in which a run that
 never arrived, diverged or failed counts as the whole budget of steps; `≥` says that some did not arrive, `>` that
-none did. *To 25, 50, 75 %*: the same for targets so far on the way from chance to a perfect score. *Area*: the mean
+none did. *Samples*, *Seconds*: the same on these clocks; seconds are of training alone, without evaluation, and are
+restricted to the end of the first run that never arrived, beyond which not all is known of every run. *To 25, 50,
+75 %*: steps for targets so far on the way from chance to a perfect score. *Area*: the mean
 height of the validation curve on that way, 0 for chance from start to end, 100 for a perfect score from the first
 evaluation on; mean ± half of the Student-t 95 % interval over seeds. *p*: permutation of the restricted means
 against the fastest model, paired by seed, with Holm's correction; with few seeds it cannot be small, and then says
@@ -32,62 +37,75 @@ nothing."""
 
 
 def sheet(material: Material) -> Sheet | None:
-    """A page on all tasks, or None where there is too little to say."""
-    found = text(material.runs, material.order, material.rng())
-    return None if found is None else Sheet(found)
+    """A section on each task and budget, or None where no curve is known."""
+    parts: list[str] = []
+    together: list[str] = []
+    pictures: dict[str, bytes] = {}
+    for budget, results in by_budget(material.runs).items():
+        found = studies(results, material.order)
+        parts += _arrivals(budget, found, material.order, pictures)
+        parts += [_section(budget, study, material.rng()) for study in found]
+        together += _together(budget, results, material, pictures)
+    if not parts:
+        return None
+    return Sheet("\n\n".join(["# How fast the models learn", HOW_TO_READ, *parts, *together]) + "\n", pictures)
 
 
-def text(runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generator) -> str | None:
-    """A page on all tasks of the runs of one protocol version, or None where no curve is known."""
-    grouped: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: run.cell):
-        if has_run(run):
-            grouped[run.cell.budget, run.cell.task].append(run)
-    sections = [_section(budget, task, group, order, rng) for (budget, task), group in grouped.items()]
-    together = [_together(budget, runs, order, rng) for budget in dict.fromkeys(budget for budget, _ in grouped)]
-    known = [section for section in [*sections, *together] if section]
-    return "\n\n".join(["# How fast the models learn", HOW_TO_READ, *known]) + "\n" if known else None
+def _arrivals(budget: str, found: Sequence[Study], order: Sequence[str], pictures: dict[str, bytes]) -> list[str]:
+    """The tasks' Kaplan-Meier curves, some tasks a picture."""
+    models = ordered({model for study in found for model in study.runs}, order)
+    shown = []
+    for begin in range(0, len(found), PANELS):
+        some, name = found[begin : begin + PANELS], f"convergence-{budget}-{begin // PANELS + 1}.svg"
+        pictures[name] = convergence_figures.arrived(some, models)
+        tasks = ", ".join(study.task for study in some)
+        shown.append(
+            f"![Kaplan-Meier curves under budget {budget}: the share of runs at the target over training steps, a line "
+            f"for each of {counted(len(models), 'model')}, a panel for each of {counted(len(some), 'task')}: {tasks}.]"
+            f"({name})"
+        )
+    if not shown:
+        return []
+    read = (
+        "The share of runs that stand at the target (Kaplan and Meier, 1958), over training steps on a logarithmic "
+        "axis. A tick: there a run's budget ended before it arrived. A run that diverged or failed never does. Lines "
+        "are moved up or down by at most 3 % so that they do not hide each other."
+    )
+    return [f"## Runs at their targets, budget {budget}", *shown, read]
 
 
-def _section(budget: str, task: str, runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generator) -> str:
-    facts = next(run.task for run in runs if run.task is not None)
-    horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
-    if facts.target is None or not horizon:
-        return ""
-    by_model: dict[str, dict[int, RunRecord]] = defaultdict(dict)
-    for run in runs:
-        by_model[run.cell.model][run.cell.seed] = run
-    places = {name: place for place, name in enumerate(order)}
-    names = sorted(by_model, key=lambda name: (places.get(name, len(places)), name))
-    times = {name: {seed: arrivals(run, [facts.target])[0] for seed, run in by_model[name].items()} for name in names}
-    means = {name: float(survival.capped(list(times[name].values()), horizon).mean()) for name in names}
-    fastest = min(names, key=lambda name: means[name])
-    p = _against(fastest, times, horizon, rng)
+def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
+    facts, steps = study.facts, study.horizon
+    times = study.times("step")
+    means = {name: float(survival.capped(list(mine.values()), steps).mean()) for name, mine in times.items()}
+    fastest = min(means, key=lambda name: means[name])
+    p = _against(fastest, times, steps, rng)
+    unshown = why_no_seconds(study)
+    clocks: list[Clock] = ["samples"] if unshown else ["samples", "seconds"]
+    clocked = {clock: study.times(clock) for clock in clocks}
+    limits = {clock: horizon(study, clock, clocked[clock]) for clock in clocks}
     rows = []
-    for name in names:
-        mine = list(by_model[name].values())
-        row = {"Model": next((run.title for run in mine if run.title), name)}
+    for name, seeds in study.runs.items():
+        mine = list(seeds.values())
+        row = {"Model": study.title(name)}
         row["Arrived"] = _arrived(list(times[name].values()))
-        row["Steps to target"] = _steps(list(times[name].values()), horizon)
+        row["Steps to target"] = restricted(list(times[name].values()), steps)
+        for clock in clocks:
+            row[clock.capitalize()] = restricted(list(clocked[clock][name].values()), limits[clock], clock)
         row |= {f"To {share:.0%}": "–" for share in SHARES}
         row["Area, %"] = "–"
         if facts.chance is not None:
             levels = np.array([arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
-            row |= {f"To {share:.0%}": _steps(list(levels[:, i]), horizon) for i, share in enumerate(SHARES)}
-            area = stats.mean_interval([100 * _area(run, facts, horizon) for run in mine])
+            row |= {f"To {share:.0%}": restricted(levels[:, i], steps) for i, share in enumerate(SHARES)}
+            area = stats.mean_interval([100 * _area(run, facts, steps) for run in mine])
             row["Area, %"] = tables.rounded(area.mean, ".1f")
             row["Area, %"] += f" ± {tables.rounded(area.half, '.1f')}" if len(mine) > 1 else ""
         row["p"] = f"{p[name]:.3g}" if name in p else "–"
         rows.append(row)
-    heading = f"## {facts.title} (`{task}`), budget {budget}\n\nTarget: {facts.target:.4g}; {horizon:,} steps."
-    return f"{heading}\n\n{tables.markdown(pd.DataFrame(rows))}"
-
-
-def arrivals(run: RunRecord, targets: Sequence[float]) -> np.ndarray:
-    """The steps after which a run stays at each of the targets, NaN for never; one that broke off never arrived."""
-    if run.status != "ok" or run.task is None:
-        return np.full(len(targets), np.nan)
-    return survival.times_to(run.curve, targets, "step", higher_is_better=run.task.higher_is_better)
+    ends = [f"{steps:,} steps", *(f"{said(limits[clock], clock)} {clock}" for clock in clocks)]
+    words = f"Target: {study.target:.4g}. Restricted to {', '.join(ends[:-1])} and {ends[-1]}."
+    words += f" Seconds are not shown: {unshown}." if unshown else ""
+    return f"## {facts.title} (`{study.task}`), budget {budget}\n\n{words}\n\n{tables.markdown(pd.DataFrame(rows))}"
 
 
 def _area(run: RunRecord, facts: TaskFacts, horizon: int) -> float:
@@ -102,16 +120,20 @@ def _arrived(times: Sequence[float]) -> str:
     return f"{count}/{len(times)} ({share.low:.0%} to {share.high:.0%})"
 
 
-def _steps(times: Sequence[float], horizon: int) -> str:
-    """'1,200', '≥ 1,500' where some never arrived, '> 1,600' where none did."""
-    count = int(np.sum(~np.isnan(times)))
-    sign = "" if count == len(times) else "≥ " if count else "> "
-    return f"{sign}{round(float(survival.capped(times, horizon).mean())):,}"
+def restricted(times: ArrayLike, horizon: float, clock: Clock = "step") -> str:
+    """'1,200', '≥ 1,500' where some did not arrive up to the horizon, '> 1,600' where none did."""
+    x = np.asarray(times, dtype=np.float64)
+    count = int(np.sum(x <= horizon))
+    sign = "" if count == x.size else "≥ " if count else "> "
+    return f"{sign}{said(float(survival.capped(x, horizon).mean()), clock)}"
 
 
-def _against(
-    fastest: str, times: dict[str, dict[int, float]], horizon: int, rng: np.random.Generator
-) -> dict[str, float]:
+def said(time: float, clock: Clock) -> str:
+    """'1,234', or '1.23' for few seconds."""
+    return f"{time:.3g}" if clock == "seconds" and time < 100 else f"{time:,.0f}"
+
+
+def _against(fastest: str, times: Times, horizon: int, rng: np.random.Generator) -> dict[str, float]:
     """Holm-adjusted p of each other model against the fastest, over common seeds."""
     raw = {}
     for name, mine in times.items():
@@ -122,12 +144,11 @@ def _against(
     return dict(zip(raw, map(float, stats.holm(list(raw.values()))), strict=True)) if raw else {}
 
 
-def _together(budget: str, runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generator) -> str:
+def _together(budget: str, results: Results, material: Material, pictures: dict[str, bytes]) -> list[str]:
     """Performance profiles over the tasks that `overall` compares and on which any run arrived."""
-    results = by_place(run for run in runs if run.cell.budget == budget and has_run(run))
-    chosen = select(results, order)
+    chosen = select(results, material.order)
     if chosen is None:
-        return ""
+        return []
     times, horizons, tasks = [], [], []
     for task in chosen.tasks:
         group = [[results[task, model][seed] for seed in chosen.seeds] for model in chosen.models]
@@ -138,9 +159,9 @@ def _together(budget: str, runs: Sequence[RunRecord], order: Sequence[str], rng:
             horizons.append(max(run.curve[-1].step for row in group for run in row if run.curve))
             tasks.append(task)
     if len(tasks) < 2:
-        return ""
-    profile = survival.profile(times, horizons, rng=rng, draws=DRAWS)
-    titles = [next((r.title for r in results[tasks[0], model].values() if r.title), model) for model in chosen.models]
+        return []
+    profile = survival.profile(times, horizons, rng=material.rng(), draws=DRAWS)
+    titles = titles_of(results, chosen)
     rows = [
         {
             "Model": title,
@@ -152,9 +173,15 @@ def _together(budget: str, runs: Sequence[RunRecord], order: Sequence[str], rng:
     ]
     size = f"{counted(len(tasks), 'task')} on which any run arrived ({', '.join(tasks)})"
     size += f", {counted(len(chosen.seeds), 'seed')}"
-    said = (
+    name = f"convergence-{budget}-profiles.svg"
+    pictures[name] = convergence_figures.profiles(profile, titles)
+    return [
+        f"## Over tasks, budget {budget}",
+        tables.markdown(pd.DataFrame(rows)),
         f"Performance profiles (Dolan and More, 2002) over {size}: the share of tasks on which a model is the fastest "
         "by restricted mean, or takes at most twice as long; and the mean share over ratios from 1 to 4, 1 at best, "
-        "with a 95 % bootstrap band that redraws seeds within tasks."
-    )
-    return f"## Over tasks, budget {budget}\n\n{tables.markdown(pd.DataFrame(rows))}\n\n{said}"
+        "with a 95 % bootstrap band that redraws seeds within tasks.",
+        f"![Performance profiles under budget {budget}: for each of {len(titles)} models the share of tasks on which "
+        f"it takes at most so many times the fastest model's steps, with its bootstrap band.]({name})",
+        "The whole profiles, a panel for each model: its own with the band, those of the others thin.",
+    ]

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from .panels import around, legend, panels
 from .record import RunRecord, TaskFacts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Line = tuple[NDArray[np.float64], NDArray[np.float64]]  # steps and values
+SIZE = (6.0, 3.9)  # inches, of learning curves
 COLOURS = 10  # of matplotlib's cycle, C0 to C9; the next ten lines are dashed, then dotted
 
 
@@ -57,31 +61,50 @@ def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence
     for run in sorted(runs, key=lambda run: order.index(run.cell.model) if run.cell.model in order else len(order)):
         if run.curve:
             by_model[run.cell.model].append(run)
-    figure, axes = canvas()
     factor = 100.0 if facts.metric == "accuracy" else 1.0
-    for place, group in enumerate(by_model.values()):
-        title = group[0].title or group[0].cell.model
-        curves = [_values(run, factor) for run in group]
-        steps = np.unique(np.concatenate([steps for steps, _ in curves]))
-        for known, values in curves:
-            axes.plot(known, values, linewidth=0.5, alpha=0.5, **line_of(place))
-        together = [np.interp(steps, known, values, right=np.nan) for known, values in curves if len(known)]
-        if together:
-            axes.plot(steps, np.mean(together, axis=0), linewidth=2, label=title, **line_of(place))
-    if facts.chance is not None:
-        axes.axhline(facts.chance * factor, color="grey", linewidth=1, linestyle=":", label="chance")
-    if facts.target is not None:
-        axes.axhline(facts.target * factor, color="black", linewidth=1, linestyle="--", label="target")
-    if not facts.higher_is_better:
-        axes.set_yscale("log")
-    axes.set_xlabel("training steps")
-    axes.set_ylabel(f"validation {facts.metric.replace('_', '-')}" + (", %" if factor == 100 else ""))
-    axes.set_title(f"{facts.title}, {facts.length} steps a sequence")
-    beside(axes)
+    titles = Counter(group[0].title or group[0].cell.model for group in by_model.values())
+    lines: list[tuple[Line, dict[str, Any]]] = []
+    for place, (model, group) in enumerate(by_model.items()):
+        title = group[0].title or model
+        curves, mean = validation(group, factor)
+        lines.append((_joined(curves), {"linewidth": 0.5, "alpha": 0.5, **line_of(place)}))
+        if mean is not None:
+            label = title if titles[title] == 1 else f"{title} ({model})"
+            lines.append((mean, {"linewidth": 2, "label": label, **line_of(place)}))
+    steps = around(np.concatenate([[0.0], *(xs for (xs, _), _ in lines)]), margin=0.02)
+    levels = {"chance": (facts.chance, "grey", ":"), "target": (facts.target, "black", "--")}
+    for label, (level, colour, dashes) in levels.items():
+        if level is not None:
+            flat = np.array([steps.low, steps.high]), np.full(2, level * factor)
+            lines.append((flat, {"linewidth": 1, "color": colour, "linestyle": dashes, "label": label}))
+    values = np.concatenate([[np.nan], *(ys for (_, ys), _ in lines)])
+    figure, (panel,) = panels(1, size=SIZE)
+    panel.x, panel.y = steps, around(values, log=not facts.higher_is_better)
+    for (xs, ys), style in lines:
+        panel.line(xs, ys, **style)
+    unit = ", %" if factor == 100 else ""
+    title = f"{facts.title}, {facts.length} steps a sequence"
+    panel.frame(title, "training steps", f"validation {facts.metric.replace('_', '-')}{unit}")
+    legend(figure)
     return svg(figure)
 
 
-def _values(run: RunRecord, factor: float) -> tuple[np.ndarray, np.ndarray]:
+def validation(runs: Sequence[RunRecord], factor: float = 1.0) -> tuple[list[Line], Line | None]:
+    """The validation curve of each run, and their mean up to where the first of them ends; None without any."""
+    curves = [_values(run, factor) for run in runs]
+    steps = np.unique(np.concatenate([steps for steps, _ in curves]))
+    together = [np.interp(steps, known, values, right=np.nan) for known, values in curves if len(known)]
+    return curves, (steps, np.mean(together, axis=0)) if together else None
+
+
+def _joined(lines: Sequence[Line]) -> Line:
+    """Several lines as one with gaps between them, which is drawn in the time of one."""
+    parts = [np.stack([*line]) for line in lines]
+    together = np.concatenate([np.c_[part, [[np.nan], [np.nan]]] for part in parts], axis=1)
+    return together[0], together[1]
+
+
+def _values(run: RunRecord, factor: float) -> Line:
     points = [point for point in run.curve if point.valid_metric is not None]
-    steps = np.array([point.step for point in points])
+    steps = np.array([point.step for point in points], dtype=np.float64)
     return steps, np.array([float(point.valid_metric or 0.0) * factor for point in points])

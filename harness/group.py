@@ -16,6 +16,7 @@ from .budget import Width
 from .catalog import backend
 from .evaluate import loss_of
 from .graph import recorder_for
+from .insight import with_insight
 from .plan import Cell
 from .prepare import Where, built, first_batch, fitted, load_splits, sentence, settled, source_digest
 from .protocol import Protocol, find_budget, find_protocol
@@ -133,7 +134,9 @@ def train_group(
             replicas=len(cells),
             notes="\n".join(notes),
         )
-        records.append(_judged(record, training, place, tested))
+        judged, best = _judged(record, training, place, tested), training.replicas[place]
+        done = (best.best_step or 0) / training.steps
+        records.append(with_insight(judged, spec, task, splits, where, best.best_weights, done))
     return records
 
 

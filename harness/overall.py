@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from . import aggregates, ranks, tables
-from .across import Pairs, stratified_pairs, with_failures
+from . import aggregates, equal_budget, practical, rank_figure, ranks, tables
+from .across import Pairs, stratified_pairs
 from .errors import counted
-from .pairwise import PENDING
-from .record import RunRecord, TaskFacts
-from .remarks import learned
+from .selection import Results, Selection, by_budget, facts_of, scores_of, select, titles_of, way_of
 from .sheet import Material, Sheet
 
 ALPHA = 0.05
 PATTERNS = 2**14  # a report should not take long
-Results = dict[tuple[str, str], dict[int, RunRecord]]  # (task, model) -> seed -> run
 HOW_TO_READ = """\
 *Mean rank*: over tasks, of the means over seeds; 1 is best. *Way from chance*: interquartile mean over tasks and
 seeds of how far a run comes from chance (0) to a perfect score (100), a perplexity counted in nats, with a
@@ -32,78 +26,30 @@ with Holm's correction for all pairs; it would speak of tasks like these. Runs t
 worst result of their task, or as chance where that is worse."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The tasks, models and seeds of which everything was run. left_out: tasks that lack some of these models."""
-
-    tasks: list[str]
-    models: list[str]
-    seeds: list[int]
-    left_out: list[str]
-
-
 def sheet(material: Material) -> Sheet | None:
-    """A page on all tasks, or None where there is too little to say."""
-    found = text(material.runs, material.order, material.rng())
-    return None if found is None else Sheet(found)
-
-
-def text(runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generator) -> str | None:
-    """A page on each budget of the runs of one protocol version, or None where no two tasks share two models."""
-    by_budget: dict[str, list[RunRecord]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: run.cell):
-        if has_run(run):
-            by_budget[run.cell.budget].append(run)
-    sections = [_section(budget, group, order, rng) for budget, group in by_budget.items()]
-    known = [section for section in sections if section]
-    return "\n\n".join(["# All tasks together", *known, HOW_TO_READ]) + "\n" if known else None
-
-
-def has_run(run: RunRecord) -> bool:
-    """Can anything be said of this run?"""
-    return run.status not in PENDING and run.task is not None
-
-
-def by_place(runs: Iterable[RunRecord]) -> Results:
-    """The runs of one budget by task and model, and by seed."""
-    results: Results = defaultdict(dict)
-    for run in runs:
-        results[run.cell.task, run.cell.model][run.cell.seed] = run
-    return results
-
-
-def select(results: Results, order: Sequence[str]) -> Selection | None:
-    """The largest number of models times tasks of which every pair was run with the same seeds, or None."""
-    models_of: dict[str, set[str]] = defaultdict(set)
-    for task, model in results:
-        models_of[task].add(model)
-
-    def tasks_with(models: set[str]) -> list[str]:
-        return [task for task in sorted(models_of) if models <= models_of[task]]
-
-    best = max(models_of.values(), key=lambda m: (len(m) * len(tasks_with(m)), len(m), sorted(m)), default=set())
-    tasks = tasks_with(best)
-    if len(best) < 2 or len(tasks) < 2:
+    """A section on each budget, or None where no two tasks share two models."""
+    budgets = by_budget(material.runs)
+    pictures: dict[str, bytes] = {}
+    known = [section for name in budgets if (section := _section(name, budgets[name], material, pictures))]
+    if not known:
         return None
-    seeds = sorted(set.intersection(*(set(results[task, model]) for task in tasks for model in best)))
-    places = {name: place for place, name in enumerate(order)}
-    models = sorted(best, key=lambda name: (places.get(name, len(places)), name))
-    return Selection(tasks, models, seeds, sorted(set(models_of) - set(tasks))) if seeds else None
+    parts = ["# All tasks together", *known, equal_budget.section(budgets, material.order), HOW_TO_READ]
+    return Sheet("\n\n".join(filter(None, parts)) + "\n", pictures)
 
 
-def _section(budget: str, runs: Sequence[RunRecord], order: Sequence[str], rng: np.random.Generator) -> str:
-    results = by_place(runs)
-    chosen = select(results, order)
+def _section(budget: str, results: Results, material: Material, pictures: dict[str, bytes]) -> str:
+    chosen = select(results, material.order)
     if chosen is None:
         return ""
-    facts = [_facts(results, task, chosen) for task in chosen.tasks]
-    scores = _scores(results, chosen, facts)
-    titles = [_title(results, model, chosen) for model in chosen.models]
+    rng = material.rng()
+    facts = facts_of(results, chosen)
+    scores = scores_of(results, chosen, facts)
+    titles = titles_of(results, chosen)
     means = scores.mean(axis=2)
     friedman = ranks.friedman(means, rng=rng, draws=PATTERNS)
     pairs = stratified_pairs(scores, rng=rng, patterns=PATTERNS)
-    wilcoxon = ranks.wilcoxon_pairs(means, rng=rng)
-    way = _way(scores, facts)
+    wilcoxon = ranks.wilcoxon_pairs(means)
+    way = way_of(scores, facts)
     best = int(friedman.ranks.argmin())
     rows = []
     for place, title in enumerate(titles):
@@ -118,56 +64,59 @@ def _section(budget: str, runs: Sequence[RunRecord], order: Sequence[str], rng: 
             row["p, tasks and seeds"] = f"{pairs.matrix[place, best]:.3g}"
             row["p, tasks"] = f"{wilcoxon.matrix[place, best]:.3g}"
         rows.append(row)
+    alike = ranks.groups(pairs.matrix, friedman.p, ALPHA)
+    name = f"overall-{budget}-ranks.svg"
+    if alike is not None:
+        distance = ranks.critical_difference(len(chosen.tasks), len(titles), ALPHA)
+        pictures[name] = rank_figure.diagram(friedman.ranks, titles, alike, distance)
     lines = [
         f"## Budget: {budget}",
         f"{counted(len(chosen.tasks), 'task')} ({', '.join(chosen.tasks)}) x {counted(len(chosen.models), 'model')} x "
-        f"{counted(len(chosen.seeds), 'seed')}." + _left_out(chosen),
+        f"{counted(len(chosen.seeds), 'seed')}." + _left_out(results, chosen),
         tables.markdown(pd.DataFrame(rows)),
-        _said(friedman, pairs, titles, chosen),
+        _said(friedman, pairs, titles, chosen, alike),
+        *_diagram(name, budget, titles, alike, friedman.p),
         f"The intervals are of a bootstrap that redraws seeds within tasks. {_coverage(chosen)}",
+        practical.section(way, titles, best, material.rng()),
     ]
     return "\n\n".join(lines)
 
 
-def _facts(results: Results, task: str, chosen: Selection) -> TaskFacts:
-    return next(run.task for model in chosen.models for run in results[task, model].values() if run.task is not None)
+def _left_out(results: Results, chosen: Selection) -> str:
+    lacking = [task for task in chosen.left_out if any((task, model) not in results for model in chosen.models)]
+    empty = [task for task in chosen.left_out if task not in lacking]
+    return (f" Left out, as not all of these models were run there: {', '.join(lacking)}." if lacking else "") + (
+        f" Left out, as none of their runs has a result there: {', '.join(empty)}." if empty else ""
+    )
 
 
-def _title(results: Results, model: str, chosen: Selection) -> str:
-    return next((run.title for task in chosen.tasks for run in results[task, model].values() if run.title), model)
-
-
-def _scores(results: Results, chosen: Selection, facts: Sequence[TaskFacts]) -> NDArray[np.float64]:
-    """(tasks, models, seeds), higher is better, the worst in the place of what has no result."""
-    signs = [1.0 if fact.higher_is_better else -1.0 for fact in facts]
-    found = [
-        [
-            [sign * (np.nan if (m := results[task, model][seed].test_metric) is None else m) for seed in chosen.seeds]
-            for model in chosen.models
+def _diagram(
+    name: str, budget: str, titles: Sequence[str], alike: Sequence[Sequence[int]] | None, p: float
+) -> list[str]:
+    """The critical-difference diagram and what it is made from, or why there is none."""
+    if alike is None:
+        return [
+            f"No critical-difference diagram is drawn: Friedman's test does not reject that all models are alike "
+            f"(p = {p:.2g}), so that there are no differences to show."
         ]
-        for task, sign in zip(chosen.tasks, signs, strict=True)
+    bars = f"{counted(len(alike), 'bar')} over models that cannot be told apart" if alike else "no bar"
+    return [
+        f"![Critical-difference diagram for budget {budget}: the {len(titles)} models at their mean ranks, with {bars}."
+        f"]({name})",
+        "Each model stands at its mean rank, best on the left. A bar joins models of which no two can be told apart by "
+        f"the corrected p over tasks and seeds (max-T, p > {ALPHA:g}); its dots are its models, and a model that it "
+        "passes over without a dot is not one of them. The bars do not come from distances on the axis: Nemenyi's "
+        "critical distance, at the top, belongs to a test of mean ranks that is not used here.",
     ]
-    chance = [np.nan if f.chance is None else sign * f.chance for f, sign in zip(facts, signs, strict=True)]
-    return with_failures(found, chance)
 
 
-def _way(scores: NDArray[np.float64], facts: Sequence[TaskFacts]) -> NDArray[np.float64]:
-    """(tasks with a known chance, models, seeds): 0 at chance, 1 at a perfect score."""
-    known = [
-        [[learned(abs(score), fact) for score in seeds] for seeds in task]
-        for task, fact in zip(scores, facts, strict=True)
-        if fact.chance is not None
-    ]
-    return np.array(known) if known else scores[:0]
-
-
-def _left_out(chosen: Selection) -> str:
-    if not chosen.left_out:
-        return ""
-    return f" Left out, as not all of these models were run there: {', '.join(chosen.left_out)}."
-
-
-def _said(friedman: ranks.Friedman, pairs: Pairs, titles: Sequence[str], chosen: Selection) -> str:
+def _said(
+    friedman: ranks.Friedman,
+    pairs: Pairs,
+    titles: Sequence[str],
+    chosen: Selection,
+    alike: Sequence[Sequence[int]] | None,
+) -> str:
     """What the tests allow to say, in words."""
     blocks = len(chosen.tasks) * len(chosen.seeds)
     smallest = max(2.0 ** (1 - blocks), 1 / PATTERNS)  # beyond so many, patterns are drawn
@@ -182,12 +131,12 @@ def _said(friedman: ranks.Friedman, pairs: Pairs, titles: Sequence[str], chosen:
         if told
         else f"No pair of models can be told apart on these tasks (corrected p <= {ALPHA:g})"
     )
-    alike = ranks.groups(pairs.matrix, friedman.p, ALPHA)
+    size = f"= {friedman.F:.3g}" if np.isfinite(friedman.F) else "is infinite"
     ranked = "reject" if alike is not None else "do not reject"
     text = (
         f"{apart}. {counted(blocks, 'block')} of task and seed cannot give a p below {smallest:.2g} before "
         f"the correction. Friedman's test over tasks: the ranks {ranked} that all models are alike (permutation "
-        f"p = {friedman.p:.2g}; Iman and Davenport's F = {friedman.F:.3g}, p = {friedman.F_p:.2g})."
+        f"p = {friedman.p:.2g}; Iman and Davenport's F {size}, p = {friedman.F_p:.2g})."
     )
     if alike:
         text += " Sets of models that cannot be told apart: " + "; ".join(

@@ -169,13 +169,14 @@ def table(page: Page, here: Recorded) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def text(page: Page, here: Recorded) -> str:
-    """The page in Markdown."""
+def text(page: Page, here: Recorded, drawn: Sequence[str] = ()) -> str:
+    """The page in Markdown. drawn: paragraphs with pictures, which stand below the table."""
     parts = [
         f"# {page.title}",
         page.caption,
         *_warning(page, here),
         tables.markdown(table(page, here)),
+        *drawn,
         HOW_TO_READ,
         *filter(None, [page.note]),
         *_bullets("Of the published numbers:", _noted(page)),

@@ -1,7 +1,8 @@
 """The published numbers as data, with source and status, and what stands for them here.
 
 published.json beside this file has every number of TP-RNN's and ASRNN's tables and figures and those of other papers
-on the same tasks, the names of tasks and models here, and the layout of the papers' tables. Status of a number:
+on the same tasks, the names of tasks and models here, the layout of the papers' tables, and what their figures on a
+trained model show. Status of a number:
 
     R               read in the paper or its code
     2nd             read in another paper's table
@@ -26,6 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PERCENT = ("acc_pct", "val_acc_pct")
 ONE_DECIMAL = (*PERCENT, "test_ppl")
@@ -91,7 +93,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The layout of a paper's table: a cell is a text, or the published numbers that stand in it."""
+    """The layout of a paper's table: a cell is a text, or the published numbers that stand in it.
+
+    picture: what is drawn of ours, `curves` of validation, or `lines` over the column of numbers; "" is nothing.
+    baseline: what the paper calls chance.
+    """
 
     name: str
     title: str
@@ -99,10 +105,30 @@ class Page:
     note: str
     headings: tuple[str, ...]
     rows: tuple[tuple[str | tuple[Published, ...], ...], ...]
+    picture: str = ""
+    baseline: str = "chance"
 
     @property
     def numbers(self) -> list[Published]:
         return [number for row in self.rows for cell in row if not isinstance(cell, str) for number in cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure of a paper on what a trained model does. said: what the paper says of it.
+
+    shows: signal, classes or words. task, models: the paper's; stand_ins: tasks here that ask much the same.
+    """
+
+    name: str
+    title: str
+    caption: str
+    said: str
+    shows: str
+    paper: str
+    task: str
+    stand_ins: tuple[str, ...]
+    models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +140,7 @@ class Book:
     tasks: dict[str, Task]
     models: dict[tuple[str, str], str | None]
     pages: tuple[Page, ...]
+    figures: dict[str, Figure]
 
     def ours(self, number: Published) -> tuple[str, str] | None:
         """The task and the model here that answer a published number; None where there is no such model."""
@@ -145,7 +172,13 @@ def book() -> Book:
         {name: Task(**entry) for name, entry in data["tasks"].items()},
         {(paper, model): name for paper, models in data["models"].items() for model, name in models.items()},
         tuple(_page(entry, results) for entry in data["pages"]),
+        {entry["name"]: _figure(entry) for entry in data["figures"]},
     )
+
+
+def _figure(entry: dict[str, Any]) -> Figure:
+    stand_ins, models = tuple(entry.pop("stand_ins")), tuple(entry.pop("models"))
+    return Figure(stand_ins=stand_ins, models=models, **entry)
 
 
 def _page(entry: dict[str, object], results: Sequence[Published]) -> Page:

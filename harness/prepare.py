@@ -57,8 +57,13 @@ def settled(protocol_name: str, task_name: str) -> tuple[Protocol, TaskSpec]:
 
 def built(spec: ModelSpec, task: TaskSpec, width: float, device: str) -> nn.Module:
     """The model with what the task puts around it."""
-    module = spec.build(task.shape, as_width(width))
-    return (module if task.frame is None else task.frame(module)).to(device)
+    return framed(spec, task, width, device)[0]
+
+
+def framed(spec: ModelSpec, task: TaskSpec, width: float, device: str) -> tuple[nn.Module, nn.Module]:
+    """The model with what the task puts around it, and the model inside."""
+    inner = spec.build(task.shape, as_width(width))
+    return (inner if task.frame is None else task.frame(inner)).to(device), inner
 
 
 def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width]:

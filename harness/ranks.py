@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from .across import ROUNDING, Pairs, complete
-from .stats import PATTERNS, holm, sign_flip_p
+from .stats import PATTERNS, holm
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,10 @@ def _friedman_p(ranks: NDArray[np.float64], between: float, rng: np.random.Gener
     return float(np.mean((sums**2).sum(axis=1) >= between - ROUNDING))
 
 
-def wilcoxon_pairs(scores: ArrayLike, *, rng: np.random.Generator) -> Pairs:
+def wilcoxon_pairs(scores: ArrayLike) -> Pairs:
     """Wilcoxon's signed-rank test of every pair over tasks, with Holm's correction. scores: (tasks, models).
 
-    Exact with ties too, up to 16 tasks; tasks without a difference are left out (Wilcoxon, 1945). Unlike mean
+    Exact, with ties too; tasks without a difference are left out (Wilcoxon, 1945). Unlike mean
     ranks, a pair's p does not depend on the other models (Benavoli, Corani and Mangili, 2016).
     `statistic` is the rank-biserial correlation, between -1 and 1.
     """
@@ -95,8 +95,18 @@ def wilcoxon_pairs(scores: ArrayLike, *, rng: np.random.Generator) -> Pairs:
         if told.size:
             ranks = stats.rankdata(np.round(np.abs(told) / np.abs(told).max(), 9)) * np.sign(told)
             statistic[pair] = ranks.sum() / np.abs(ranks).sum()
-            p[pair] = sign_flip_p(ranks, rng=rng)
+            p[pair] = _signed_rank_p(ranks)
     return Pairs(first, second, statistic, p, holm(p))
+
+
+def _signed_rank_p(ranks: NDArray[np.float64]) -> float:
+    """Two-sided p of signed ranks (tasks,), whose halves are whole numbers: all 2^tasks signs, counted by sums."""
+    doubled = np.rint(2 * np.abs(ranks)).astype(int)
+    share = np.ones(1)  # of the sign patterns, by the sum of the ranks that are positive
+    for rank in doubled:
+        share = (np.append(share, np.zeros(rank)) + np.append(np.zeros(rank), share)) / 2
+    positive = int(doubled[ranks > 0].sum())
+    return min(1.0, 2 * float(min(share[: positive + 1].sum(), share[positive:].sum())))
 
 
 def nemenyi(scores: ArrayLike) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -12,6 +13,8 @@ from .errors import CorruptRecord
 from .plan import Cell
 
 SCHEMA = 1
+FIRST_SEED = 0  # of every protocol; what a trained model does is looked into for this one
+NO_INSIGHT = "no insight into"  # a note that begins so says why
 STATUSES = ("ok", "diverged", "out-of-memory", "skipped", "failed", "interrupted")
 
 
@@ -68,6 +71,7 @@ class RunRecord:
     replicas: int = 1  # seeds that trained together
     recompute: int = 0  # steps a stretch that is computed again on the way back; 0: none
     notes: str = ""  # what was asked for and could not be had, and why; a sentence a line
+    insight: Mapping[str, Any] | None = None  # what the trained model does with time: insight.py
     source: str = ""  # SHA-256 of a stranger's model file
     machine: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""  # ISO 8601, UTC
@@ -117,7 +121,9 @@ class Measurement:
 def to_json(record: RunRecord | Measurement) -> str:
     """A readable JSON text; numbers that are not finite become null."""
     kind = "run" if isinstance(record, RunRecord) else "measurement"
-    return json.dumps({"schema": SCHEMA, "kind": kind, **_finite(asdict(record))}, indent=1, allow_nan=False) + "\n"
+    text = json.dumps({"schema": SCHEMA, "kind": kind, **_finite(asdict(record))}, indent=1, allow_nan=False)
+    # a list of numbers stands in one line; no string holds a line's end, so none is changed
+    return re.sub(r"\[\n[-+.\deE,\snul]*?\n *\]", lambda found: " ".join(found[0].split()), text) + "\n"
 
 
 def from_json(text: str, where: str) -> RunRecord | Measurement:

@@ -1,24 +1,45 @@
-"""Which tables and figures make which report: records in, files in reports/ out."""
+"""Which tables and figures make which report: records in, pages out."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from . import agreement, convergence, figures, overall, paper_tables, provenance, tables
+from . import (
+    agreement,
+    convergence,
+    figures,
+    formats,
+    gradients,
+    overall,
+    paper_figures,
+    paper_tables,
+    provenance,
+    scale_figures,
+    scales,
+    tables,
+    tradeoffs,
+)
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
-from .sheet import Material, Sheet
+from .sheet import Material, Sheet, slug
 from .store import Loaded
 
 ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "overall.md": ("All tasks together", overall.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
+    "tradeoffs.md": ("Accuracy against cost", tradeoffs.sheet),
+    "gradients.md": (gradients.TITLE, gradients.sheet),
+    "scales.md": (scales.TITLE, scales.sheet),
+    "asrnn-figure-1.md": ("ASRNN, Figure 1", partial(scale_figures.sheet, "asrnn-figure-1")),
+    "asrnn-figure-3.md": ("ASRNN, Figure 3", partial(scale_figures.sheet, "asrnn-figure-3")),
+    "asrnn-figure-4.md": ("ASRNN, Figure 4", partial(scale_figures.sheet, "asrnn-figure-4")),
 }  # pages on all tasks of a protocol: file -> title, and what makes it
 HOW_TO_READ = """\
 One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
@@ -59,26 +80,38 @@ def summary(loaded: Loaded, order: Sequence[str]) -> list[str]:
 
 
 def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
-    """Write <task>.md, .csv, .tex and the learning curves of every task; return the Markdown files."""
+    """Write the pages of the tasks to a folder, with pictures, CSV and LaTeX; return the Markdown files."""
+    sheets = task_pages(loaded, order)
+    formats.write(sheets, folder)
+    return [folder / name for name in sheets]
+
+
+def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
+    """Write all other pages to the folder of the tasks' pages, and an index of it; return the Markdown files."""
+    sheets = other_pages(loaded, order)
+    sheets["index.md"] = index(loaded, sheets, {path.name for path in folder.glob("*.md")})
+    formats.write(sheets, folder)
+    return [folder / name for name in sheets]
+
+
+def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
+    """<task>.md of every task with its learning curves, its numbers in full and its tables in LaTeX."""
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
     by_task: dict[str, list[tables.Comparison]] = defaultdict(list)
     for comparison in comparisons(loaded, order):
         by_task[comparison.task].append(comparison)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    sheets = {}
     for task, group in by_task.items():
-        name = _slug(task)
+        name = slug(task)
         runs = [run for run in loaded.runs if run.cell.task == task]
-        pages, rows, latex = [f"# {group[0].facts.title} (`{task}`)\n"], [], []
+        pages, rows, latex, pictures = [f"# {group[0].facts.title} (`{task}`)\n"], [], [], {}
         for comparison in group:
             mine = [run for run in runs if run.cell.budget == comparison.budget]
-            curves = folder / f"{name}-{comparison.budget}-curves.svg"
-            curves.write_bytes(figures.learning_curves(mine, comparison.facts, order))
+            curves = f"{name}-{comparison.budget}-curves.svg"
+            pictures[curves] = figures.learning_curves(mine, comparison.facts, order)
             table = tables.shown(comparison)
-            pages.append(
-                _section(comparison, tables.markdown(table), mine, curves.name, provenance.command(mine, order))
-            )
+            pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command(mine, order)))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
@@ -89,61 +122,64 @@ def write(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
                 "Records that cannot be read and are left out:\n\n" + "\n".join(f"- {e}" for e in loaded.corrupt)
             )
         pages.append(HOW_TO_READ)
-        page = folder / f"{name}.md"
-        page.write_text("\n\n".join(pages) + "\n", encoding="utf-8")
         import pandas as pd
 
-        pd.concat(rows).to_csv(folder / f"{name}.csv", index=False)
-        (folder / f"{name}.tex").write_text("\n\n".join(latex) + "\n", encoding="utf-8")
-        written.append(page)
-    return written
+        files = {f"{name}.csv": pd.concat(rows).to_csv(index=False, lineterminator="\n")}
+        files[f"{name}.tex"] = "\n\n".join(latex) + "\n"
+        sheets[f"{name}.md"] = Sheet("\n\n".join(pages) + "\n", pictures, files)
+    return sheets
 
 
-def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Path]:
-    """All tasks together, the papers' tables with ours beside them, agreement, and an index of the folder.
+def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
+    """All tasks together, the papers' tables with ours beside them, and agreement.
 
     loaded: all records of one protocol, so that no page says `not run` of what was only not asked for.
     """
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
     here = paper_tables.recorded(loaded.runs)
-    folder.mkdir(parents=True, exist_ok=True)
-    pages = [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
     remake = f"bench report --protocol {here.protocol}"
     used = [run for runs in here.runs.values() for run in runs]
-    contents = {f"{page.name}.md": paper_tables.text(page, here) for page in pages}
-    contents["agreement.md"] = agreement.text(here)
-    for page in pages:
+    sheets = {}
+    for page in _offered(here):
         places = {place for number in page.numbers if (place := book().ours(number)) in here.runs}
         mine = [run for place in sorted(places) for run in here.runs[place]]
-        contents[f"{page.name}.md"] += f"\n{provenance.sentence(mine, remake)}\n"
-    contents["agreement.md"] += f"\n{provenance.sentence(used, remake)}\n"
+        sheet = paper_figures.sheet(page, here)
+        sheets[f"{page.name}.md"] = replace(sheet, text=f"{sheet.text}\n{provenance.sentence(mine, remake)}\n")
+    sheets["agreement.md"] = Sheet(f"{agreement.text(here)}\n{provenance.sentence(used, remake)}\n")
     newest = [run for run in loaded.runs if run.protocol_version == here.version]
     measured = [m for m in loaded.measurements if m.protocol_version == here.version]
     material = Material(newest, measured, order)
-    sheets = {name: sheet for name, (_, make) in ACROSS.items() if (sheet := make(material)) is not None}
-    for name, sheet in sheets.items():
-        contents[name] = f"{sheet.text}\n{provenance.sentence(newest, remake)}\n"
-        for picture, drawn in sheet.pictures.items():
-            (folder / picture).write_bytes(drawn)
-    contents["index.md"] = _index(loaded, here, pages, folder, {name: ACROSS[name][0] for name in sheets})
-    for name, content in contents.items():
-        (folder / name).write_text(content, encoding="utf-8")
-    return [folder / name for name in contents]
+    for name, (_, make) in ACROSS.items():
+        if (made := make(material)) is not None:
+            used = newest if made.records is None else list(made.records)
+            sheets[name] = replace(made, text=f"{made.text}\n{provenance.sentence(used, remake)}\n")
+    return sheets
 
 
-def _index(
-    loaded: Loaded, here: paper_tables.Recorded, pages: Sequence[Page], folder: Path, across: Mapping[str, str]
-) -> str:
-    """A line for each page of a protocol: what it is about, and how much of it was run."""
+def task_page(task: str) -> str:
+    """The file name of a task's page."""
+    return f"{slug(task)}.md"
+
+
+def _offered(here: paper_tables.Recorded) -> list[Page]:
+    """The papers' pages that have anything to do with the tasks of this protocol's scale."""
+    return [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
+
+
+def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sheet:
+    """A line for each page of a protocol: what it is about, and how much of it was run.
+
+    others: the names of the pages on all tasks; there: those of the tasks' pages that can be linked.
+    """
+    here = paper_tables.recorded(loaded.runs)
     groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(loaded.runs, key=lambda run: run.cell):
         groups[run.cell.task, run.cell.budget].append(run)
     lines = []
     for (task, budget), runs in groups.items():
         title = next((run.task.title for run in runs if run.task), task)
-        name = f"{_slug(task)}.md"
-        shown = f"[{title}]({name})" if (folder / name).exists() else title
+        shown = f"[{title}]({task_page(task)})" if task_page(task) in there else title
         size = " x ".join(counted(len({getattr(run.cell, key) for run in runs}), key) for key in ("model", "seed"))
         ends = Counter(run.status for run in runs)
         said = ", ".join(f"{ends[status]} {status}" for status in STATUSES if ends[status])
@@ -151,8 +187,13 @@ def _index(
     tables_of = [
         f"- [{page.title}]({page.name}.md): {page.caption.rstrip('.')}; "
         + "{} of {} cells run, budget {}".format(*paper_tables.progress(page, here), here.budget)
-        for page in pages
+        for page in _offered(here)
     ]
+    drawn = {f"{figure.name}.md": figure for figure in book().figures.values()}
+    tables_of += [
+        f"- [{figure.title}]({name}): {figure.caption.rstrip('.')}" for name, figure in drawn.items() if name in others
+    ]
+    across = [f"- [{title}]({name})" for name, (title, _) in ACROSS.items() if name in others and name not in drawn]
     parts = [
         f"# Reports under protocol `{here.protocol}`, version {here.version}",
         *(
@@ -162,18 +203,14 @@ def _index(
         ),
         "## Tasks",
         "\n".join(lines),
-        *([links] if (links := ", ".join(f"[{title}]({name})" for name, title in across.items())) else []),
+        *(["## All tasks", "\n".join(across)] if across else []),
         "## The papers' tables, with ours beside them",
         "\n".join([*tables_of, f"- [{agreement.TITLE}](agreement.md): {agreement.counts(here)}"]),
     ]
     if loaded.corrupt:
         parts.append("Records that cannot be read and are left out:")
         parts.append("\n".join(f"- {sentence}" for sentence in sorted(loaded.corrupt)))
-    return "\n\n".join(parts) + "\n"
-
-
-def _slug(task: str) -> str:
-    return re.sub(r"[^\w.@=+-]", "_", task)
+    return Sheet("\n\n".join(parts) + "\n")
 
 
 def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:

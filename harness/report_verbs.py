@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .errors import BenchError
 from .options import REPORTS, RESULTS
+
+if TYPE_CHECKING:
+    from .store import Loaded
 
 
 @click.command("report")
@@ -15,13 +23,19 @@ from .options import REPORTS, RESULTS
 @click.option("--protocol", "protocol_name", help="[default: every protocol with records]")
 @click.option("--task", "tasks", multiple=True, help="[default: every task with records]")
 @REPORTS
-def report(results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path) -> int:
-    """Write the tables and learning curves of all records."""
-    from . import catalog
-    from . import report as pages_of
+@click.option("--format", "words", default="md,html,csv,tex", show_default=True, help="Names, separated by commas.")
+@click.option(
+    "--verify", is_flag=True, help="Write nothing; compare with what is there, and exit with 1 if it differs."
+)
+def report(
+    results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path, words: str, verify: bool
+) -> int:
+    """Write the tables and figures of all records: pages, and one HTML file of all of them."""
+    from . import formats
     from .plan import split_words
     from .store import Store
 
+    asked = formats.chosen(words)
     wanted = split_words(",".join(tasks)) or None
     store = Store(results)
     everything = store.load(protocol_name, wanted)
@@ -30,11 +44,54 @@ def report(results: Path, protocol_name: str | None, tasks: tuple[str, ...], rep
     names = sorted({run.cell.protocol for run in everything.runs})
     if not names:
         raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
+    different = 0
+    gc.disable()  # it would walk thousands of records again and again, for a fifth of the time
     for name in names:
-        pages = pages_of.write(store.load(name, wanted), catalog.model_names(), reports / name)
-        for page in [*pages, *pages_of.write_papers(store.load(name), catalog.model_names(), reports / name)]:
-            click.echo(str(page))
-    return 0
+        folder = reports / name
+        mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
+        whole = everything if wanted is None and len(names) == 1 else store.load(name)
+        made = _made(whole, mine, wanted, asked, folder)
+        if verify:
+            found = formats.differences(made, folder)
+            different += len(found)
+            click.echo("\n".join(found) if found else f"{folder}: {len(made)} files are as the records give them")
+            continue
+        written = formats.save(made, folder)
+        for path in written:
+            if path.suffix in (".md", ".html"):
+                click.echo(str(path))
+        counts = Counter(path.suffix for path in written if path.suffix not in (".md", ".html"))
+        if counts:
+            click.echo(f"{folder}: {', '.join(f'{number} {kind}' for kind, number in counts.items())}")
+    gc.enable()
+    return int(different > 0)
+
+
+def _made(
+    whole: Loaded, tasks: Collection[str], wanted: list[str] | None, asked: Collection[str], folder: Path
+) -> dict[str, str | bytes]:
+    """The files of a protocol's report. The HTML file is of all its records; --task chooses the others."""
+    from . import catalog, formats
+    from . import report as pages_of
+
+    order, some = catalog.model_names(), whole
+    if wanted is not None and "html" not in asked:
+        some = replace(
+            whole,
+            runs=[run for run in whole.runs if run.cell.task in tasks],
+            measurements=[m for m in whole.measurements if m.task in tasks],
+        )
+    every = pages_of.task_pages(some, order)
+    mine = {pages_of.task_page(task) for task in tasks}
+    others = pages_of.other_pages(whole, order)
+    there = {path.name for path in folder.glob("*.md")} | mine
+    beside = {page: sheet for page, sheet in every.items() if page in mine} | others
+    beside["index.md"] = pages_of.index(whole, others, there)
+    made = formats.contents(beside, [word for word in asked if word != "html"])
+    if "html" in asked:
+        everything = {"index.md": pages_of.index(whole, others, every)} | every | others
+        made |= formats.contents(everything, ["html"])
+    return made
 
 
 @click.command()

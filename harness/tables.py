@@ -185,7 +185,7 @@ def shown(comparison: Comparison) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame) -> str:
     """A GitHub table; columns after the first are aligned right."""
-    return _drawn(table, "pipe", "**", "**")
+    return _drawn(table.map(lambda cell: str(cell).replace("|", "\\|")), "pipe", "**", "**")
 
 
 def plain(table: pd.DataFrame) -> str:

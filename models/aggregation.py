@@ -98,6 +98,18 @@ class OutputAggregation(nn.Module):
         self.theta = Aggregation(len(widths), kind=kind, released=released, squash=False)
 
     def forward(self, outputs: list[Tensor]) -> Tensor:
-        mapped = torch.stack([o @ M for o, M in zip(outputs, self.maps, strict=True)])
+        mapped = self._mapped(outputs)
         nodes = mapped.flatten(1, -2).unsqueeze(0)
         return self.theta(nodes).view(mapped.shape[1:])
+
+    def weights(self, outputs: list[Tensor]) -> Tensor | None:
+        """How much the head takes of each layer, (K, batch), mean over units, of K outputs (batch, h_k).
+
+        None where it pools them.
+        """
+        if not self.theta.matrices:
+            return None
+        return self.theta.weights(self._mapped(outputs).unsqueeze(0), *self.theta.matrices)[0].mean(2)
+
+    def _mapped(self, outputs: list[Tensor]) -> Tensor:
+        return torch.stack([o @ M for o, M in zip(outputs, self.maps, strict=True)])

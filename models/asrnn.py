@@ -45,7 +45,7 @@ from . import library, recurrences, triton_lstm
 from .cells import CELLS, Cell, GRUCell, make_cell
 from .replicas import exponential
 from .scan import Recurrence, State, scan
-from .spec import ModelSpec, Shape
+from .spec import ModelSpec, ScaleUse, Shape
 
 CITE = "Hu, Wang, Qi: Learning to adaptively scale recurrent neural networks, AAAI 2019, arXiv 1902.05696"
 NORMALISATIONS = {"1": lambda K: 1.0, "1/K": lambda K: 1 / K, "1/sqrt(K)": lambda K: 1 / math.sqrt(K)}
@@ -146,6 +146,12 @@ class AdaptivelyScaledRNN(nn.Module):
         """The scale with the largest weight at each step, (batch, time) int64; sampled in training mode."""
         _, (chosen,) = self._run(x, "scales")
         return chosen.t()
+
+    def scale_use(self, x: Tensor) -> ScaleUse:
+        """Which scale is read at each step; of weights that are soft, the largest."""
+        use = F.one_hot(self.chosen_scales(x), self.scales).to(x.dtype)
+        labels = tuple(f"scale {j}" for j in range(self.scales))
+        return ScaleUse(labels, use, "share of sequences in which the scale is chosen", exclusive=True)
 
     def _run(self, x: Tensor, kept: str, state: State | None = None) -> tuple[State, State]:
         """The cell's last state, and what is kept of (h_t, y_t), over time."""

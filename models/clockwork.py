@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from . import recurrences
 from .cells import project
 from .scan import Recurrence, State, scan
-from .spec import ModelSpec, Shape, carries, spread
+from .spec import ModelSpec, ScaleUse, Shape, carries, spread
 
 CITE = "Koutnik, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014"
 MOST_MODULES = 8
@@ -76,6 +76,13 @@ class Clockwork(nn.Module):
         after, outputs = scan(PER_STEP if self.per_step else LAST, weights, before, (x,), due)
         answers = self.classifier(outputs[0].transpose(0, 1) if self.per_step else after[0])
         return answers if state is None else (answers, after)
+
+    def scale_use(self, x: Tensor) -> ScaleUse:
+        """Which modules run at each step: the same for all sequences."""
+        periods = [2**i for i in range(len(self.widths))]
+        due = torch.tensor([[t % period == 0 for period in periods] for t in range(x.shape[1])])
+        labels = tuple(f"period {period}" for period in periods)
+        return ScaleUse(labels, due.to(x).expand(len(x), -1, -1), "1 where the module of this period runs")
 
 
 def step(outputs: bool, weights: State, state: State, projected: Tensor, due: int) -> tuple[State, State]:

@@ -42,7 +42,7 @@ from torch.nn import functional as F
 
 from . import hmlstm_native
 from .scan import Recurrence, State, scan
-from .spec import ModelSpec, Shape, spread
+from .spec import ModelSpec, ScaleUse, Shape, spread
 
 CITE = "Chung, Ahn, Bengio: Hierarchical multiscale recurrent neural networks, ICLR 2017, arXiv 1609.01704"
 LAYERS = 3
@@ -155,6 +155,11 @@ class HMLSTM(nn.Module):
     def boundaries(self, x: Tensor) -> Tensor:
         """z^l_t of the layers with a detector, (batch, time, layers) bool."""
         return torch.cat(self._run(x, "z")[1], dim=2).transpose(0, 1) > 0
+
+    def scale_use(self, x: Tensor) -> ScaleUse:
+        """Where the layers find boundaries: the layer above is updated there, and the layer begins anew after it."""
+        labels = tuple(f"boundary of layer {l}" for l, layer in enumerate(self.layers, 1) if layer.detector)
+        return ScaleUse(labels, self.boundaries(x).to(x.dtype), "share of sequences in which the layer ends a segment")
 
     def _run(self, x: Tensor, kept: str, state: State | None = None) -> tuple[State, State]:
         """The last state; h^1 .. h^L, or z^1 .. of the layers with a detector, at all steps, (time, batch, units)."""

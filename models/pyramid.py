@@ -70,6 +70,11 @@ class Pyramid(nn.Module):
         self.path = Aggregation(2, kind=kind, released=released) if iterative else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        roots, level_1 = self.roots(x)
+        return self.output(roots), level_1
+
+    def roots(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The root of each window, (batch, h) each, and level 1 as `forward` gives it."""
         state = self.cell.initial(x)
         weights = (*self.cell.weights, *self.tree.matrices)
         roots: list[Tensor] = []
@@ -81,7 +86,7 @@ class Pyramid(nn.Module):
             new_roots, nodes, *state = recomputed(len(stretch), call, *state, stretch, *weights)
             roots += new_roots.unbind(0)
             level_1.append(nodes)
-        return self._output(roots), torch.cat(level_1)
+        return roots, torch.cat(level_1)
 
     def _windows(self, states: int, done: int, steps: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Some windows from step number `done` of `steps` on: (state, x, weights) -> roots, level 1, state."""
@@ -149,10 +154,26 @@ class Pyramid(nn.Module):
         assert carried is not None
         return carried
 
-    def _output(self, roots: list[Tensor]) -> Tensor:
+    def output(self, roots: list[Tensor]) -> Tensor:
         if self.path is None:
             return roots[-1]
         output = roots[0]
         for root in roots[1:]:
             output = self.path(torch.stack([root, output]).unsqueeze(0))[0]
         return output
+
+    def path_weights(self, roots: list[Tensor]) -> Tensor | None:
+        """How much of each window's root is in the output, (windows, batch), mean over units.
+
+        Eq. 3 weighs a root against the output before it: a root's own weight times those that the output has
+        from then on. tanh is left out. None where there is no path, or it pools its nodes.
+        """
+        if self.path is None or not self.path.matrices:
+            return None
+        output, passed = roots[0], [torch.ones_like(roots[0])]
+        for root in roots[1:]:
+            nodes = torch.stack([root, output]).unsqueeze(0)
+            new, old = self.path.weights(nodes, *self.path.matrices)[0]
+            passed = [*(weight * old for weight in passed), new.expand_as(root)]
+            output = self.path(nodes)[0]
+        return torch.stack(passed).mean(2)

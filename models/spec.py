@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class Shape(Protocol):
@@ -27,6 +27,20 @@ class Shape(Protocol):
 def carries(shape: Shape) -> bool:
     """Must a model for this shape go on from where the sequence before ended?"""
     return bool(getattr(shape, "carried", False))
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleUse:
+    """What the scales, layers or levels of a module do while it reads sequences, where it can tell.
+
+    use: (batch, time, labels), at least 0. meaning: what the mean of a value over sequences is, in a clause.
+    exclusive: at every step one label has 1 and the others 0.
+    """
+
+    labels: tuple[str, ...]
+    use: Tensor
+    meaning: str
+    exclusive: bool = False
 
 
 def _always_applies(shape: Shape) -> str | None:
@@ -52,6 +66,10 @@ class ModelSpec:
     alone. It is exact: a long sequence in pieces of `shape.length` steps, the state handed on, gives
     the outputs, and where nothing is detached the gradients, of the sequence at once. Modules built
     with `shape.per_step` must do so; `why_not` refuses a shape that is `carried` where they cannot.
+
+    A module whose scales do something that can be read off has a method `scale_use(x) -> ScaleUse`, or any
+    object with its attributes, or None where with these options there is nothing to read. x are sequences as
+    for `module(x)`; called in evaluation mode it tells what the answer to x is made from, and changes nothing.
     """
 
     name: str

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from .aggregation import OutputAggregation
 from .pyramid import Pyramid, windows
-from .spec import ModelSpec, Shape, carries, spread
+from .spec import ModelSpec, ScaleUse, Shape, carries, spread
 
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
 
@@ -104,6 +104,34 @@ class TPRNN(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         outputs = self.outputs(x)
         return self.classifier(self.head(outputs) if self.head is not None else outputs[-1])
+
+    @torch.no_grad()
+    def scale_use(self, x: Tensor) -> ScaleUse | None:
+        """The attention on the way to the answer, mean over units: how much of a window passes along the path of its
+        layer (Eq. 3), for all steps of the window, and how much the answer takes of each layer's output (Eq. 6), for
+        all steps. None without attention."""
+        batch, time, _ = x.shape
+        sequence, stride = x.transpose(0, 1), 1
+        labels, found, outputs = [], [], []
+        for k, layer in enumerate(self.layers, 1):
+            roots, level_1 = layer.roots(sequence)
+            weights = layer.path_weights(roots)
+            steps = layer.window * stride
+            if weights is not None and len(roots) > 1:  # else all of the one window is passed on
+                # steps that the released code loses count to the last window
+                window = (torch.arange(time, device=x.device) // steps).clamp(max=len(roots) - 1)
+                labels.append(f"path of layer {k} ({steps} steps)")
+                found.append(weights[window].t())
+            outputs.append(layer.output(roots))
+            sequence, stride = level_1, stride * layer.g
+        of_layers = self.head.weights(outputs) if self.head is not None else None
+        for k, weights in enumerate(() if of_layers is None else of_layers, 1):
+            labels.append(f"answer from layer {k}")
+            found.append(weights.unsqueeze(1).expand(batch, time))
+        if not found:
+            return None
+        meaning = "attention weight, from 0 to 1, mean over units and sequences"
+        return ScaleUse(tuple(labels), torch.stack(found, dim=2), meaning)
 
 
 def _settled(

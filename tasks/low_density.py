@@ -64,6 +64,7 @@ def low_density(
         metric="accuracy",
         higher_is_better=True,
         chance=1 / TYPES,
+        class_names=("sine", "square", "saw-tooth"),
         target=0.90,
         target_why="as for sti, which asks the same of much the same signals; the paper's own numbers are lost",
         cite=CITE,

@@ -104,6 +104,7 @@ def _fma(kind: str, made: Recordings) -> TaskSpec:
         name=f"fma-{kind}",
         title="FMA-small",
         classes="genres",
+        class_names=GENRES,
         quick=QUICK[kind],
         smoke=SMOKE[kind],
         target=0.25,

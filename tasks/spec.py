@@ -44,6 +44,7 @@ class Splits:
     augment: (rows, keys) -> x of these training sequences, changed at random; rows and keys (n,) int64, a key
     seeds what happens to its row. None: training sees x as it is.
     more: further test sets under the names that tables show; the checkpoint is tested on these as well.
+    words: what each token stands for, where x are tokens.
     """
 
     train: Split
@@ -51,6 +52,7 @@ class Splits:
     test: Split
     augment: Callable[[Tensor, Tensor], Tensor] | None = None
     more: Mapping[str, Split] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Split]:
         return iter((self.train, self.valid, self.test))
@@ -86,6 +88,7 @@ class TaskSpec:
     reference: float | None = None  # a good published value, for normalised scores
     cite: str = ""
     scales: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()  # of the labels 0, 1, ..., where they have other names than their numbers
     detail: str = ""  # what the data are at these options, in a clause: "14 x 14 pixels, 10,000 training images"
     training: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """A scale -> settings of a protocol of that scale that this task changes, as the paper's batch size."""

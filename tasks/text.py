@@ -173,7 +173,8 @@ def _load(steps: int, words: int, taken: dict[str, int | None], data_seed: int, 
     folder = fetch.folder(DATA, data_root)
     texts = {part: _read(folder / f"wiki.{part}.tokens", count) for part, count in taken.items()}
     places = _places(texts["train"], words, folder / "wiki.train.tokens", whole=taken["train"] is None)
-    return Splits(*(_pieces(texts[part], places, steps, folder / f"wiki.{part}.tokens") for part in taken))
+    splits = (_pieces(texts[part], places, steps, folder / f"wiki.{part}.tokens") for part in taken)
+    return Splits(*splits, words=tuple(places))
 
 
 def _read(path: Path, count: int | None) -> list[str]:

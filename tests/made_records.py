@@ -62,3 +62,35 @@ def made_measurement(model: str = "gru", **changes: Any) -> Measurement:
         "peak_bytes": 3 * 2**20,
     }
     return Measurement(model=model, **(usual | changes))
+
+
+def made_insight(steps: int = 40, kind: str = "exclusive", **changes: Any) -> dict[str, Any]:
+    """What insight.py records: two scales, of which the second is in use at every fourth step.
+
+    kind: exclusive, attention or none. changes: of the entry `scales`; `words` and `signal` are its example's.
+    """
+    bins = min(steps, 40)
+    second = [float(t % 4 == 3) for t in range(steps)]
+    example: dict[str, Any] = {"steps": steps, "class": "sine"}
+    example |= {key: changes.pop(key) for key in ("words", "signal") if key in changes}
+    example |= {"chosen": [int(u) for u in second]} if kind == "exclusive" else {"use": [[0.25] * steps, second]}
+    scales: dict[str, Any] = {
+        "labels": ["scale 0", "scale 1"],
+        "meaning": "share of sequences in which the scale is chosen",
+        "exclusive": kind == "exclusive",
+        "mean": [[0.75] * bins, [0.25] * bins],
+        "overall": [0.75, 0.25],
+        "example": example,
+        "classes": [
+            {"name": "sine", "sequences": 30, "use": [0.5, 0.5]},
+            {"name": "square", "sequences": 34, "use": [1, 0]},
+        ],
+    }
+    gradient = {"initial": [10.0 ** (t - bins) for t in range(bins)], "trained": [1 + t / bins for t in range(bins)]}
+    return {
+        "sequences": 64,
+        "steps": steps,
+        "bin": steps // bins,
+        "gradient": gradient,
+        "scales": None if kind == "none" else scales | changes,
+    }

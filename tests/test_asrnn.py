@@ -4,6 +4,7 @@ from plain import asrnn as plain
 from torch import nn
 
 from models.asrnn import ASGRU, ASLSTM, SGRU, SLSTM, filtered, haar
+from models.scan import backend
 from tasks.spec import SequenceShape
 
 SHAPE = SequenceShape(length=11, inputs=2, outputs=3)
@@ -111,6 +112,23 @@ def test_evaluation_equals_plain_loop(kind, shape, evaluation, normalisation):
     scales = module.chosen_scales(batch())
     assert torch.equal(scales, chosen)
     assert scales.dtype == torch.int64
+
+
+@BOTH_CELLS
+@pytest.mark.parametrize("name", ["auto", "eager", "compiled"])
+def test_use_of_scales_equals_plain_loop_and_changes_nothing(kind, name):
+    module = make(ADAPTIVE[kind], scales=3, taps=6).eval()
+    _, chosen = plain.run(kind, copies(module), batch(), taps=6, normalisation="1/sqrt(K)", weights="argmax")
+    before, stream = copies(module), torch.get_rng_state()
+    with backend(name):
+        told = module.scale_use(batch())
+    assert (told.labels, told.exclusive) == (("scale 0", "scale 1", "scale 2"), True)
+    wanted = [[[float(j == scale) for j in range(3)] for scale in row] for row in chosen.tolist()]
+    assert torch.equal(told.use, torch.tensor(wanted, dtype=torch.float64))
+    assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), stream)
+    assert not module.training
+    assert not any(hasattr(make(spec), "scale_use") for spec in (SLSTM, SGRU))
 
 
 @BOTH_SHAPES

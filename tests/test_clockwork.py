@@ -139,3 +139,16 @@ def test_no_answer_depends_on_a_later_step_or_another_row(length):
 def test_impossible_modules_are_refused(modules):
     with pytest.raises(ValueError, match="whole number of at least 1"):
         make(24, modules=modules)
+
+
+@pytest.mark.parametrize("length", [13, 33])
+def test_use_of_scales_is_where_modules_change(length):
+    module, x = make(length, per_step=True, modules=4), batch(length)
+    states = []
+    module.classifier.register_forward_hook(lambda layer, inputs, outputs: states.append(inputs[0]))
+    module(x)
+    told = module.scale_use(x)
+    assert told.labels == ("period 1", "period 2", "period 4", "period 8")
+    y = torch.cat([torch.zeros_like(states[0][:, :1]), states[0]], dim=1)
+    moved = [part.any(2) for part in (y[:, 1:] != y[:, :-1]).split(module.widths, dim=2)]
+    assert torch.equal(told.use, torch.stack(moved, dim=2).double())

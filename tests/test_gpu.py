@@ -9,7 +9,7 @@ import torch
 from test_replicas import Training, built, data, saved, training
 from torch import nn
 
-from harness import catalog, checks
+from harness import catalog, checks, insight
 from harness.graph import CudaGraphs
 from harness.measure import peak_bytes, training_step
 from harness.protocol import Protocol
@@ -39,6 +39,21 @@ def test_a_run_ends_well_and_says_where_it_ran(bench, tmp_path):
     for record in records:
         assert record["status"] == "ok"
         assert record["machine"]["gpu"] == torch.cuda.get_device_name()
+        assert (record["insight"] is not None) == (record["cell"]["seed"] == 0), record["notes"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_gradients_over_time_are_those_of_the_cpu(name):
+    task, shape = catalog.find_task("sfc", "smoke"), checks.Example(length=37)
+    module = checks.built(catalog.find_model(name), shape, width=9).eval()
+    x, y = checks.inputs_for(shape, batch=6), torch.arange(6) % 3
+    found = []
+    for device in ("cpu", "cuda"):
+        test = Split(x.to(device), y.to(device))
+        with catalog.backend("eager"), torch.backends.cudnn.flags(enabled=False):
+            module = module.to(device)
+            found.append(insight.gradients(module, module, Splits(test, test, test), torch.arange(6), task))
+    torch.testing.assert_close(*found, rtol=1e-8, atol=1e-12)
 
 
 def test_peak_memory_grows_with_the_length():

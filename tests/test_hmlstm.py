@@ -3,6 +3,7 @@ import torch
 from plain import hmlstm as plain
 
 from models.hmlstm import HM_LSTM, HM_LSTM_COMPACT_GATES, threshold
+from models.scan import backend
 from tasks.spec import SequenceShape
 
 SHAPE = SequenceShape(length=12, inputs=2, outputs=3)
@@ -88,6 +89,19 @@ def test_gradients_equal_plain_arithmetic(spec, shape, progress):
         assert (a is None) == (b is None), name
         if a is not None:
             torch.testing.assert_close(a, b, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@SPECS
+@pytest.mark.parametrize("name", ["auto", "eager"])
+def test_use_of_scales_is_the_plain_loops_boundaries(spec, name):
+    module = make(spec).eval()
+    with torch.no_grad():
+        _, boundaries, _ = plain.run(module.state_dict(), batch(), per_step=False, slope=1.0)
+    with backend(name):
+        told = module.scale_use(batch())
+    assert told.labels == tuple(f"boundary of layer {l + 1}" for l in range(boundaries.shape[2]))
+    assert torch.equal(told.use, boundaries.double())
+    assert not told.exclusive
 
 
 def test_threshold_is_straight_through():

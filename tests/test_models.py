@@ -47,7 +47,7 @@ class Broken:
         import torch
         from torch import nn
 
-        from models.spec import ModelSpec
+        from models.spec import ModelSpec, ScaleUse
 
         class Net(nn.Module):
             def __init__(self, shape, width):
@@ -58,6 +58,9 @@ class Broken:
 
             def forward(self, x):
                 return forward(self, x)
+
+            def scale_use(self, x):
+                return ScaleUse(("one", "two"), x, "below 0 here and there")
 
         assert torch
         return ModelSpec("broken", "Broken", Net)
@@ -83,8 +86,9 @@ class Broken:
             checks.Example(),
             lambda net, x: net.out(net.rnn(x)[0][:, -1]) + x.new_empty(1).uniform_(),
         ),
+        (checks.check_scale_use, checks.Example(), lambda net, x: net.out(net.rnn(x)[0][:, -1])),
     ],
-    ids=["shapes", "gradient", "causal", "rows", "determinism"],
+    ids=["shapes", "gradient", "causal", "rows", "determinism", "scales"],
 )
 def test_the_checks_notice_a_broken_model(check, shape, forward):
     with pytest.raises((checks.CheckFailed, Exception), match=r"broken|needed"):

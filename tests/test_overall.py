@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from made_records import FACTS, made_run
 
-from harness import overall
+from harness import overall, selection
 from harness.record import TaskFacts
 from harness.report import write_papers
+from harness.sheet import Material
 from harness.store import Loaded
 
 ORDER = ["lstm-s", "gru", "aslstm"]
@@ -26,12 +27,14 @@ def runs_of(task: str, scores: dict[str, list[float | None]], facts: TaskFacts =
 
 
 def text(runs) -> str | None:
-    return overall.text(runs, ORDER, np.random.default_rng(0))
+    found = overall.sheet(Material(runs, [], ORDER))
+    return None if found is None else found.text
 
 
-def rows(page: str) -> dict[str, list[str]]:
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+def rows(page: str, column: str = "Mean rank") -> dict[str, list[str]]:
+    """The first table that has such a column."""
+    (table, *_) = [part for part in page.split("\n\n") if part.startswith("|") and column in part.splitlines()[0]]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     return {first: rest for first, *rest in cells}
 
 
@@ -101,10 +104,10 @@ def test_models_times_tasks_decide_what_is_compared():
     for task in ("a", "b", "c", "d"):
         for model in ("gru", "lstm-s", *(["aslstm"] if task in "ab" else [])):
             results[task, model] = {0: made_run(model), 1: made_run(model, 1)}
-    chosen = overall.select(results, ORDER)
+    chosen = selection.select(results, ORDER)
     assert (chosen.tasks, chosen.models, chosen.seeds) == (["a", "b", "c", "d"], ["lstm-s", "gru"], [0, 1])
     del results["d", "gru"], results["c", "gru"]
-    assert overall.select(results, ORDER).models == ["lstm-s", "gru", "aslstm"]
+    assert selection.select(results, ORDER).models == ["lstm-s", "gru", "aslstm"]
 
 
 def test_seeds_that_all_have_are_compared():
@@ -152,3 +155,44 @@ def test_where_nothing_can_be_told_apart_it_says_so():
     page = text(runs)
     assert "No pair of models can be told apart" in page
     assert "the ranks do not reject that all models are alike" in page
+
+
+# ----------------------------------------------------------------------------- the critical-difference diagram
+
+
+def three_in_order(tasks: int = 6):
+    """GRU is first on every task; of the other two now one is second and now the other."""
+    found = []
+    for task in range(tasks):
+        close = [0.61 if task % 2 else 0.59, 0.6, 0.6]
+        found += runs_of(
+            f"copy-{task + 1}", {"gru": [0.9, 0.91, 0.92], "lstm-s": [0.6] * 3, "aslstm": [c + 0.001 for c in close]}
+        )
+    return found
+
+
+def test_the_diagram_is_drawn_where_friedman_rejects():
+    found = overall.sheet(Material(three_in_order(), [], ORDER))
+    assert list(found.pictures) == ["overall-3k-ranks.svg"]
+    drawn = found.pictures["overall-3k-ranks.svg"].decode()
+    assert ">GRU (1.0)<" in drawn
+    assert "for the picture only" in drawn
+    (shown,) = [line for line in found.text.splitlines() if line.startswith("![")]
+    assert shown == (
+        "![Critical-difference diagram for budget 3k: the 3 models at their mean ranks, with 1 bar over models that "
+        "cannot be told apart.](overall-3k-ranks.svg)"
+    )
+    assert "the corrected p over tasks and seeds (max-T, p > 0.05)" in found.text
+
+
+def test_no_diagram_is_drawn_where_friedman_does_not_reject():
+    found = overall.sheet(Material(clear_winner(), [], ORDER))
+    assert not found.pictures
+    assert "No critical-difference diagram is drawn: Friedman's test does not reject" in found.text
+    assert "(p = 0.12)" in found.text  # 2 / 2^4
+
+
+def test_a_task_without_any_result_is_left_out_and_named():
+    runs = [*clear_winner(2), *runs_of("copy-3", {"gru": [None] * 3, "lstm-s": [None] * 3})]
+    assert "2 tasks (copy-1, copy-2) x 2 models x 3 seeds." in text(runs)
+    assert "Left out, as none of their runs has a result there: copy-3." in text(runs)

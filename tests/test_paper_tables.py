@@ -266,7 +266,7 @@ def test_a_task_that_has_no_such_scale_is_neither_run_nor_asked_for(tmp_path):
     assert not here.lacks(first)
     names = {path.stem for path in write_papers(Loaded(runs), ORDER, tmp_path)}
     papers = {"tp-rnn-table-3", "tp-rnn-supplement-table-2", "asrnn-table-3"}
-    assert names == {*papers, "agreement", "convergence", "index"}
+    assert names == {*papers, "asrnn-figure-3", "agreement", "convergence", "index"}
 
 
 # ----------------------------------------------------------------------------- all pages
@@ -281,7 +281,8 @@ def written(runs: list[RunRecord], folder: Path, corrupt: tuple[str, ...] = ()) 
 
 def test_no_page_breaks_over_what_became_of_the_runs(tmp_path):
     pages = written(mixed(), tmp_path, ("runs/quick/x.json is no record that can be read",))
-    assert set(pages) == {f"{entry.name}.md" for entry in book().pages} | {"agreement.md", "convergence.md", "index.md"}
+    names = [*(entry.name for entry in book().pages), *book().figures, "agreement", "convergence", "index"]
+    assert set(pages) == {f"{name}.md" for name in names}
     assert "- runs/quick/x.json is no record" in pages["index.md"]
     for content in pages.values():
         assert not re.search(r"\b(nan|None|inf)\b", content.replace("the loss is nan", ""))
@@ -316,7 +317,7 @@ def test_the_index_links_every_page_with_a_line(tmp_path):
     assert "- [TP-RNN, Table 1](tp-rnn-table-1.md): " in index
     assert "; 5 of 14 cells run, budget 6k\n" in index
     linked = set(re.findall(r"\]\(([^)]+)\)", index))
-    assert linked == {path.name for path in tmp_path.iterdir()} - {"index.md"}
+    assert linked == {path.name for path in tmp_path.glob("*.md")} - {"index.md"}
 
 
 def test_without_records_there_is_nothing_to_write(tmp_path):

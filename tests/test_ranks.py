@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,7 @@ def test_friedman_rejects_equal_models_no_more_often_than_it_says(rng):
 def test_wilcoxon_agrees_with_scipy_and_holm_with_scikit_posthocs(rng):
     posthocs = pytest.importorskip("scikit_posthocs")
     scores = rng.normal(size=(9, 4)) + 0.7 * np.arange(4)
-    found = wilcoxon_pairs(scores, rng=rng)
+    found = wilcoxon_pairs(scores)
     for i, j, statistic, p in zip(found.first, found.second, found.statistic, found.p, strict=True):
         other = scipy.stats.wilcoxon(scores[:, i], scores[:, j], method="exact")
         assert p == pytest.approx(other.pvalue)
@@ -102,24 +103,36 @@ def test_wilcoxon_agrees_with_scipy_and_holm_with_scikit_posthocs(rng):
     np.testing.assert_allclose(found.matrix, other)
 
 
-def test_wilcoxon_is_exact_with_ties_and_without_a_difference(rng):
+def test_wilcoxon_is_exact_with_ties_and_without_a_difference():
     """Differences 1, 1, -1, 0, 2: ranks 2, 2, -2, 4 sum to 6; 16 patterns have 10, 6, 6, 6, 2 and so on, mirrored."""
     second = np.zeros(5)
     first = np.array([1.0, 1, -1, 0, 2])
-    found = wilcoxon_pairs(np.stack([first, second], axis=1), rng=rng)
+    found = wilcoxon_pairs(np.stack([first, second], axis=1))
     sums = [abs(np.dot(signs, [2, 2, 2, 4])) for signs in itertools.product((1, -1), repeat=4)]
     assert found.p[0] == pytest.approx(np.mean(np.array(sums) >= 6))
-    assert wilcoxon_pairs(np.ones((5, 2)), rng=rng).p[0] == 1
+    assert wilcoxon_pairs(np.ones((5, 2))).p[0] == 1
 
 
-def test_five_tasks_cannot_tell_two_models_apart(rng):
+def test_wilcoxon_is_exact_for_many_tasks_and_ties_too(rng):
+    """Thirty tasks: scipy's exact distribution; with ties a large sample of all signs."""
+    scores = rng.normal(size=(30, 2)) + np.array([0.3, 0.0])
+    other = scipy.stats.wilcoxon(scores[:, 0], scores[:, 1], method="exact")
+    assert wilcoxon_pairs(scores).p[0] == pytest.approx(other.pvalue)
+    d = rng.integers(1, 4, 24) * np.where(rng.random(24) < 0.7, 1.0, -1.0)
+    ranks = scipy.stats.rankdata(np.abs(d)) * np.sign(d)
+    sums = rng.choice([-1, 1], size=(200_000, 24)) @ np.abs(ranks)
+    expected = np.mean(np.abs(sums) >= abs(ranks.sum()) - 1e-9)
+    assert wilcoxon_pairs(np.stack([d, np.zeros(24)], axis=1)).p[0] == pytest.approx(expected, abs=0.005)
+
+
+def test_five_tasks_cannot_tell_two_models_apart():
     """measurement.md, section 3.4: the smallest p is 2 / 2^T."""
-    assert wilcoxon_pairs([[t + 1.0, 0.0] for t in range(5)], rng=rng).p[0] == pytest.approx(0.0625)
+    assert wilcoxon_pairs([[t + 1.0, 0.0] for t in range(5)]).p[0] == pytest.approx(0.0625)
 
 
 def test_a_third_model_does_not_change_the_p_of_a_pair(rng):
     scores = rng.normal(size=(8, 3))
-    assert wilcoxon_pairs(scores, rng=rng).p[0] == wilcoxon_pairs(scores[:, :2], rng=rng).p[0]
+    assert wilcoxon_pairs(scores).p[0] == wilcoxon_pairs(scores[:, :2]).p[0]
 
 
 def test_nemenyi_agrees_with_scikit_posthocs(rng):
@@ -177,7 +190,7 @@ def test_groups_need_a_symmetric_matrix(p):
         groups(p, 0.01)
 
 
-@pytest.mark.parametrize("function", [friedman, wilcoxon_pairs])
-def test_a_missing_score_is_refused(rng, function):
+@pytest.mark.parametrize("function", [partial(friedman, rng=np.random.default_rng(0)), wilcoxon_pairs])
+def test_a_missing_score_is_refused(function):
     with pytest.raises(ValueError, match="missing or infinite"):
-        function([[1.0, float("nan")]], rng=rng)
+        function([[1.0, float("nan")]])

@@ -52,6 +52,14 @@ def test_a_record_from_before_seeds_trained_together_can_be_read():
     assert from_json(text, "here") == made_run()
 
 
+def test_what_was_seen_in_a_model_comes_back_and_may_be_missing():
+    seen = {"steps": 3, "gradient": {"trained": [0, 1e-30, None]}, "words": ["a [", "\n1]"], "uses": [[1, 2.5], []]}
+    record = made_run(insight=seen)
+    assert from_json(to_json(record), "here") == record
+    assert from_json(changed(insight="leave out"), "here") == made_run()
+    assert '"trained": [ 0, 1e-30, null ]' in to_json(record)
+
+
 def test_the_json_names_every_field():
     record = made_run()
     data = strict(to_json(record))

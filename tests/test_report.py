@@ -8,7 +8,7 @@ import pytest
 from made_records import FACTS, made_curve, made_measurement, made_run
 
 from harness.errors import BenchError
-from harness.figures import learning_curves, svg
+from harness.figures import learning_curves
 from harness.record import RunRecord
 from harness.report import comparisons, write
 from harness.store import Loaded
@@ -140,33 +140,51 @@ def test_each_budget_of_a_task_is_a_comparison_with_its_own_measurements():
 # ----------------------------------------------------------------------------- figures
 
 
+Drawn = list[tuple[Any, Any, dict[str, Any]]]  # xs, ys and style of each line
+
+
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`drawn(runs, facts)` draws the learning curves and gives the axes."""
-    figures: list[Any] = []
-    monkeypatch.setattr("harness.figures.svg", lambda figure: (figures.append(figure), svg(figure))[1])
+    """`drawn(runs, facts)` draws the learning curves and gives their lines, the frame aside."""
+    from harness import panels
 
-    def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Any:
+    lines: Drawn = []
+    original = panels.Panel.line
+
+    def draw_line(panel: Any, xs: Any, ys: Any, **style: Any) -> None:
+        original(panel, xs, ys, **style)
+        lines.append((xs, ys, style))
+
+    monkeypatch.setattr(panels.Panel, "line", draw_line)
+
+    def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Drawn:
+        lines.clear()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             picture = learning_curves(runs, facts, order)
         assert picture.startswith(b"<?xml")
-        return figures[-1].axes[0]
+        draw.text = picture.decode()
+        return lines[:-1]
 
     return draw
 
 
-def line(axes: Any, label: str) -> list[tuple[float, float]]:
-    (found,) = [entry for entry in axes.lines if entry.get_label() == label]
-    return [(float(x), float(y)) for x, y in zip(*found.get_data(), strict=True)]
+def line(lines: Drawn, label: str) -> list[tuple[float, float]]:
+    (found,) = [(xs, ys) for xs, ys, style in lines if style.get("label") == label]
+    return [(float(x), float(y)) for x, y in zip(*found, strict=True)]
+
+
+def labels(lines: Drawn) -> list[str]:
+    return [style["label"] for _, _, style in lines if "label" in style]
 
 
 def test_the_thick_line_is_the_mean_of_the_thin_ones_in_percent(drawn):
     runs = [made_run("gru", 0, curve=made_curve([0.5, 0.6])), made_run("gru", 1, curve=made_curve([0.7, 1.0]))]
-    axes = drawn(runs)
-    assert line(axes, "GRU") == [(100, pytest.approx(60)), (200, pytest.approx(80))]
-    thin = [entry for entry in axes.lines if entry.get_linewidth() < 1]
-    assert [list(entry.get_ydata()) for entry in thin] == [[50, 60], [70, 100]]
+    lines = drawn(runs)
+    assert line(lines, "GRU") == [(100, pytest.approx(60)), (200, pytest.approx(80))]
+    ((xs, ys, _),) = [entry for entry in lines if entry[2]["linewidth"] < 1]
+    np.testing.assert_array_equal(xs, [100, 200, np.nan, 100, 200, np.nan])  # two lines in one
+    np.testing.assert_array_equal(ys, [50, 60, np.nan, 70, 100, np.nan])
 
 
 def test_the_mean_ends_where_the_first_seed_ends(drawn):
@@ -177,44 +195,44 @@ def test_the_mean_ends_where_the_first_seed_ends(drawn):
 
 
 def test_chance_and_target_are_drawn(drawn):
-    axes = drawn(pair())
-    assert {y for _, y in line(axes, "chance")} == {50}
-    assert {y for _, y in line(axes, "target")} == {70}
-    axes = drawn(pair(), replace(FACTS, chance=None, target=None))
-    assert {entry.get_text() for entry in axes.get_legend().get_texts()} == {"LSTM-S", "GRU"}
+    lines = drawn(pair())
+    assert {y for _, y in line(lines, "chance")} == {50}
+    assert {y for _, y in line(lines, "target")} == {70}
+    assert labels(drawn(pair(), replace(FACTS, chance=None, target=None))) == ["LSTM-S", "GRU"]
 
 
 def test_the_legend_has_the_models_in_order(drawn):
-    axes = drawn([made_run("z"), made_run("gru"), made_run("lstm-s")])
-    assert [entry.get_text() for entry in axes.get_legend().get_texts()] == ["LSTM-S", "GRU", "Z", "chance", "target"]
+    assert labels(drawn([made_run("z"), made_run("gru"), made_run("lstm-s")])) == [
+        *("LSTM-S", "GRU", "Z"),
+        *("chance", "target"),
+    ]
+    assert all(f">{label}</text>" in drawn.text for label in ("LSTM-S", "GRU", "Z", "chance", "target"))
 
 
-def test_models_of_one_title_are_drawn_apart(drawn):
-    axes = drawn([made_run("gru", title="Mine"), made_run("lstm-s", title="Mine")])
-    assert [entry.get_label() for entry in axes.lines].count("Mine") == 2
+def test_models_of_one_title_are_drawn_and_named_apart(drawn):
+    lines = drawn([made_run("gru", title="Mine"), made_run("lstm-s", title="Mine")])
+    assert labels(lines)[:2] == ["Mine (lstm-s)", "Mine (gru)"]
 
 
 def test_an_error_has_a_logarithmic_axis_and_its_own_scale(drawn):
     facts = replace(FACTS, metric="mse", higher_is_better=False, chance=0.2, target=0.01)
-    axes = drawn([made_run("gru", curve=made_curve([0.1, 0.02]))], facts)
-    assert axes.get_yscale() == "log"
-    assert axes.get_ylabel() == "validation mse"
-    assert [y for _, y in line(axes, "GRU")] == [0.1, 0.02]
+    lines = drawn([made_run("gru", curve=made_curve([0.1, 0.02]))], facts)
+    assert [y for _, y in line(lines, "GRU")] == [0.1, 0.02]
+    assert ">validation mse</text>" in drawn.text
+    assert all(f">{tick}</text>" in drawn.text for tick in (0.01, 0.1))  # as far apart as 0.1 and 1
 
 
 def test_thirty_models_can_be_told_apart(drawn):
-    axes = drawn([made_run(f"m{place}", title=f"M{place}") for place in range(30)])
-    looks = {
-        (tuple(entry.get_color()), entry.get_linestyle()) for entry in axes.lines if entry.get_label().startswith("M")
-    }
+    lines = drawn([made_run(f"m{place}", title=f"M{place}") for place in range(30)])
+    looks = {(style["color"], style["linestyle"]) for _, _, style in lines if style.get("label", "").startswith("M")}
     assert len(looks) == 30
 
 
 def test_runs_without_a_curve_are_left_out(drawn):
     nothing = [made_run("gru", 0, None, status="failed", curve=())]
     diverged = [made_run("gru", 1, None, status="diverged", curve=made_curve([None]))]
-    assert [entry.get_label() for entry in drawn(nothing).lines] == ["chance", "target"]
-    assert "GRU" not in [entry.get_label() for entry in drawn(diverged).lines]
+    assert labels(drawn(nothing)) == ["chance", "target"]
+    assert "GRU" not in labels(drawn(diverged))
     drawn(nothing, replace(FACTS, chance=None, target=None))
 
 

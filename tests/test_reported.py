@@ -1,24 +1,25 @@
 """The committed pages are what the committed records give."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "results" / "reported"
-KINDS = (".md", ".csv", ".tex")  # a picture's bytes depend on the version of matplotlib
+KINDS = (".md", ".csv", ".tex")  # a picture's bytes depend on the version of matplotlib, and it is part of report.html
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    from harness import catalog, report
-    from harness.store import Store
+    from click.testing import CliRunner
+
+    from harness.report_verbs import report
 
     folder = tmp_path_factory.mktemp("reports")
-    store = Store(RECORDS)
-    for name in sorted({run.cell.protocol for run in store.load().runs}):
-        report.write(store.load(name), catalog.model_names(), folder / name)
-        report.write_papers(store.load(name), catalog.model_names(), folder / name)
+    words = ["--results", str(RECORDS), "--reports", str(folder)]
+    outcome = CliRunner().invoke(report, words, catch_exceptions=False)
+    assert str(folder / "quick" / "report.html") in outcome.output
     return folder
 
 
@@ -38,6 +39,25 @@ def test_the_committed_pages_are_those_of_the_committed_records(written):
     assert not made - here
     for path in sorted(made):
         assert (written / path).read_bytes() == (ROOT / "reports" / path).read_bytes(), path
+
+
+def test_each_protocol_has_one_file_that_is_small_enough_to_commit(written):
+    for folder in written.iterdir():
+        made = (folder / "report.html").read_text(encoding="utf-8")
+        assert len(made.encode()) < 2_000_000
+        assert made.count("<section id=") == len(list(folder.glob("*.md")))
+        assert made.count("<svg ") == len(list(folder.glob("*.svg")))
+
+
+def test_the_committed_files_of_all_pages_are_current(written):
+    """Their figures aside, whose bytes depend on the version of matplotlib."""
+    for path in (ROOT / "reports").glob("*/report.html"):
+        made = written / path.relative_to(ROOT / "reports")
+        assert without_figures(made) == without_figures(path), path
+
+
+def without_figures(path: Path) -> str:
+    return re.sub(r"<svg .*?</svg>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def test_every_page_has_its_picture():

@@ -32,7 +32,11 @@ WITHOUT_TORCH = (
     "trained",
     "worktrees",
 )
-WITHOUT_TORCH += ("papers", "paper_tables", "agreement", "overall", "convergence")
+WITHOUT_TORCH += ("papers", "paper_tables", "agreement", "overall", "convergence", "tradeoffs", "selection", "sheet")
+WITHOUT_TORCH += ("arrivals", "practical", "equal_budget", "panels", "rank_figure", "convergence_figures")
+WITHOUT_TORCH += ("tradeoff_figure", "paper_figures")
+WITHOUT_TORCH += ("seen", "gradients", "scales", "insight_figures", "scale_figures")
+WITHOUT_TORCH += ("formats", "markdown", "drawing", "html")
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data
 LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
@@ -136,6 +140,11 @@ def test_the_slow_and_optional_packages_are_imported_when_needed():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
+def test_a_report_reads_markdown_only_when_a_format_needs_it():
+    code = "import sys, harness.report, harness.formats; sys.exit('markdown_it' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_the_runner_knows_no_names():
     from models import MODELS
     from tasks import TASKS
@@ -188,6 +197,6 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(tmp_path):
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     assert inside == {str(path.relative_to(ROOT)) for path in SOURCES}
-    assert "harness/published.json" in zipfile.ZipFile(wheel).namelist()
+    assert {"harness/published.json", "harness/page.css", "harness/page.js"} <= set(zipfile.ZipFile(wheel).namelist())
     native = {f"models/{path.name}" for path in (ROOT / "models").iterdir() if path.suffix in (".cpp", ".h")}
     assert native <= set(zipfile.ZipFile(wheel).namelist())

@@ -73,6 +73,12 @@ def test_words_become_numbers_the_commonest_first(files):
     assert {split.x.dtype for split in (train, valid, test)} == {torch.int64}
 
 
+def test_the_splits_know_the_words(files):
+    splits = small().load(0, files())
+    assert splits.words == ("<eos>", "the", "=", "cat", "<unk>")
+    assert [splits.words[token] for token in splits.valid.x.flatten().tolist()] == ["the", "<unk>", "<eos>", "the"]
+
+
 def test_a_common_unknown_keeps_its_own_place(files):
     train = small(vocabulary=3).load(0, files(train="<unk> <unk> <unk> b b b b c\n")).train
     assert in_order(train) == [1, 1, 1, 0, 0, 0, 0, 2, 1]

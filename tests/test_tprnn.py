@@ -91,6 +91,54 @@ def test_every_option_agrees_with_the_plain_loop(settings, length):
     agree(module, x, **settings)
 
 
+@pytest.mark.parametrize("name", ["auto", "eager"])
+@pytest.mark.parametrize("length", [45, 37, 28])
+@pytest.mark.parametrize("settings", [{}, {"aggregation": "senet"}, {"weights": "released", "official_tail": True}])
+def test_use_of_scales_is_the_plain_loops_attention(settings, length, name):
+    module, x = module_of(length, layers=2, window=(9, 4), granularity=(3, 2), **settings)
+    with backend(name):
+        told = module.scale_use(x)
+    kind, released = settings.get("aggregation", "attention"), settings.get("weights") == "released"
+    weights = module.state_dict()
+    sequence, outputs, use = [x[:, t] for t in range(length)], [], []
+    for k, (L, g, steps) in enumerate([(9, 3, 9), (4, 2, 12)]):
+        shares = []
+        options = {"cell": "lstm", "kind": kind, "iterative": True, "top_down": True, "released": released}
+        options["official_tail"] = settings.get("official_tail", False)
+        o, sequence = plain.layer(weights, f"layers.{k}", sequence, L, g, shares=shares, **options)
+        outputs.append(o @ weights[f"head.maps.{k}"])
+        use.append(torch.stack([shares[min(t // steps, len(shares) - 1)] for t in range(length)], dim=1))
+    (w_in,), (w_out,) = weights["head.theta.w_in"], weights["head.theta.w_out"]
+    S = plain.attention(outputs, w_in, w_out, kind=kind, released=released).mean(1)  # (batch, layers)
+    use += [S[:, k : k + 1].expand(-1, length) for k in range(2)]
+    assert told.labels == ("path of layer 1 (9 steps)", "path of layer 2 (12 steps)", *ANSWERS)
+    torch.testing.assert_close(told.use, torch.stack(use, dim=2))
+
+
+ANSWERS = ("answer from layer 1", "answer from layer 2")
+
+
+def test_a_layer_of_one_window_has_no_path_to_tell_of():
+    module, x = module_of(30, layers=2, window=(9, 16), granularity=(3, 4))
+    assert module.scale_use(x).labels == ("path of layer 1 (9 steps)", *ANSWERS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "labels"),
+    [
+        ({"aggregation": "mean"}, None),
+        ({"aggregation": "max"}, None),
+        ({"iterative": False, "output": False}, None),
+        ({"iterative": False}, ANSWERS),
+        ({"output": False}, ("path of layer 1 (9 steps)", "path of layer 2 (12 steps)")),
+    ],
+)
+def test_without_attention_there_is_no_use_of_scales_to_tell(settings, labels):
+    module, x = module_of(40, layers=2, window=(9, 4), granularity=(3, 2), **settings)
+    told = module.scale_use(x)
+    assert (told and told.labels) == labels
+
+
 def test_options_that_change_the_connections_change_the_answer():
     answers = []
     for settings in ({}, {"iterative": False}, {"top_down": False}, {"output": False}, {"weights": "released"}):

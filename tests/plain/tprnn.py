@@ -4,31 +4,39 @@
 definition (Eq. 2), not by growing lists as the module does.
 """
 
+import math
+
 import torch
 
 
 def theta(E, w_in, w_out, *, kind="attention", released=False, squash=True):
     """Eqs. 7-10 for a list of M nodes (batch, h); w_in (M', 3 M'), w_out (3 M', M') with M' >= M."""
-    M = len(E)
     nodes = torch.stack(E, dim=2)  # (batch, h, M): E of Eq. 7 for each sequence
-    h = nodes.shape[1]
     if kind == "mean":
         combined = nodes.mean(dim=2)
     elif kind == "max":
         combined = nodes.max(dim=2).values
     else:
-        W_1, W_2 = w_in[:M, : 3 * M], w_out[: 3 * M, :M]
-        rows = nodes.mean(dim=1, keepdim=True) if kind == "senet" else nodes
-        S = torch.sigmoid(torch.relu(rows @ W_1) @ W_2)  # (batch, h or 1, M)
-        if released:
-            moved = torch.empty_like(S)
-            for d in range(h):
-                for m in range(M):
-                    k = d * M + m  # where the weight of (d, m) lies; the released code applies it there
-                    moved[:, k % h, k // h] = S[:, d, m]
-            S = moved
-        combined = (S * nodes).sum(dim=2)
+        combined = (attention(E, w_in, w_out, kind=kind, released=released) * nodes).sum(dim=2)
     return torch.tanh(combined) if squash else combined
+
+
+def attention(E, w_in, w_out, *, kind="attention", released=False):
+    """S of Eq. 9, (batch, h or 1, M)."""
+    M = len(E)
+    nodes = torch.stack(E, dim=2)
+    h = nodes.shape[1]
+    W_1, W_2 = w_in[:M, : 3 * M], w_out[: 3 * M, :M]
+    rows = nodes.mean(dim=1, keepdim=True) if kind == "senet" else nodes
+    S = torch.sigmoid(torch.relu(rows @ W_1) @ W_2)
+    if released:
+        moved = torch.empty_like(S)
+        for d in range(h):
+            for m in range(M):
+                k = d * M + m  # where the weight of (d, m) lies; the released code applies it there
+                moved[:, k % h, k // h] = S[:, d, m]
+        S = moved
+    return S
 
 
 def cell_step(kind, weights, prefix, x, state):
@@ -70,8 +78,11 @@ def faulty_root(node, tree, n, L, g, *, last):
             root = tree([*pending, root])
 
 
-def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released, official_tail):
-    """x: list of (batch, d). Returns the layer's output and the list of level-1 nodes."""
+def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released, official_tail, shares=None):
+    """x: list of (batch, d). Returns the layer's output and the list of level-1 nodes.
+
+    shares: a list that takes, for each window, how much of its root is in the output, (batch,).
+    """
     width = weights[f"{prefix}.cell.weight_h"].shape[1]
     states = 2 if cell == "lstm" else 1
     zero = [x[0].new_zeros(len(x[0]), width) for _ in range(states)]
@@ -120,10 +131,17 @@ def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released
             root = faulty_root(node, tree, len(hidden), L, g, last=start + L >= len(x))
         roots.append(root[0])
     output = roots[0] if iterative else roots[-1]
+    own, kept = [torch.ones_like(output)], []  # weights of each root, and of the output before it
     for following in roots[1:] if iterative else []:
         w = [weights.get(f"{prefix}.path.{name}") for name in ("w_in", "w_out")]
         w = [None if entry is None else entry[0] for entry in w]
+        if shares is not None:
+            S = attention([following, output], *w, kind=kind, released=released)
+            own.append(S[:, :, 0].expand_as(output))
+            kept.append(S[:, :, 1].expand_as(output))
         output = theta([following, output], *w, kind=kind, released=released)
+    if shares is not None:
+        shares += [math.prod(kept[n:], start=own[n]).mean(1) for n in range(len(own))]
     return output, level_1
 
 
