@@ -82,10 +82,11 @@ def clone(tmp_path):
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     for name, text in (
         ("bin/make", "echo dots; echo \"${SAID:-3 passed in 0.10s}\"; echo 'make: a word' >&2; exit ${MADE:-0}"),
+        ("bin/chromium", "true"),  # there is one, so that none is fetched
         (".venv/bin/bench", "echo table; echo $@; sleep ${SLOW:-0}; exit 3"),
     ):
         path = tmp_path / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
     plants.git(tmp_path, "init", "--quiet", "--initial-branch", "main")
