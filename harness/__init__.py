@@ -35,6 +35,7 @@ papers     the published numbers, and what stands for them here
 paper_tables, paper_figures  the papers' tables and figures with ours beside each number
 agreement  do they agree? tests of equivalence
 overall, convergence, tradeoffs  pages on all tasks of a protocol: ranks, speed of learning, accuracy against cost
+latency_page, memory_page  the pages on measurements; measured arranges them
 seen       what insight recorded, read back
 gradients, scales, scale_figures  the pages on it; insight_figures draws them
 report     which tables and figures make which report
@@ -43,6 +44,10 @@ markdown   pages, read: the parser, and their tables as CSV and LaTeX
 html       all pages as one file; page.css and page.js are its style and script
 drawing    a figure as part of that file
 checks     what any model or task must satisfy
+gate       two commits side by side: worktrees, workers, race
+judge      is the head of two commits worse? verdicts on numbers and times
+probe      what a worker of the gate does, for any commit
+trained    a small training of any commit: its command line and its numbers
 errors     sentences for users
 """
 

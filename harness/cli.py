@@ -1,4 +1,4 @@
-"""The verbs; more are in the modules called ..._verbs. The only module that exits, and with those that prints."""
+"""The verbs; more are in *_verb and *_verbs. The only module that exits, and with those that prints."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import click
 from . import __version__, foreign_package
 from .data_verbs import data
 from .errors import BenchError
+from .gate_verb import gate
 from .measure_verbs import measure
 from .options import RESULTS, cell_options, speed_options
 from .report_verbs import compare, report
@@ -50,6 +51,7 @@ cli.add_command(data)
 cli.add_command(measure)
 cli.add_command(report)
 cli.add_command(compare)
+cli.add_command(gate)
 
 
 @cli.command()
