@@ -37,7 +37,7 @@ agreement  do they agree? tests of equivalence
 overall, convergence, tradeoffs  pages on all tasks of a protocol: ranks, speed of learning, accuracy against cost
 latency_page, memory_page  the pages on measurements; measured arranges them
 seen       what insight recorded, read back
-gradients, scales, scale_figures  the pages on it; insight_figures draws them
+gradients, scales, scale_figures  the pages on it; time_figures and insight_figures draw them
 report     which tables and figures make which report
 formats    pages -> Markdown, one HTML file, CSV, LaTeX
 markdown   pages, read: the parser, and their tables as CSV and LaTeX
@@ -51,7 +51,7 @@ trained    a small training of any commit: its command line and its numbers
 errors     sentences for users
 """
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 
 def foreign_package() -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import survival
 from .arrivals import Study, watched
@@ -67,11 +68,18 @@ def profiles(profile: survival.Profile, titles: Sequence[str]) -> bytes:
         panel.x, panel.y = Scale(1, float(profile.ratios[-1])), Scale(-0.03, 1.03)
         steps = {"drawstyle": "steps-post"}
         for other in range(len(titles)):
-            panel.line(profile.ratios, profile.share[other], color="0.75", linewidth=0.6, **steps)
-        edges = np.repeat(profile.ratios, 2)[1:]
-        low, high = (np.repeat(end[place], 2)[:-1] for end in (profile.low, profile.high))
-        panel.band(edges, low, high, color="C0", alpha=0.25, linewidth=0)
-        panel.line(profile.ratios, profile.share[place], color="C0", linewidth=1.8, **steps)
+            panel.line(*_corners(profile.ratios, profile.share[other]), color="0.75", linewidth=0.6, **steps)
+        edges, ends = _corners(profile.ratios, np.stack([profile.low[place], profile.high[place]]))
+        low, high = np.repeat(ends, 2, axis=1)[:, :-1]
+        panel.band(np.repeat(edges, 2)[1:], low, high, color="C0", alpha=0.25, linewidth=0)
+        panel.line(*_corners(profile.ratios, profile.share[place]), color="C0", linewidth=1.8, **steps)
         below = "times the fastest" if place + COLUMNS[1] >= len(titles) else ""
         panel.frame(title, below, "" if place % COLUMNS[1] else "share of tasks", xs=[1, 2, 3, 4], ys=[0, 0.5, 1])
     return svg(figure)
+
+
+def _corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The points of a step function, (steps,) or several (lines, steps), at which it changes, and its ends."""
+    changes = np.any(np.diff(np.atleast_2d(y), axis=1) != 0, axis=0)
+    kept = np.flatnonzero(np.concatenate([[True], changes[:-1], [True]]))
+    return x[kept], y[..., kept]

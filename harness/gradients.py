@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import insight_figures, seen, tables
+from . import seen, tables, time_figures
 from .seen import Array, Group
 from .sheet import Material, Sheet
 
@@ -32,7 +32,7 @@ def sheet(material: Material) -> Sheet | None:
     groups, faults = seen.groups(material)
     if not groups and not faults:
         return None
-    pictures = {group.file("gradients"): insight_figures.gradients(group.seen) for group in groups}
+    pictures = {group.file("gradients"): time_figures.gradients(group.seen) for group in groups}
     parts = [f"# {TITLE}", HOW_TO_READ, *map(_section, groups), *(said for _, said in faults)]
     return Sheet("\n\n".join(parts) + "\n", pictures, records=seen.records(groups))
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .figures import COLOURS, beside, line_of, svg
-from .seen import Array, ClassUse, Example, Scales, Seen
+from .figures import COLOURS, beside, svg
+from .seen import ClassUse, Example, Scales
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SMALLEST = 1e-15  # of the largest gradient; a picture goes no deeper
 CHARACTERS = 92  # in a line of words
 SIZE = 8  # points, of a word
 ON_COLOUR = "#111111"  # words on a ground of their own; pure black is the ink of the reader's theme
@@ -37,49 +36,6 @@ def panels(heights: Sequence[float], columns: int, *, width: float, legend: floa
         rows.append([figure.add_axes((x / width, bottom / total, each / width, height / total)) for x in places])
         top = bottom - below
     return figure, rows
-
-
-def gradients(seen: Sequence[Seen]) -> bytes:
-    """Gradient over time steps, a line a model: at initialisation, and trained."""
-    figure, ((first, second),) = panels([3.6], 2, width=11.0, legend=2.2)
-    most = 0.0
-    for axes, name, title in ((first, "initial", "before training"), (second, "trained", "after training")):
-        for place, one in enumerate(seen):
-            values: Array = getattr(one, name)
-            known = np.where(values > 0, values, np.nan)  # a logarithm has no zero
-            axes.plot(one.time, known, linewidth=1.2, label=one.title, **line_of(place))
-            most = max(most, float(np.nanmax(known, initial=0.0)))
-        axes.set_title(title)
-        axes.set_xlabel("time step")
-    first.set_ylabel("gradient of the last answer's loss")
-    if most > 0:
-        low = min(float(axes.dataLim.minposy) for axes in (first, second))
-        for axes in (first, second):
-            axes.set_ylim(max(low, most * SMALLEST) / 2, most * 2)  # before the scale, which would look for its own
-            axes.set_yscale("log")
-    beside(second)
-    return svg(figure)
-
-
-def scales(rows: Sequence[Row], time: Array, sequences: int) -> bytes:
-    """What the scales of each model do over time: the mean over sequences, and the first sequence alone."""
-    figure, places = panels([1.5] * len(rows), 2, width=11.0, legend=2.2)
-    for (title, told), (left, right) in zip(rows, places, strict=True):
-        left.set_title(f"{title}: mean of {sequences} sequences", fontsize="medium")
-        right.set_title("the first of them", fontsize="medium")
-        if told.exclusive:
-            colours = [f"C{j % COLOURS}" for j in range(len(told.labels))]
-            left.stackplot(time, np.nan_to_num(told.mean), colors=colours, alpha=0.4)
-            _bands(right, told.example, told.labels)
-        else:
-            for j, (label, series) in enumerate(zip(told.labels, told.mean, strict=True)):
-                left.plot(time, series, linewidth=1.2, label=label, **line_of(j))
-            _ridges(right, told.example, told.labels)
-        left.set_ylim(0, 1.05 * max(1.0, float(np.nanmax(told.mean, initial=0.0))))
-        beside(right)
-    for axes in places[-1]:
-        axes.set_xlabel("time step")
-    return svg(figure)
 
 
 def signals(rows: Sequence[Row]) -> bytes:
@@ -170,20 +126,6 @@ def _bands(axes: Axes, example: Example, labels: Sequence[str]) -> None:
         axes.plot(1 + np.arange(len(signal)), signal, color="black", linewidth=0.8)
     axes.set_xlim(0.5, len(example.chosen) + 0.5)
     axes.set_ylim(low - margin, high + margin)
-
-
-def _ridges(axes: Axes, example: Example, labels: Sequence[str]) -> None:
-    """The use of each label above a line of its own, the first at the bottom."""
-    steps = example.use.shape[1]
-    most = max(1.0, float(np.nanmax(example.use, initial=0.0)))
-    for j, (label, series) in enumerate(zip(labels, np.nan_to_num(example.use), strict=True)):
-        starts = np.flatnonzero(np.diff(series, prepend=np.nan) != 0)  # what stays the same is drawn once
-        edges = np.append(starts, steps) + 0.5
-        heights = j + 0.85 * series[starts] / most
-        axes.stairs(heights, edges, baseline=j, fill=True, color=f"C{j % COLOURS}", label=label)
-    axes.set_yticks([])
-    axes.set_xlim(0.5, steps + 0.5)
-    axes.set_ylim(-0.1, len(labels))
 
 
 def _spans(where: np.ndarray) -> list[tuple[float, float]]:

@@ -89,14 +89,26 @@ class Panel:
     def line(self, xs: ArrayLike, ys: ArrayLike, **style: Any) -> None:
         from matplotlib.lines import Line2D
 
-        self.figure.add_artist(Line2D(*self.at(xs, ys), transform=self.figure.dpi_scale_trans, **style))
+        points = self.at(xs, ys) if style.get("marker") else _corners(*self.at(xs, ys))
+        self.figure.add_artist(Line2D(*points, transform=self.figure.dpi_scale_trans, **style))
 
     def band(self, xs: ArrayLike, low: ArrayLike, high: ArrayLike, **style: Any) -> None:
         from matplotlib.patches import Polygon
 
         (x, below), (_, above) = self.at(xs, low), self.at(xs, high)
+        x, below, above = _corners(x, below, above)
         edge = np.stack([np.r_[x, x[::-1]], np.r_[below, above[::-1]]], axis=1)
         self.figure.add_artist(Polygon(edge, transform=self.figure.dpi_scale_trans, **style))
+
+    def blocks(self, spans: Sequence[tuple[float, float]], **style: Any) -> None:
+        """Rectangles over the whole height, each from one x to another."""
+        from matplotlib.collections import PolyCollection
+
+        ends = np.array(spans, dtype=np.float64).reshape(-1, 2)
+        corners = [self.at([a, b, b, a], [self.y.low, self.y.low, self.y.high, self.y.high]) for a, b in ends]
+        drawn = PolyCollection([np.stack(corner, axis=1) for corner in corners], **style)
+        drawn.set_transform(self.figure.dpi_scale_trans)
+        self.figure.add_artist(drawn)
 
     def text(self, x: float, y: float, text: str, **style: Any) -> None:
         """x, y: from 0 to 1 inside the panel."""
@@ -132,6 +144,15 @@ class Panel:
             self.text(-0.48 / self.width, 0.5, left, ha="center", va="center", rotation=90)
 
 
+def _corners(x: NDArray[np.float64], *ys: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """The points of lines over one x without those on a level stretch, which take room in a file and show nothing."""
+    if len(x) < 3:
+        return (x, *ys)
+    moves = np.any([np.diff(y) != 0 for y in ys], axis=0)  # NaN, a gap, is different from everything
+    kept = np.concatenate([[True], moves[:-1] | moves[1:], [True]])
+    return (x[kept], *(y[kept] for y in ys))
+
+
 def panels(
     count: int, *, columns: int = 3, size: tuple[float, float] = (2.7, 2.1), legend: float = 2.2
 ) -> tuple[Figure, list[Panel]]:
@@ -164,3 +185,14 @@ def legend(figure: Figure, inches: float = 2.2) -> None:
         key.set_transform(figure.dpi_scale_trans)
         figure.add_artist(key)
         figure.text(left + 0.32, y, label, transform=figure.dpi_scale_trans, fontsize=SMALL, va="center")
+
+
+def beside(panel: Panel, labels: Sequence[str], **style: Any) -> None:
+    """A key to colours C0, C1, ... on the right of a panel."""
+    row = min(0.17, panel.height / max(1, len(labels)))
+    top = panel.bottom + (panel.height + row * (len(labels) - 1)) / 2
+    left = panel.left + panel.width + RIGHT
+    for place, label in enumerate(labels):
+        key = Panel(panel.figure, left, top - row * (place + 0.3), 0.24, 0.6 * row)
+        key.blocks([(0.0, 1.0)], facecolors=f"C{place % 10}", linewidths=0, **style)
+        key.text(1.35, 0.5, label, va="center", fontsize=min(SMALL, 72 * row))

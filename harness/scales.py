@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from . import insight_figures, seen, tables
+from . import seen, tables, time_figures
 from .seen import Group, Scales, Seen
 from .sheet import Material, Sheet
 
@@ -28,7 +28,7 @@ def sheet(material: Material) -> Sheet | None:
     for group, many in found:
         first = many[0][0]
         rows = [(one.title, scales) for one, scales in many]
-        pictures[group.file("scales")] = insight_figures.scales(rows, first.time, first.sequences)
+        pictures[group.file("scales")] = time_figures.scales(rows, first.time, first.sequences)
         parts.append(_section(group, many))
         used += [one.run for one, _ in many]
     return Sheet("\n\n".join([*parts, *(said for _, said in faults)]) + "\n", pictures, records=tuple(used))

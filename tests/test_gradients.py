@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from made_records import made_insight, made_run
 
-from harness import gradients, insight_figures
-from harness.figures import svg
+from harness import gradients, time_figures
+from harness.panels import Panel
 from harness.report import write_papers
 from harness.sheet import Material
 from harness.store import Loaded
@@ -65,14 +65,21 @@ def test_each_task_has_a_picture_and_a_table():
 
 def test_a_line_has_the_recorded_values_and_gaps_where_there_is_no_logarithm(monkeypatch):
     drawn: list[Any] = []
-    monkeypatch.setattr(insight_figures, "svg", lambda figure: drawn.append(figure) or svg(figure))
-    page(made_run("gru", insight=insight_of([0, 1e-30, None, 2.0])), made_run("lstm-s", insight=insight_of([1.0] * 4)))
-    first, second = drawn[0].axes
-    assert [line.get_label() for line in second.lines] == ["LSTM-S", "GRU"]
-    assert second.lines[1].get_xdata().tolist() == [1, 2, 3, 4]
-    np.testing.assert_array_equal(second.lines[1].get_ydata(), [np.nan, 1e-30, np.nan, 2.0])
-    assert first.get_yscale() == second.get_yscale() == "log"
-    assert first.get_ylim() == second.get_ylim() == (2.0 * insight_figures.SMALLEST / 2, 4.0)
+    original = Panel.line
+    monkeypatch.setattr(
+        Panel,
+        "line",
+        lambda panel, *given, **style: drawn.append((panel, *given, style)) or original(panel, *given, **style),
+    )
+    values = [0, 1e-30, None, 2.0, 1e-3]
+    page(made_run("gru", insight=insight_of(values)), made_run("lstm-s", insight=insight_of([1.0] * 5)))
+    lines = [entry for entry in drawn if "label" in entry[3]]
+    assert [style["label"] for _, _, _, style in lines] == ["LSTM-S", "GRU"] * 2
+    _, xs, ys, _ = lines[-1]
+    assert xs.tolist() == [1, 2, 3, 4, 5]
+    edge = 2.0 * time_figures.SMALLEST / 2
+    np.testing.assert_array_equal(ys, [np.nan, edge, np.nan, 2.0, 1e-3])  # what lies below runs along the edge
+    assert {(p.y.low, p.y.high, p.y.log) for p, *_ in lines} == {(edge, 4.0, True)}
 
 
 @pytest.mark.parametrize("values", [[0, 0, 0], [None, None, None], [1e-300, 1, 1e300]])

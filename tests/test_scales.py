@@ -3,11 +3,11 @@
 import warnings
 from typing import Any
 
-import numpy as np
+import pytest
 from made_records import made_insight, made_run
 
-from harness import insight_figures, scales
-from harness.figures import svg
+from harness import scales
+from harness.panels import Panel, Scale
 from harness.sheet import Material
 
 ORDER = ["hm-lstm", "aslstm", "gru"]
@@ -19,9 +19,27 @@ def page(*runs: Any) -> Any:
         return scales.sheet(Material(runs, [], ORDER))
 
 
-def test_models_that_tell_of_their_scales_have_rows_and_plots(monkeypatch):
-    drawn: list[Any] = []
-    monkeypatch.setattr(insight_figures, "svg", lambda figure: drawn.append(figure) or svg(figure))
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, dict[str, Any]]]:
+    """What is drawn into panels, in values: the kind, the values and the style; frames and keys aside."""
+    found: list[tuple[str, Any, dict[str, Any]]] = []
+
+    def followed(kind: str) -> Any:
+        original = getattr(Panel, kind)
+
+        def call(panel: Any, *values: Any, **style: Any) -> None:
+            original(panel, *values, **style)
+            if (panel.x, panel.y) != (Scale(0.0, 1.0), Scale(0.0, 1.0)):
+                found.append((kind, values, style))
+
+        return call
+
+    for kind in ("line", "band", "blocks"):
+        monkeypatch.setattr(Panel, kind, followed(kind))
+    return found
+
+
+def test_models_that_tell_of_their_scales_have_rows_and_plots(drawn):
     found = page(
         made_run("aslstm", insight=made_insight(signal=[float(t) for t in range(40)])),
         made_run("hm-lstm", insight=made_insight(kind="attention", meaning="weight", labels=["low", "high"])),
@@ -39,25 +57,21 @@ def test_models_that_tell_of_their_scales_have_rows_and_plots(monkeypatch):
     ]
     assert "![Plots show what the scales of HM-LSTM, ASLSTM do over the 40 time steps of Counting," in found.text
     assert [run.cell.model for run in found.records] == ["hm-lstm", "aslstm"]
-    (figure,) = drawn
-    (_, ridges), (shares, bands) = figure.axes[:2], figure.axes[2:]
-    assert [patch.get_label() for patch in ridges.patches] == ["low", "high"]
-    assert len(shares.collections) == 2
-    assert [entry.get_label() for entry in bands.collections] == ["scale 0", "scale 1"]
-    assert len(bands.collections[1].get_paths()) == 10  # every fourth step
-    assert bands.lines[0].get_ydata().tolist() == list(range(40))
+    kinds = [kind for kind, _, _ in drawn]
+    assert kinds == ["line"] * 2 + ["band"] * 2 + ["band"] * 2 + ["blocks"] * 2 + ["line"]
+    svg = found.pictures["scales-sfc-3k.svg"].decode()
+    assert all(f">{label}</text>" in svg for label in ("low", "high", "scale 0", "scale 1"))
+    (_, (spans,), _) = drawn[7]
+    assert len(spans) == 10  # every fourth step
+    assert drawn[8][1][1].tolist() == list(range(40))
 
 
-def test_ridges_are_drawn_once_where_they_stay_the_same(monkeypatch):
-    drawn: list[Any] = []
-    monkeypatch.setattr(insight_figures, "svg", lambda figure: drawn.append(figure) or svg(figure))
+def test_ridges_are_drawn_once_where_they_stay_the_same(drawn):
     page(made_run("hm-lstm", insight=made_insight(kind="attention")))
-    same, second = drawn[0].axes[1].patches
-    values, edges, baseline = same.get_data()
-    assert (values.tolist(), edges.tolist(), baseline) == ([0.85 * 0.25], [0.5, 40.5], 0)
-    values, edges, _ = second.get_data()
-    assert values.tolist() == [1, 1.85] * 10
-    assert edges.tolist() == sorted([*np.arange(0.5, 40, 4), *np.arange(3.5, 40, 4), 40.5])
+    (edges, low, high), (more, _, heights) = [values for kind, values, _ in drawn if kind == "band"]
+    assert (edges.tolist(), low.tolist(), high.tolist()) == ([0.5, 40.5], [0, 0], [0.85 * 0.25] * 2)
+    assert heights.tolist() == [1, 1, 1.85, 1.85] * 10
+    assert more.tolist()[:6] == [0.5, 3.5, 3.5, 4.5, 4.5, 7.5]
 
 
 def test_one_step_and_a_constant_signal_can_be_drawn():
