@@ -30,7 +30,7 @@ machine    provenance
 stats      pure functions of arrays
 tables     records -> rows -> Markdown, CSV, LaTeX
 figures    learning curves
-panels     small multiples
+panels     small multiples, drawn by sketch
 papers     the published numbers, and what stands for them here
 paper_tables, paper_figures  the papers' tables and figures with ours beside each number
 agreement  do they agree? tests of equivalence

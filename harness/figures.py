@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .errors import counted
 from .panels import around, legend, panels
 from .record import RunRecord, TaskFacts
+from .sketch import Sketch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +48,10 @@ def line_of(place: int) -> dict[str, Any]:
     return {"color": f"C{place % COLOURS}", "linestyle": ("-", "--", ":")[place // COLOURS % 3]}
 
 
-def svg(figure: Figure) -> bytes:
+def svg(figure: Figure | Sketch) -> bytes:
     """The figure's bytes, the same for the same figure; text stays text."""
+    if isinstance(figure, Sketch):
+        return figure.svg()
     import matplotlib
 
     buffer = io.BytesIO()

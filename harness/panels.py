@@ -1,20 +1,16 @@
-"""Small multiples: panels side by side in one picture, drawn straight on a figure of matplotlib.
-
-An axes for each panel would take 20 ms and more, most of it for ticks, and a report has dozens of panels.
-"""
+"""Small multiples: panels side by side in one picture, each with its axes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .sketch import Sketch, rectangles
 
 LEFT, RIGHT, BELOW, ABOVE = 0.6, 0.12, 0.5, 0.3  # inches around each panel
 TICK = 0.05  # inches
@@ -74,7 +70,7 @@ def around(values: ArrayLike, *, log: bool = False, turned: bool = False, margin
 class Panel:
     """One of the panels; left, bottom, width, height in inches of the picture."""
 
-    figure: Figure
+    figure: Sketch
     left: float
     bottom: float
     width: float
@@ -87,33 +83,23 @@ class Panel:
         return self.left + self.width * self.x.place(xs), self.bottom + self.height * self.y.place(ys)
 
     def line(self, xs: ArrayLike, ys: ArrayLike, **style: Any) -> None:
-        from matplotlib.lines import Line2D
-
-        points = self.at(xs, ys) if style.get("marker") else _corners(*self.at(xs, ys))
-        self.figure.add_artist(Line2D(*points, transform=self.figure.dpi_scale_trans, **style))
+        """Styles as matplotlib calls them; see sketch.py."""
+        self.figure.line(*(self.at(xs, ys) if style.get("marker") else _corners(*self.at(xs, ys))), **style)
 
     def band(self, xs: ArrayLike, low: ArrayLike, high: ArrayLike, **style: Any) -> None:
-        from matplotlib.patches import Polygon
-
         (x, below), (_, above) = self.at(xs, low), self.at(xs, high)
         x, below, above = _corners(x, below, above)
-        edge = np.stack([np.r_[x, x[::-1]], np.r_[below, above[::-1]]], axis=1)
-        self.figure.add_artist(Polygon(edge, transform=self.figure.dpi_scale_trans, **style))
+        self.figure.areas([(np.r_[x, x[::-1]], np.r_[below, above[::-1]])], **style)
 
     def blocks(self, spans: Sequence[tuple[float, float]], **style: Any) -> None:
         """Rectangles over the whole height, each from one x to another."""
-        from matplotlib.collections import PolyCollection
-
-        ends = np.array(spans, dtype=np.float64).reshape(-1, 2)
-        corners = [self.at([a, b, b, a], [self.y.low, self.y.low, self.y.high, self.y.high]) for a, b in ends]
-        drawn = PolyCollection([np.stack(corner, axis=1) for corner in corners], **style)
-        drawn.set_transform(self.figure.dpi_scale_trans)
-        self.figure.add_artist(drawn)
+        ends = self.at(np.array(spans, dtype=np.float64).reshape(-1, 2), 0.0)[0]
+        self.figure.areas(rectangles(ends.tolist(), self.bottom, self.bottom + self.height), **style)
 
     def text(self, x: float, y: float, text: str, **style: Any) -> None:
         """x, y: from 0 to 1 inside the panel."""
         place = self.left + self.width * x, self.bottom + self.height * y
-        self.figure.text(*place, text, transform=self.figure.dpi_scale_trans, **({"fontsize": SMALL} | style))
+        self.figure.text(*place, text, **({"fontsize": SMALL} | style))
 
     def frame(
         self,
@@ -155,36 +141,27 @@ def _corners(x: NDArray[np.float64], *ys: NDArray[np.float64]) -> tuple[NDArray[
 
 def panels(
     count: int, *, columns: int = 3, size: tuple[float, float] = (2.7, 2.1), legend: float = 2.2
-) -> tuple[Figure, list[Panel]]:
+) -> tuple[Sketch, list[Panel]]:
     """So many panels of this size in inches, row by row, with `legend` inches kept free on the right."""
-    from matplotlib.figure import Figure
-
     columns = min(columns, count)
     across, down = LEFT + size[0] + RIGHT, BELOW + size[1] + ABOVE
     width, height = columns * across + legend, -(-count // columns) * down
-    figure = Figure(figsize=(width, height))
+    figure = Sketch(width, height)
     corners = [((i % columns) * across + LEFT, height - (i // columns + 1) * down + BELOW) for i in range(count)]
     return figure, [Panel(figure, x, y, *size) for x, y in corners]
 
 
-def legend(figure: Figure, inches: float = 2.2) -> None:
+def legend(figure: Sketch, inches: float = 2.2) -> None:
     """A key to all lines with a label, once each, in the free inches on the right."""
-    from matplotlib.lines import Line2D
-
-    named: dict[str, Line2D] = {}
-    for line in figure.artists:
-        if isinstance(line, Line2D) and str(line.get_label()).strip("_") == line.get_label() != "":
-            named.setdefault(str(line.get_label()), line)
-    left, row = figure.get_figwidth() - inches + 0.1, min(0.17, figure.get_figheight() / (len(named) + 1))
-    top = (figure.get_figheight() + row * (len(named) - 1)) / 2
-    for place, (label, line) in enumerate(named.items()):
+    named = dict(figure.named)
+    left, row = figure.width - inches + 0.1, min(0.17, figure.height / (len(named) + 1))
+    top = (figure.height + row * (len(named) - 1)) / 2
+    for place, (label, style) in enumerate(named.items()):
         y = top - row * place
-        marked = line.get_marker() not in ("None", "", None)
-        key = Line2D([left + 0.12] if marked else [left, left + 0.24], [y] if marked else [y, y])
-        key.update_from(line)
-        key.set_transform(figure.dpi_scale_trans)
-        figure.add_artist(key)
-        figure.text(left + 0.32, y, label, transform=figure.dpi_scale_trans, fontsize=SMALL, va="center")
+        marked = bool(style.get("marker"))
+        x = np.array([left + 0.12] if marked else [left, left + 0.24])
+        figure.line(x, np.full(len(x), y), **{**style, "label": "", "drawstyle": ""})
+        figure.text(left + 0.32, y, label, fontsize=SMALL, va="center")
 
 
 def beside(panel: Panel, labels: Sequence[str], **style: Any) -> None:

@@ -36,7 +36,18 @@ METRICS = {
     "perplexity": "Perplexity",
 }
 FORMS = {"accuracy": ".1f", "perplexity": ".1f"}  # of the others four figures
-LEFT = ("Task", "Model", "Title", "Target", "Note", "Metric", "Protocol", "Verdict")  # columns of words
+LEFT = (
+    "Task",
+    "Model",
+    "Title",
+    "Target",
+    "Note",
+    "Metric",
+    "Protocol",
+    "Verdict",
+    "Scale",
+    "Class",
+)  # columns of words
 BOLD = "\ue000", "\ue001"  # around what is to be bold, until a form of table is chosen
 
 

@@ -33,7 +33,7 @@ WITHOUT_TORCH = (
     "worktrees",
 )
 WITHOUT_TORCH += ("papers", "paper_tables", "agreement", "overall", "convergence", "tradeoffs", "selection", "sheet")
-WITHOUT_TORCH += ("arrivals", "practical", "equal_budget", "panels", "rank_figure", "convergence_figures")
+WITHOUT_TORCH += ("arrivals", "practical", "equal_budget", "panels", "sketch", "rank_figure", "convergence_figures")
 WITHOUT_TORCH += ("tradeoff_figure", "paper_figures")
 WITHOUT_TORCH += ("seen", "gradients", "scales", "insight_figures", "time_figures", "scale_figures")
 WITHOUT_TORCH += ("formats", "markdown", "drawing", "html")
