@@ -328,8 +328,8 @@ def test_ctrl_c_and_what_timeout_sends_remove_the_worktrees(copy, number):
     command = [sys.executable, "-m", "harness", "gate", "main", "main"]
     process = subprocess.Popen(command, cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 60
-    while len(worktrees(copy)) < 3 and time.monotonic() < end:
-        time.sleep(0.05)
+    while len(list((copy / ".git" / "worktrees").glob("*"))) < 2 and time.monotonic() < end:
+        time.sleep(0.05)  # `git worktree list` fails on one that is half there
     process.send_signal(number)
     assert process.communicate(timeout=60)[1].splitlines()[-1].startswith("interrupted")
     assert process.returncode == 130
