@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 TRITON := triton==3.9.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: bench test lint setup setup-dev clean
+# as `bench run` sets them: one thread, and large tensors are kept instead of faulted in again at every step
+TIMED := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=268435456
+
+.PHONY: bench test benchmark asv asv-publish lint setup setup-dev clean
 
 bench: setup
 	@# the report is written also where a cell failed; make then says so
@@ -13,6 +16,20 @@ bench: setup
 
 test: setup-dev
 	$(BIN)/python -m pytest
+
+# times every model's step and saves it under .benchmarks; ALARM=min:50% compares with the last saved run
+benchmark: setup-dev
+	$(TIMED) $(BIN)/python -m pytest tests/perf --benchmark-enable --benchmark-autosave --benchmark-save-data \
+		$(if $(ALARM),--benchmark-compare --benchmark-compare-fail=$(ALARM))
+
+# asv on the last commit and this one, or on BASE and HEAD; results/asv is committed
+asv: setup-dev
+	PYTHON=$(BIN)/python .ci/asv $(or $(BASE),HEAD~1) $(or $(HEAD),HEAD)
+
+# the site of results/asv, made without a network
+asv-publish: setup-dev
+	$(BIN)/python -m asv publish
+	@echo "$(BIN)/python -m asv preview shows .asv/html; the pages take their scripts from the network"
 
 lint: setup-dev
 	$(BIN)/ruff check .

@@ -26,8 +26,8 @@ if message := foreign_package():
     raise BenchError(message)
 
 from models import MODELS
-from models.targets import STEP_TARGETS
-from tasks import FAMILIES, TASKS
+from models.targets import GATED, STEP_TARGETS
+from tasks import FAMILIES, GATED_TASK, TASKS
 
 if TYPE_CHECKING:
     import torch
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAMILIES",
+    "GATED",
+    "GATED_TASK",
     "MODELS",
     "STEP_TARGETS",
     "TASKS",

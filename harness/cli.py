@@ -1,4 +1,4 @@
-"""The verbs; more are in data_verbs and report_verbs. The only module that exits, and with those that prints."""
+"""The verbs; more are in *_verb and *_verbs. The only module that exits, and with those that prints."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import click
 from . import __version__, foreign_package
 from .data_verbs import data
 from .errors import BenchError
+from .gate_verb import gate
+from .measure_verbs import measure
 from .options import RESULTS, cell_options, speed_options
 from .report_verbs import compare, report
 
@@ -46,8 +48,10 @@ def cli() -> None:
 
 
 cli.add_command(data)
+cli.add_command(measure)
 cli.add_command(report)
 cli.add_command(compare)
+cli.add_command(gate)
 
 
 @cli.command()
@@ -252,10 +256,11 @@ def check(models: str) -> int:
 def speed(**words: Any) -> int:
     """Time a training step of every model beside torch's nn.LSTM, and write reports/speed.md."""
     from . import speed as timing
+    from .execute import missing_environment
     from .progress import Countdown, terminal
 
     bench = timing.Bench(**words)
-    if missing := bench.missing_environment():  # a process must have these from its start
+    if missing := missing_environment(bench.device):  # a process must have these from its start
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
     for line in bench.prepare():
         click.echo(line)

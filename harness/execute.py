@@ -137,7 +137,7 @@ class _Pool:
         # only what is no daemon may have processes of its own, and data for a GPU need them
         daemon = self.where.device == "cpu"
         process = self.context.Process(target=_work, args=(there, self.where), daemon=daemon)
-        with _environment(WORKER_ENVIRONMENT if self.where.device == "cpu" else {}), _deaf():
+        with _environment(WORKER_ENVIRONMENT if self.where.device == "cpu" else {}), deaf():
             process.start()
         there.close()
         self.running[here] = (process, None)
@@ -244,6 +244,11 @@ def _send(connection: Connection, message: Any) -> None:
         return  # it died; the next wait hears of it
 
 
+def missing_environment(device: str) -> dict[str, str]:
+    """What must be in the environment when a process that times steps starts, and is not."""
+    return {} if device != "cpu" else {key: value for key, value in WORKER_ENVIRONMENT.items() if key not in os.environ}
+
+
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
     before = {key: os.environ.get(key) for key in values}
@@ -257,7 +262,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def deaf() -> Iterator[None]:
     """Ctrl-C goes to the whole group of processes; one that starts in here does not hear it even while it starts."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import counted
 from .panels import around, legend, panels
 from .record import RunRecord, TaskFacts
 from .sketch import Sketch
@@ -117,3 +118,27 @@ def _values(run: RunRecord, factor: float) -> Line:
     points = [point for point in run.curve if point.valid_metric is not None]
     steps = np.array([point.step for point in points], dtype=np.float64)
     return steps, np.array([float(point.valid_metric or 0.0) * factor for point in points])
+
+
+def powers(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str, y: str, title: str) -> bytes:
+    """Values over sizes, which are the ticks, both axes logarithmic, a line for each name: name -> (sizes, values)."""
+    figure, (panel,) = panels(1, size=SIZE)
+    ticks = sorted({size for sizes, _ in curves.values() for size in sizes})
+    panel.x = around(ticks, log=True)
+    panel.y = around(np.concatenate([values for _, values in curves.values()]), log=True)
+    for place, (name, (sizes, values)) in enumerate(curves.items()):
+        panel.line(sizes, values, label=name, linewidth=1.5, **line_of(place))
+    panel.frame(title, x, y, xs=ticks)
+    legend(figure)
+    return svg(figure)
+
+
+def told(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], what: str, unit: str) -> str:
+    """What `powers` shows, in a sentence for those who cannot see it."""
+    last = {name: (sizes[-1], values[-1]) for name, (sizes, values) in curves.items()}
+    least, most = (pick(last, key=lambda name: last[name][1]) for pick in (min, max))
+    return (
+        f"{what} over the length of the sequences, both axes logarithmic, a line for each of "
+        f"{counted(len(curves), 'model')}; at {last[most][0]:,} time steps from {last[least][1]:.3g} {unit} ({least}) "
+        f"to {last[most][1]:.3g} {unit} ({most})."
+    )

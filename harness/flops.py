@@ -1,21 +1,24 @@
 """Floating-point operations of a training step: its matrix products, two for a multiplication and addition.
 
 They are counted on the plain loop, whatever back end is timed, so that a model's number does not
-depend on how it is computed. Element-wise operations, loss and optimizer do not count.
+depend on how it is computed. Element-wise operations, loss and optimizer do not count. Where a model has a closed
+formula of its forward pass (ModelSpec.flops), that is taken instead, and a test compares the two.
 """
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from .catalog import backend
 from .evaluate import loss_of
+from .latency import clock_for
 
 
 def step_flops(build: Callable[[], nn.Module], *, length: int, inputs: int, batch: int) -> int:
@@ -29,6 +32,28 @@ def step_flops(build: Callable[[], nn.Module], *, length: int, inputs: int, batc
         with FlopCounterMode(display=False) as counter:
             loss_of(module(x), y).backward()
     return int(counter.get_total_flops()) * batch
+
+
+def forward_flops(module: nn.Module, x: Tensor) -> int:
+    """FLOPs of a forward pass of x, counted. The module comes to the CPU in a copy; give few sequences."""
+    module = copy.deepcopy(module).cpu()
+    counter = FlopCounterMode(display=False)
+    with torch.random.fork_rng(devices=[]), _unfused(), backend("eager"), torch.no_grad(), counter:
+        module(x.cpu())
+    return int(counter.get_total_flops())
+
+
+def matmul_rate(device: torch.device, size: int | None = None) -> float:
+    """Floating-point operations a second of a large float32 matrix product: the best of five."""
+    size = size or (8192 if device.type == "cuda" else 2048)
+    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+    clock = clock_for(device)
+
+    def product() -> None:
+        torch.mm(a, b)
+
+    product()
+    return 2 * size**3 / (min(clock.block(product).wall for _ in range(5)) / 1000)
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import re
 import subprocess
+import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,67 @@ def slug(device: str) -> str:
 
     name = torch.cuda.get_device_name() if device.startswith("cuda") else f"{cpu_name()} {cores()} cores"
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes that this process could still take on a device, or None where the system does not tell."""
+    if device.startswith("cuda"):
+        import torch
+
+        cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+        return int(torch.cuda.mem_get_info()[0]) + cached
+    available = _numbers(Path("/proc/meminfo")).get("MemAvailable:")
+    known = [] if available is None else [1024 * available]
+    for limit, used, reclaimable in CGROUPS:  # of a container
+        most, now = _numbers(Path(limit)).get(""), _numbers(Path(used)).get("")
+        if most is not None and now is not None:
+            files = _numbers(Path(used).with_name("memory.stat")).get(reclaimable, 0)
+            known.append(max(0, most - now + files))
+    return min(known, default=None)
+
+
+CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "inactive_file"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+)
+
+
+def resident(reset: bool = False) -> int | None:
+    """The most memory that this process has had resident, in bytes; reset: counted from now on, where that works.
+
+    getrusage's number begins with that of the process which started this one, so the kernel's own is better.
+    """
+    if reset:
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    if (peak := _numbers(Path("/proc/self/status")).get("VmHWM:")) is not None:
+        return 1024 * peak
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def trim() -> None:
+    """Give the system back what was freed and is kept for later."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """The lines 'name number ...' of a file of the system; a line without a name has the name ''."""
+    try:
+        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return {}
+    entries = [words if len(words) > 1 else ["", *words] for words in map(str.split, lines) if words]
+    return {name: int(number) for name, number, *_ in entries if number.isdecimal()}
 
 
 @cache

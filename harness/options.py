@@ -19,6 +19,12 @@ DATA = click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DAT
 
 def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name cells."""
+    seeds = click.option("--seeds", help="A count, or a list such as 0,3,5-7. [default: the protocol's]")
+    return group_options(seeds(command))
+
+
+def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name tasks, models and a budget, and say where and how they run."""
     options = [
         click.option("--task", "tasks", required=True, multiple=True, help="Names, separated by commas."),
         click.option("--models", default="all", show_default=True, help="all, or names separated by commas."),
@@ -26,7 +32,6 @@ def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--protocol", "protocol_name", help="paper, quick or smoke. [default: paper with CUDA, else quick]"
         ),
         click.option("--budget", help="10k, 42k, any number, or paper. [default: the protocol's]"),
-        click.option("--seeds", help="A count, or a list such as 0,3,5-7. [default: the protocol's]"),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
         click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of the protocol."),
         RESULTS,

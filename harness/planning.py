@@ -16,6 +16,7 @@ from . import measure, power
 from .budget import misses, solve
 from .catalog import backend, find_model, sequence_shape
 from .errors import BenchError
+from .forecast import TooLarge, check_fits, forecast
 from .graph import REHEARSALS, recorder_for
 from .plan import Cell
 from .prepare import Skip, Where, built, first_batch, fitted, load_splits, prepare_process, settled
@@ -38,6 +39,7 @@ class Row:
     params: int | None
     steps: int | None
     seconds: float | None
+    peak_bytes: int | None = None  # of those that train together, beside the data
     note: str = ""
 
 
@@ -56,9 +58,15 @@ def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where
     try:
         spec, found = fitted(model, task, find_budget(budget, protocol.tolerance))
     except Skip as reason:
-        return Row(task_name, model, count, None, None, None, 0.0, f"skipped: {reason}")
+        return Row(task_name, model, count, None, None, None, 0.0, note=f"skipped: {reason}")
     if not timing:
         return Row(task_name, model, count, found.width, found.params, None, None)
+    together = min(count, where.replicas)
+    peak = None if (foreseen := forecast(group, where)) is None else together * foreseen.total
+    try:
+        check_fits(group, where)
+    except TooLarge as reason:
+        return Row(task_name, model, count, found.width, found.params, None, 0.0, peak, f"will not run: {reason}")
     splits = load_splits(task_name, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)
     with global_stream(0, "init"):
@@ -75,7 +83,7 @@ def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where
         one = time.perf_counter() - begin
     steps = protocol.steps(len(splits.train.y))
     turns = math.ceil(count / where.replicas)  # seeds that train together take about the time of one
-    return Row(task_name, model, count, found.width, found.params, steps, turns * steps * one)
+    return Row(task_name, model, count, found.width, found.params, steps, turns * steps * one, peak)
 
 
 def shown(plan: Sequence[Row]) -> pd.DataFrame:
@@ -88,6 +96,7 @@ def shown(plan: Sequence[Row]) -> pd.DataFrame:
             "Width": "–" if row.width is None else f"{row.width:g}",
             "Parameters": "–" if row.params is None else f"{row.params:,}",
             "Steps": "–" if row.steps is None else f"{row.steps:,}",
+            "Peak, MiB": "–" if row.peak_bytes is None else f"{row.peak_bytes / 2**20:,.1f}",
             "Training": clock(row.seconds) if row.seconds else "–",
             "Note": row.note,
         }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from .errors import counted
 from .plan import Cell
-from .record import RunRecord
+from .record import Measurement, RunRecord
 
 
 def command(runs: Sequence[RunRecord], order: Sequence[str]) -> str:
@@ -70,6 +70,13 @@ def sentence(runs: Sequence[RunRecord], of: str) -> str:
         if runs
         else f"`{of}`: no record of this page."
     )
+
+
+def measured(measurements: Sequence[Measurement], of: str) -> str:
+    """The same of a page of measurements, which says itself where each was taken."""
+    versions = sorted({f"`{one.protocol}` version {one.protocol_version}" for one in measurements})
+    places = sorted({f"`measures/{one.protocol}`" for one in measurements})
+    return f"`{of}`: protocol {', '.join(versions)}; {counted(len(measurements), 'record')} of {', '.join(places)}."
 
 
 def _listed(word: str, numbers: Sequence[int]) -> str:

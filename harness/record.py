@@ -85,19 +85,54 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds: median and quartiles over `samples` timed calls."""
+    """Milliseconds: median, quartiles and tenths over `samples` timed calls or blocks of calls.
+
+    jitter: from q10 to q90, as a part of the median. values: all samples in order, four figures each.
+    """
 
     median: float
     lower: float
     upper: float
     samples: int
+    q10: float | None = None
+    q90: float | None = None
+    jitter: float | None = None
+    values: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One latency over another, from rounds A B B A: the median, and the ends of its 99 % interval.
+
+    The ends are None where there are too few rounds for an interval.
+    """
+
+    median: float
+    low: float | None
+    high: float | None
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A training step at several lengths, or several batches: milliseconds, and bytes at the peak.
+
+    The exponents are slopes of log time and log bytes over log size, by least squares.
+    """
+
+    sizes: tuple[int, ...]
+    ms: tuple[float, ...]
+    bytes: tuple[int, ...]
+    time_exponent: float | None = None
+    bytes_exponent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """Speed and memory of one (task, model, budget) on one machine, at the protocol's batch size.
 
-    `ratio` is the training step's median over the yardstick's, the two timed in turn in one run.
+    `ratio` is the training step's median over the yardstick's, the two timed in turn in one run. What
+    `bench run` does not take, but `bench measure` does, is None without the latter (`whole`).
     """
 
     protocol: str
@@ -116,6 +151,40 @@ class Measurement:
     peak_bytes: int | None = None  # what the step holds at its peak beyond what it found
     machine: Mapping[str, Any] = field(default_factory=dict)
     finished: str = ""
+    title: str = ""  # the model's
+    length: int | None = None  # time steps of a sequence
+    params: int | None = None
+    state: int | None = None  # numbers carried from step to step, of one sequence
+    flops: int | None = None  # of a training step: three times its forward pass's matrix products
+    saved_bytes: int | None = None  # kept from the forward pass for the backward pass, weights and inputs aside
+    whole: bool = False  # taken by `bench measure`
+    backward: Latency | None = None  # forward and backward
+    inference: Latency | None = None  # one time step of one sequence, its state carried
+    inference_batch: Latency | None = None  # the same for a batch
+    device_step: Latency | None = None  # the step by the device's own clock
+    first_call_ms: float | None = None  # the first step in a fresh process
+    compile_ms: float | None = None  # of these, what torch.compile says it took
+    compared: Ratio | None = None  # step / yardstick's step, in rounds
+    controls: tuple[Ratio, ...] = ()  # the yardstick beside itself, as many rounds
+    settled: bool | None = None  # did the last medians of the warm-up agree?
+    allocated_bytes: int | None = None  # most that CUDA's allocator gave to tensors, weights included
+    reserved_bytes: int | None = None  # most that it took from the device
+    rss_bytes: int | None = None  # peak of a fresh process beyond what it held before the step
+    predicted_bytes: int | None = None  # what forecast.py said of peak_bytes
+    flops_share: float | None = None  # FLOPs a second of the fastest step / of a large matrix product
+    joules: float | None = None  # a step
+    over_length: Growth | None = None
+    over_batch: Growth | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)  # what could not be measured -> why
+
+    @property
+    def group(self) -> tuple[str, str, str, str]:
+        """What was measured, whatever the machine."""
+        return (self.protocol, self.task, self.model, self.budget)
+
+
+LATENCIES = ("forward", "step", "backward", "inference", "inference_batch", "device_step")
+GROWTHS = ("over_length", "over_batch")
 
 
 def to_json(record: RunRecord | Measurement) -> str:
@@ -138,9 +207,7 @@ def from_json(text: str, where: str) -> RunRecord | Measurement:
             raise ValueError(f"status '{data['status']}'")
         if data.pop("kind", None) == "run":
             return _run(data)
-        for key in ("forward", "step"):
-            data[key] = Latency(**data[key]) if data.get(key) else None
-        return Measurement(**data)
+        return _measurement(data)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptRecord(f"{where} is no record that can be read ({error}); mend or delete it") from None
 
@@ -153,6 +220,20 @@ def _run(data: dict[str, Any]) -> RunRecord:
     data["task"] = TaskFacts(**data["task"]) if data.get("task") else None
     data["curve"] = tuple(Point(**point) for point in data.get("curve", ()))
     return RunRecord(**data)
+
+
+def _measurement(data: dict[str, Any]) -> Measurement:
+    for key in LATENCIES:
+        data[key] = Latency(**_tuples(data[key], "values")) if data.get(key) else None
+    for key in GROWTHS:
+        data[key] = Growth(**_tuples(data[key], "sizes", "ms", "bytes")) if data.get(key) else None
+    data["compared"] = Ratio(**data["compared"]) if data.get("compared") else None
+    data["controls"] = tuple(Ratio(**ratio) for ratio in data.get("controls", ()))
+    return Measurement(**data)
+
+
+def _tuples(data: dict[str, Any], *names: str) -> dict[str, Any]:
+    return data | {name: tuple(data[name]) for name in names if name in data}
 
 
 def _finite(value: Any) -> Any:

@@ -16,6 +16,8 @@ from . import (
     figures,
     formats,
     gradients,
+    latency_page,
+    memory_page,
     overall,
     paper_figures,
     paper_tables,
@@ -35,6 +37,8 @@ ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "overall.md": ("All tasks together", overall.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
     "tradeoffs.md": ("Accuracy against cost", tradeoffs.sheet),
+    "latency.md": ("How long a step takes", latency_page.sheet),
+    "memory.md": ("What a step holds and computes", memory_page.sheet),
     "gradients.md": (gradients.TITLE, gradients.sheet),
     "scales.md": (scales.TITLE, scales.sheet),
     "asrnn-figure-1.md": ("ASRNN, Figure 1", partial(scale_figures.sheet, "asrnn-figure-1")),
@@ -131,12 +135,12 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
 
 
 def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
-    """All tasks together, the papers' tables with ours beside them, and agreement.
+    """All tasks together, the papers' tables with ours beside them, and agreement; without a run, what was measured.
 
     loaded: all records of one protocol, so that no page says `not run` of what was only not asked for.
     """
     if not loaded.runs:
-        raise BenchError("there is no record to report on; `bench run` makes some")
+        return _across(loaded, *_measured(loaded), order)
     here = paper_tables.recorded(loaded.runs)
     remake = f"bench report --protocol {here.protocol}"
     used = [run for runs in here.runs.values() for run in runs]
@@ -147,14 +151,28 @@ def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
         sheet = paper_figures.sheet(page, here)
         sheets[f"{page.name}.md"] = replace(sheet, text=f"{sheet.text}\n{provenance.sentence(mine, remake)}\n")
     sheets["agreement.md"] = Sheet(f"{agreement.text(here)}\n{provenance.sentence(used, remake)}\n")
-    newest = [run for run in loaded.runs if run.protocol_version == here.version]
-    measured = [m for m in loaded.measurements if m.protocol_version == here.version]
-    material = Material(newest, measured, order)
+    return sheets | _across(loaded, here.protocol, here.version, order)
+
+
+def _across(loaded: Loaded, protocol: str, version: int, order: Sequence[str]) -> dict[str, Sheet]:
+    """The pages on all tasks, from the records of one version; those without anything to say are left out."""
+    newest = [run for run in loaded.runs if run.protocol_version == version]
+    material = Material(newest, [m for m in loaded.measurements if m.protocol_version == version], order)
+    remake = f"bench report --protocol {protocol}"
+    sheets = {}
     for name, (_, make) in ACROSS.items():
         if (made := make(material)) is not None:
-            used = newest if made.records is None else list(made.records)
-            sheets[name] = replace(made, text=f"{made.text}\n{provenance.sentence(used, remake)}\n")
+            used = newest if made.records is None else made.records
+            end = provenance.measured(made.measured, remake) if made.measured else provenance.sentence(used, remake)
+            sheets[name] = replace(made, text=f"{made.text}\n{end}\n")
     return sheets
+
+
+def _measured(loaded: Loaded) -> tuple[str, int]:
+    """The protocol of the measurements and their newest version."""
+    if not loaded.measurements:
+        raise BenchError("there is no record to report on; `bench run` makes some")
+    return loaded.measurements[0].protocol, max(m.protocol_version for m in loaded.measurements)
 
 
 def task_page(task: str) -> str:
@@ -172,6 +190,8 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
 
     others: the names of the pages on all tasks; there: those of the tasks' pages that can be linked.
     """
+    if not loaded.runs:
+        return _index_of_measurements(loaded, others)
     here = paper_tables.recorded(loaded.runs)
     groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(loaded.runs, key=lambda run: run.cell):
@@ -207,10 +227,21 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
         "## The papers' tables, with ours beside them",
         "\n".join([*tables_of, f"- [{agreement.TITLE}](agreement.md): {agreement.counts(here)}"]),
     ]
-    if loaded.corrupt:
-        parts.append("Records that cannot be read and are left out:")
-        parts.append("\n".join(f"- {sentence}" for sentence in sorted(loaded.corrupt)))
-    return Sheet("\n\n".join(parts) + "\n")
+    return Sheet("\n\n".join([*parts, *_left_out(loaded)]) + "\n")
+
+
+def _index_of_measurements(loaded: Loaded, others: Collection[str]) -> Sheet:
+    across = [f"- [{title}]({name})" for name, (title, _) in ACROSS.items() if name in others]
+    protocol, version = _measured(loaded)
+    parts = [f"# Reports under protocol `{protocol}`, version {version}", "Nothing was run; this was measured."]
+    return Sheet("\n\n".join([*parts, "## All tasks", "\n".join(across), *_left_out(loaded)]) + "\n")
+
+
+def _left_out(loaded: Loaded) -> list[str]:
+    if not loaded.corrupt:
+        return []
+    lines = "\n".join(f"- {sentence}" for sentence in sorted(loaded.corrupt))
+    return ["Records that cannot be read and are left out:", lines]
 
 
 def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:

@@ -41,7 +41,7 @@ def report(
     everything = store.load(protocol_name, wanted)
     for sentence in everything.corrupt:
         click.echo(f"left out: {sentence}", err=True)
-    names = sorted({run.cell.protocol for run in everything.runs})
+    names = sorted({run.cell.protocol for run in everything.runs} | {m.protocol for m in everything.measurements})
     if not names:
         raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
     different = 0
@@ -51,6 +51,9 @@ def report(
         mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
         whole = everything if wanted is None and len(names) == 1 else store.load(name)
         made = _made(whole, mine, wanted, asked, folder)
+        if not made:
+            click.echo(f"{name}: nothing was run, and every measurement was skipped", err=True)
+            continue
         if verify:
             found = formats.differences(made, folder)
             different += len(found)
@@ -81,9 +84,11 @@ def _made(
             runs=[run for run in whole.runs if run.cell.task in tasks],
             measurements=[m for m in whole.measurements if m.task in tasks],
         )
-    every = pages_of.task_pages(some, order)
+    every = pages_of.task_pages(some, order) if some.runs else {}  # measurements may be all there is
     mine = {pages_of.task_page(task) for task in tasks}
     others = pages_of.other_pages(whole, order)
+    if not others:  # whatever was measured was skipped
+        return {}
     there = {path.name for path in folder.glob("*.md")} | mine
     beside = {page: sheet for page, sheet in every.items() if page in mine} | others
     beside["index.md"] = pages_of.index(whole, others, there)

@@ -12,19 +12,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import torch
-from torch import nn
 
-from . import machine, measure
-from .budget import solve
-from .catalog import backend, find_model, find_task
-from .graph import recorder_for
+from . import machine
+from .catalog import backend
+from .forecast import TooLarge, check_fits
 from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
 from .plan import Cell
-from .prepare import Skip, Where, built, described, first_batch, fitted, load_splits, sentence, settled
-from .protocol import Protocol, find_budget, find_protocol
+from .prepare import Skip, Where, described, sentence, settled
+from .protocol import find_protocol
 from .record import Measurement, RunRecord
 from .seeds import global_stream
 from .store import Store
+from .subject import Subject, quick, subject_of
 
 __all__ = ["Progress", "measure_group", "run_cell", "run_group"]
 
@@ -80,6 +79,7 @@ def _tried(
     done: list[RunRecord] = []
     why = ""
     try:
+        check_fits(cells[0].group, where, len(cells))
         done = train_group(cells, where, store, report, stop)
     except NotStackable as reason:
         why = str(reason)
@@ -92,10 +92,11 @@ def _tried(
 def _alone(cell: Cell, where: Where, store: Store, report: Report, stop: Callable[[], bool]) -> RunRecord:
     record = begun(cell, where)
     try:
+        check_fits(cell.group, where)
         (record,) = train_group([cell], where, store, report, stop)
     except Skip as reason:
         record = replace(record, status="skipped", reason=str(reason))
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (TooLarge, torch.OutOfMemoryError, MemoryError) as error:
         record = replace(record, status="out-of-memory", reason=sentence(error))
     except Exception as error:
         memory = "DefaultCPUAllocator" in str(error) and "memory" in str(error)
@@ -123,19 +124,26 @@ def _release(where: Where) -> None:
         torch.cuda.empty_cache()
 
 
-def measure_group(group: tuple[str, str, str, str], where: Where) -> Measurement:
-    """Time one (task, model, budget) beside the yardstick, and store the measurement."""
+def measure_group(
+    group: tuple[str, str, str, str], where: Where, take: Callable[[Subject], dict[str, Any]] = quick, **facts: Any
+) -> Measurement:
+    """Time one (task, model, budget) beside the yardstick, and store the measurement.
+
+    take: what is measured of it, as fields of Measurement; facts: fields that are known before.
+    """
     protocol_name, task_name, model, budget = group
     protocol, _ = settled(protocol_name, task_name)
-    facts: dict[str, Any] = {"batch": protocol.batch, "machine": machine.provenance(where.device)}
+    facts |= {"batch": protocol.batch, "machine": machine.provenance(where.device)}
     status, reason = "ok", ""
     try:
-        with backend(where.backend, where.recompute) as used:
-            facts |= _measure(protocol, task_name, model, budget, where)
+        check_fits(group, where)
+        subject = subject_of(group, where)
+        with backend(where.backend, where.recompute) as used, global_stream(0, "noise"):
+            facts |= take(subject) | {"missing": subject.missing}
         facts["backend"] = "+".join(sorted(used)) or "library"
     except Skip as skipped:
         status, reason = "skipped", str(skipped)
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (TooLarge, torch.OutOfMemoryError, MemoryError) as error:
         status, reason = "out-of-memory", sentence(error)
     except Exception as error:  # a stranger's model may raise anything; it costs this measurement alone
         status, reason = "failed", sentence(error)
@@ -145,37 +153,3 @@ def measure_group(group: tuple[str, str, str, str], where: Where) -> Measurement
     )
     Store(where.results).save_measurement(result, machine.slug(where.device))
     return result
-
-
-def _measure(protocol: Protocol, task_name: str, model: str, budget: str, where: Where) -> dict[str, Any]:
-    task = find_task(task_name, protocol.scale)
-    device, wanted = torch.device(where.device), find_budget(budget, protocol.tolerance)
-    splits = load_splits(task_name, protocol.scale, protocol.data_seed, where)
-    x, y = first_batch(splits, protocol.batch)
-
-    def made(name: str) -> nn.Module:
-        try:
-            spec, found = fitted(name, task, wanted)
-        except Skip:
-            if name == model:
-                raise
-            spec = find_model(name)  # the yardstick at its nearest width, even beyond the tolerance
-            found = solve(spec, task.shape, wanted)
-        return built(spec, task, found.width, where.device)
-
-    with global_stream(0, "init"):
-        module, yardstick = made(model), made(protocol.yardstick)
-    seconds = protocol.measure_seconds
-    with global_stream(0, "noise"):
-        step, other = (
-            measure.training_step(each, x, y, protocol.clip, recorder_for(where.device, where.backend))
-            for each in (module, yardstick)
-        )
-        latency, ratio = measure.time_pair(step, other, seconds, device)
-        return {
-            "step": latency,
-            "ratio": ratio,
-            "yardstick": protocol.yardstick,
-            "forward": measure.time_alone(measure.forward(module, x), seconds / 3, device),
-            "peak_bytes": measure.peak_bytes(measure.training_step(module, x, y, protocol.clip), device),
-        }

@@ -33,10 +33,10 @@ class Kind:
 
 
 def sheet(name: str, material: Material) -> Sheet | None:
-    """The page on a figure of a paper; None where its tasks do not come at this protocol's scale."""
+    """The page on a figure of a paper; None without a run, or where its tasks do not come at this protocol's scale."""
     figure = papers.book().figures[name]
     task, kind = papers.book().tasks[figure.task], KINDS[figure.shows]
-    if _scale(material) == "robust" and not task.robust:
+    if not material.runs or (_scale(material) == "robust" and not task.robust):
         return None
     models = [model for word in figure.models if (model := papers.book().models[figure.paper, word]) is not None]
     everything, faults = seen.groups(material)

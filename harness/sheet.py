@@ -33,13 +33,15 @@ class Sheet:
     need a colour of their own, such as #111111, and words in white stay white.
     `files`: CSV and LaTeX that say more than the tables as shown, file name -> content; a page with a CSV or a LaTeX
     file of its own has none made from its tables.
-    records: those that it is made from; None: all of the material's.
+    records: those that it is made from; None: all of the material's. measured: measurements, where it is made from
+    these and from no run; its text says where each was taken.
     """
 
     text: str
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     records: Sequence[RunRecord] | None = None
+    measured: Sequence[Measurement] = ()
 
 
 def slug(word: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from . import catalog, machine, measure, speed_page
+from . import catalog, latency, machine, measure, speed_page
 from .errors import BenchError, counted
-from .execute import WORKER_ENVIRONMENT
 from .findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work, timing_of
-from .flops import step_flops
+from .flops import matmul_rate, step_flops
 from .graph import Recorder, recorder_for
+from .memory import peak_bytes
 from .order import find_device
 from .plan import split_words
 from .prepare import prepare_process, sentence
@@ -87,12 +86,6 @@ class Bench:
                 raise BenchError(str(error)) from None
         self.shape = catalog.sequence_shape(length, INPUTS, CLASSES)
         self.findings = Findings()
-
-    def missing_environment(self) -> dict[str, str]:
-        """What must be in the environment when the measuring process starts, and is not."""
-        if self.device != "cpu":
-            return {}
-        return {key: value for key, value in WORKER_ENVIRONMENT.items() if key not in os.environ}
 
     def prepare(self) -> Iterator[str]:
         """Build the native code before it is timed; gives what a user should know meanwhile."""
@@ -164,7 +157,7 @@ class Bench:
 
     def _peak(self) -> None:
         """Measured again with every model: the most counts, as other processes can only take from it."""
-        self.findings.peak_rate = max(self.findings.peak_rate or 0.0, measure.matmul_rate(torch.device(self.device)))
+        self.findings.peak_rate = max(self.findings.peak_rate or 0.0, matmul_rate(torch.device(self.device)))
 
     def _time(self, case: Case) -> str:
         slow = self.device == "cpu" and (case.backend == "eager" or case.replicas > 1)
@@ -187,7 +180,7 @@ class Bench:
         peaks = []
         for recompute in (0, RECOMPUTE):
             with catalog.backend(best.backend, recompute):
-                peaks.append(measure.peak_bytes(self.step(model, 1), torch.device(self.device)))
+                peaks.append(peak_bytes(self.step(model, 1), torch.device(self.device)))
         self.findings.work[model] = Work(flops, *peaks)
         return f"{flops:.3g} FLOPs, peak {peaks[0] / 2**20:,.0f} MiB"
 
@@ -199,7 +192,7 @@ class Bench:
         self, step: Callable[[], None], seconds: float, rounds: int, warm_up: int = 2, used: Collection[str] = ()
     ) -> Timing:
         yardstick, device = self.yardstick_step(), torch.device(self.device)
-        return timing_of(*measure.pair_samples(step, yardstick, seconds, device, rounds=rounds, warm_up=warm_up), used)
+        return timing_of(*latency.pair_samples(step, yardstick, seconds, device, rounds=rounds, warm_up=warm_up), used)
 
     def step(self, model: str, replicas: int, recorder: Recorder | None = None) -> Callable[[], None]:
         """A function that does one training step of a model, or of several replicas of it, as `bench run` does it."""

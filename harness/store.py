@@ -72,8 +72,7 @@ class Store:
         return path
 
     def save_measurement(self, measurement: Measurement, machine: str) -> Path:
-        group = (measurement.protocol, measurement.task, measurement.model, measurement.budget)
-        path = self.measure_path(group, machine)
+        path = self.measure_path(measurement.group, machine)
         _write(path, to_json(measurement).encode())
         return path
 

@@ -25,8 +25,8 @@ training step to the yardstick's, timed in turn in one run; *Peak*: what a train
 optimizer state. A model is on the front of latency, or of memory, if no other scores at least as well at no more cost
 and is better in one of the two. The fronts are of means: two models next to each other may not differ beyond chance,
 which the task's own table and the page on all tasks test. A model of which a run diverged or failed is on no front,
-since the mean over the others hides that; it is drawn hollow. Floating-point operations are not shown: they are
-counted on the models themselves, which a report does not load."""
+since the mean over the others hides that; it is drawn hollow. *MFLOP a step*: millions of floating-point operations of
+the matrix products of a training step, where the record of the measurement has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Choice:
     lost: int
     ratio: float
     peak_mib: float
+    mflop: float = math.nan  # of a training step
 
     @property
     def measured(self) -> bool:
@@ -95,12 +96,14 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
     pictures[picture] = tradeoff_figure.drawn(choices, fronts, facts)
     on = [", ".join(name for name, mine in zip(FRONTS, fronts, strict=True) if mine[i]) for i in range(len(choices))]
     form = tables.FORMS.get(facts.metric, ".4g")
+    counts = not all(math.isnan(c.mflop) for c in choices)
     table = {
         "Model": [c.title for c in choices],
         tables.METRICS.get(facts.metric, facts.metric): [c.text(form) for c in choices],
         "Seeds": [f"{c.seeds}/{c.seeds + c.lost}" for c in choices],
         "Step / yardstick": [_number(c.ratio, ".2f") for c in choices],
         "Peak, MiB": [_number(c.peak_mib, ".1f") for c in choices],
+        **({"MFLOP a step": [_number(c.mflop, ",.1f") for c in choices]} if counts else {}),
         "On the front of": [text or "–" for text in on],
     }
     best = "; ".join(c.title for c, mine in zip(choices, on, strict=True) if mine)
@@ -119,7 +122,7 @@ def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None,
     scores = [factor * run.test_metric for run in runs if run.test_metric is not None]
     found = mean_interval(scores) if scores else Interval(math.nan, math.nan, math.nan)
     ran = [run for run in runs if run.status not in PENDING]
-    ratio, peak = (measured.ratio, measured.peak_bytes) if measured else (None, None)
+    ratio, peak, work = (measured.ratio, measured.peak_bytes, measured.flops) if measured else (None, None, None)
     return Choice(
         next((run.title for run in runs if run.title), runs[0].cell.model),
         place,
@@ -129,6 +132,7 @@ def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None,
         sum(run.test_metric is None for run in ran),
         math.nan if ratio is None else ratio,
         math.nan if peak is None else peak / 2**20,
+        math.nan if work is None else work / 1e6,
     )
 
 

@@ -34,7 +34,7 @@ so embeddings where the paper models words.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache, partial
 
 import torch
@@ -43,35 +43,12 @@ from torch.nn import functional as F
 
 from . import library, recurrences, triton_lstm
 from .cells import CELLS, Cell, GRUCell, make_cell
+from .haar import filtered, haar, one_of, reach
 from .replicas import exponential
 from .scan import Recurrence, State, scan
-from .spec import ModelSpec, ScaleUse, Shape
+from .spec import ModelSpec, ScaleUse, Shape, products
 
 CITE = "Hu, Wang, Qi: Learning to adaptively scale recurrent neural networks, AAAI 2019, arXiv 1902.05696"
-NORMALISATIONS = {"1": lambda K: 1.0, "1/K": lambda K: 1 / K, "1/sqrt(K)": lambda K: 1 / math.sqrt(K)}
-
-
-def haar(taps: int, normalisation: str) -> list[float]:
-    """phi(0), ..., phi(K - 1)."""
-    if taps < 1 or (taps > 1 and taps % 2):
-        raise ValueError(f"taps is 1 or even, as Haar's wavelet has two equal halves, not {taps}")
-    _one_of("normalisation", normalisation, NORMALISATIONS)
-    size = NORMALISATIONS[normalisation](taps)
-    return [size if 2 * k < taps else -size for k in range(taps)]
-
-
-def reach(phi: list[float], scale: int) -> int:
-    """How many steps the filter looks back."""
-    return 2**scale * (len(phi) - 1)
-
-
-def filtered(x: Tensor, phi: list[float], scale: int, past: Tensor | None = None) -> Tensor:
-    """(1) at one scale for all steps: (time, ...) -> (time, ...). past: `reach` or more steps before x; None: zeros."""
-    steps, back, dilation = len(x), reach(phi, scale), 2**scale
-    padded = torch.cat([x.new_zeros(back, *x.shape[1:]) if past is None else past[len(past) - back :], x])
-    # sums of shifted sequences, not a convolution: exact on every device, and cheap beside the loop
-    terms = [p * padded[back - dilation * k :][:steps] for k, p in enumerate(phi)]
-    return torch.stack(terms).sum(0)
 
 
 def moved_on(past: Tensor, x: Tensor) -> Tensor:
@@ -84,11 +61,6 @@ def parted(x: Tensor, state: State | None, cell: Cell | library.LSTM) -> tuple[T
     if state is None:
         return x.transpose(0, 1), None, cell.initial_state(x.shape[0])
     return x.transpose(0, 1), state[0].transpose(0, 1), state[1:]
-
-
-def _one_of(option: str, value: str, choices: Collection[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{option} is one of {', '.join(choices)}, not '{value}'")
 
 
 class AdaptivelyScaledRNN(nn.Module):
@@ -118,8 +90,8 @@ class AdaptivelyScaledRNN(nn.Module):
             raise ValueError(f"tau is greater than 0, not {tau}")
         if forget_bias is not None and cell != "lstm":
             raise ValueError(f"forget_bias is the LSTM's; a {cell} cell has no forget gate")
-        _one_of("mixture", mixture, ("soft", "straight-through"))
-        _one_of("evaluation", evaluation, ("argmax", "soft", "sample"))
+        one_of("mixture", mixture, ("soft", "straight-through"))
+        one_of("evaluation", evaluation, ("argmax", "soft", "sample"))
         self.kind, self.per_step = cell, shape.per_step
         self.tau, self.mixture, self.evaluation = tau, mixture, evaluation
         self.scales, self.phi = scales, haar(taps, normalisation)
@@ -289,8 +261,18 @@ def _checked(fixed_scale: int) -> int:
     return fixed_scale
 
 
+def scaled_flops(module: AdaptivelyScaledRNN, steps: int) -> int:
+    every = steps * products(module.W_z, module.U_z) + module.cell.flops(steps)  # the filters are sums
+    return every + (steps if module.per_step else 1) * products(module.classifier.weight)
+
+
+def fixed_flops(module: ScaledLSTM | ScaledGRU, steps: int) -> int:
+    cell = library.flops(module.rnn, steps) if isinstance(module, ScaledLSTM) else module.cell.flops(steps)
+    return cell + (steps if module.per_step else 1) * products(module.classifier.weight)
+
+
 # the widths are recalled, unverified; they give about 68,000 (LSTM) and 52,000 (GRU) weights each
-SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, paper_width=129, cite=CITE)
-SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, paper_width=129, cite=CITE)
-ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), paper_width=128, cite=CITE)
-ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), paper_width=128, cite=CITE)
+SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, paper_width=129, cite=CITE, flops=fixed_flops)
+SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, paper_width=129, cite=CITE, flops=fixed_flops)
+ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), 128, cite=CITE, flops=scaled_flops)
+ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), 128, cite=CITE, flops=scaled_flops)

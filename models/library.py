@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from . import cells, recurrences
 from .scan import Recurrence, State, scan
+from .spec import products
 
 
 def lstm_library(weights: State, state: State, x: Tensor) -> tuple[State, State]:
@@ -94,6 +95,11 @@ class GRU(nn.GRU):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         return _run(GRU_AFTER, self, x, self.initial_state(x.shape[0]) if state is None else state)
+
+
+def flops(rnn: nn.RNNBase, steps: int) -> int:
+    """FLOPs of a layer: each of its two matrices once a step."""
+    return steps * products(rnn.weight_ih_l0, rnn.weight_hh_l0)
 
 
 def of_layers(state: State | None, layers: int) -> list[State | None]:

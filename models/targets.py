@@ -1,6 +1,7 @@
 """How long a training step may take, beside a step of nn.LSTM(1, 100) at 1,000 steps and batch 50.
 
-`bench speed` compares its measurements with this table. `cpu` is one thread, `cuda` an H200.
+`bench speed` compares its measurements with this table. `cpu` is one thread, `cuda` an H200. GATED: what `bench gate`
+looks at.
 """
 
 from dataclasses import dataclass
@@ -31,3 +32,6 @@ STEP_TARGETS = (
     StepTarget("dilated LSTM / nn.LSTM of the same FLOPs", "dilated-lstm", 1.2, 1.5, per_flop=True),
     StepTarget("HM-LSTM (3 layers) / three steps of nn.LSTM", "hm-lstm", 1.5, 2.0, yardsticks=3),
 )
+
+GATED = ("lstm-s", "gru", "hm-lstm", "tp-rnn-m", "aslstm", "clockwork")
+"""One model for each kind of recurrence that has code of its own: what two commits are compared on."""

@@ -35,3 +35,6 @@ FAMILIES: dict[str, str] = {
     "noisy-mnist": ".pixels:noisy_mnist",
     "vctk-raw": ".speakers:vctk_raw",
 }
+
+GATED_TASK = "sti@sequences=4000"
+"""What `bench gate` trains on, at the scale of `smoke`: every model leaves chance within a second, and seeds agree."""

@@ -35,7 +35,7 @@ def bench(monkeypatch, capsys, tmp_path):
 
     def call(*words: object) -> Outcome:
         line = [str(word) for word in words]
-        if line[0] in ("run", "plan", "status", "report") and "--results" not in line:
+        if line[0] in ("run", "plan", "status", "report", "measure") and "--results" not in line:
             line += ["--results", str(tmp_path / "results")]
         if line[0] == "report" and "--reports" not in line:
             line += ["--reports", str(tmp_path / "reports")]

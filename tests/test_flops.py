@@ -6,9 +6,10 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness import catalog
-from harness.flops import _unfused, step_flops
+from harness import catalog, checks
+from harness.flops import _unfused, forward_flops, step_flops
 from harness.speed import Yardstick
+from models import MODELS
 
 T, B, H = 7, 3, 5
 SIZES = {"length": T, "inputs": 1, "batch": B}
@@ -85,3 +86,50 @@ def test_counting_leaves_the_random_numbers_and_the_fused_kernels_alone():
     step_flops(lambda: nn.Sequential(nn.Flatten(), nn.Linear(T, 10)), **SIZES)
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.backends.mkldnn.enabled == fused
+
+
+# ----------------------------------------------------------------------------- closed formulas
+
+# lengths with and without an incomplete last window, turn of phases and slowest period; answers at the end and always
+SHAPES = [checks.Example(length=37), checks.Example(length=64), checks.Example(length=50, per_step=True)]
+OPTIONS = [
+    "tp-rnn-s@aggregation=mean",
+    "tp-rnn-s@cell=gru",
+    "tp-rnn-m@aggregation=senet+iterative=no",
+    "tp-rnn-m@output=no",
+    "tp-rnn-m-released@window=12+granularity=2",
+    "tp-rnn-s-released@window=18+granularity=2",
+    "clockwork@modules=3",
+    "dilated-lstm@dilations=(1,3,6)",
+    "asgru@scales=2",
+    "lstm-m@layers=2",
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", [*MODELS, *OPTIONS])
+def test_the_formula_of_a_model_is_what_its_plain_loop_counts(name, shape):
+    spec = catalog.find_model(name)
+    if reason := spec.why_not(shape):
+        pytest.skip(reason)
+    module = spec.build(shape, 9)
+    formula = spec.flops(module, shape.length)
+    assert formula == forward_flops(module, torch.randn(1, shape.length, shape.inputs))
+    assert formula == spec.flops(module, shape.length)  # it changes nothing
+
+
+@pytest.mark.parametrize("length", [24, 96])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_is_three_forward_passes_less_the_gradients_that_inputs_do_not_need(name, length):
+    shape, spec = catalog.sequence_shape(length, 1, 10), catalog.find_model(name)
+    module = spec.build(shape, 16)
+    formula = 3 * spec.flops(module, length)
+    step = step_flops(lambda: module, length=length, inputs=1, batch=1)
+    assert 0.9 * formula <= step <= formula
+
+
+def test_counting_a_module_leaves_it_where_and_as_it_is():
+    module = catalog.find_model("gru").build(SHAPE, H).eval()
+    forward_flops(module, torch.randn(1, T, 1))
+    assert not module.training
+    assert all(parameter.grad is None for parameter in module.parameters())

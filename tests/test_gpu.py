@@ -11,7 +11,8 @@ from torch import nn
 
 from harness import catalog, checks, insight
 from harness.graph import CudaGraphs
-from harness.measure import peak_bytes, training_step
+from harness.measure import training_step
+from harness.memory import peak_bytes
 from harness.protocol import Protocol
 from harness.seeds import global_stream
 from models import MODELS

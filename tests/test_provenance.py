@@ -1,9 +1,9 @@
 from dataclasses import replace
 
-from made_records import made_run
+from made_records import made_measurement, made_run
 
 from harness.plan import Cell
-from harness.provenance import records, sentence
+from harness.provenance import measured, records, sentence
 
 
 def cell(task="sfc", model="gru", seed=0, budget="3k"):
@@ -37,3 +37,9 @@ def test_the_sentence_names_versions_seeds_machine_commit_and_records():
     )
     assert "an unknown machine" in sentence([replace(runs[0], machine={})], "bench report")
     assert sentence([], "bench report") == "`bench report`: no record of this page."
+
+
+def test_a_page_of_measurements_says_where_their_records_are():
+    assert measured([made_measurement("gru"), made_measurement("lstm-s")], "bench report --protocol smoke") == (
+        "`bench report --protocol smoke`: protocol `smoke` version 1; 2 records of `measures/smoke`."
+    )

@@ -5,7 +5,7 @@ import pytest
 from made_records import made_curve, made_measurement, made_run
 
 from harness.errors import CorruptRecord
-from harness.record import STATUSES, Point, from_json, to_json
+from harness.record import STATUSES, Latency, Point, from_json, to_json
 
 
 def strict(text: str) -> dict[str, object]:
@@ -105,3 +105,17 @@ def test_what_is_no_record_is_named(text):
 def test_a_record_without_the_later_fields_can_be_read():
     """Fields with a default may be missing, so that a record of an earlier program still counts."""
     assert from_json(changed(source="leave out", evaluation_seconds="leave out"), "here").evaluation_seconds is None
+
+
+OLD_MEASUREMENT = """{"schema": 1, "kind": "measurement", "protocol": "quick", "protocol_version": 3, "task": "sfc",
+"model": "gru", "budget": "6k", "status": "ok", "reason": "", "batch": 50,
+"forward": {"median": 1.5, "lower": 1.4, "upper": 1.6, "samples": 40},
+"step": {"median": 4.5, "lower": 4.4, "upper": 4.6, "samples": 40}, "yardstick": "lstm-s", "ratio": 0.9,
+"backend": "native", "peak_bytes": 7390000, "machine": {"cpu": "Some processor"}, "finished": "2025-03-01"}"""
+
+
+def test_a_measurement_from_before_there_was_a_whole_one_can_be_read():
+    record = from_json(OLD_MEASUREMENT, "here")
+    assert record.step == Latency(4.5, 4.4, 4.6, 40)
+    assert (record.whole, record.compared, record.controls, record.over_length) == (False, None, (), None)
+    assert from_json(to_json(record), "here") == record

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness import run
+from harness.catalog import find_task
 from harness.plan import Cell
 from harness.prepare import Where, load_splits, prepare_process
 from harness.protocol import SMOKE
@@ -144,7 +144,7 @@ def test_a_cell_that_goes_well_leaves_a_full_record(where):
     assert record.settings == asdict(SMOKE)
     assert (record.protocol_version, record.machine["device"]) == (SMOKE.version, "cpu")
     assert record.width is not None
-    module = Plain(run.find_task("sfc", "smoke").shape, int(record.width))
+    module = Plain(find_task("sfc", "smoke").shape, int(record.width))
     assert record.params == sum(parameter.numel() for parameter in module.parameters())
     assert record.slack == pytest.approx((record.params - 3000) / 3000)
     assert abs(record.slack) <= 0.01
@@ -281,7 +281,7 @@ def test_a_cell_that_failed_keeps_the_width_it_was_tried_at(where, model):
 
 def test_a_missed_budget_is_skipped_and_names_the_nearest(where):
     record = left(where, "Coarse")
-    nearest = sum(p.numel() for p in Coarse(run.find_task("sfc", "smoke").shape, 1).parameters())
+    nearest = sum(p.numel() for p in Coarse(find_task("sfc", "smoke").shape, 1).parameters())
     assert record.status == "skipped"
     assert f"within 10% of 3,000 parameters; the nearest is {nearest:,} at width 1" in record.reason
     assert (record.width, record.params) == (1, nearest)

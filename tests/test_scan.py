@@ -9,7 +9,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
 
 from harness import catalog, checks
-from harness.measure import peak_bytes, training_step
+from harness.measure import training_step
+from harness.memory import peak_bytes
 from models import MODELS, cells, library, native, replicas, scan
 
 REPLICAS = 3

@@ -11,6 +11,8 @@ import torch
 from harness import measure, speed
 from harness.execute import WORKER_ENVIRONMENT
 from harness.findings import Case, Findings, Sizes, Timing, Work, timing_of
+from harness.flops import matmul_rate
+from harness.latency import Block, WallClock
 from harness.progress import Countdown
 from harness.speed_page import page
 from harness.targets import MISSED, NOT_RUN, REACHED, verdicts
@@ -237,8 +239,8 @@ def test_a_timing_is_of_neighbours_and_of_the_two_minima():
 
 def test_the_rate_of_the_machine_is_that_of_its_fastest_product(monkeypatch):
     taken = iter([5.0, 2.0, 4.0, 8.0, 6.0])
-    monkeypatch.setattr(measure, "_timed", lambda function, device: next(taken))
-    assert measure.matmul_rate(torch.device("cpu"), 10) == pytest.approx(2 * 10**3 / 0.002)
+    monkeypatch.setattr(WallClock, "block", lambda self, function: Block(next(taken)))
+    assert matmul_rate(torch.device("cpu"), 10) == pytest.approx(2 * 10**3 / 0.002)
 
 
 # ----------------------------------------------------------------------------- targets

@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,15 +11,17 @@ from pathlib import Path
 import pytest
 from speed import steps
 
-from models import MODELS
+from models.targets import GATED
+from tasks import GATED_TASK
 
 ROOT = Path(__file__).resolve().parent.parent
+SUITES = (steps.Step, steps.Work, steps.Training)
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    for name, value in (("LENGTH", 8), ("BATCH", 2), ("WIDTH", 4), ("SECONDS", 0.0)):
-        monkeypatch.setattr(steps, name, value)
+    monkeypatch.setattr(steps, "SIZES", {"length": 8, "batch": 2, "width": 4})
+    monkeypatch.setattr(steps, "TRAINING", {"steps": 8, "seeds": 1})
 
 
 def benchmarks(suite: type) -> dict:
@@ -27,18 +30,18 @@ def benchmarks(suite: type) -> dict:
     }
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_every_step_can_be_timed(tiny, model):
-    suite = steps.Step()
-    suite.setup(model)
-    for run in benchmarks(steps.Step).values():
-        assert run(suite, model) is None
+def test_every_step_can_be_timed(tiny):
+    for model in steps.Step.params:
+        suite = steps.Step()
+        suite.setup(model)
+        assert suite.time_step(model) is None
 
 
-def test_everything_tracked_is_a_positive_number(tiny):
-    suite = steps.Beside()
+@pytest.mark.parametrize("kind", SUITES[1:])
+def test_everything_tracked_is_a_positive_number_with_a_unit(tiny, kind):
+    suite = kind()
     found = suite.setup_cache()
-    for name, run in benchmarks(steps.Beside).items():
+    for name, run in benchmarks(kind).items():
         for model in suite.params:
             value = run(suite, found, model)
             assert math.isfinite(value), (name, model)  # asv hangs on infinity and skips what is no number
@@ -46,10 +49,36 @@ def test_everything_tracked_is_a_positive_number(tiny):
         assert run.unit
 
 
-def test_the_suite_walks_the_registry_and_loads_without_torch():
-    assert steps.Step.params == steps.Beside.params == tuple(MODELS)
-    code = "import sys, speed.steps; sys.exit('torch' in sys.modules or 'asv' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "tests").returncode == 0
+def test_a_run_that_diverged_raises():
+    found = {"gru": {"error": [0.2, None], "loss": [None, None], "steps": []}}
+    for run in benchmarks(steps.Training).values():
+        with pytest.raises(ValueError, match="gru"):
+            run(steps.Training(), found, "gru")
+
+
+def test_the_suite_has_ten_to_thirty_cells_of_the_models_that_the_gate_looks_at():
+    assert 10 <= sum(len(benchmarks(suite)) * len(suite.params) for suite in SUITES) <= 30
+    assert set(steps.Training.params) < set(steps.Step.params) <= set(GATED)
+    assert steps.TASK == GATED_TASK
+    assert {suite.version for suite in SUITES} == {"2"}  # or asv drops the history with every comment
+
+
+def imported(path: str) -> str:
+    """Where `harness` lies for the suite, and whether it takes torch or asv at import."""
+    code = (
+        f"import sys, importlib.util; sys.path.append({str(ROOT / 'tests')!r}); import speed.steps; "
+        "print(importlib.util.find_spec('harness').origin, 'torch' in sys.modules or 'asv' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, "-P", "-c", code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_suite_measures_the_code_that_is_on_the_path_and_loads_without_torch(tmp_path):
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "__init__.py").touch()
+    assert imported(str(tmp_path)) == f"{tmp_path / 'harness' / '__init__.py'} False"
+    assert imported("").endswith("harness/__init__.py False")
 
 
 def test_the_settings_of_asv_point_at_this_suite():
@@ -57,3 +86,10 @@ def test_the_settings_of_asv_point_at_this_suite():
     assert ROOT / settings["benchmark_dir"] == Path(steps.__file__).parent
     assert settings["results_dir"] == "results/asv"
     assert settings["environment_type"] == "existing"
+    assert "!/results/asv/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_the_scripts_of_ci_are_shell():
+    for name in ("run", "asv"):
+        subprocess.run(["bash", "-n", ROOT / ".ci" / name], check=True)
+        assert os.access(ROOT / ".ci" / name, os.X_OK)

@@ -45,6 +45,16 @@ def rows(page: str) -> dict[str, list[str]]:
     return {first: rest for first, *rest in cells}
 
 
+# ----------------------------------------------------------------------------- work
+
+
+def test_the_work_of_a_step_is_a_column_where_a_record_has_it():
+    runs, measured = study()
+    assert "MFLOP a step |" not in sheet(runs, measured).text
+    text = sheet(runs, [replace(measured[0], flops=12_500_000), *measured[1:]]).text
+    assert [rows(text)[name][-2] for name in ("Model", "GRU", "LSTM-S")] == ["MFLOP a step", "12.5", "–"]
+
+
 # ----------------------------------------------------------------------------- fronts
 
 

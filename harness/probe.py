@@ -1,0 +1,123 @@
+"""What a worker of `bench gate` does for one commit: steps of its models, a JSON line for each answer.
+
+Run as a file, it takes `harness` from the commit's folder, by name and while it runs, as this file belongs to
+another commit, the one that judges. So it uses only what older commits have too; what they lack is null.
+The asv suite and tests/perf take their steps from here as well.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LENGTH, BATCH, WIDTH, INPUTS, CLASSES, CLIP = 100, 20, 32, 1, 10, 3.0
+WARM_UP = 2
+
+
+def settle() -> None:
+    """One thread, and no denormals, as a process that trains."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+def build(model: str, length: int = LENGTH, width: int = WIDTH) -> Any:
+    """The module of a model at the probe's sizes, always with the same weights."""
+    catalog, seeds = (importlib.import_module(f"harness.{name}") for name in ("catalog", "seeds"))
+    shape = importlib.import_module("tasks.spec").SequenceShape(length, INPUTS, CLASSES)
+    with seeds.global_stream(0, "init"):
+        return catalog.find_model(model).build(shape, width)
+
+
+def step(model: str, length: int = LENGTH, batch: int = BATCH, width: int = WIDTH) -> Callable[[], None]:
+    """A function that does one whole training step on one batch, always the same."""
+    import torch
+
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(batch, length, INPUTS, generator=draw)
+    y = torch.randint(CLASSES, (batch,), generator=draw)
+    made: Callable[[], None] = importlib.import_module("harness.measure").training_step(
+        build(model, length, width), x, y, CLIP
+    )
+    return made
+
+
+def facts(model: str, length: int = LENGTH, batch: int = BATCH, width: int = WIDTH) -> dict[str, int | None]:
+    """Trainable parameters, exact bytes at the peak of a step and FLOPs; None: this commit cannot count them."""
+    import torch
+
+    peak = _lent("memory", "peak_bytes") or _lent("measure", "peak_bytes")  # where older commits have it
+    flops = _lent("flops", "step_flops")
+    sizes = {"length": length, "inputs": INPUTS, "batch": batch}
+    return {
+        "params": sum(p.numel() for p in build(model, length, width).parameters() if p.requires_grad),
+        "peak_bytes": peak and int(peak(step(model, length, batch, width), torch.device("cpu"))),
+        "flops": flops and int(flops(lambda: build(model, length, width), **sizes)),
+    }
+
+
+def block(model: str, steps: int) -> list[float]:
+    """Milliseconds of so many steps of a module that is made anew, so that it lies elsewhere in memory each time."""
+    call = step(model)
+    for _ in range(WARM_UP):
+        call()
+    taken = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        call()
+        taken.append((time.perf_counter() - start) * 1000)
+    return taken
+
+
+def known(task: str) -> dict[str, Any]:
+    """The models of this commit, whether it has the task, and where its harness lies."""
+    catalog = importlib.import_module("harness.catalog")
+    try:
+        catalog.find_task(task, "smoke")
+        has_task = True
+    except Exception:  # of whatever kind an older commit raises for a name that it does not have
+        has_task = False
+    return {"models": catalog.model_names(), "task": has_task, "place": str(Path(str(catalog.__file__)).resolve())}
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """The answer to one line. Raises what the commit's code raises."""
+    if request["ask"] == "known":
+        return known(request["task"])
+    if request["ask"] == "facts":
+        return dict(facts(request["model"]))
+    return {"milliseconds": block(request["model"], request["steps"])}
+
+
+def _lent(module: str, name: str) -> Any:
+    """A function of the commit's harness, or None where it has no such thing."""
+    if importlib.util.find_spec(f"harness.{module}") is None:
+        return None
+    return getattr(importlib.import_module(f"harness.{module}"), name, None)
+
+
+def serve() -> None:
+    """Answer line after line until there are no more."""
+    # what a model prints must not come between the answers
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
+        os.dup2(2, 1)
+        settle()
+        for line in sys.stdin:
+            try:
+                said = answer(json.loads(line))
+            except Exception as error:  # the commit's code may raise anything; the one that asked judges
+                said = {"error": f"{type(error).__name__}: {error}".strip().splitlines()[0]}
+            out.write(json.dumps(said) + "\n")
+            out.flush()
+
+
+if __name__ == "__main__":
+    serve()
