@@ -72,7 +72,7 @@ def test_figure_3_shows_the_classes_and_stand_ins_are_called_so():
     assert "stand-in" not in own
     assert all("This is a stand-in: other data than the paper's, which is `fma-mfcc`" in part for part in (raw, digits))
     assert "Of 64 test sequences, spread over the whole test set." in own
-    assert "|   sine (30) |      50.0 |      50.0 |" in own
+    assert "| sine (30)   |      50.0 |      50.0 |" in own
     assert "| square (34) |     100.0 |       0.0 |" in own
     assert len(found.pictures) == 3
 
