@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from harness import markdown
 from harness.order import find_replicas
 
 RUN = ("run", "--task", "sfc", "--protocol", "smoke", "--workers", 0, "--seeds", 1)
@@ -291,8 +292,10 @@ def test_all_seeds_train_together_on_a_gpu_and_one_on_a_cpu():
 
 def test_a_missing_package_is_one_sentence(bench, monkeypatch):
     assert bench(*RUN, "--models", "gru", "--no-measure").code == 0
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "the package 'matplotlib' is missing" in one_sentence(bench("report"))
+    markdown.parser.cache_clear()
+    markdown.parse.cache_clear()
+    monkeypatch.setitem(sys.modules, "markdown_it", None)
+    assert "the package 'markdown_it' is missing" in one_sentence(bench("report"))
 
 
 def test_status_of_an_empty_folder(bench):
