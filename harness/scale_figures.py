@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from . import insight_figures, papers, provenance, seen, tables
+from . import insight_figures, papers, provenance, seen, tables, time_figures
 from .errors import BenchError
 from .insight_figures import Row
 from .papers import Figure
@@ -212,14 +212,14 @@ def _percent(share: float) -> str:
 KINDS = {
     "signal": Kind(
         lambda one: one.scales is not None and one.scales.exclusive and one.scales.example.signal is not None,
-        insight_figures.signals,
+        time_figures.signals,
         _signal_alt,
         _signal_said,
         _signal_table,
     ),
     "classes": Kind(
         lambda one: one.scales is not None and one.scales.exclusive and bool(one.scales.classes),
-        insight_figures.classes,
+        time_figures.classes,
         _classes_alt,
         _classes_said,
         _classes_table,

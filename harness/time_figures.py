@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .figures import COLOURS, line_of, svg
 from .panels import Panel, Scale, around, beside, legend, panels
-from .seen import Array, Example, Scales, Seen
+from .seen import Array, ClassUse, Example, Scales, Seen
 
 SMALLEST = 1e-15  # of the largest gradient; a picture goes no deeper
 KEY = 2.2  # inches on the right
@@ -63,6 +63,49 @@ def scales(rows: Sequence[Row], time: Array, sequences: int) -> bytes:
         right.frame("" if place else "the first of them", below, xs=ticks, ys=None if signal else [])
         beside(right, told.labels, alpha=0.4 if told.exclusive else 1.0)
     return svg(figure)
+
+
+def signals(rows: Sequence[Row]) -> bytes:
+    """For each model the signal of its example, coloured by the chosen scale, and that scale over time."""
+    figure, every = panels(2 * len(rows), columns=1, size=(7.4, 1.3), legend=1.2)
+    for place, (title, told) in enumerate(rows):
+        above, below = every[2 * place : 2 * place + 2]
+        chosen = told.example.chosen
+        above.x = below.x = _steps(len(chosen))
+        _bands(above, told.example, len(told.labels))
+        above.frame(
+            f"{title}: signal, coloured by the chosen scale", ys=None if told.example.signal is not None else []
+        )
+        beside(above, told.labels, alpha=0.4)
+        below.y = Scale(-0.4, len(told.labels) - 0.6)
+        edges = np.append(np.arange(len(chosen)) + 0.5, len(chosen) + 0.5)
+        below.line(edges, np.append(chosen, chosen[-1:]), drawstyle="steps-post", color="black", linewidth=0.9)
+        below.frame("", "time step" if place == len(rows) - 1 else "", "scale", ys=list(range(len(told.labels))))
+    return svg(figure)
+
+
+def classes(rows: Sequence[Row]) -> bytes:
+    """For each model how often each class picks each scale: a group of bars a scale, a bar a class."""
+    figure, every = panels(len(rows), columns=1, size=(6.6, 2.1), legend=2.0)
+    for panel, (title, told) in zip(every, rows, strict=True):
+        count, width = len(told.labels), 0.8 / len(told.classes)
+        panel.x = Scale(-0.5, count - 0.5)
+        panel.y = around([0.0, *(100 * np.nan_to_num(np.concatenate([one.use for one in told.classes])))], margin=0.0)
+        for place, one in enumerate(told.classes):
+            for j, height in enumerate(100 * np.nan_to_num(one.use)):
+                left = j + (place - len(told.classes) / 2) * width
+                edges = np.array([left, left + width])
+                panel.band(edges, np.zeros(2), np.full(2, height), color=f"C{place % COLOURS}")
+        panel.frame(title, "", "share of steps, %", xs=[])
+        for j, label in enumerate(told.labels):
+            panel.text((j + 0.5) / count, -0.12 / panel.height, label, ha="center", va="top")
+        beside(panel, [named(one) for one in told.classes])
+    return svg(figure)
+
+
+def named(one: ClassUse) -> str:
+    """A class and of how many sequences its bars are."""
+    return f"{one.name} ({one.sequences})"
 
 
 def _steps(steps: int, time: Array | None = None) -> Scale:
