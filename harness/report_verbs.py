@@ -31,6 +31,16 @@ def report(
     results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path, words: str, verify: bool
 ) -> int:
     """Write the tables and figures of all records: pages, and one HTML file of all of them."""
+    gc.disable()  # it would walk thousands of records again and again, for a fifth of the time
+    try:
+        return _report(results, protocol_name, tasks, reports, words, verify)
+    finally:
+        gc.enable()
+
+
+def _report(
+    results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path, words: str, verify: bool
+) -> int:
     from . import formats
     from .plan import split_words
     from .store import Store
@@ -45,7 +55,6 @@ def report(
     if not names:
         raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
     different = 0
-    gc.disable()  # it would walk thousands of records again and again, for a fifth of the time
     for name in names:
         folder = reports / name
         mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
@@ -66,7 +75,6 @@ def report(
         counts = Counter(path.suffix for path in written if path.suffix not in (".md", ".html"))
         if counts:
             click.echo(f"{folder}: {', '.join(f'{number} {kind}' for kind, number in counts.items())}")
-    gc.enable()
     return int(different > 0)
 
 
