@@ -66,28 +66,43 @@ class Compared:
     notes: tuple[str, ...]
 
 
-def sides(first: str, second: str, results: Path, protocol: str | None, tasks: Sequence[str]) -> tuple[Side, Side]:
+def sides(
+    first: str, second: str, results: Path, protocol: str | None, tasks: Sequence[str]
+) -> tuple[Side, Side, list[str]]:
     """The records of A and B by what they share: two folders of records, or two models in `results`.
 
-    Raises BenchError where a word is neither, or one is a folder and the other is not.
+    Third a sentence for each record that cannot be read. Raises BenchError where a word is neither, or one is a
+    folder and the other is not.
     """
     folders = [Path(word).is_dir() for word in (first, second)]
     if all(folders):
-        found = [_by_place(Store(Path(word)).load(protocol, tasks or None), None) for word in (first, second)]
+        loaded = [_loaded(Path(word), protocol, tasks) for word in (first, second)]
+        found = [_by_place(one, None) for one in loaded]
     elif any(folders):
         raise BenchError(f"of '{first}' and '{second}' only one is a folder; give two folders of records or two models")
     else:
-        loaded = Store(results).load(protocol, tasks or None)
-        known = sorted({run.cell.model for run in loaded.runs})
+        loaded = [_loaded(results, protocol, tasks)]
+        known = sorted({run.cell.model for run in loaded[0].runs})
         for word in (first, second):
             if word not in known:
                 raise nearest("model with records, or folder,", word, known, f"`bench status --results {results}`")
-        found = [_by_place(loaded, word) for word in (first, second)]
+        found = [_by_place(loaded[0], word) for word in (first, second)]
     if not set(found[0]) & set(found[1]):
         raise BenchError(
             f"'{first}' and '{second}' have no task, budget and protocol in common; `bench status` shows what there is"
         )
-    return found[0], found[1]
+    return found[0], found[1], [sentence for one in loaded for sentence in one.corrupt]
+
+
+def _loaded(folder: Path, protocol: str | None, tasks: Sequence[str]) -> Loaded:
+    loaded = Store(folder).load(protocol, tasks or None)
+    if not loaded.runs:
+        asked = [f"protocol {protocol}"] * (protocol is not None) + [f"task {', '.join(tasks)}"] * bool(tasks)
+        raise BenchError(
+            f"there is no record{' of ' if asked else ''}{' and '.join(asked)} in {folder} to compare; "
+            f"`bench status --results {folder}` shows what there is"
+        )
+    return loaded
 
 
 def _by_place(loaded: Loaded, model: str | None) -> Side:
@@ -127,9 +142,9 @@ def compare(first: Side, second: Side, *, margin: float, rng: np.random.Generato
     notes = [
         said,
         "Difference: B less A in % of the way from chance to a perfect score, mean and Student-t 95 % interval over "
-        f"the common seeds; equivalent means within {100 * margin:g} %. p: {NAMES[test]}, as {counted(seeds, 'seed')} "
-        f"allow no smaller p by the other, with Holm's correction for {counted(len(rows), 'row')}; it cannot be below "
-        f"{alone:.3g} before the correction, nor below {min(1.0, len(rows) * alone):.3g} after it.",
+        f"the common seeds; equivalent means within {100 * margin:g} %. p: {NAMES[test]}, which "
+        f"follows from {counted(seeds, 'seed')} alone, with Holm's correction for {counted(len(rows), 'row')}; it "
+        f"cannot be below {alone:.3g} before the correction, nor below {min(1.0, len(rows) * alone):.3g} after it.",
         "A run that diverged or failed counts as the worst result of the two, or as chance where that is worse.",
         *_left_out(first, second, left_out),
     ]

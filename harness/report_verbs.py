@@ -130,8 +130,10 @@ def compare(
     from . import tables
     from .plan import split_words
 
-    sides = comparing.sides(a, b, results, protocol, split_words(",".join(tasks)))
-    found = comparing.compare(*sides, margin=margin / 100, rng=np.random.default_rng(0))
+    first, second, corrupt = comparing.sides(a, b, results, protocol, split_words(",".join(tasks)))
+    for sentence in corrupt:
+        click.echo(f"left out: {sentence}", err=True)
+    found = comparing.compare(first, second, margin=margin / 100, rng=np.random.default_rng(0))
     drawn = tables.markdown if form == "md" else tables.plain
     click.echo(f"A: {a}\nB: {b}\n" if form == "plain" else f"A: `{a}`, B: `{b}`\n")
     click.echo(drawn(comparing.table(found)))

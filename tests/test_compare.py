@@ -184,3 +184,25 @@ def test_words_that_name_nothing_are_one_sentence(compare_verb, tmp_path):
         assert isinstance(error, BenchError)
         assert said in str(error)
     assert sides("gru", "gru", tmp_path / "results", None, [])[0]
+
+
+def test_a_task_or_a_protocol_without_records_is_one_sentence(compare_verb, tmp_path):
+    folder = stored(tmp_path / "results", "gru", noisy(0.7))
+    for words, said in (
+        (("gru", "gru", "--task", "nothing"), "no record of task nothing in results to compare"),
+        (("gru", "gru", "--protocol", "paper"), "no record of protocol paper in results to compare"),
+        ((folder, tmp_path), f"no record in {tmp_path} to compare"),
+    ):
+        error = compare_verb(*words).exception
+        assert isinstance(error, BenchError)
+        assert said in str(error)
+
+
+def test_records_that_cannot_be_read_are_named_and_left_out(compare_verb, tmp_path):
+    a, b = stored(tmp_path / "a", "gru", noisy(0.7)), stored(tmp_path / "b", "gru", noisy(0.7))
+    broken = Store(tmp_path / "b").run_path(made_run("gru", 3).cell)
+    broken.write_text("{")
+    outcome = compare_verb(a, b)
+    assert outcome.return_value == 0
+    assert f"left out: {broken} is no record that can be read" in outcome.output
+    assert " 7 " in outcome.output  # the common seeds that are left
