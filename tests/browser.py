@@ -32,6 +32,10 @@ def found() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
+def _loaded(message: dict[str, Any]) -> bool:
+    return message.get("method") == "Page.loadEventFired"
+
+
 class Browser:
     """One page of one browser. `events`: all that it reported since it was opened, in order."""
 
@@ -77,10 +81,12 @@ class Browser:
     def open(self, path: Path, fragment: str = "", *, width: int = 1280, height: int = 900) -> None:
         """Load a file in a window of this size, and forget what was reported before."""
         self("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
-        self("Page.navigate", url="about:blank")
-        self.events.clear()
-        self("Page.navigate", url=path.as_uri() + fragment)
-        self._until(lambda message: message.get("method") == "Page.loadEventFired", "load")
+        for url in ("about:blank", path.as_uri() + fragment):  # the first, since a fragment alone loads nothing
+            self.events.clear()
+            self("Page.navigate", url=url)
+            if not any(map(_loaded, self.events)):  # it may have come before the answer
+                self._until(_loaded, "load")
+        self.expect("document.readyState", "complete")
 
     def run(self, expression: str) -> Any:
         """The value of an expression of JavaScript on the page."""
@@ -88,6 +94,16 @@ class Browser:
         if "exceptionDetails" in answer:
             raise RuntimeError(f"{expression}: {answer['exceptionDetails']}")
         return answer["result"].get("value")
+
+    def expect(self, expression: str, expected: Any, patience: float = 10.0) -> None:
+        """Wait until an expression gives what is expected, since what a link leads to comes some time after the click.
+
+        Raises AssertionError where it still gives something else after so many seconds.
+        """
+        end = time.monotonic() + patience
+        while (value := self.run(expression)) != expected:
+            assert time.monotonic() < end, f"{expression} gives {value!r}, not {expected!r}"
+            time.sleep(0.02)
 
     def click(self, element: str) -> None:
         """Click the middle of the element that an expression of JavaScript gives, as a mouse does."""

@@ -14,6 +14,9 @@ from harness.store import Loaded
 
 pytestmark = pytest.mark.skipif(browser.found() is None, reason=f"there is no {', '.join(browser.NAMES)} here")
 
+# the ids of the pages that can be seen
+PAGES = "[...document.querySelectorAll('section')].filter(s => s.checkVisibility()).map(s => s.id)"
+CURRENT = "document.querySelector('nav [aria-current]')?.hash"
 LIGHT, DARK = "rgb(255, 255, 255)", "rgb(21, 23, 26)"
 TABLE = """\
 # Things to sort
@@ -99,11 +102,6 @@ def ground(chromium) -> str:
     return chromium.run("getComputedStyle(document.documentElement).backgroundColor")
 
 
-def pages(chromium) -> list[str]:
-    """The ids of the pages that can be seen."""
-    return chromium.run("[...document.querySelectorAll('section')].filter(s => s.checkVisibility()).map(s => s.id)")
-
-
 # ----------------------------------------------------------------------------- sorting
 
 
@@ -159,34 +157,34 @@ def test_sorting_moves_no_column_and_no_other_table(shown):
 
 def test_one_page_is_shown_at_a_time_and_links_lead_to_the_others(shown):
     chromium = shown()
-    assert pages(chromium) == ["index"]
+    chromium.expect(PAGES, ["index"])
+    chromium.expect(CURRENT, "#index")
     assert chromium.run("document.querySelector('nav [aria-current]').textContent") == "Contents"
     chromium.click("document.querySelector('nav a[href=\"#sfc\"]')")
-    assert pages(chromium) == ["sfc"]
-    assert chromium.run("scrollY") == 0
-    assert chromium.run("document.querySelector('nav [aria-current]').hash") == "#sfc"
+    chromium.expect(PAGES, ["sfc"])
+    chromium.expect(CURRENT, "#sfc")
+    chromium.expect("scrollY", 0)
     assert chromium.run("document.title").startswith("Counting (sfc) – Reports under protocol smoke")
     chromium.click("document.querySelector('#sfc [rel=prev]')")
-    assert pages(chromium) == ["index"]
+    chromium.expect(PAGES, ["index"])
     chromium.run("history.back()")
-    chromium.run("new Promise(done => setTimeout(done, 100))")
-    assert pages(chromium) == ["sfc"]
+    chromium.expect(PAGES, ["sfc"])
 
 
 def test_a_section_of_a_page_opens_that_page(shown):
     chromium = shown("#convergence--counting-sfc-budget-3k")
-    assert pages(chromium) == ["convergence"]
-    assert chromium.run("document.querySelector('nav [aria-current]').hash") == "#convergence"
+    chromium.expect(PAGES, ["convergence"])
+    chromium.expect(CURRENT, "#convergence")
     assert chromium.run("document.title").startswith("How fast the models learn – ")
-    assert pages(shown("#nothing-of-that-name")) == ["index"]
-    assert pages(shown("#%E0")) == ["index"]  # no text that can be decoded
+    shown("#nothing-of-that-name").expect(PAGES, ["index"])
+    shown("#%E0").expect(PAGES, ["index"])  # no text that can be decoded
 
 
 def test_all_pages_can_be_shown_together(shown):
     chromium = shown()
     everything = chromium.run("[...document.querySelectorAll('section')].map(s => s.id)")
     chromium.click("document.querySelector('nav a[href=\"#_all\"]')")
-    assert pages(chromium) == everything
+    chromium.expect(PAGES, everything)
     assert len(everything) > 10
 
 
@@ -203,11 +201,11 @@ def test_without_scripts_everything_can_be_read(chromium, shown):
     chromium("Emulation.setScriptExecutionDisabled", value=True)
     try:
         shown()
-        assert pages(chromium) == ["index"]
+        chromium.expect(PAGES, ["index"])
         assert not chromium.run("document.querySelector('#_theme').checkVisibility()")
         assert chromium.run("document.querySelectorAll('th button').length") == 0
         chromium.click("document.querySelector('nav a[href=\"#sort\"]')")
-        assert pages(chromium) == ["sort"]
+        chromium.expect(PAGES, ["sort"])
         assert models(chromium) == ORIGINAL
     finally:
         chromium("Emulation.setScriptExecutionDisabled", value=False)
@@ -277,7 +275,7 @@ def test_on_a_phone_the_way_back_to_the_contents_is_always_there(shown):
     chromium = shown("#sfc", width=390, height=844)
     chromium.run("scrollTo(0, 1e6)")
     chromium.click("document.querySelector('header a')")
-    assert pages(chromium) == ["index"]
+    chromium.expect(PAGES, ["index"])
     assert not chromium.run("document.querySelector('nav').checkVisibility()")
 
 
@@ -288,7 +286,7 @@ def test_on_paper_all_pages_are_black_on_white_and_nothing_is_cut(chromium, show
     shown("#sort", width=760)
     chromium.click("document.querySelector('#_theme')")
     chromium("Emulation.setEmulatedMedia", media="print", features=[])
-    assert len(pages(chromium)) == chromium.run("document.querySelectorAll('section').length")
+    chromium.expect(f"{PAGES}.length", chromium.run("document.querySelectorAll('section').length"))
     assert ground(chromium) == LIGHT
     assert chromium.run("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert not chromium.run("document.querySelector('header, nav').checkVisibility()")
