@@ -7,8 +7,8 @@
     not judged    one of the two commits has no such number
     broken        a commit does not import, fails, or diverges where the other does not
 
-Times are those of blocks of steps in turn: the logarithm of head's over base's, a value a round, and the 99 % interval
-of their trimmed mean. A second process of base, timed in the same rounds, is the control: its difference means nothing.
+Times are those of steps in turn: the logarithm of head's over base's, a value a round, and the 99 % interval of their
+trimmed mean. A second process of base, timed in the same rounds, is the control: its difference means nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TRIM = 0.2  # of the rounds at each end, as a busy machine spoils some of them
 
 
 class Round(NamedTuple):
-    """Milliseconds, each of the shortest step of two blocks: of base, of head and of base's second process."""
+    """Milliseconds of a step: of base, of head and of base's second process, as `race` takes them together."""
 
     base: float
     head: float
@@ -92,12 +92,10 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Step of head / step of base, and of base's second process / its first; milliseconds: the shortest steps."""
+    """Step of head / step of base, and of base's second process / its first."""
 
     ratio: Interval
     control: Interval
-    base_ms: float
-    head_ms: float
     rounds: int
     verdict: str
 
@@ -142,8 +140,7 @@ def times(rounds: Sequence[Round], margin: float = MARGIN) -> Times:
         verdict = BETTER if found.high < -beyond else SAME
     else:
         verdict = CANNOT_TELL
-    base_ms, head_ms = (float(np.exp(side.min())) for side in (np.minimum(base, control), head))
-    return Times(_ratio(found), _ratio(noise), base_ms, head_ms, len(rounds), verdict)
+    return Times(_ratio(found), _ratio(noise), len(rounds), verdict)
 
 
 def trimmed(values: ArrayLike) -> Interval:

@@ -1,7 +1,16 @@
-"""Steps of two commits timed in turn, until it is known which is faster or the time is over."""
+"""Steps of two commits timed in turn, until it is known which is faster or the time is over.
+
+A shared machine is half as fast again at one moment as at the next, and two steps that follow each other differ no
+less than two blocks of a second each. So turns are as short as they can be: the noise of all three is nearly the same,
+and there are many. Base, head, control, base, head, control: each always follows another one, as a step after one's
+own would find its data in the cache. In a round the modules stay; the next round makes them anew, since where a
+module lies in memory makes it faster or slower for as long as it lives.
+"""
 
 from __future__ import annotations
 
+import math
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +18,10 @@ from dataclasses import dataclass
 from .judge import CANNOT_TELL, FEWEST, Round, Times, times
 from .workers import Worker
 
-BLOCK = 0.08  # seconds of a block of steps
-FEWEST_STEPS, MOST_STEPS = 3, 100
+TURN = 0.002  # seconds; steps that are shorter are timed some together
+ROUND = 0.3  # seconds
+FEWEST_TURNS, MOST_TURNS, MOST_STEPS = 5, 50, 100
+TRIAL = 5  # steps, to see how long they take
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +36,16 @@ class Racers:
 def race(
     racers: Racers, model: str, seconds: float, margin: float, *, clock: Callable[[], float] = time.monotonic
 ) -> Times:
-    """The verdict on one model's step. Raises Broken where a commit fails.
-
-    A round is base, head, control, control, head, base: whatever drifts over it falls on all three alike.
-    """
-    in_turn = (racers.base, racers.head, racers.control)
-    steps = _steps(racers.base, model)
-    for worker in in_turn[1:]:
-        worker.ask(ask="block", model=model, steps=1)  # whatever a process does only once
-    rounds: list[Round] = []
+    """The verdict on one model's step. Raises Broken where a commit fails."""
     end = clock() + seconds
+    _make(racers, model)
+    step = min(racers.base.ask(ask="steps", count=TRIAL)["milliseconds"]) / 1000
+    steps = min(MOST_STEPS, max(1, round(TURN / step)))
+    turns = min(MOST_TURNS, max(FEWEST_TURNS, round(ROUND / (3 * steps * step))))
+    rounds: list[Round] = []
     while True:
-        there = [_least(worker, model, steps) for worker in in_turn]
-        back = [_least(worker, model, steps) for worker in reversed(in_turn)]
-        rounds.append(Round(*(min(pair) for pair in zip(there, reversed(back), strict=True))))
+        _make(racers, model)
+        rounds.append(_round(racers, steps, turns))
         if len(rounds) < FEWEST:
             continue
         found = times(rounds, margin)
@@ -46,11 +53,16 @@ def race(
             return found
 
 
-def _steps(worker: Worker, model: str) -> int:
-    """So many steps take about as long as a block is to take."""
-    taken: list[float] = worker.ask(ask="block", model=model, steps=FEWEST_STEPS)["milliseconds"]
-    return min(MOST_STEPS, max(FEWEST_STEPS, round(1000 * BLOCK / min(taken))))
+def _make(racers: Racers, model: str) -> None:
+    for worker in (racers.base, racers.head, racers.control):
+        worker.ask(ask="make", model=model)
 
 
-def _least(worker: Worker, model: str, steps: int) -> float:
-    return float(min(worker.ask(ask="block", model=model, steps=steps)["milliseconds"]))
+def _round(racers: Racers, steps: int, turns: int) -> Round:
+    """The median step of base, and those of the others by the medians of their ratios to it, turn by turn."""
+    taken = []
+    for _ in range(turns):
+        sides = (worker.ask(ask="steps", count=steps) for worker in (racers.base, racers.head, racers.control))
+        taken.append([math.log(statistics.fmean(side["milliseconds"])) for side in sides])
+    base = statistics.median(turn[0] for turn in taken)
+    return Round(*(math.exp(base + statistics.median(turn[k] - turn[0] for turn in taken)) for k in range(3)))

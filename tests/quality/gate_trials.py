@@ -9,6 +9,7 @@ written after every trial, so an interrupted one has what is there so far.
 import argparse
 import os
 import shlex
+import statistics
 import sys
 import tempfile
 import time
@@ -46,13 +47,14 @@ def copy(folder: Path) -> Path:
     plants.repository(folder)
     worker = Worker("the copy", folder)
     try:
-        least = min(min(worker.ask(ask="block", model=PLANTED, steps=40)["milliseconds"]) for _ in range(5))
+        worker.ask(ask="make", model=PLANTED)
+        usual = statistics.median(worker.ask(ask="steps", count=400)["milliseconds"])
     finally:
         worker.close()
     for number, (fault, slower) in enumerate(KINDS.values()):
         if fault:
             plants.git(folder, "switch", "--quiet", "--create", f"fault-{number}", "main")
-            plants.plant(folder, fault, file=FILE, spec=SPEC, milliseconds=slower * least)
+            plants.plant(folder, fault, file=FILE, spec=SPEC, milliseconds=slower * usual)
             plants.commit(folder, f"fault {number}")
     plants.git(folder, "switch", "--quiet", "main")
     return folder
