@@ -39,6 +39,7 @@ FORMS = {"accuracy": ".1f", "perplexity": ".1f"}  # of the others four figures
 LEFT = (
     "Task",
     "Model",
+    "Planted",
     "Title",
     "Target",
     "Note",

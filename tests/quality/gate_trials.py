@@ -1,6 +1,6 @@
 """How often `bench gate` is right: the same commit twice, and planted faults, again and again, counted in a page.
 
-    python tests/quality/gate_trials.py --trials 10
+    python tests/quality/gate_trials.py --again 20 --planted 5
 
 Each trial is a gate of its own, with its own processes and worktrees, in a copy of this tree's packages. The page is
 written after every trial, so an interrupted one has what is there so far.
@@ -93,8 +93,7 @@ def page(trials: list[tuple[str, Found, float]], command: str) -> str:
             | {"Seconds a trial": f"{sum(seconds for _, seconds in mine) / len(mine):.0f}"}
         )
     for number, (kind, found, seconds) in enumerate(trials, 1):
-        row = {"Trial": number, "Planted": kind, "Verdict": found.verdict, "Seconds": f"{seconds:.0f}"}
-        every.append({**row, "What": reasons(found)})
+        every.append(f"{number}. {kind}: **{found.verdict}** in {seconds:.0f} s; {reasons(found)}")
     sound = [
         row
         for kind, found, _ in trials
@@ -111,21 +110,34 @@ def page(trials: list[tuple[str, Found, float]], command: str) -> str:
             "# How often `bench gate` is right",
             f"`{command}` on {machine.cores()} cores of {machine.cpu_name()}, torch {torch.__version__}, commit "
             f"{commit()}; load average at the end {os.getloadavg()[0]:.1f}. Faults are planted into `{PLANTED}`, "
-            f"beside `{SOUND}`, which is not touched; each trial has processes and worktrees of its own. `cannot tell` "
-            "of the same commit twice is no false alarm; `worse` and `broken` are.",
+            f"beside `{SOUND}`, which is not touched; a slower step is so by a share of the median step of a process that "
+            "works alone. Each trial has processes and worktrees of its own. `cannot tell` of the same commit twice is no "
+            "false alarm; `worse` and `broken` are.",
             tables.markdown(pd.DataFrame(counts)),
             f"Step times of models that were not touched, {len(sound)} comparisons: {said or 'none'}; farthest from "
             f"1 by {farthest:.1%}, controls by {control:.1%}. Their other numbers: "
             f"{sum(each.changed for each in numbers)} of {len(numbers)} differ.",
             "## Every trial",
-            tables.markdown(pd.DataFrame(every)),
+            "\n".join(every),
         ]
     )
 
 
+def plan(again: int, planted: int) -> list[tuple[int, str]]:
+    """(number, kind) of every trial; the kinds are spread over the whole time, as a machine is not always as busy."""
+    wanted = [
+        ((k + 0.5) / count, number, kind)
+        for number, kind in enumerate(KINDS)
+        for count in [again if kind == AGAIN else planted]
+        for k in range(count)
+    ]
+    return [(number, kind) for _, number, kind in sorted(wanted)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--trials", type=int, default=10)
+    parser.add_argument("--again", type=int, default=20, help="trials without a fault")
+    parser.add_argument("--planted", type=int, default=5, help="trials of each fault")
     parser.add_argument("--seconds", type=float, default=10.0, help="of timing a model, at most")
     parser.add_argument("--models", default=",".join(GATED), help="of the trials without a fault")
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "quality" / "gate.md")
@@ -136,15 +148,14 @@ def main() -> None:
     output = asked.output.resolve()
     with tempfile.TemporaryDirectory(prefix="gate-trials-") as scratch:
         os.chdir(copy(Path(scratch)))
-        for trial in range(asked.trials):
-            for number, kind in enumerate(KINDS):
-                models = tuple(asked.models.split(",")) if kind == AGAIN else (PLANTED, SOUND)
-                head = "main" if kind == AGAIN else f"fault-{number}"
-                start = time.monotonic()
-                found = gate("main", head, Wanted(models, asked.seconds), lambda *words: None)
-                trials.append((kind, found, time.monotonic() - start))
-                output.write_text(page(trials, command) + "\n", encoding="utf-8")
-                print(f"[{trial + 1}/{asked.trials}] {kind}: {found.verdict}; {reasons(found)}", flush=True)
+        for number, kind in plan(asked.again, asked.planted):
+            models = tuple(asked.models.split(",")) if kind == AGAIN else (PLANTED, SOUND)
+            head = "main" if kind == AGAIN else f"fault-{number}"
+            start = time.monotonic()
+            found = gate("main", head, Wanted(models, asked.seconds), lambda *words: None)
+            trials.append((kind, found, time.monotonic() - start))
+            output.write_text(page(trials, command) + "\n", encoding="utf-8")
+            print(f"{len(trials)}. {kind}: {found.verdict}; {reasons(found)}", flush=True)
         os.chdir(ROOT)
     print(output)
 
