@@ -99,6 +99,6 @@ def _legend(found: Found) -> str:
         f"of {trained.TARGET:g} restricted to these; beyond the tolerance a difference is worse where its 99 % "
         "interval over seeds leaves 0 out. Step time: head over base, timed step by step in turn, 99 % interval of "
         f"{count} rounds; worse beyond {margin:g} % and beyond the control, base timed against itself. Each step "
-        "follows one of another process and finds no data in the cache, so a slowdown of arithmetic shows smaller than in "
-        "training."
+        "follows one of another process and finds no data in the cache, so a slowdown of arithmetic shows smaller than "
+        "in training."
     )
