@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
+import ctypes
+import os
 import time
 from collections.abc import Callable
+from typing import Any
 
+from . import machine
 from .errors import BenchError
 
+LIBRARY = "nvml.dll" if os.name == "nt" else "libnvidia-ml.so.1"
 SECONDS = 1.0  # the counter moves some tens of times a second
 
 
@@ -19,20 +23,30 @@ def counter_for(device: str) -> Callable[[], float]:
     """What reads the joules that a device has used since its driver was loaded. Raises NoCounter."""
     if device == "cpu":
         raise NoCounter("a CPU has no counter of energy that is read here")
-    try:
-        nvml = importlib.import_module("pynvml")
-    except ImportError:
-        raise NoCounter("the package nvidia-ml-py is missing; `pip install nvidia-ml-py` adds it") from None
-    import torch
+    return counter_of(machine.board(device))
 
+
+def counter_of(uuid: str) -> Callable[[], float]:
+    """The same for the board of this name, by the library that comes with its driver. Raises NoCounter."""
     try:
-        nvml.nvmlInit()
-        uuid = str(torch.cuda.get_device_properties(torch.device(device)).uuid)
-        board = nvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
-        nvml.nvmlDeviceGetTotalEnergyConsumption(board)
-    except Exception as error:  # NVML has many ways to say that a board cannot do it
-        raise NoCounter(f"NVML gives no energy of this board: {error}") from None
-    return lambda: float(nvml.nvmlDeviceGetTotalEnergyConsumption(board)) / 1000
+        nvml = ctypes.CDLL(LIBRARY)
+    except OSError:
+        raise NoCounter(f"the driver's library {LIBRARY} is missing") from None
+    board = ctypes.c_void_p()
+
+    def call(name: str, *arguments: Any) -> None:
+        if code := getattr(nvml, name)(*arguments):
+            raise NoCounter(f"NVML gives no energy of this board: {name} fails with code {code}")
+
+    def used() -> float:
+        millijoules = ctypes.c_ulonglong()
+        call("nvmlDeviceGetTotalEnergyConsumption", board, ctypes.byref(millijoules))
+        return millijoules.value / 1000
+
+    call("nvmlInit_v2")
+    call("nvmlDeviceGetHandleByUUID", uuid.encode(), ctypes.byref(board))
+    used()
+    return used
 
 
 def joules(

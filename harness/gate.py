@@ -35,6 +35,7 @@ class Wanted:
     models: tuple[str, ...] = GATED
     seconds: float = 10.0  # of timing for each model, at most
     margin: float = 0.05
+    device: str = "cpu"
     training: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -81,15 +82,15 @@ class Found:
 class Team:
     """The workers of both commits, started when they are first needed, and anew after one broke."""
 
-    def __init__(self, base: Checkout, head: Checkout) -> None:
-        self.sides = (base, head, base)
+    def __init__(self, base: Checkout, head: Checkout, device: str) -> None:
+        self.sides, self.device = (base, head, base), device
         self._racers: Racers | None = None
 
     @property
     def racers(self) -> Racers:
         """The three of them."""
         if self._racers is None:
-            self._racers = Racers(*(Worker(str(side), side.folder) for side in self.sides))
+            self._racers = Racers(*(Worker(str(side), side.folder, self.device) for side in self.sides))
         return self._racers
 
     def close(self) -> None:
@@ -104,7 +105,7 @@ def gate(base: str, head: str, wanted: Wanted, tell: Tell) -> Found:
     """Compare two commits of the repository one stands in. Raises BenchError for words that mean nothing."""
     with checkouts(base, head) as (first, second, results):
         found = Found(str(first), str(second), wanted)
-        team = Team(first, second)
+        team = Team(first, second, wanted.device)
         try:
             tell("start", "both commits", "")
             known = [_known(worker, side) for worker, side in zip(_pair(team), (first, second), strict=True)]
@@ -184,7 +185,8 @@ def _train(
         return "not compared"
     folders = [results / side.side for side in sides]
     line = [
-        trained.words(GATED_TASK, [row.model for row in todo], folder, **found.wanted.training) for folder in folders
+        trained.words(GATED_TASK, [row.model for row in todo], folder, found.wanted.device, **found.wanted.training)
+        for folder in folders
     ]
     with contextlib.ExitStack() as running:
         started = [running.enter_context(_started(words, side)) for words, side in zip(line, sides, strict=True)]

@@ -20,10 +20,18 @@ from .errors import BenchError
     "--seconds", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Of timing a model, at most."
 )
 @click.option("--margin", type=float, default=5.0, show_default=True, help="A slowdown that does not matter, in %.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--format", "form", type=click.Choice(["plain", "md"]), default="plain", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="A file for the table as well, always Markdown.")
 def gate(
-    base: str, head: str, models: str | None, seconds: float, margin: float, form: str, output: Path | None
+    base: str,
+    head: str,
+    models: str | None,
+    seconds: float,
+    margin: float,
+    device: str,
+    form: str,
+    output: Path | None,
 ) -> int:
     """Is commit HEAD worse than commit BASE? `.` is the working tree.
 
@@ -34,13 +42,14 @@ def gate(
         from . import gate_page, machine
         from .catalog import GATED
         from .judge import EXIT
+        from .order import find_device
         from .plan import split_words
         from .progress import Countdown, terminal
     except Exception as error:  # the commit that is checked out here may be the broken one
         raise BenchError(f"this tree's own code cannot be imported: {type(error).__name__}: {error}") from None
 
     chosen = GATED if models is None else tuple(split_words(models))
-    wanted = comparing.Wanted(chosen, seconds, margin / 100)
+    wanted = comparing.Wanted(chosen, seconds, margin / 100, find_device(device))
     comparing.check(wanted)
     if output is not None and not output.resolve().parent.is_dir():
         raise BenchError(f"there is no folder {output.resolve().parent} to write {output.name} to")
@@ -51,7 +60,7 @@ def gate(
             found = comparing.gate(base, head, wanted, tell)
     finally:
         signal.signal(signal.SIGTERM, before)
-    facts = (shlex.join(["bench", *sys.argv[1:]]), f"{machine.cores()} cores of {machine.cpu_name()}")
+    facts = (shlex.join(["bench", *sys.argv[1:]]), machine.words(device))
     if output is not None:
         output.write_text(gate_page.page(found, *facts, "md"), encoding="utf-8")
     click.echo(gate_page.page(found, *facts, form), nl=False)

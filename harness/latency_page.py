@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from . import figures, ratios, stats, tables
-from .measured import Part, absent, arranged, fixed, heading, number
+from . import ratios, stats, tables
+from .measured import Page, Part, fixed, number
 from .record import Latency
-from .sheet import Material, Sheet
 
-HOW_TO_READ = """\
+OPENING = """\
+# How long a step takes
+
 *Forward*: a batch in evaluation, without gradients. *Forward + backward*: in training, without the update. *Step*:
 forward, loss, backward, clipping and update, as training does it. *One time step*: a single step of the recurrence
 with its state carried, of one sequence and of a batch; a model whose work depends on the place in the sequence is
@@ -24,30 +25,6 @@ slower where the whole interval is beyond the margin, equivalent where all of it
 these controls. The margin is 5 %, or the largest deviation of these controls where that is more. *Jitter*: from the
 10 % to the 90 % quantile of the step, as a part of its median. *In T* and *in batch*: the slope of log time over log
 size; 1 is proportional."""
-
-
-def sheet(material: Material) -> Sheet | None:
-    """A page on all tasks, or None where nothing was measured."""
-    sections, pictures = [], {}
-    parts = arranged(material.measurements, material.runs, material.order)
-    for place, part in enumerate(parts):
-        lines = [heading(part, "How long the models take."), tables.markdown(table(part)), false_alarm(part)]
-        curves = {
-            title: (one.over_length.sizes, one.over_length.ms)
-            for title, one in zip(part.titles, part.measured, strict=True)
-            if one.over_length is not None
-        }
-        if curves:
-            name = f"latency-{part.slug(place)}.svg"
-            pictures[name] = figures.powers(curves, "time steps of a sequence", "training step, ms", part.title)
-            lines.append(f"![{figures.told(curves, 'A training step', 'ms')}]({name})")
-        if reasons := absent(part, ("settled", "inference", "over_length", "over_batch", "rss_bytes")):
-            lines.append("\n".join(reasons))
-        sections.append("\n\n".join(lines))
-    if not sections:
-        return None
-    text = "\n\n".join(["# How long a step takes", HOW_TO_READ, *sections]) + "\n"
-    return Sheet(text, pictures, measured=[one for part in parts for one in part.measured])
 
 
 def table(part: Part) -> pd.DataFrame:
@@ -99,3 +76,15 @@ def false_alarm(part: Part) -> str:
 
 def _ms(latency: Latency | None) -> str:
     return fixed(None if latency is None else latency.median)
+
+
+sheet = Page(
+    "latency",
+    OPENING,
+    "How long the models take.",
+    lambda part: [tables.markdown(table(part)), false_alarm(part)],
+    lambda growth: growth.ms,
+    "training step, ms",
+    ("A training step", "ms"),
+    ("settled", "inference", "over_length", "over_batch", "rss_bytes"),
+).sheet

@@ -1,4 +1,4 @@
-"""Provenance: what ran where. The only module that asks the system. It never names the host."""
+"""Provenance: what ran where. With conditions.py the only module that asks the system. It never names the host."""
 
 from __future__ import annotations
 
@@ -40,6 +40,22 @@ def provenance(device: str) -> dict[str, Any]:
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def words(device: str) -> str:
+    """'2 cores of Some processor', with the name of the GPU before it where that is the device."""
+    import torch
+
+    gpu = f"{torch.cuda.get_device_name()}, " if device.startswith("cuda") else ""
+    return f"{gpu}{cores()} cores of {cpu_name()}"
+
+
+def board(device: str) -> str:
+    """The name that a GPU has all over the world, as NVIDIA's tools take it."""
+    import torch
+
+    uuid = str(torch.cuda.get_device_properties(torch.device(device)).uuid)
+    return uuid if uuid.startswith("GPU-") else f"GPU-{uuid}"
 
 
 def slug(device: str) -> str:

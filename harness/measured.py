@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from . import conditions, figures
 from .errors import BenchError
 from .protocol import find_protocol
-from .record import Measurement, Ratio, RunRecord
+from .record import Growth, Measurement, Ratio, RunRecord
+from .sheet import Material, Sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,47 @@ class Part:
             letter if letter.isalnum() or letter in "-_." else "_" for letter in f"{self.task}-{self.budget}"
         )
         return f"{word}-{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of measurements, with a section and a figure over the length of sequences for each part.
+
+    name: of its files; opening: up to the first section; whats: the first sentence of each; body: its paragraphs;
+    growth: what the figure shows; axis: its label; told: what and unit, for readers without pictures; named: the
+    measurements that are missed where a model has none.
+    """
+
+    name: str
+    opening: str
+    whats: str
+    body: Callable[[Part], list[str]]
+    growth: Callable[[Growth], Sequence[float]]
+    axis: str
+    told: tuple[str, str]
+    named: tuple[str, ...]
+
+    def sheet(self, material: Material) -> Sheet | None:
+        """The page on all tasks, or None where nothing was measured."""
+        parts = arranged(material.measurements, material.runs, material.order)
+        if not parts:
+            return None
+        sections, pictures = [self.opening], {}
+        for place, part in enumerate(parts):
+            sections += [heading(part, self.whats), *self.body(part)]
+            curves = {
+                title: (one.over_length.sizes, self.growth(one.over_length))
+                for title, one in zip(part.titles, part.measured, strict=True)
+                if one.over_length is not None
+            }
+            if curves:
+                name = f"{self.name}-{part.slug(place)}.svg"
+                pictures[name] = figures.powers(curves, "time steps of a sequence", self.axis, part.title)
+                sections.append(f"![{figures.told(curves, *self.told)}]({name})")
+            if reasons := absent(part, self.named):
+                sections.append("\n".join(reasons))
+        measured = [one for part in parts for one in part.measured]
+        return Sheet("\n\n".join(sections) + "\n", pictures, measured=measured)
 
 
 def arranged(measurements: Sequence[Measurement], runs: Sequence[RunRecord], order: Sequence[str]) -> list[Part]:
@@ -73,6 +116,7 @@ def heading(part: Part, whats: str) -> str:
     versions = sorted({str(one.machine.get("torch")) for one in part.measured if one.machine.get("torch")})
     backends = sorted({one.backend for one in part.measured if one.backend})
     dates = sorted({one.finished[:10] for one in part.measured if one.finished})
+    disturbed = conditions.words([one.conditions for one in part.measured])
     return (
         f"## {part.title} (`{part.task}`), budget {part.budget}\n\n"
         f"{whats} Protocol `{first.protocol}`, version {first.protocol_version}: "
@@ -80,7 +124,7 @@ def heading(part: Part, whats: str) -> str:
         f"torch {', '.join(versions) or '?'}; back ends: {', '.join(backends) or '?'}; "
         f"commit {', '.join(commits)}{' (* with uncommitted changes)' if '*' in ''.join(commits) else ''}; "
         f"{' to '.join(dict.fromkeys((dates[0], dates[-1]))) if dates else 'an unknown day'}. "
-        f"Absolute numbers of time are of that machine alone.\n\n    {command(part)}"
+        f"Absolute numbers of time are of that machine alone.{disturbed and ' '}{disturbed}\n\n    {command(part)}"
     )
 
 
@@ -104,6 +148,8 @@ def absent(part: Part, names: Sequence[str]) -> list[str]:
             reasons[f"{one.status}: {one.reason}"].append(title)
         if one.settled is False and "settled" in names:
             reasons["the warm-up ended with its time, before its last medians agreed within 2 %"].append(title)
+        if "settled" in names and (why := conditions.slowed(one.conditions)):
+            reasons[f"the board was slowed down while it was timed: {why}"].append(title)
         for name in names:
             if name in one.missing:
                 reasons[f"no {name.replace('_', ' ')}: {one.missing[name]}"].append(title)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from . import figures, tables
-from .measured import Part, absent, arranged, fixed, heading, number
-from .sheet import Material, Sheet
+from . import tables
+from .measured import Page, Part, fixed, number
 
-HOW_TO_READ = """\
+OPENING = """\
+# What a step holds and computes
+
 *Peak*: the most that live tensors of a training step hold at once, beyond weights, optimizer state and data, to the
 byte on a CPU and by the allocator on a GPU. *Forecast*: what two steps on a few sequences foretell of it, from which
 `bench plan` says what will fit. *Saved*: what the forward pass keeps for the backward pass, each storage once, weights
@@ -18,30 +19,6 @@ before them. *CUDA*: the most that the allocator gave to tensors, weights includ
 next, of one sequence. *MFLOP*: of the matrix products of a step, three times those of the forward pass by the model's
 closed formula. *Of peak*: FLOPs a second of the fastest step over the most that a large float32 matrix product reached
 in the same process. *Joules*: of a step, by the board's own counter, over a second of steps; on a CPU none is read."""
-
-
-def sheet(material: Material) -> Sheet | None:
-    """A page on all tasks, or None where nothing was measured."""
-    sections, pictures = [], {}
-    parts = arranged(material.measurements, material.runs, material.order)
-    for place, part in enumerate(parts):
-        lines = [heading(part, "What the models hold, and how much they compute."), tables.markdown(table(part))]
-        curves = {
-            title: (one.over_length.sizes, [held / 2**20 for held in one.over_length.bytes])
-            for title, one in zip(part.titles, part.measured, strict=True)
-            if one.over_length is not None
-        }
-        if curves:
-            name = f"memory-{part.slug(place)}.svg"
-            pictures[name] = figures.powers(curves, "time steps of a sequence", "peak of a step, MiB", part.title)
-            lines.append(f"![{figures.told(curves, 'The peak of a training step', 'MiB')}]({name})")
-        if reasons := absent(part, ("state", "saved_bytes", "rss_bytes", "flops", "joules", "over_length")):
-            lines.append("\n".join(reasons))
-        sections.append("\n\n".join(lines))
-    if not sections:
-        return None
-    text = "\n\n".join(["# What a step holds and computes", HOW_TO_READ, *sections]) + "\n"
-    return Sheet(text, pictures, measured=[one for part in parts for one in part.measured])
 
 
 def table(part: Part) -> pd.DataFrame:
@@ -72,3 +49,15 @@ def table(part: Part) -> pd.DataFrame:
 
 def _mib(size: int | None) -> str:
     return fixed(None if size is None else size / 2**20)
+
+
+sheet = Page(
+    "memory",
+    OPENING,
+    "What the models hold, and how much they compute.",
+    lambda part: [tables.markdown(table(part))],
+    lambda growth: [held / 2**20 for held in growth.bytes],
+    "peak of a step, MiB",
+    ("The peak of a training step", "MiB"),
+    ("state", "saved_bytes", "rss_bytes", "flops", "joules", "over_length"),
+).sheet

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 LENGTH, BATCH, WIDTH, INPUTS, CLASSES, CLIP = 100, 20, 32, 1, 10, 3.0
-WARM_UP = 3
+WARM_UP = 5  # on a GPU a step is recorded at the fourth
 
 _made: dict[str, Callable[[], None]] = {}
 
@@ -39,20 +39,35 @@ def build(model: str, length: int = LENGTH, width: int = WIDTH) -> Any:
         return catalog.find_model(model).build(shape, width)
 
 
-def step(model: str, length: int = LENGTH, batch: int = BATCH, width: int = WIDTH) -> Callable[[], None]:
-    """A function that does one whole training step on one batch, always the same."""
+def step(
+    model: str,
+    length: int = LENGTH,
+    batch: int = BATCH,
+    width: int = WIDTH,
+    device: str = "cpu",
+    *,
+    record: bool = True,
+) -> Callable[[], None]:
+    """A function that does one whole training step on one batch, always the same; on a GPU recorded, unless not."""
     import torch
 
     draw = torch.Generator().manual_seed(0)
     x = torch.randn(batch, length, INPUTS, generator=draw)
     y = torch.randint(CLASSES, (batch,), generator=draw)
+    recorder_for = _lent("graph", "recorder_for") if device != "cpu" and record else None
     made: Callable[[], None] = importlib.import_module("harness.measure").training_step(
-        build(model, length, width), x, y, CLIP
+        build(model, length, width).to(device),
+        x.to(device),
+        y.to(device),
+        CLIP,
+        *([recorder_for(device, "auto")] if recorder_for else []),
     )
     return made
 
 
-def facts(model: str, length: int = LENGTH, batch: int = BATCH, width: int = WIDTH) -> dict[str, int | None]:
+def facts(
+    model: str, length: int = LENGTH, batch: int = BATCH, width: int = WIDTH, device: str = "cpu"
+) -> dict[str, int | None]:
     """Trainable parameters, exact bytes at the peak of a step and FLOPs; None: this commit cannot count them."""
     import torch
 
@@ -61,24 +76,28 @@ def facts(model: str, length: int = LENGTH, batch: int = BATCH, width: int = WID
     sizes = {"length": length, "inputs": INPUTS, "batch": batch}
     return {
         "params": sum(p.numel() for p in build(model, length, width).parameters() if p.requires_grad),
-        "peak_bytes": peak and int(peak(step(model, length, batch, width), torch.device("cpu"))),
+        "peak_bytes": peak and int(peak(step(model, length, batch, width, device, record=False), torch.device(device))),
         "flops": flops and int(flops(lambda: build(model, length, width), **sizes)),
     }
 
 
-def make(model: str) -> dict[str, Any]:
+def make(model: str, device: str = "cpu") -> dict[str, Any]:
     """Make the module anew, so that it lies elsewhere in memory, and take its first steps."""
-    _made["step"] = step(model)
+    import torch
+
+    _made["step"] = step(model, device=device)
+    _made["wait"] = (lambda: None) if device == "cpu" else torch.cuda.synchronize
     timed(WARM_UP)
     return {}
 
 
 def timed(count: int) -> list[float]:
     """Milliseconds of so many steps of the module that was made last."""
-    call, taken = _made["step"], []
+    call, wait, taken = _made["step"], _made["wait"], []
     for _ in range(count):
         start = time.perf_counter()
         call()
+        wait()
         taken.append((time.perf_counter() - start) * 1000)
     return taken
 
@@ -94,14 +113,14 @@ def known(task: str) -> dict[str, Any]:
     return {"models": catalog.model_names(), "task": has_task, "place": str(Path(str(catalog.__file__)).resolve())}
 
 
-def answer(request: dict[str, Any]) -> dict[str, Any]:
+def answer(request: dict[str, Any], device: str) -> dict[str, Any]:
     """The answer to one line. Raises what the commit's code raises."""
     if request["ask"] == "known":
         return known(request["task"])
     if request["ask"] == "facts":
-        return dict(facts(request["model"]))
+        return dict(facts(request["model"], device=device))
     if request["ask"] == "make":
-        return make(request["model"])
+        return make(request["model"], device)
     return {"milliseconds": timed(request["count"])}
 
 
@@ -112,7 +131,7 @@ def _lent(module: str, name: str) -> Any:
     return getattr(importlib.import_module(f"harness.{module}"), name, None)
 
 
-def serve() -> None:
+def serve(device: str) -> None:
     """Answer line after line until there are no more."""
     # what a model prints must not come between the answers
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
@@ -120,7 +139,7 @@ def serve() -> None:
         settle()
         for line in sys.stdin:
             try:
-                said = answer(json.loads(line))
+                said = answer(json.loads(line), device)
             except Exception as error:  # the commit's code may raise anything; the one that asked judges
                 said = {"error": f"{type(error).__name__}: {error}".strip().splitlines()[0]}
             out.write(json.dumps(said) + "\n")
@@ -128,4 +147,4 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(sys.argv[1])

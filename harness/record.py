@@ -176,6 +176,7 @@ class Measurement:
     over_length: Growth | None = None
     over_batch: Growth | None = None
     missing: Mapping[str, str] = field(default_factory=dict)  # what could not be measured -> why
+    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "before" and "after" -> how it was
 
     @property
     def group(self) -> tuple[str, str, str, str]:
@@ -228,6 +229,7 @@ def _measurement(data: dict[str, Any]) -> Measurement:
     for key in GROWTHS:
         data[key] = Growth(**_tuples(data[key], "sizes", "ms", "bytes")) if data.get(key) else None
     data["compared"] = Ratio(**data["compared"]) if data.get("compared") else None
+    data["conditions"] = {time: dict(facts) for time, facts in data.get("conditions", {}).items()}
     data["controls"] = tuple(Ratio(**ratio) for ratio in data.get("controls", ()))
     return Measurement(**data)
 

@@ -33,12 +33,14 @@ class Trained:
     steps: float | None
 
 
-def words(task: str, models: Iterable[str], results: Path, *, steps: int = STEPS, seeds: int = SEEDS) -> list[str]:
+def words(
+    task: str, models: Iterable[str], results: Path, device: str = "cpu", *, steps: int = STEPS, seeds: int = SEEDS
+) -> list[str]:
     """What follows `python -m harness`, with options that older commits have too."""
     settings = {**SETTINGS, "max_steps": steps}
     line = ["run", "--task", task, "--models", ",".join(models), "--protocol", "smoke", "--seeds", str(seeds)]
     line += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    return [*line, "--device", "cpu", "--workers", "0", "--no-measure", "--results", str(results)]
+    return [*line, "--device", device, "--workers", "0", "--no-measure", "--results", str(results)]
 
 
 def read(results: Path) -> dict[str, dict[int, Trained]]:

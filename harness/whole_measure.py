@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from . import energy, latency, measure, ratios
+from .conditions import conditions
 from .flops import matmul_rate
 from .forecast import forecast
 from .fresh import fresh_facts
@@ -40,12 +41,14 @@ class Whole:
         seconds = subject.protocol.measure_seconds if self.seconds is None else self.seconds
         clock = clock_for(subject.device, BLOCK)
         facts = exact(subject)
+        before = conditions(subject.where.device)
         facts |= (
             subject.tried("rss_bytes", lambda: fresh_facts(subject.group, subject.where, subject.x, subject.y)) or {}
         )
         step = subject.step(subject.module)
         facts |= _beside_yardstick(subject, step, seconds, clock)
         facts |= _parts(subject, seconds / 3, clock)
+        facts["conditions"] = {"before": before, "after": conditions(subject.where.device)}
         facts |= _memory(subject, step)
         self.rate = max(self.rate, matmul_rate(subject.device))
         if facts["flops"] is not None:

@@ -26,13 +26,19 @@ class Worker:
     """A process in a commit's folder with its code on the path, this interpreter and the probe of this tree."""
 
     def __init__(
-        self, who: str, folder: Path, command: Sequence[str] | None = None, patience: float = PATIENCE
+        self,
+        who: str,
+        folder: Path,
+        device: str = "cpu",
+        *,
+        command: Sequence[str] | None = None,
+        patience: float = PATIENCE,
     ) -> None:
         self.who, self.patience = who, patience
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it is open as long as the process
         # -P: the folder of the probe, which has our modules, stays off the path
         self.process = subprocess.Popen(
-            command or [sys.executable, "-P", str(PROBE)],
+            command or [sys.executable, "-P", str(PROBE), device],
             cwd=folder,
             env=environment(folder),
             stdin=subprocess.PIPE,

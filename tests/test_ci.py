@@ -55,8 +55,9 @@ def test_a_workflow_runs_only_what_exists(path):
         assert set(re.findall(r"(?<=\s)--[\w-]+", rest)) <= known, verb
 
 
-def test_the_gate_fails_a_pull_request_only_for_worse_or_broken(tmp_path):
-    (step,) = [step for step in steps(ROOT / ".github/workflows/gate.yml") if step.get("name") == "compare"]
+@pytest.mark.parametrize("name", ["gate.yml", "gpu.yml"])
+def test_the_gate_fails_a_workflow_only_for_worse_or_broken(tmp_path, name):
+    (step,) = [step for step in steps(ROOT / ".github/workflows" / name) if step.get("name") == "compare"]
     script = step["run"].replace(".venv/bin/bench", "bench_")
     assert "GITHUB_STEP_SUMMARY" in script
     # a function plays the verb and ends with the code that is asked for

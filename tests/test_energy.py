@@ -1,11 +1,12 @@
 """Joules of a step from a counter that a test turns."""
 
-import importlib
+import shutil
+import subprocess
 
 import pytest
 
 from harness import energy
-from harness.energy import NoCounter, counter_for, joules
+from harness.energy import NoCounter, counter_for, counter_of, joules
 
 
 class Board:
@@ -50,13 +51,57 @@ def test_a_cpu_has_no_counter():
         counter_for("cpu")
 
 
-def test_a_missing_package_is_a_sentence(monkeypatch):
-    def missing(name: str) -> None:
-        raise ImportError(name)
+LIBRARY = """
+#include <string.h>
+int nvmlInit_v2(void) { return 0; }
+int nvmlDeviceGetHandleByUUID(const char *uuid, void **board) {
+    static int one;
+    *board = &one;
+    return strcmp(uuid, "GPU-1f2e") ? 6 : 0;
+}
+int nvmlDeviceGetTotalEnergyConsumption(void *board, unsigned long long *millijoules) {
+    static unsigned long long used = 5000000000ULL; /* more than 32 bits hold */
+    *millijoules = used += 250;
+    return board ? CODE : 1;
+}
+"""
 
-    monkeypatch.setattr(importlib, "import_module", missing)
-    with pytest.raises(NoCounter, match="pip install nvidia-ml-py"):
-        counter_for("cuda")
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """`library(code)` puts a library in the place of the driver's, whose counter goes up by 250 mJ or fails so."""
+    if (compiler := shutil.which("cc")) is None:
+        pytest.skip("no C compiler here")
+
+    def made(code: int = 0) -> None:
+        (tmp_path / "nvml.c").write_text(LIBRARY)
+        path = tmp_path / f"nvml-{code}.so"
+        subprocess.run([compiler, "-shared", "-fPIC", f"-DCODE={code}", "-o", path, tmp_path / "nvml.c"], check=True)
+        monkeypatch.setattr(energy, "LIBRARY", str(path))
+
+    return made
+
+
+def test_the_drivers_library_gives_joules_of_the_board_that_is_meant(library):
+    library()
+    counter = counter_of("GPU-1f2e")
+    first = counter()
+    assert first > 5_000_000
+    assert counter() - first == pytest.approx(0.25)
+    with pytest.raises(NoCounter, match="nvmlDeviceGetHandleByUUID fails with code 6"):
+        counter_of("GPU-another")
+
+
+def test_a_board_that_does_not_count_is_a_sentence(library):
+    library(code=3)  # NVML_ERROR_NOT_SUPPORTED
+    with pytest.raises(NoCounter, match="nvmlDeviceGetTotalEnergyConsumption fails with code 3"):
+        counter_of("GPU-1f2e")
+
+
+def test_a_missing_library_is_a_sentence(monkeypatch):
+    monkeypatch.setattr(energy, "LIBRARY", "libnothing-of-the-kind.so.1")
+    with pytest.raises(NoCounter, match=r"library libnothing-of-the-kind.so.1 is missing"):
+        counter_of("GPU-1f2e")
 
 
 @pytest.mark.gpu

@@ -199,7 +199,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def worker(tmp_path):
-    made = Worker("head (x)", tmp_path, [sys.executable, "-c", FAKE], patience=3.0)
+    made = Worker("head (x)", tmp_path, command=[sys.executable, "-c", FAKE], patience=3.0)
     yield made
     made.close()
     assert made.process.returncode is not None
@@ -235,6 +235,20 @@ def test_the_probe_has_the_numbers_of_every_gated_model():
         assert facts == probe.facts(model, **sizes)
         probe.step(model, **sizes)()
     assert set(facts) <= set(METRIC)
+
+
+def test_a_worker_tells_the_probe_its_device(monkeypatch):
+    from harness import probe
+
+    asked = []
+    monkeypatch.setattr(probe, "step", lambda model, *sizes, **how: asked.append((model, sizes, how)) or (lambda: None))
+    assert probe.answer({"ask": "make", "model": "gru"}, "cpu") == {}
+    assert len(probe.answer({"ask": "steps", "count": 3}, "cpu")["milliseconds"]) == 3
+    assert asked == [("gru", (), {"device": "cpu"})]
+    said = Worker("here", plants.ROOT, "no-such-device")
+    with pytest.raises(Broken, match="no-such-device"):
+        said.ask(ask="make", model="gru")
+    said.close()
 
 
 # ----------------------------------------------------------------------------- worktrees

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import plants
 import pytest
 import torch
 from test_replicas import Training, built, data, saved, training
@@ -15,6 +16,7 @@ from harness.measure import training_step
 from harness.memory import peak_bytes
 from harness.protocol import Protocol
 from harness.seeds import global_stream
+from harness.workers import Worker
 from models import MODELS
 from tasks.spec import Split, Splits
 
@@ -55,6 +57,19 @@ def test_gradients_over_time_are_those_of_the_cpu(name):
             module = module.to(device)
             found.append(insight.gradients(module, module, Splits(test, test, test), torch.arange(6), task))
     torch.testing.assert_close(*found, rtol=1e-8, atol=1e-12)
+
+
+def test_a_gate_times_and_counts_on_the_gpu(tmp_path):
+    folder = plants.repository(tmp_path)
+    worker = Worker("the copy", folder, "cuda")
+    try:
+        facts = worker.ask(ask="facts", model="gru")
+        assert facts["params"] > 0
+        assert facts["peak_bytes"] > 0
+        worker.ask(ask="make", model="gru")
+        assert min(worker.ask(ask="steps", count=20)["milliseconds"]) > 0
+    finally:
+        worker.close()
 
 
 def test_peak_memory_grows_with_the_length():

@@ -114,6 +114,16 @@ def test_a_gpu_has_columns_of_its_own():
     assert cells(memory)[0][-1] == "0.250"
 
 
+def test_the_conditions_stand_above_the_table_and_a_board_that_was_slowed_down_below():
+    calm = {"load": 0.5, "sm_mhz": 1980.0, "slowed": []}
+    hot = {"load": 1.5, "sm_mhz": 1200.0, "slowed": ["power cap"]}
+    one, two = ({"before": calm, "after": after} for after in (calm, hot))
+    text = latency_page.sheet(material(whole("gru", conditions=one), whole("hm-lstm", conditions=two))).text
+    assert "Conditions: load average 0.5 to 1.5; SM clock 1,200 to 1,980 MHz; slowed down by power cap." in text
+    assert "- HM-LSTM: the board was slowed down while it was timed: power cap" in text.splitlines()
+    assert "Conditions" not in latency_page.sheet(material(whole("gru"))).text
+
+
 def test_pictures_are_told_in_a_sentence():
     for page, what in ((latency_page, "A training step"), (memory_page, "The peak of a training step")):
         sheet = page.sheet(material(whole("gru"), whole("lstm-s")))

@@ -89,6 +89,21 @@ def test_the_settings_of_asv_point_at_this_suite():
     assert "!/results/asv/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
+def test_results_name_the_version_of_python_and_no_path(tmp_path):
+    script = ROOT / ".ci" / "asv_names.py"
+    theirs = f"existing-py{sys.executable.replace('/', '_')}"
+    kept = '{"commit_hash": "01234567", "env_name": "%s", "params": {"python": "3.11"}, "results": {"a": [[1.0]]}}'
+    (tmp_path / f"01234567-{theirs}.json").write_text(kept % theirs)
+    (tmp_path / "machine.json").write_text("{}")
+    subprocess.run([sys.executable, script, "out", tmp_path, sys.executable], check=True)
+    ours = "existing-python{}.{}".format(*sys.version_info[:2])
+    assert {path.name for path in tmp_path.iterdir()} == {f"01234567-{ours}.json", "machine.json"}
+    assert (tmp_path / f"01234567-{ours}.json").read_text() == kept % ours
+    subprocess.run([sys.executable, script, "in", tmp_path, sys.executable], check=True)
+    assert (tmp_path / f"01234567-{theirs}.json").read_text() == kept % theirs
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_the_scripts_of_ci_are_shell():
     for name in ("run", "asv"):
         subprocess.run(["bash", "-n", ROOT / ".ci" / name], check=True)

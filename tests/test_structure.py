@@ -37,7 +37,7 @@ WITHOUT_TORCH += ("arrivals", "practical", "equal_budget", "panels", "sketch", "
 WITHOUT_TORCH += ("tradeoff_figure", "paper_figures")
 WITHOUT_TORCH += ("seen", "gradients", "scales", "insight_figures", "time_figures", "scale_figures")
 WITHOUT_TORCH += ("formats", "markdown", "drawing", "html")
-WITHOUT_TORCH += ("ratios", "measured", "latency_page", "memory_page", "measure_verbs")
+WITHOUT_TORCH += ("conditions", "ratios", "measured", "latency_page", "memory_page", "measure_verbs")
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data
 LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}

@@ -111,8 +111,8 @@ def page(trials: list[tuple[str, Found, float]], command: str) -> str:
             f"`{command}` on {machine.cores()} cores of {machine.cpu_name()}, torch {torch.__version__}, commit "
             f"{commit()}; load average at the end {os.getloadavg()[0]:.1f}. Faults are planted into `{PLANTED}`, "
             f"beside `{SOUND}`, which is not touched; a slower step is so by a share of the median step of a process "
-            "that works alone. Each trial has processes and worktrees of its own. Of the same commit twice `cannot tell` "
-            "is no false alarm; `worse` and `broken` are.",
+            "that works alone. Each trial has processes and worktrees of its own. Of the same commit twice `cannot "
+            "tell` is no false alarm; `worse` and `broken` are.",
             tables.markdown(pd.DataFrame(counts)),
             f"Step times of models that were not touched, {len(sound)} comparisons: {said or 'none'}; farthest from "
             f"1 by {farthest:.1%}, controls by {control:.1%}. Their other numbers: "
