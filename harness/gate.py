@@ -20,7 +20,7 @@ from .catalog import GATED, GATED_TASK
 from .errors import BenchError, nearest
 from .judge import BROKEN, METRICS, Numbers, Times, numbers, together
 from .race import Racers, race
-from .workers import Broken, Worker, environment, last_line
+from .workers import PROBE, Broken, Worker, environment, last_line
 from .worktrees import Checkout, checkouts
 
 TRAINING_LIMIT = 600.0  # seconds; it takes about one minute
@@ -204,7 +204,7 @@ def _started(words: Sequence[str], side: Checkout) -> Iterator[tuple[subprocess.
     """A process of a commit's command line, and what it writes of errors."""
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "harness", *words],
+            [sys.executable, "-P", str(PROBE), "run", *words],
             cwd=side.folder,
             env=environment(side.folder),
             stdin=subprocess.DEVNULL,

@@ -36,7 +36,7 @@ class Trained:
 def words(
     task: str, models: Iterable[str], results: Path, device: str = "cpu", *, steps: int = STEPS, seeds: int = SEEDS
 ) -> list[str]:
-    """What follows `python -m harness`, with options that older commits have too."""
+    """What follows `bench`, with options that older commits have too."""
     settings = {**SETTINGS, "max_steps": steps}
     line = ["run", "--task", task, "--models", ",".join(models), "--protocol", "smoke", "--seeds", str(seeds)]
     line += [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]

@@ -237,6 +237,24 @@ def test_the_probe_has_the_numbers_of_every_gated_model():
     assert set(facts) <= set(METRIC)
 
 
+def test_what_a_commit_lacks_does_not_come_from_an_installed_tree(monkeypatch):
+    from harness import probe
+
+    class Finder:
+        """As setuptools writes it for `pip install --editable`."""
+
+        __module__ = "__editable___multiscale_rnn_bench_finder"
+
+        @classmethod
+        def find_spec(cls, fullname, path=None, target=None):
+            return None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    probe.alone()
+    assert Finder not in sys.meta_path
+    assert len(sys.meta_path) >= 3
+
+
 def test_a_worker_tells_the_probe_its_device(monkeypatch):
     from harness import probe
 

@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,17 +92,29 @@ def test_the_settings_of_asv_point_at_this_suite():
 
 def test_results_name_the_version_of_python_and_no_path(tmp_path):
     script = ROOT / ".ci" / "asv_names.py"
-    theirs = f"existing-py{sys.executable.replace('/', '_')}"
-    kept = '{"commit_hash": "01234567", "env_name": "%s", "params": {"python": "3.11"}, "results": {"a": [[1.0]]}}'
-    (tmp_path / f"01234567-{theirs}.json").write_text(kept % theirs)
+
+    def results(environment: str, python: str) -> tuple[str, dict]:
+        facts = {"commit_hash": "01234567", "params": {"python": python, "os": "Linux"}, "results": {"a": [[1.0]]}}
+        return f"01234567-{environment}.json", {**facts, "env_name": environment, "python": python}
+
+    def kept() -> dict[str, dict]:
+        return {path.name: json.loads(path.read_text()) for path in tmp_path.iterdir() if path.name != "machine.json"}
+
+    version = "{}.{}".format(*sys.version_info[:2])
+    theirs = results(f"existing-py{sys.executable.replace('/', '_')}", sys.executable)
+    ours = results(f"existing-py{version}", version)
+    (tmp_path / theirs[0]).write_text(json.dumps(theirs[1]))
     (tmp_path / "machine.json").write_text("{}")
-    subprocess.run([sys.executable, script, "out", tmp_path, sys.executable], check=True)
-    ours = "existing-python{}.{}".format(*sys.version_info[:2])
-    assert {path.name for path in tmp_path.iterdir()} == {f"01234567-{ours}.json", "machine.json"}
-    assert (tmp_path / f"01234567-{ours}.json").read_text() == kept % ours
-    subprocess.run([sys.executable, script, "in", tmp_path, sys.executable], check=True)
-    assert (tmp_path / f"01234567-{theirs}.json").read_text() == kept % theirs
-    assert len(list(tmp_path.iterdir())) == 2
+    for way, expected in (("out", ours), ("out", ours), ("in", theirs), ("out", ours)):
+        subprocess.run([sys.executable, script, way, tmp_path, sys.executable], check=True)
+        assert kept() == dict([expected])
+
+
+def test_no_committed_result_has_a_path():
+    found = sorted((ROOT / "results" / "asv").rglob("*.json"))
+    assert len([path for path in found if path.name not in ("machine.json", "benchmarks.json")]) >= 5  # commits
+    for path in found:
+        assert not re.search(r"[\"_](/|home_|tmp_|Users_)\w+", path.read_text()), path
 
 
 def test_the_scripts_of_ci_are_shell():

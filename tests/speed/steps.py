@@ -34,6 +34,10 @@ def own(name):
     return sys.modules[f"own_{name}"]
 
 
+if Path(importlib.util.find_spec("harness").origin).parent.parent != ROOT:
+    own("probe").alone()
+
+
 class Step:
     """Seconds of one training step: this machine's alone."""
 
@@ -92,7 +96,7 @@ class Training:
         path = os.pathsep.join(filter(None, (place, os.environ.get("PYTHONPATH"))))
         with tempfile.TemporaryDirectory() as results:
             words = trained.words(TASK, self.params, Path(results), **TRAINING)
-            command = [sys.executable, "-m", "harness", *words]
+            command = [sys.executable, "-P", str(ROOT / "harness" / "probe.py"), "run", *words]
             subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path}, cwd=results)
             runs = trained.read(Path(results))
         keys = ("error", "steps", "loss")
