@@ -20,7 +20,7 @@ from .errors import BenchError
     "--seconds", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Of timing a model, at most."
 )
 @click.option("--margin", type=float, default=5.0, show_default=True, help="A slowdown that does not matter, in %.")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--format", "form", type=click.Choice(["plain", "md"]), default="plain", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="A file for the table as well, always Markdown.")
 def gate(
