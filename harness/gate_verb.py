@@ -60,7 +60,7 @@ def gate(
             found = comparing.gate(base, head, wanted, tell)
     finally:
         signal.signal(signal.SIGTERM, before)
-    facts = (shlex.join(["bench", *sys.argv[1:]]), machine.words(device))
+    facts = (shlex.join(["bench", *sys.argv[1:]]), machine.words(wanted.device))
     if output is not None:
         output.write_text(gate_page.page(found, *facts, "md"), encoding="utf-8")
     click.echo(gate_page.page(found, *facts, form), nl=False)
