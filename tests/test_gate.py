@@ -328,7 +328,7 @@ def copy(tmp_path_factory):
     for branch, faults in (("planted", ("slow", "activation", "accuracy")), ("broken", ("import",))):
         plants.git(folder, "switch", "--quiet", "--create", branch, "main")
         for fault in faults:
-            plants.plant(folder, fault, milliseconds=2.0)
+            plants.plant(folder, fault, milliseconds=6.0)  # far more than a step takes, also on a slow machine
         plants.commit(folder, branch)
     plants.git(folder, "switch", "--quiet", "main")
     return folder
