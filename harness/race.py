@@ -1,8 +1,8 @@
 """Steps of two commits timed in turn, until it is known which is faster or the time is over.
 
-A shared machine is half as fast again at one moment as at the next, and two steps that follow each other differ no
-less than two blocks of a second each. So turns are as short as they can be: the noise of all three is nearly the same,
-and there are many. Base, head, control, base, head, control: each always follows another one, as a step after one's
+On a shared machine two blocks of half a second differ hardly less than two steps that follow each other, so a long
+turn averages little away. So turns are as short as they can be: the noise of all three is nearly the same, and there
+are many. Base, head, control, base, head, control: each always follows another one, as a step after one's
 own would find its data in the cache. In a round the modules stay; the next round makes them anew, since where a
 module lies in memory makes it faster or slower for as long as it lives.
 """

@@ -1,8 +1,11 @@
 """Faults that `bench gate` must find, planted into one model of a copy of this repository."""
 
 import shutil
+import statistics
 import subprocess
 from pathlib import Path
+
+from harness.workers import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
 FAULTS = ("slow", "activation", "accuracy", "import")
@@ -57,6 +60,16 @@ def commit(folder: Path, message: str) -> Path:
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", message)
     return folder
+
+
+def usual(folder: Path, model: str = "gru") -> float:
+    """Milliseconds of the median step of a model, in a process that works alone."""
+    worker = Worker("the copy", folder)
+    try:
+        worker.ask(ask="make", model=model)
+        return statistics.median(worker.ask(ask="steps", count=400)["milliseconds"])
+    finally:
+        worker.close()
 
 
 def plant(folder: Path, fault: str, *, file: str = "gru.py", spec: str = "GRU", milliseconds: float = 0.0) -> None:

@@ -325,10 +325,11 @@ QUICKLY = Wanted(("gru", "clockwork"), seconds=2.0)
 def copy(tmp_path_factory):
     """main: this tree; planted: three faults in GRU; broken: GRU cannot be imported."""
     folder = plants.repository(tmp_path_factory.mktemp("copy"))
+    usual = plants.usual(folder)  # a slower machine needs a larger fault to be as much slower
     for branch, faults in (("planted", ("slow", "activation", "accuracy")), ("broken", ("import",))):
         plants.git(folder, "switch", "--quiet", "--create", branch, "main")
         for fault in faults:
-            plants.plant(folder, fault, milliseconds=6.0)  # far more than a step takes, also on a slow machine
+            plants.plant(folder, fault, milliseconds=1.5 * usual)
         plants.commit(folder, branch)
     plants.git(folder, "switch", "--quiet", "main")
     return folder

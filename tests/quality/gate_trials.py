@@ -9,7 +9,6 @@ written after every trial, so an interrupted one has what is there so far.
 import argparse
 import os
 import shlex
-import statistics
 import sys
 import tempfile
 import time
@@ -27,7 +26,6 @@ from harness import machine, tables  # noqa: E402
 from harness.catalog import GATED  # noqa: E402
 from harness.gate import Found, Wanted, gate  # noqa: E402
 from harness.judge import BETTER, BROKEN, CANNOT_TELL, SAME, WORSE  # noqa: E402
-from harness.workers import Worker  # noqa: E402
 
 PLANTED, FILE, SPEC = "gru", "gru.py", "GRU"
 SOUND = "clockwork"  # stands beside the planted model, untouched
@@ -45,12 +43,7 @@ VERDICTS = (SAME, BETTER, CANNOT_TELL, WORSE, BROKEN)
 def copy(folder: Path) -> Path:
     """A repository with `main` and a branch for each fault; the slow ones by a share of the step's own time."""
     plants.repository(folder)
-    worker = Worker("the copy", folder)
-    try:
-        worker.ask(ask="make", model=PLANTED)
-        usual = statistics.median(worker.ask(ask="steps", count=400)["milliseconds"])
-    finally:
-        worker.close()
+    usual = plants.usual(folder, PLANTED)
     for number, (fault, slower) in enumerate(KINDS.values()):
         if fault:
             plants.git(folder, "switch", "--quiet", "--create", f"fault-{number}", "main")
