@@ -6,12 +6,12 @@ with records of its own. This module is the harness's only door to `models` and 
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import entry_points
@@ -30,9 +30,6 @@ from models.targets import GATED, STEP_TARGETS
 from tasks import FAMILIES, GATED_TASK, TASKS
 
 if TYPE_CHECKING:
-    import torch
-
-    from models.scan import Used
     from models.spec import ModelSpec, Shape
     from tasks.spec import Split, Splits, TaskSpec
 
@@ -112,34 +109,6 @@ def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, obje
     """The keyword parameters of a factory and their defaults; the first `skip` parameters are not options."""
     parameters = list(inspect.signature(function).parameters.values())[skip:]
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is p.KEYWORD_ONLY}
-
-
-def backend(name: str, recompute: int = 0) -> AbstractContextManager[Used]:
-    """Run recurrences on this back end inside the block; gives those that were used, with notes."""
-    from models import scan
-
-    return scan.backend(name, recompute)
-
-
-def noise_streams(generators: Sequence[torch.Generator]) -> AbstractContextManager[None]:
-    """Draw the noise of replica k, under vmap, from generators[k] inside the block."""
-    from models import replicas
-
-    return replicas.streams(generators)
-
-
-def native_is_built() -> bool:
-    """Are the native CPU kernels there already? Where there is no compiler, there is nothing to build."""
-    from models import native
-
-    return native.is_built() or native.compiler() is None
-
-
-def build_native() -> str:
-    """Build the native CPU kernels where they are not there; why they cannot be, or an empty string."""
-    from models import native
-
-    return native.why_not()
 
 
 def sequence_shape(length: int, inputs: int, outputs: int) -> Shape:
@@ -298,3 +267,9 @@ def _task_of_loader(name: str, load: Callable[..., Any]) -> TaskSpec:
         chance=getattr(load, "chance", None),
         target=getattr(load, "target", None),
     )
+
+
+def source_digest(model: str) -> str:
+    """SHA-256 of the file of a model given as file.py:Name, else an empty string."""
+    place = Path(model.partition("@")[0].rpartition(":")[0])
+    return hashlib.sha256(place.read_bytes()).hexdigest() if place.suffix == ".py" and place.is_file() else ""

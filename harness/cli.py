@@ -256,7 +256,7 @@ def check(models: str) -> int:
 def speed(**words: Any) -> int:
     """Time a training step of every model beside torch's nn.LSTM, and write reports/speed.md."""
     from . import speed as timing
-    from .execute import missing_environment
+    from .process import missing_environment
     from .progress import Countdown, terminal
 
     bench = timing.Bench(**words)

@@ -1,5 +1,7 @@
 """Sentences for users. An error is one that they can act on: what is wrong and what to do."""
 
+from pathlib import Path
+
 
 class BenchError(Exception):
     """Wrong input or a wrong environment; the command line prints it and exits with 2."""
@@ -25,3 +27,15 @@ def nearest(kind: str, word: str, known: list[str], where: str) -> UnknownName:
 def counted(number: int, word: str) -> str:
     """'1 seed', '3 seeds'."""
     return f"{number} {word}{'s' * (number != 1)}"
+
+
+def sentence(error: BaseException) -> str:
+    """One line of an exception, with the place it came from unless it is a sentence for users."""
+    text = " ".join(str(error).split())[:500]
+    if isinstance(error, BenchError):
+        return text
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""
+    return f"{type(error).__name__}: {text}{place}"

@@ -23,21 +23,12 @@ from typing import Any
 
 from .group import Progress
 from .plan import Cell
-from .prepare import Where, described, prepare_process
+from .prepare import Where, described
+from .process import WORKER_ENVIRONMENT, deaf, environment, prepare_process
 from .protocol import find_protocol
 from .record import Measurement, RunRecord
 from .run import measure_group, run_group
 from .store import Store
-
-# Large tensors of a step go back to the system and are faulted in again at every step unless
-# glibc is told to keep them; a process must have these from its start.
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": "4294967296",
-    "MALLOC_TOP_PAD_": "268435456",
-}
 
 Job = tuple[str, Any]  # ("cell", Cell) or ("measure", group)
 Listener = Callable[[str, Any], None]  # ("progress", Progress) or ("done", RunRecord or Measurement)
@@ -137,7 +128,7 @@ class _Pool:
         # only what is no daemon may have processes of its own, and data for a GPU need them
         daemon = self.where.device == "cpu"
         process = self.context.Process(target=_work, args=(there, self.where), daemon=daemon)
-        with _environment(WORKER_ENVIRONMENT if self.where.device == "cpu" else {}), deaf():
+        with environment(WORKER_ENVIRONMENT if self.where.device == "cpu" else {}), deaf():
             process.start()
         there.close()
         self.running[here] = (process, None)
@@ -242,36 +233,6 @@ def _send(connection: Connection, message: Any) -> None:
         connection.send(message)
     except (BrokenPipeError, OSError):
         return  # it died; the next wait hears of it
-
-
-def missing_environment(device: str) -> dict[str, str]:
-    """What must be in the environment when a process that times steps starts, and is not."""
-    return {} if device != "cpu" else {key: value for key, value in WORKER_ENVIRONMENT.items() if key not in os.environ}
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {key: os.environ.get(key) for key in values}
-    os.environ.update({key: value for key, value in values.items() if before[key] is None})
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-
-
-@contextmanager
-def deaf() -> Iterator[None]:
-    """Ctrl-C goes to the whole group of processes; one that starts in here does not hear it even while it starts."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

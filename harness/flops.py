@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .catalog import backend
+from .engine import backend
 from .evaluate import loss_of
 from .latency import clock_for
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 import torch
 
 from . import machine, measure
-from .catalog import backend
+from .engine import backend
 from .errors import BenchError
 from .evaluate import EVALUATION_BATCH
 from .memory import LiveBytes

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from . import machine, measure
-from .catalog import backend
-from .errors import BenchError
-from .execute import deaf
+from .engine import backend
+from .errors import BenchError, sentence
 from .graph import REHEARSALS, recorder_for
-from .prepare import Where, built, fitted, prepare_process, sentence, settled
+from .prepare import Where, built, fitted, settled
+from .process import deaf, prepare_process
 from .protocol import find_budget
 from .seeds import global_stream
 

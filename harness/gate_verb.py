@@ -42,7 +42,7 @@ def gate(
         from . import gate_page, machine
         from .catalog import GATED
         from .judge import EXIT
-        from .order import find_device
+        from .machine import find_device
         from .plan import split_words
         from .progress import Countdown, terminal
     except Exception as error:  # the commit that is checked out here may be the broken one

@@ -13,12 +13,14 @@ from torch import nn
 
 from . import machine
 from .budget import Width
-from .catalog import backend
+from .catalog import source_digest
+from .engine import backend
+from .errors import sentence
 from .evaluate import loss_of
 from .graph import recorder_for
 from .insight import with_insight
 from .plan import Cell
-from .prepare import Where, built, first_batch, fitted, load_splits, sentence, settled, source_digest
+from .prepare import Where, built, first_batch, fitted, load_splits, settled
 from .protocol import Protocol, find_budget, find_protocol
 from .record import Point, RunRecord
 from .replicas import difference

@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from .catalog import backend
+from .engine import backend
+from .errors import sentence
 from .evaluate import loss_of
-from .prepare import Where, framed, sentence
+from .prepare import Where, framed
 from .record import FIRST_SEED, NO_INSIGHT, RunRecord
 from .seeds import global_stream
 

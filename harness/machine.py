@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .errors import BenchError
 
 
 def provenance(device: str) -> dict[str, Any]:
@@ -154,3 +155,13 @@ def _commit() -> dict[str, Any]:
         return {"commit": None, "dirty": None}
     changed = git("status", "--porcelain", "--untracked-files=no", "--", "harness", "models", "tasks")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if changed is None else bool(changed)}
+
+
+def find_device(word: str) -> str:
+    """'cpu' or 'cuda' for auto, cpu or cuda. Raises BenchError where there is no CUDA device."""
+    import torch
+
+    found = torch.cuda.is_available()
+    if word == "cuda" and not found:
+        raise BenchError("there is no CUDA device here; use --device cpu, or auto to take what there is")
+    return "cuda" if found and word != "cpu" else "cpu"

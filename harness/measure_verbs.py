@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 def measure(seconds: float | None, lengths: str | None, again: bool, **words: Any) -> int:
     """Measure every model on every task, one after the other in a process that does nothing else."""
     from . import machine
-    from .execute import missing_environment
     from .order import Order
-    from .prepare import prepare_process
+    from .process import missing_environment, prepare_process
     from .progress import Countdown, Preparation, describe, terminal
     from .run import measure_group
     from .whole_measure import Whole

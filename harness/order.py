@@ -8,24 +8,16 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from . import catalog, machine, power
+from . import catalog, engine, machine, power
+from .catalog import source_digest
 from .datasets import check_data, prepare_data
 from .errors import BenchError, counted
+from .machine import find_device
 from .plan import Cell, parse_seeds, split_words
 from .plan import plan as cells_of
-from .prepare import Where, source_digest
+from .prepare import Where
 from .protocol import PROTOCOLS, Protocol, find_budget, find_protocol, for_task, parse_changes, with_changes
 from .store import Store
-
-
-def find_device(word: str) -> str:
-    """'cpu' or 'cuda' for auto, cpu or cuda. Raises BenchError where there is no CUDA device."""
-    import torch
-
-    found = torch.cuda.is_available()
-    if word == "cuda" and not found:
-        raise BenchError("there is no CUDA device here; use --device cpu, or auto to take what there is")
-    return "cuda" if found and word != "cpu" else "cpu"
 
 
 def find_replicas(word: str, device: str, seeds: int) -> int:
@@ -143,9 +135,9 @@ class Order:
             )
         if self.device != "cpu" or self.where.backend in ("eager", "compiled"):
             return
-        if not catalog.native_is_built():
+        if not engine.native_is_built():
             yield "building native code for the recurrences (once, about ten seconds)"
-        reason = catalog.build_native()
+        reason = engine.build_native()
         if reason and self.where.backend == "native":
             raise BenchError(f"the native back end cannot be built: {reason}; use --backend auto or eager")
         if reason:

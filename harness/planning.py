@@ -14,12 +14,14 @@ import torch
 
 from . import measure, power
 from .budget import misses, solve
-from .catalog import backend, find_model, sequence_shape
+from .catalog import find_model, sequence_shape
+from .engine import backend
 from .errors import BenchError
 from .forecast import TooLarge, check_fits, forecast
 from .graph import REHEARSALS, recorder_for
 from .plan import Cell
-from .prepare import Skip, Where, built, first_batch, fitted, load_splits, prepare_process, settled
+from .prepare import Skip, Where, built, first_batch, fitted, load_splits, settled
+from .process import prepare_process
 from .progress import clock
 from .protocol import Budget, Protocol, find_budget
 from .seeds import global_stream

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .budget import Width, as_width, misses, solve
-from .catalog import find_model, find_task
+from .catalog import find_model, find_task, source_digest
 from .datasets import load_data
 from .errors import BenchError
 from .protocol import Budget, Protocol, find_budget, find_protocol, for_task
@@ -39,13 +38,6 @@ class Where:
     backend: str = "auto"  # of the recurrences; models/scan.py lists them
     recompute: int = 0  # steps a stretch that is computed again on the way back; 0: none
     replicas: int = 1  # seeds that train together, at most
-
-
-def prepare_process(device: str, threads: int) -> None:
-    """Settings of a process that trains: threads, and no denormals, which slow saturated cells."""
-    if device == "cpu":
-        torch.set_num_threads(threads)
-        torch.set_flush_denormal(True)
 
 
 def settled(protocol_name: str, task_name: str) -> tuple[Protocol, TaskSpec]:
@@ -130,21 +122,3 @@ def described(record: RunRecord, protocol: Protocol) -> RunRecord:
     except Exception:  # the record already says what is wrong
         return record
     return record
-
-
-def source_digest(model: str) -> str:
-    """SHA-256 of the file of a model given as file.py:Name, else an empty string."""
-    place = Path(model.partition("@")[0].rpartition(":")[0])
-    return hashlib.sha256(place.read_bytes()).hexdigest() if place.suffix == ".py" and place.is_file() else ""
-
-
-def sentence(error: BaseException) -> str:
-    """One line of an exception, with the place it came from unless it is a sentence for users."""
-    text = " ".join(str(error).split())[:500]
-    if isinstance(error, BenchError):
-        return text
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""
-    return f"{type(error).__name__}: {text}{place}"

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .catalog import noise_streams
+from .engine import noise_streams
 from .seeds import global_stream, stream_seed
 
 Score = Callable[[Any, Tensor], Tensor]  # (a model's answer, targets) -> a number

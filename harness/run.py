@@ -14,11 +14,12 @@ from typing import Any
 import torch
 
 from . import machine
-from .catalog import backend
+from .engine import backend
+from .errors import sentence
 from .forecast import TooLarge, check_fits
 from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
 from .plan import Cell
-from .prepare import Skip, Where, described, sentence, settled
+from .prepare import Skip, Where, described, settled
 from .protocol import find_protocol
 from .record import Measurement, RunRecord
 from .seeds import global_stream

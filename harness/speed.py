@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from . import catalog, latency, machine, measure, speed_page
-from .errors import BenchError, counted
+from . import catalog, engine, latency, machine, measure, speed_page
+from .errors import BenchError, counted, sentence
 from .findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work, timing_of
 from .flops import matmul_rate, step_flops
 from .graph import Recorder, recorder_for
+from .machine import find_device
 from .memory import peak_bytes
-from .order import find_device
 from .plan import split_words
-from .prepare import prepare_process, sentence
+from .process import prepare_process
 from .seeds import global_stream
 from .whole_run import time_whole_run
 
@@ -80,7 +80,7 @@ class Bench:
             catalog.find_model(name)
         for name in self.backends:
             try:
-                with catalog.backend(name):
+                with engine.backend(name):
                     pass
             except ValueError as error:
                 raise BenchError(str(error)) from None
@@ -91,9 +91,9 @@ class Bench:
         """Build the native code before it is timed; gives what a user should know meanwhile."""
         if self.device != "cpu" or not {"native", "auto"} & set(self.backends):
             return
-        if not catalog.native_is_built():
+        if not engine.native_is_built():
             yield "building native code for the recurrences (once, about ten seconds)"
-        if (reason := catalog.build_native()) and "native" in self.backends:
+        if (reason := engine.build_native()) and "native" in self.backends:
             self.backends.remove("native")
             self.findings.missing.append(f"the native back end: {reason}")
             yield f"no native code for the recurrences: {reason}"
@@ -163,7 +163,7 @@ class Bench:
         slow = self.device == "cpu" and (case.backend == "eager" or case.replicas > 1)
         # nothing but the replicas' price hangs on the slowest cells of all, so one A B B A will do
         rounds = 1 if slow and case.backend == "eager" and case.replicas > 1 else self.rounds
-        with catalog.backend(case.backend) as used:
+        with engine.backend(case.backend) as used:
             step = self.step(case.model, case.replicas, recorder_for(self.device, case.backend))
             timing = self._beside_yardstick(step, self.seconds, rounds, 1 if slow else 2, used)
         self.findings.timings[case] = timing
@@ -179,7 +179,7 @@ class Bench:
             return f"{flops:.3g} FLOPs"
         peaks = []
         for recompute in (0, RECOMPUTE):
-            with catalog.backend(best.backend, recompute):
+            with engine.backend(best.backend, recompute):
                 peaks.append(peak_bytes(self.step(model, 1), torch.device(self.device)))
         self.findings.work[model] = Work(flops, *peaks)
         return f"{flops:.3g} FLOPs, peak {peaks[0] / 2**20:,.0f} MiB"

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from . import latency, measure
 from .budget import Width, solve
 from .catalog import find_model
+from .errors import sentence
 from .evaluate import loss_of
 from .flops import forward_flops
 from .graph import recorder_for
 from .memory import peak_bytes, saved_bytes
-from .prepare import Skip, Where, built, first_batch, fitted, load_splits, sentence, settled
+from .prepare import Skip, Where, built, first_batch, fitted, load_splits, settled
 from .protocol import Protocol, find_budget
 from .seeds import global_stream
 

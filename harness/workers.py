@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .execute import WORKER_ENVIRONMENT
+from .process import WORKER_ENVIRONMENT
 
 PROBE = Path(__file__).with_name("probe.py")
 PATIENCE = 180.0  # seconds for an answer; building the native code is the longest

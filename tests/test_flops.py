@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from harness import catalog, checks
+from harness import catalog, checks, engine
 from harness.flops import _unfused, forward_flops, step_flops
 from harness.speed import Yardstick
 from models import MODELS
@@ -76,7 +76,7 @@ def test_a_clockwork_has_the_count_of_a_plain_loop_over_the_modules_that_are_due
 @pytest.mark.parametrize("model", ["tp-rnn-s", "hm-lstm", "aslstm", "dilated-lstm"])
 def test_the_count_of_one_sequence_times_the_batch_is_that_of_the_batch(model):
     module = built(model)()
-    with _unfused(), catalog.backend("eager"), FlopCounterMode(display=False) as whole:
+    with _unfused(), engine.backend("eager"), FlopCounterMode(display=False) as whole:
         F.cross_entropy(module(torch.randn(B, T, 1)), torch.zeros(B, dtype=torch.int64)).backward()
     assert step_flops(built(model), **SIZES) == whole.get_total_flops()
 

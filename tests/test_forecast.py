@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness import catalog, forecast, machine
+from harness import catalog, engine, forecast, machine
 from harness.budget import solve
 from harness.evaluate import EVALUATION_BATCH
 from harness.forecast import Forecast, TooLarge, check_fits, continued
@@ -72,7 +72,7 @@ def measured(model: str, protocol_name: str, budget: str, where: Where) -> tuple
     splits = load_splits("sfc", protocol.scale, protocol.data_seed, where)
     module, (x, y) = built(spec, task, found.width, "cpu"), splits.train
     many = splits.valid.x if len(splits.valid.x) > len(splits.test.x) else splits.test.x
-    with catalog.backend(where.backend, where.recompute):
+    with engine.backend(where.backend, where.recompute):
         step = training_step(module, x[: protocol.batch], y[: protocol.batch], protocol.clip)
         peak = peak_bytes(step, CPU)
         with LiveBytes() as live:

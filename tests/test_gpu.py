@@ -10,7 +10,7 @@ import torch
 from test_replicas import Training, built, data, saved, training
 from torch import nn
 
-from harness import catalog, checks, insight
+from harness import catalog, checks, engine, insight
 from harness.graph import CudaGraphs
 from harness.measure import training_step
 from harness.memory import peak_bytes
@@ -53,7 +53,7 @@ def test_gradients_over_time_are_those_of_the_cpu(name):
     found = []
     for device in ("cpu", "cuda"):
         test = Split(x.to(device), y.to(device))
-        with catalog.backend("eager"), torch.backends.cudnn.flags(enabled=False):
+        with engine.backend("eager"), torch.backends.cudnn.flags(enabled=False):
             module = module.to(device)
             found.append(insight.gradients(module, module, Splits(test, test, test), torch.arange(6), task))
     torch.testing.assert_close(*found, rtol=1e-8, atol=1e-12)
@@ -94,7 +94,7 @@ def trained(name: str, seeds: list[int], recorder: Any = None, backend: str = "e
     modules = [built(name, seed).cuda() for seed in seeds]
     splits = data(30)
     splits = type(splits)(*(type(split)(*(tensor.cuda() for tensor in split)) for split in splits))
-    with catalog.backend(backend):
+    with engine.backend(backend):
         run = training(modules, seeds, splits, max_steps=20, recorder=recorder)
         with global_stream(seeds[0], "noise"):
             run.points = list(run)
@@ -167,7 +167,7 @@ def test_a_restored_group_is_captured_again():
     splits = data(30)
     splits = type(splits)(*(type(split)(*(tensor.cuda() for tensor in split)) for split in splits))
     stops = iter([False] * 9 + [True])
-    with catalog.backend("eager"):
+    with engine.backend("eager"):
         first = training(
             [built("aslstm", seed).cuda() for seed in (0, 1)],
             [0, 1],
@@ -227,7 +227,7 @@ def test_a_captured_step_carries_the_state_of_a_text(name):
             carried=True,
             recorder=recorder,
         )
-        with catalog.backend("auto"), global_stream(0, "noise"):
+        with engine.backend("auto"), global_stream(0, "noise"):
             run.points = list(run)
         return run
 

@@ -9,7 +9,7 @@ from recording import Emulated, Uncaptured
 from test_replicas import Training, built, data, ended, training
 from torch import Tensor, nn
 
-from harness import catalog
+from harness import engine
 from harness.graph import REHEARSALS
 from models import MODELS
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("recordable_optimizers")
 
 @pytest.fixture(autouse=True)
 def _operators_that_can_be_recorded() -> Iterator[None]:
-    with catalog.backend("eager"):
+    with engine.backend("eager"):
         yield
 
 
@@ -168,7 +168,7 @@ def test_a_short_run_ends_before_anything_is_recorded():
 @pytest.mark.parametrize("name", ["aslstm", "tp-rnn-s"])
 def test_stretches_that_are_computed_again_are_replayed_too(name):
     expected, wanted = trained(name, 2, Uncaptured())
-    with catalog.backend("eager", 4):
+    with engine.backend("eager", 4):
         recorder = Emulated()
         curves, weights = trained(name, 2, recorder)
         trained(name, 2, Uncaptured())  # raises where it waits

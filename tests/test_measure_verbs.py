@@ -8,9 +8,9 @@ import torch
 
 from harness import catalog, whole_measure
 from harness.budget import Width
-from harness.execute import WORKER_ENVIRONMENT
 from harness.memory import peak_bytes
 from harness.prepare import Where, built
+from harness.process import WORKER_ENVIRONMENT
 from harness.protocol import SMOKE
 from harness.record import Measurement, Ratio, from_json
 from harness.subject import Subject

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness import catalog, checks
+from harness import catalog, checks, engine
 from harness.evaluate import loss_of
 from harness.protocol import Protocol
 from harness.record import Point
@@ -91,7 +91,7 @@ def assert_each_is_as_alone(build: Callable[[int], nn.Module], seeds: list[int],
 @pytest.mark.parametrize("backend", ["eager", "auto"])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_replica_of_every_model_is_what_its_seed_is_alone(name, backend):
-    with catalog.backend(backend):
+    with engine.backend(backend):
         assert_each_is_as_alone(partial(built, name), [3, 8])
 
 
@@ -266,7 +266,7 @@ def unlike(modules: list[nn.Module], dtype: torch.dtype = torch.float64) -> str:
 @pytest.mark.parametrize("backend", ["eager", "auto"])
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_can_be_stacked(name, backend, dtype):
-    with catalog.backend(backend):
+    with engine.backend(backend):
         assert unlike([built(name, seed).to(dtype) for seed in (0, 1)], dtype) == ""
 
 

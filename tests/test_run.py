@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from harness.catalog import find_task
 from harness.plan import Cell
-from harness.prepare import Where, load_splits, prepare_process
+from harness.prepare import Where, load_splits
+from harness.process import prepare_process
 from harness.protocol import SMOKE
 from harness.record import RunRecord
 from harness.run import Progress, measure_group, run_cell

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from harness import measure, speed
-from harness.execute import WORKER_ENVIRONMENT
 from harness.findings import Case, Findings, Sizes, Timing, Work, timing_of
 from harness.flops import matmul_rate
 from harness.latency import Block, WallClock
+from harness.process import WORKER_ENVIRONMENT
 from harness.progress import Countdown
 from harness.speed_page import page
 from harness.targets import MISSED, NOT_RUN, REACHED, verdicts

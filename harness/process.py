@@ -1,0 +1,59 @@
+"""What a process that trains or times must have: its environment, threads, number format and deafness to Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Large tensors of a step go back to the system and are faulted in again at every step unless
+# glibc is told to keep them; a process must have these from its start.
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "4294967296",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+
+
+def missing_environment(device: str) -> dict[str, str]:
+    """What must be in the environment when a process that times steps starts, and is not."""
+    return {} if device != "cpu" else {key: value for key, value in WORKER_ENVIRONMENT.items() if key not in os.environ}
+
+
+@contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
+    """What a process that starts in here has in its environment, unless the user has set it."""
+    before = {key: os.environ.get(key) for key in values}
+    os.environ.update({key: value for key, value in values.items() if before[key] is None})
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Ctrl-C goes to the whole group of processes; one that starts in here does not hear it even while it starts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def prepare_process(device: str, threads: int) -> None:
+    """Settings of a process that trains: threads, and no denormals, which slow saturated cells."""
+    import torch
+
+    if device == "cpu":
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(True)
