@@ -23,11 +23,11 @@ from typing import Any
 
 from .group import Progress
 from .plan import Cell
-from .prepare import Where, described
+from .prepare import Where
 from .process import WORKER_ENVIRONMENT, deaf, environment, prepare_process
 from .protocol import find_protocol
 from .record import Measurement, RunRecord
-from .run import measure_group, run_group
+from .run import described, measure_group, run_group
 from .store import Store
 
 Job = tuple[str, Any]  # ("cell", Cell) or ("measure", group)

@@ -8,8 +8,6 @@ from statistics import median
 
 import numpy as np
 
-from .whole_run import WholeRun
-
 RECOMPUTE = 100  # steps a stretch
 STANDARD_LENGTH, STANDARD_BATCH, STANDARD_WIDTH = 1000, 50, 100  # the sizes that the targets speak of
 
@@ -53,6 +51,25 @@ class Work:
     flops: int
     peak_bytes: int | None = None
     recomputed_bytes: int | None = None  # with recomputation over stretches of RECOMPUTE steps
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRun:
+    """Equal cells on `workers` processes, against as many cells one after the other in one process.
+
+    cold: wall x workers / sum of the cells' times alone; warm: the same without the start-up of the
+    processes, their data included, which a run has once. rest: part of a cell's time that is neither
+    training nor evaluation; rest_cold: of a whole command of ALONE cells, start-up included.
+    """
+
+    workers: int
+    cells: int
+    cell_seconds: float
+    startup_seconds: float
+    cold: float
+    warm: float
+    rest: float
+    rest_cold: float
 
 
 @dataclass(frozen=True, slots=True)

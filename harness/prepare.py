@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from .budget import Width, as_width, misses, solve
-from .catalog import find_model, find_task, source_digest
+from .catalog import find_model, find_task
 from .datasets import load_data
 from .errors import BenchError
-from .protocol import Budget, Protocol, find_budget, find_protocol, for_task
-from .record import RunRecord, TaskFacts
+from .protocol import Budget, Protocol, find_protocol, for_task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,28 +96,3 @@ def first_batch(splits: Splits, batch: int) -> tuple[torch.Tensor, torch.Tensor]
     """x and y of the first training sequences, on the device."""
     x, y = splits.train
     return x[:batch].to(y.device), y[:batch]
-
-
-def described(record: RunRecord, protocol: Protocol) -> RunRecord:
-    """The record with what a report must know of its task and model, as far as that can be found."""
-    try:
-        task = find_task(record.cell.task, protocol.scale)
-        facts = TaskFacts(
-            task.title,
-            task.metric,
-            task.higher_is_better,
-            task.chance,
-            task.target,
-            task.shape.length,
-            detail=task.detail,
-            target_why=task.target_why,
-            reference=task.reference,
-        )
-        spec = find_model(record.cell.model)
-        record = replace(record, task=facts, title=spec.title, source=source_digest(record.cell.model))
-        if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained
-            found = solve(spec, task.shape, find_budget(record.cell.budget))
-            record = replace(record, width=found.width, params=found.params, slack=found.slack)
-    except Exception:  # the record already says what is wrong
-        return record
-    return record

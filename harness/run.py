@@ -14,19 +14,21 @@ from typing import Any
 import torch
 
 from . import machine
+from .budget import solve
+from .catalog import find_model, find_task, source_digest
 from .engine import backend
 from .errors import sentence
 from .forecast import TooLarge, check_fits
 from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
 from .plan import Cell
-from .prepare import Skip, Where, described, settled
-from .protocol import find_protocol
-from .record import Measurement, RunRecord
+from .prepare import Skip, Where, settled
+from .protocol import Protocol, find_budget, find_protocol
+from .record import Measurement, RunRecord, TaskFacts
 from .seeds import global_stream
 from .store import Store
 from .subject import Subject, quick, subject_of
 
-__all__ = ["Progress", "measure_group", "run_cell", "run_group"]
+__all__ = ["Progress", "described", "measure_group", "run_cell", "run_group"]
 
 
 def run_cell(
@@ -154,3 +156,28 @@ def measure_group(
     )
     Store(where.results).save_measurement(result, machine.slug(where.device))
     return result
+
+
+def described(record: RunRecord, protocol: Protocol) -> RunRecord:
+    """The record with what a report must know of its task and model, as far as that can be found."""
+    try:
+        task = find_task(record.cell.task, protocol.scale)
+        facts = TaskFacts(
+            task.title,
+            task.metric,
+            task.higher_is_better,
+            task.chance,
+            task.target,
+            task.shape.length,
+            detail=task.detail,
+            target_why=task.target_why,
+            reference=task.reference,
+        )
+        spec = find_model(record.cell.model)
+        record = replace(record, task=facts, title=spec.title, source=source_digest(record.cell.model))
+        if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained
+            found = solve(spec, task.shape, find_budget(record.cell.budget))
+            record = replace(record, width=found.width, params=found.params, slack=found.slack)
+    except Exception:  # the record already says what is wrong
+        return record
+    return record

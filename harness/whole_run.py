@@ -14,30 +14,12 @@ from typing import Any
 
 from .catalog import find_model, options_of, task_names
 from .errors import BenchError
+from .findings import WholeRun
 from .protocol import find_protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 ALONE = 4  # cells one after the other; the first has the start of its process and the data to itself
 STEPS = 900
-
-
-@dataclass(frozen=True, slots=True)
-class WholeRun:
-    """Equal cells on `workers` processes, against as many cells one after the other in one process.
-
-    cold: wall x workers / sum of the cells' times alone; warm: the same without the start-up of the
-    processes, their data included, which a run has once. rest: part of a cell's time that is neither
-    training nor evaluation; rest_cold: of a whole command of ALONE cells, start-up included.
-    """
-
-    workers: int
-    cells: int
-    cell_seconds: float
-    startup_seconds: float
-    cold: float
-    warm: float
-    rest: float
-    rest_cold: float
 
 
 def time_whole_run(workers: int, steps: int = STEPS) -> WholeRun:

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from harness import measure, speed
-from harness.findings import Case, Findings, Sizes, Timing, Work, timing_of
+from harness.findings import Case, Findings, Sizes, Timing, WholeRun, Work, timing_of
 from harness.flops import matmul_rate
 from harness.latency import Block, WallClock
 from harness.process import WORKER_ENVIRONMENT
 from harness.progress import Countdown
 from harness.speed_page import page
 from harness.targets import MISSED, NOT_RUN, REACHED, verdicts
-from harness.whole_run import Command, WholeRun, whole_run
+from harness.whole_run import Command, whole_run
 from models import MODELS
 from models.targets import STEP_TARGETS
 
