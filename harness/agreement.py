@@ -19,10 +19,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from . import papers, tables
+from . import papers
 from .errors import counted
 from .paper_tables import PENDING, Recorded, ours, scores
 from .papers import Book, Published
+from .write import tables
 
 LEVEL = 0.05
 REPRODUCED, NOT_REPRODUCED, CANNOT_TELL = "reproduced", "not reproduced", "cannot tell"

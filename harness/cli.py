@@ -18,6 +18,7 @@ from .gate_verb import gate
 from .measure_verbs import measure
 from .options import RESULTS, cell_options, speed_options
 from .report_verbs import compare, report
+from .write import tables
 
 if TYPE_CHECKING:
     from .order import Order
@@ -127,7 +128,7 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
 )
 def plan(timing: bool, **words: Any) -> int:
     """Show the cells, their parameters and the time they will take."""
-    from . import machine, planning, tables
+    from . import machine, planning
     from .order import Order
 
     order = Order(**words)
@@ -156,7 +157,7 @@ def plan(timing: bool, **words: Any) -> int:
 @click.option("--scale", default="paper", show_default=True, help="A protocol's scale of the task.")
 def params(task: str | None, shape: str | None, models: str, budget: str, scale: str) -> int:
     """Count the parameters of models, or solve their widths for a budget."""
-    from . import catalog, planning, tables
+    from . import catalog, planning
     from .plan import split_words
     from .protocol import find_budget
 

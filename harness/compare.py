@@ -24,12 +24,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from . import across, equivalence, power, stats, tables
+from . import across, equivalence, power, stats
 from .errors import BenchError, counted, nearest
 from .pairwise import ALPHA, NAMES, PENDING
 from .record import RunRecord, TaskFacts
 from .remarks import learned
 from .store import Loaded, Store
+from .write import words
 
 MARGIN = 0.01  # of the way from chance to a perfect score
 PATTERNS = 2**14
@@ -262,14 +263,14 @@ def table(compared: Compared) -> pd.DataFrame:
 def _shown(row: Row) -> dict[str, str]:
     protocol, task, budget, *model = row.place
     half = 100 * row.difference.half
-    spread = "" if math.isnan(half) else f" ± {tables.rounded(half, '.1f')}"
+    spread = "" if math.isnan(half) else f" ± {words.rounded(half, '.1f')}"
     return {
         "Task": task,
         **({"Model": model[0]} if model else {}),
         "Protocol": protocol,
         "Budget": budget,
         "Seeds": str(row.seeds),
-        "Metric": tables.METRICS.get(row.metric, row.metric),
+        "Metric": words.METRICS.get(row.metric, row.metric),
         "A": _metric(row.first, row.metric),
         "B": _metric(row.second, row.metric),
         "Difference, %": f"{100 * row.difference.mean:+.1f}{spread}",
@@ -284,4 +285,4 @@ def _metric(value: float | None, metric: str) -> str:
     if value is None:
         return "no result"
     factor = 100.0 if metric == "accuracy" else 1.0
-    return tables.rounded(value * factor, tables.FORMS.get(metric, ".4g"))
+    return words.rounded(value * factor, words.FORMS.get(metric, ".4g"))

@@ -11,14 +11,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from . import convergence_figures, stats, survival, tables
+from . import convergence_figures, stats, survival
 from .arrivals import Study, Times, arrivals, horizon, studies, why_no_seconds
 from .errors import counted
 from .record import RunRecord, TaskFacts
 from .remarks import learned, level
 from .selection import Results, by_budget, ordered, select, titles_of
-from .sheet import Material, Sheet
+from .sheet import Material
 from .survival import Clock
+from .write import tables
+from .write.sheet import Sheet
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
 DRAWS = 500
@@ -101,8 +103,8 @@ def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
             levels = np.array([arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
             row |= {f"To {share:.0%}": restricted(levels[:, i], steps) for i, share in enumerate(SHARES)}
             area = stats.mean_interval([100 * _area(run, facts, steps) for run in mine])
-            row["Area, %"] = tables.rounded(area.mean, ".1f")
-            row["Area, %"] += f" ± {tables.rounded(area.half, '.1f')}" if len(mine) > 1 else ""
+            row["Area, %"] = rounded(area.mean, ".1f")
+            row["Area, %"] += f" ± {rounded(area.half, '.1f')}" if len(mine) > 1 else ""
         row["p"] = f"{p[name]:.3g}" if name in p else "–"
         rows.append(row)
     ends = [f"{steps:,} steps", *(f"{said(limits[clock], clock)} {clock}" for clock in clocks)]

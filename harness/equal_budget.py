@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from . import ranks, tables
+from . import ranks
 from .errors import BenchError, counted
 from .protocol import find_budget
 from .record import RunRecord
 from .selection import Results, Selection, facts_of, scores_of, select, titles_of
+from .write import tables
 
 HEADING = "## Ranking at equal parameters"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import markdown
 from .errors import BenchError
-from .sheet import Sheet
+from .write.sheet import Sheet
 
 FORMATS = ("md", "html", "csv", "tex")
 BY_PAGE = ("md", "csv", "tex")  # those that are files beside a page

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from . import tables, trained
+from . import trained
 from .gate import Found, Row
 from .judge import BETTER, BROKEN, CANNOT_TELL, METRICS, NOT_JUDGED, SAME, WORSE, Numbers, Times
+from .write import tables
 
 SENTENCES = {
     SAME: "Head is as good as base.",

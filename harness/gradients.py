@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import seen, tables, time_figures
+from . import seen, time_figures
 from .seen import Array, Group
-from .sheet import Material, Sheet
+from .sheet import Material
+from .write import tables
+from .write.sheet import Sheet
 
 TITLE = "How much gradient reaches each time step"
 HOW_TO_READ = """\

@@ -17,7 +17,7 @@ from markdown_it.token import Token
 
 from . import drawing, markdown
 from .record import STATUSES
-from .sheet import Sheet
+from .write.sheet import Sheet
 
 INDEX = "index.md"
 SHORT = 18  # letters of a cell that stay on one line

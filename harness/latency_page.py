@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from . import ratios, stats, tables
+from . import ratios, stats
 from .measured import Page, Part, fixed, number
 from .record import Latency
+from .write import tables
 
 OPENING = """\
 # How long a step takes

@@ -10,6 +10,7 @@ import click
 
 from .errors import BenchError, counted
 from .options import group_options
+from .write import tables
 
 if TYPE_CHECKING:
     from .order import Order
@@ -79,7 +80,7 @@ def _headline(order: Order, known: int) -> str:
 
 def _conclude(order: Order, groups: list[tuple[str, str, str, str]], slug: str) -> int:
     """Print a table of each task; 1 if a measurement failed."""
-    from . import latency_page, memory_page, tables
+    from . import latency_page, memory_page
     from .measured import arranged
 
     found = [known for group in groups if (known := order.store.find_measurement(group, slug)) is not None]

@@ -11,7 +11,8 @@ from . import conditions, figures
 from .errors import BenchError
 from .protocol import find_protocol
 from .record import Growth, Measurement, Ratio, RunRecord
-from .sheet import Material, Sheet
+from .sheet import Material
+from .write.sheet import Sheet
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from . import tables
 from .measured import Page, Part, fixed, number
+from .write import tables
 
 OPENING = """\
 # What a step holds and computes

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from . import aggregates, equal_budget, practical, rank_figure, ranks, tables
+from . import aggregates, equal_budget, practical, rank_figure, ranks
 from .across import Pairs, stratified_pairs
 from .errors import counted
 from .selection import Results, Selection, by_budget, facts_of, scores_of, select, titles_of, way_of
-from .sheet import Material, Sheet
+from .sheet import Material
+from .write import tables
+from .write.sheet import Sheet
 
 ALPHA = 0.05
 PATTERNS = 2**14  # a report should not take long

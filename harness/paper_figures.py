@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from . import paper_tables, papers, tables
+from . import paper_tables, papers
 from .errors import counted
 from .figures import line_of, svg, validation
 from .panels import Panel, around, legend, panels
 from .paper_tables import Recorded
 from .papers import Page, Published
 from .record import RunRecord, TaskFacts
-from .sheet import Sheet
 from .stats import Interval, mean_interval
+from .write import words
+from .write.sheet import Sheet
 
 SIZE = (3.0, 2.3)
 OURS, READ_OFF = "ours", "published, read off"
@@ -172,7 +173,7 @@ def _has_score(number: Published, run: RunRecord) -> bool:
 
 
 def _metric(facts: TaskFacts | None) -> str:
-    return "" if facts is None else tables.METRICS.get(facts.metric, facts.metric)
+    return "" if facts is None else words.METRICS.get(facts.metric, facts.metric)
 
 
 def _mark(colour: str) -> dict[str, Any]:

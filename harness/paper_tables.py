@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from . import papers, stats, tables
+from . import papers, stats
 from .errors import BenchError, counted
 from .pairwise import against_best
 from .papers import ABSENT_SHOWN, Page, Published
 from .protocol import PAPER, find_protocol
 from .record import RunRecord
+from .write import tables, words
 
 PENDING = "interrupted"  # the same command goes on with these
 NOT_HERE, NOT_RUN, NO_SCALE = "not in this harness", "not run", "not at this scale"
@@ -129,7 +130,7 @@ def ours(number: Published, here: Recorded) -> str:
 def interval(values: Sequence[float], form: str) -> str:
     """'97.9 ± 0.2', or the mean alone for one seed."""
     found = stats.mean_interval(values)
-    return tables.rounded(found.mean, form) + (f" ± {tables.rounded(found.half, form)}" if len(values) > 1 else "")
+    return words.rounded(found.mean, form) + (f" ± {words.rounded(found.half, form)}" if len(values) > 1 else "")
 
 
 def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:

@@ -22,9 +22,9 @@ from .graph import REHEARSALS, recorder_for
 from .plan import Cell
 from .prepare import Skip, Where, built, first_batch, fitted, load_splits, settled
 from .process import prepare_process
-from .progress import clock
 from .protocol import Budget, Protocol, find_budget
 from .seeds import global_stream
+from .write.words import clock
 
 if TYPE_CHECKING:
     from .catalog import Shape

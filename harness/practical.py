@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from . import tables
 from .equivalence import signed_rank, two_one_sided
 from .errors import counted
 from .stats import holm
+from .write import tables
 
 MARGIN = 0.01  # of the way from chance to a perfect score; a constant, so that no result can choose it
 DRAWS = 10_000

@@ -14,6 +14,7 @@ from .execute import Job
 from .group import Progress
 from .plan import Cell
 from .record import Measurement, RunRecord
+from .write.words import clock
 
 
 class Estimate:
@@ -56,15 +57,6 @@ class Estimate:
             groups[cell.group].append(self.pace.get((cell.task, cell.model), usual) * steps)
         whole = sum(sum(left) / min(self.replicas, len(left)) for left in groups.values())
         return max(whole / self.workers, max(map(max, groups.values()), default=0.0))
-
-
-def clock(seconds: float | None) -> str:
-    """'0:42', '1:02:03', or '?'."""
-    if seconds is None:
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def describe(what: RunRecord | Measurement) -> str:

@@ -24,14 +24,17 @@ from . import (
     provenance,
     scale_figures,
     scales,
-    tables,
     tradeoffs,
 )
+from . import tables as task_table
 from .errors import BenchError, counted
 from .papers import Page, book
 from .record import STATUSES, RunRecord
-from .sheet import Material, Sheet, slug
+from .sheet import Material
 from .store import Loaded
+from .tables import Comparison
+from .write import tables
+from .write.sheet import Sheet, slug
 
 ACROSS: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "overall.md": ("All tasks together", overall.sheet),
@@ -54,7 +57,7 @@ two evaluations, with the number of seeds that got there; runs that never did co
 yardstick's step, timed in turn in one run; *Peak*: what a training step holds beyond weights and optimizer state."""
 
 
-def comparisons(loaded: Loaded, order: Sequence[str]) -> list[tables.Comparison]:
+def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
     """One comparison for each task and budget; the records must be of one protocol version."""
     grouped: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in loaded.runs:
@@ -66,7 +69,7 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[tables.Comparison]
             m for m in loaded.measurements if (m.task, m.budget) == (task, budget) and m.protocol_version in versions
         ]
         measured.sort(key=lambda m: m.finished)  # of several machines the latest counts
-        result.append(tables.compare(runs, measured, order, np.random.default_rng(0)))
+        result.append(task_table.compare(runs, measured, order, np.random.default_rng(0)))
     return result
 
 
@@ -76,8 +79,8 @@ def summary(loaded: Loaded, order: Sequence[str]) -> list[str]:
     for comparison in comparisons(loaded, order):
         detail = f": {comparison.facts.detail}" if comparison.facts.detail else ""
         paragraphs.append(f"\n{comparison.facts.title} ({comparison.task}), budget {comparison.budget}{detail}\n")
-        paragraphs.append(tables.plain(tables.shown(comparison)) + "\n")
-        if (further := tables.shown_further(comparison)) is not None:
+        paragraphs.append(tables.plain(task_table.shown(comparison)) + "\n")
+        if (further := task_table.shown_further(comparison)) is not None:
             paragraphs.append(tables.plain(further) + "\n")
         paragraphs.append("\n".join(comparison.notes))
     return paragraphs
@@ -102,7 +105,7 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
     """<task>.md of every task with its learning curves, its numbers in full and its tables in LaTeX."""
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
-    by_task: dict[str, list[tables.Comparison]] = defaultdict(list)
+    by_task: dict[str, list[Comparison]] = defaultdict(list)
     for comparison in comparisons(loaded, order):
         by_task[comparison.task].append(comparison)
     sheets = {}
@@ -114,7 +117,7 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
             mine = [run for run in runs if run.cell.budget == comparison.budget]
             curves = f"{name}-{comparison.budget}-curves.svg"
             pictures[curves] = figures.learning_curves(mine, comparison.facts, order)
-            table = tables.shown(comparison)
+            table = task_table.shown(comparison)
             pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command(mine, order)))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
@@ -244,7 +247,7 @@ def _left_out(loaded: Loaded) -> list[str]:
     return ["Records that cannot be read and are left out:", lines]
 
 
-def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:
+def _section(comparison: Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:
     facts, first = comparison.facts, runs[0]
     settings = next((dict(run.settings) for run in runs if run.settings), {})
     budget = "each model at its paper's width" if comparison.budget == "paper" else f"{comparison.budget} parameters"
@@ -252,7 +255,7 @@ def _section(comparison: tables.Comparison, table: str, runs: Sequence[RunRecord
     target = "" if facts.target is None else f" Target: {facts.target:.4g}"
     target += f" ({facts.target_why})." if target and facts.target_why else "." if target else ""
     detail = f" ({facts.detail})" if facts.detail else ""
-    further = tables.shown_further(comparison)
+    further = task_table.shown_further(comparison)
     lines = [
         f"## Budget: {budget}",
         f"Protocol `{first.cell.protocol}`, version {first.protocol_version}: {facts.length} steps a sequence{detail}, "

@@ -13,6 +13,7 @@ import click
 
 from .errors import BenchError
 from .options import REPORTS, RESULTS
+from .write import tables
 
 if TYPE_CHECKING:
     from .store import Loaded
@@ -127,7 +128,6 @@ def compare(
     import numpy as np
 
     from . import compare as comparing
-    from . import tables
     from .plan import split_words
 
     first, second, corrupt = comparing.sides(a, b, results, protocol, split_words(",".join(tasks)))

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from . import insight_figures, papers, provenance, seen, tables, time_figures
+from . import insight_figures, papers, provenance, seen, time_figures
 from .errors import BenchError
 from .insight_figures import Row
 from .papers import Figure
 from .protocol import find_protocol
 from .record import FIRST_SEED, NO_INSIGHT
 from .seen import Example, Group, Seen
-from .sheet import Material, Sheet
+from .sheet import Material
+from .write import tables
+from .write.sheet import Sheet
 
 ONE_SEED = "Seen of one seed alone, the first, at the checkpoint that validation picked."
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from . import seen, tables, time_figures
+from . import seen, time_figures
 from .seen import Group, Scales, Seen
-from .sheet import Material, Sheet
+from .sheet import Material
+from .write import tables
+from .write.sheet import Sheet
 
 TITLE = "What each model's scales do"
 HOW_TO_READ = """\

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from . import tables
 from .findings import RECOMPUTE, Case, Findings, Sizes, Timing
 from .targets import DEVICES, verdicts
+from .write import tables
 
 HOW_TO_READ = """\
 A step is forward, loss, backward, clipping by norm and Adam on one batch. Each ratio is the median over adjacent pairs

@@ -1,4 +1,4 @@
-"""Records become rows, and rows become Markdown, CSV and LaTeX."""
+"""Records become rows, and rows become the strings of a table."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from . import stats
 from .errors import BenchError
 from .pairwise import PENDING, against_best
 from .record import Measurement, RunRecord, TaskFacts
 from .remarks import remarks
+from .write.tables import bold
+from .write.words import FORMS, METRICS, count, missing, number, rounded
 
 HEADINGS = {
     "model": "Model",
@@ -29,27 +30,6 @@ HEADINGS = {
     "shift": "Shift",
     "p": "p against best",
 }
-METRICS = {
-    "accuracy": "Accuracy, %",
-    "mse": "MSE",
-    "cross_entropy": "Cross-entropy, nats",
-    "perplexity": "Perplexity",
-}
-FORMS = {"accuracy": ".1f", "perplexity": ".1f"}  # of the others four figures
-LEFT = (
-    "Task",
-    "Model",
-    "Planted",
-    "Title",
-    "Target",
-    "Note",
-    "Metric",
-    "Protocol",
-    "Verdict",
-    "Scale",
-    "Class",
-)  # columns of words
-BOLD = "\ue000", "\ue001"  # around what is to be bold, until a form of table is chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,76 +161,27 @@ def shown(comparison: Comparison) -> pd.DataFrame:
     heading = METRICS.get(facts.metric)
     columns = {
         "model": list(frame["model"]),
-        "params": [_count(value) for value in frame["params"]],
+        "params": [count(value) for value in frame["params"]],
         "metric": [bold(_score(row, facts.metric), row["tied"]) for row in _rows(frame)],
         "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
         "target": [_steps(row) for row in _rows(frame)],
-        "step": [_number(value, "{:.1f}") for value in frame["step_ms"]],
-        "ratio": [_number(value, "{:.2f}") for value in frame["ratio"]],
-        "memory": [_number(value, "{:.1f}") for value in frame["peak_mib"]],
+        "step": [number(value, "{:.1f}") for value in frame["step_ms"]],
+        "ratio": [number(value, "{:.2f}") for value in frame["ratio"]],
+        "memory": [number(value, "{:.1f}") for value in frame["peak_mib"]],
         "shift": [_signed(value, facts.metric) for value in frame["shift"]],
-        "p": [_number(value, "{:.3g}") for value in frame["p"]],
+        "p": [number(value, "{:.3g}") for value in frame["p"]],
     }
     named = {**HEADINGS, "metric": heading or facts.metric}
     return pd.DataFrame({named[key]: values for key, values in columns.items()})
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """A GitHub table; columns after the first are aligned right."""
-    return _drawn(table.map(lambda cell: str(cell).replace("|", "\\|")), "pipe", "**", "**")
-
-
-def plain(table: pd.DataFrame) -> str:
-    """A table for a terminal."""
-    return _drawn(table, "simple")
-
-
-def latex(table: pd.DataFrame) -> str:
-    """A booktabs tabular."""
-    return _drawn(table, "latex_booktabs", r"\textbf{", "}")
-
-
-def _drawn(table: pd.DataFrame, form: str, begin: str = "", end: str = "") -> str:
-    """begin, end: what this form writes around bold text; tabulate escapes the text, and must not escape these."""
-    columns = {str(name): list(table[name]) for name in table.columns}
-    if form != "latex_booktabs":
-        columns = {name: [_marked(str(cell), begin, end) for cell in cells] for name, cells in columns.items()}
-    text = str(tabulate(columns, headers="keys", tablefmt=form, disable_numparse=True, colalign=_align(table)))
-    return _marked(text, begin, end)
-
-
-def _marked(text: str, begin: str, end: str) -> str:
-    return text.replace(BOLD[0], begin).replace(BOLD[1], end)
-
-
-def bold(text: str, wanted: object) -> str:
-    """The text as `markdown` and `latex` draw it bold, if wanted."""
-    return f"{BOLD[0]}{text}{BOLD[1]}" if wanted else text
-
-
-def _align(table: pd.DataFrame) -> tuple[str, ...]:
-    return tuple("left" if name in LEFT else "right" for name in table.columns)
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[dict[str, object]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _missing(value: object) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def _number(value: object, form: str) -> str:
-    return "–" if _missing(value) else form.format(value)
-
-
-def _count(value: object) -> str:
-    return "–" if _missing(value) else f"{int(value):,}"  # type: ignore[call-overload]
-
-
 def _score(row: dict[str, object], metric: str) -> str:
     """'71.3 ± 4.0'; the status where there is no result."""
-    if _missing(row["metric"]):
+    if missing(row["metric"]):
         return str(row["status"])
     factor, form = 100.0 if metric == "accuracy" else 1.0, FORMS.get(metric, ".4g")
     mean, low, high = (float(row[key]) * factor for key in ("metric", "low", "high"))  # type: ignore[arg-type]
@@ -260,20 +191,15 @@ def _score(row: dict[str, object], metric: str) -> str:
 
 def _signed(value: object, metric: str) -> str:
     """A difference in the unit in which the metric is shown: '-4.3'."""
-    if _missing(value):
+    if missing(value):
         return "–"
     factor = 100.0 if metric == "accuracy" else 1.0
     return rounded(float(value) * factor, "+" + FORMS.get(metric, ".4g"))  # type: ignore[arg-type]
 
 
-def rounded(value: float, form: str) -> str:
-    """The value in this format, however it was computed: 17.15 is not 17.1 here and 17.2 there."""
-    return f"{round(value, 9):{form}}"
-
-
 def _steps(row: dict[str, object]) -> str:
     """'1,200 (2/3)', or '> 2,000 (0/3)' where none arrived."""
-    if _missing(row["steps_to_target"]):
+    if missing(row["steps_to_target"]):
         return "–"
     reached, planned = int(row["reached"]), int(row["planned"])  # type: ignore[call-overload]
     if reached == 0:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import tables
 from .figures import COLOURS, svg
 from .panels import Panel, around, legend, panels
+from .write import words
 
 if TYPE_CHECKING:
     from .record import TaskFacts
@@ -25,7 +25,7 @@ def drawn(choices: Sequence[Choice], fronts: Sequence[NDArray[np.bool_]], facts:
     scores = [choice.score for choice in choices]
     lower = not facts.higher_is_better
     y = around(scores, log=lower and min(scores) > 0, turned=lower)
-    heading = tables.METRICS.get(facts.metric, facts.metric) + (" (lower is better)" if lower else "")
+    heading = words.METRICS.get(facts.metric, facts.metric) + (" (lower is better)" if lower else "")
     figure, every = panels(len(COSTS), columns=len(COSTS), size=(3.2, 2.7))
     costs = [[choice.ratio for choice in choices], [choice.peak_mib for choice in choices]]
     for panel, cost, chosen, below in zip(every, costs, fronts, COSTS, strict=True):

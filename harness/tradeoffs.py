@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from . import tables, tradeoff_figure
+from . import tradeoff_figure
 from .errors import counted
 from .pairwise import PENDING
 from .record import Measurement, RunRecord, TaskFacts
 from .selection import ordered
-from .sheet import Material, Sheet, slug
+from .sheet import Material
 from .stats import Interval, mean_interval
+from .write import tables, words
+from .write.sheet import Sheet, slug
 
 FRONTS = ("latency", "memory")
 HOW_TO_READ = """\
@@ -52,8 +54,8 @@ class Choice:
 
     def text(self, form: str) -> str:
         """'71.3 ± 4.0', or the mean alone for one seed."""
-        mean = tables.rounded(self.score, form)
-        return mean if math.isnan(self.half) else f"{mean} ± {tables.rounded(self.half, form)}"
+        mean = words.rounded(self.score, form)
+        return mean if math.isnan(self.half) else f"{mean} ± {words.rounded(self.half, form)}"
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -95,11 +97,11 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
     picture = f"tradeoffs-{slug(task)}-{budget}.svg"
     pictures[picture] = tradeoff_figure.drawn(choices, fronts, facts)
     on = [", ".join(name for name, mine in zip(FRONTS, fronts, strict=True) if mine[i]) for i in range(len(choices))]
-    form = tables.FORMS.get(facts.metric, ".4g")
+    form = words.FORMS.get(facts.metric, ".4g")
     counts = not all(math.isnan(c.mflop) for c in choices)
     table = {
         "Model": [c.title for c in choices],
-        tables.METRICS.get(facts.metric, facts.metric): [c.text(form) for c in choices],
+        words.METRICS.get(facts.metric, facts.metric): [c.text(form) for c in choices],
         "Seeds": [f"{c.seeds}/{c.seeds + c.lost}" for c in choices],
         "Step / yardstick": [_number(c.ratio, ".2f") for c in choices],
         "Peak, MiB": [_number(c.peak_mib, ".1f") for c in choices],

@@ -8,8 +8,8 @@ from test_cli import one_sentence
 
 from harness import formats, markdown, report
 from harness.errors import BenchError
-from harness.sheet import Sheet
 from harness.store import Loaded, Store
+from harness.write.sheet import Sheet
 
 PAGE = """\
 # A page

@@ -11,8 +11,8 @@ from made_records import made_run
 from harness import drawing, html, report
 from harness.figures import canvas, svg
 from harness.html import contents, document, sort_key
-from harness.sheet import Sheet
 from harness.store import Loaded
+from harness.write.sheet import Sheet
 
 ORDER = ["lstm-s", "gru"]
 INDEX = """\

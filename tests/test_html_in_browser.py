@@ -9,8 +9,8 @@ from test_html import drawn
 
 from harness import report
 from harness.html import document
-from harness.sheet import Sheet
 from harness.store import Loaded
+from harness.write.sheet import Sheet
 
 pytestmark = pytest.mark.skipif(browser.found() is None, reason=f"there is no {', '.join(browser.NAMES)} here")
 

@@ -17,7 +17,7 @@ from harness.papers import Page, book
 from harness.record import RunRecord
 from harness.report import write_papers
 from harness.store import Loaded
-from harness.tables import BOLD, markdown
+from harness.write.tables import BOLD, markdown
 
 ORDER = ["lstm-s", "gru", "tp-rnn-s"]
 FACTS_MNIST = replace(FACTS, title="Pixel-by-pixel MNIST", length=196, detail="14 x 14 pixels")

@@ -8,8 +8,9 @@ from made_records import made_curve, made_measurement, made_run
 from rich.console import Console
 
 from harness.plan import Cell, plan
-from harness.progress import Bars, Estimate, Lines, clock, describe
+from harness.progress import Bars, Estimate, Lines, describe
 from harness.run import Progress
+from harness.write.words import clock
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from made_records import FACTS, made_curve, made_measurement, made_run
 from harness.errors import BenchError
 from harness.record import Measurement, RunRecord, TaskFacts
 from harness.stats import mean_interval, sign_flip_p
-from harness.tables import BOLD, Comparison, compare, latex, markdown, plain, shown
+from harness.tables import Comparison, compare, shown
+from harness.write.tables import BOLD, latex, markdown, plain
 
 ORDER = ["lstm-s", "gru", "tp-rnn-s"]
 MSE = TaskFacts("Adding", "mse", False, chance=0.1767, target=0.01, length=200)

@@ -15,6 +15,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from harness.write import tables
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
@@ -22,7 +24,7 @@ import pandas as pd  # noqa: E402
 import plants  # noqa: E402
 import torch  # noqa: E402
 
-from harness import machine, tables  # noqa: E402
+from harness import machine  # noqa: E402
 from harness.catalog import GATED  # noqa: E402
 from harness.gate import Found, Wanted, gate  # noqa: E402
 from harness.judge import BETTER, BROKEN, CANNOT_TELL, SAME, WORSE  # noqa: E402

@@ -1,0 +1,6 @@
+"""Pages become files.
+
+sheet   a page: text, pictures, files
+tables  tables as text
+words   how numbers and times are written
+"""
