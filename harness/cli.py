@@ -254,8 +254,9 @@ def check(models: str) -> int:
 
 @cli.command()
 @speed_options
-def speed(**words: Any) -> int:
+def speed(reports: Path, **words: Any) -> int:
     """Time a training step of every model beside torch's nn.LSTM, and write reports/speed.md."""
+    from . import machine, speed_page
     from . import speed as timing
     from .process import missing_environment
     from .progress import Countdown, terminal
@@ -271,7 +272,8 @@ def speed(**words: Any) -> int:
             bench.measure(tell)
         except KeyboardInterrupt:
             code = 130
-    page = bench.write(" ".join(["bench", *sys.argv[1:]]))
+    command, facts = " ".join(["bench", *sys.argv[1:]]), machine.provenance(bench.device)
+    page = speed_page.write(bench.findings, bench.sizes, facts, command, reports, bench.backends)
     click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")
     return code
 

@@ -21,6 +21,7 @@ from .sheet import Material
 from .survival import Clock
 from .write import tables
 from .write.sheet import Sheet
+from .write.words import rounded
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
 DRAWS = 500

@@ -5,13 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from . import catalog, engine, latency, machine, measure, speed_page
+from . import catalog, engine, latency, machine, measure
 from .errors import BenchError, counted, sentence
 from .findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work, timing_of
 from .flops import matmul_rate, step_flops
@@ -58,10 +57,9 @@ class Bench:
         seconds: float,
         rounds: int,
         runs: bool,
-        reports: Path,
     ) -> None:
         self.device = device = find_device(device)
-        self.seconds, self.rounds, self.runs, self.reports = seconds, rounds, runs and device == "cpu", reports
+        self.seconds, self.rounds, self.runs = seconds, rounds, runs and device == "cpu"
         self.backends = split_words(backends) if backends is not None else list(USUAL[device])
         wanted = "counts of at least 1, such as 1,5"
         self.sizes = Sizes(
@@ -130,11 +128,6 @@ class Bench:
                 tell(kind, name, found)
         finally:
             self.findings.missing += [f"{name}: interrupted" for _, name, _ in left]
-
-    def write(self, command: str) -> Path:
-        """Write what was found so far; returns the page's path."""
-        facts = machine.provenance(self.device)
-        return speed_page.write(self.findings, self.sizes, facts, command, self.reports, self.backends)
 
     def _tried(self, name: str, call: Callable[[], str]) -> str:
         try:

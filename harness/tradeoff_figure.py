@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,13 +13,41 @@ from numpy.typing import ArrayLike, NDArray
 from .figures import COLOURS, svg
 from .panels import Panel, around, legend, panels
 from .write import words
+from .write.words import rounded
 
 if TYPE_CHECKING:
     from .record import TaskFacts
-    from .tradeoffs import Choice
+
 
 SHAPES = "os^D"  # each for as many models as there are colours
 COSTS = ("training step / yardstick's", "peak memory, MiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One model on one task, in the units of the tables; NaN is unknown.
+
+    place: the model's among all of the page, for its colour; lost: runs without a result.
+    """
+
+    title: str
+    place: int
+    score: float
+    half: float  # of the interval
+    seeds: int
+    lost: int
+    ratio: float
+    peak_mib: float
+    mflop: float = math.nan  # of a training step
+
+    @property
+    def measured(self) -> bool:
+        return not (math.isnan(self.ratio) and math.isnan(self.peak_mib))
+
+    def text(self, form: str) -> str:
+        """'71.3 ± 4.0', or the mean alone for one seed."""
+        mean = rounded(self.score, form)
+        return mean if math.isnan(self.half) else f"{mean} ± {rounded(self.half, form)}"
 
 
 def drawn(choices: Sequence[Choice], fronts: Sequence[NDArray[np.bool_]], facts: TaskFacts) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from .record import Measurement, RunRecord, TaskFacts
 from .selection import ordered
 from .sheet import Material
 from .stats import Interval, mean_interval
+from .tradeoff_figure import Choice
 from .write import tables, words
 from .write.sheet import Sheet, slug
 
@@ -29,33 +29,6 @@ and is better in one of the two. The fronts are of means: two models next to eac
 which the task's own table and the page on all tasks test. A model of which a run diverged or failed is on no front,
 since the mean over the others hides that; it is drawn hollow. *MFLOP a step*: millions of floating-point operations of
 the matrix products of a training step, where the record of the measurement has them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One model on one task, in the units of the tables; NaN is unknown.
-
-    place: the model's among all of the page, for its colour; lost: runs without a result.
-    """
-
-    title: str
-    place: int
-    score: float
-    half: float  # of the interval
-    seeds: int
-    lost: int
-    ratio: float
-    peak_mib: float
-    mflop: float = math.nan  # of a training step
-
-    @property
-    def measured(self) -> bool:
-        return not (math.isnan(self.ratio) and math.isnan(self.peak_mib))
-
-    def text(self, form: str) -> str:
-        """'71.3 ± 4.0', or the mean alone for one seed."""
-        mean = words.rounded(self.score, form)
-        return mean if math.isnan(self.half) else f"{mean} ± {words.rounded(self.half, form)}"
 
 
 def sheet(material: Material) -> Sheet | None:

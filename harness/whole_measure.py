@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from . import energy, latency, measure, ratios
-from .conditions import conditions
+from .energy import conditions
 from .flops import matmul_rate
 from .forecast import forecast
 from .fresh import fresh_facts

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from harness import conditions
-from harness.conditions import board, slowed, words
+from harness import energy
+from harness.conditions import slowed, words
+from harness.energy import board
 
 UUID = "GPU-1f2e"
 
@@ -73,10 +74,10 @@ def test_without_nvidia_smi_nothing_is_known(tmp_path, monkeypatch):
 
 def test_a_cpu_tells_its_load_and_governor_where_the_system_does(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "getloadavg", lambda: (1.234, 9.0, 9.0), raising=False)
-    monkeypatch.setattr(conditions, "GOVERNOR", tmp_path / "governor")
-    assert conditions.conditions("cpu") == {"load": 1.23}
+    monkeypatch.setattr(energy, "GOVERNOR", tmp_path / "governor")
+    assert energy.conditions("cpu") == {"load": 1.23}
     (tmp_path / "governor").write_text("powersave\n")
-    assert conditions.conditions("cpu") == {"load": 1.23, "governor": "powersave"}
+    assert energy.conditions("cpu") == {"load": 1.23, "governor": "powersave"}
 
 
 def test_the_sentence_has_the_range_of_all_and_every_reason():
