@@ -187,7 +187,7 @@ def test_what_a_back_end_says_of_itself_stands_in_the_page(timed, monkeypatch, t
 
 
 def test_at_the_papers_widths_the_yardstick_keeps_its_own(tmp_path):
-    made = speed.Bench("lstm-s,clockwork", 8, 2, "paper", "1", "eager", "cpu", 0.0, 1, False, tmp_path)
+    made = speed.Bench("lstm-s,clockwork", 8, 2, "paper", "1", "eager", "cpu", 0.0, 1, False)
     assert made.sizes.yardstick_width == 100
     assert not made.sizes.standard
     assert made.flops("clockwork") > 0
@@ -199,7 +199,7 @@ def test_at_the_papers_widths_the_yardstick_keeps_its_own(tmp_path):
 @pytest.mark.parametrize("model", ["lstm-s", "tp-rnn-s"])
 def test_replicas_take_the_steps_that_each_would_take_alone(monkeypatch, model):
     """Also where each has a gradient norm of its own to be clipped by."""
-    made = speed.Bench(model, 8, 3, "4", "2", "eager", "cpu", 0.0, 1, False, None)
+    made = speed.Bench(model, 8, 3, "4", "2", "eager", "cpu", 0.0, 1, False)
     optimizers = []
 
     class Spy(torch.optim.Adam):
@@ -214,7 +214,7 @@ def test_replicas_take_the_steps_that_each_would_take_alone(monkeypatch, model):
     x = x.double() * torch.tensor([1.0, 3.0])[:, None, None, None]
     together = measure.replicas_step(modules, x, y, 0.05)
     alone = [measure.training_step(module, x[k], y[k], 0.05) for k, module in enumerate(modules)]
-    with speed.catalog.backend("eager"):
+    with speed.engine.backend("eager"):
         for _ in range(3):
             together()
             for step in alone:
