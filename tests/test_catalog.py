@@ -13,7 +13,7 @@ from models import MODELS
 from tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
-STRANGER = Path(__file__).resolve().parent / "stranger"
+STRANGER = ROOT / "tests" / "support" / "stranger"
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import plants
 import pytest
 import yaml
+from support import plants
 
 from harness.cli import cli
 

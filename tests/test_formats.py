@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from made_records import made_run
+from support.records import made_run
 from test_cli import one_sentence
 
 from harness import formats, markdown, report

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import plants
 import pytest
 import torch
+from support import plants
 from test_replicas import Training, built, data, saved, training
 from torch import nn
 

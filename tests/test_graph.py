@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from recording import Emulated, Uncaptured
+from support.recording import Emulated, Uncaptured
 from test_replicas import Training, built, data, ended, training
 from torch import Tensor, nn
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from made_records import made_run
+from support.records import made_run
 
 from harness import drawing, html, report
 from harness.figures import canvas, svg

@@ -2,9 +2,9 @@
 
 import re
 
-import browser
 import pytest
-from made_records import made_measurement, made_run
+from support import browser
+from support.records import made_measurement, made_run
 from test_html import drawn
 
 from harness import report

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_records import made_curve, made_run
+from support.records import made_curve, made_run
 
 from harness import paper_figures
 from harness.paper_tables import recorded, text

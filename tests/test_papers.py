@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_records import made_run
+from support.records import made_run
 
 from harness import agreement, papers
 from harness.agreement import equivalence, verdict, verdicts

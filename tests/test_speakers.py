@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sounds import digits, silence, truncate, vctk, voice, write_wav
+from support.sounds import digits, silence, truncate, vctk, voice, write_wav
 
 from harness.catalog import find_task
 from tasks import recordings, sound, speakers

@@ -13,10 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lstm_loops
 import pytest
 import test_scan
 import torch
+from support import lstm_loops
 
 from harness import checks
 from models import triton_lstm
