@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from support import ROOT
 from support.file_server import packed, toy
 
 from harness import data_verbs
 from tasks.sources import SOURCES
 
-ROOT = Path(__file__).resolve().parent.parent
 REAL = os.environ.get("BENCH_DATA", "nowhere")
 
 

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from support import ROOT
 from support.records import made_measurement, made_run
 
 from harness import store as store_module
 from harness.errors import BenchError, CorruptRecord
 from harness.plan import Cell
 from harness.store import Store
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture

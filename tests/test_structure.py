@@ -9,8 +9,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("harness", "models", "tasks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 # the only modules of the harness that import models and tasks; the last two take nothing but tasks.fetch

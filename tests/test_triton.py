@@ -16,12 +16,10 @@ from pathlib import Path
 import pytest
 import test_scan
 import torch
-from support import lstm_loops
+from support import ROOT, lstm_loops
 
 from harness import checks
 from models import triton_lstm
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def interpret() -> str:
@@ -187,7 +185,8 @@ def spilled_at_most(kernel: str) -> int:
 def test_every_kernel_compiles_for_sm_90():
     """In a process of its own, as this one has the interpreter."""
     environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    command = [sys.executable, str(ROOT / "tests" / "triton_ahead.py"), "64", "100", "128"]
+    environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    command = [sys.executable, str(Path(__file__).with_name("triton_ahead.py")), "64", "100", "128"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode == 77:
         pytest.skip(done.stderr.strip().splitlines()[-1])

@@ -5,4 +5,4 @@ Each module is about one subject, and tests take from it by name: `from support.
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent  # of the repository; how deep a test lies is nobody's business
+ROOT = Path(__file__).resolve().parent.parent.parent  # of the repository; no test counts its own parents
