@@ -4,7 +4,7 @@ import csv
 
 import pytest
 from support.records import made_run
-from test_cli import one_sentence
+from support.sentences import one_sentence
 
 from harness import formats, markdown, report
 from harness.errors import BenchError

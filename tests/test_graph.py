@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import torch
 from support.recording import Emulated, Uncaptured
-from test_replicas import Training, built, data, ended, training
+from support.training import built, data, ended, training
 from torch import Tensor, nn
 
 from harness import catalog
 from harness.graph import REHEARSALS
+from harness.train import Training
 from models import MODELS
 
 pytestmark = pytest.mark.usefixtures("recordable_optimizers")

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from support import browser
+from support.pictures import drawn
 from support.records import made_measurement, made_run
-from test_html import drawn
 
 from harness import report
 from harness.html import document

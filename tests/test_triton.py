@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import test_scan
 import torch
 from support import ROOT, lstm_loops
+from support.stacking import alone, built, together, trainable
 
 from harness import checks
 from models import triton_lstm
@@ -111,13 +111,13 @@ def test_a_hard_choice_is_the_loops(h):
 def test_replicas_of_a_model_agree_with_each_alone(name, recompute, monkeypatch):
     """The whole way from a model to the kernels and back, on tensors that a GPU would hold."""
     monkeypatch.setattr(triton_lstm, "serves", lambda *tensors: True)
-    modules = [test_scan.built(name, seed, SHORT) for seed in range(2)]
+    modules = [built(name, seed, SHORT) for seed in range(2)]
     x = torch.randn(2, 3, SHORT.length, SHORT.inputs, dtype=torch.float64)
-    y, gradients, used = test_scan.together(modules, x, "triton", recompute)
+    y, gradients, used = together(modules, x, "triton", recompute)
     assert "triton" in used
     for seed, module in enumerate(modules):
-        assert torch.allclose(y[seed], test_scan.alone(module, seed, x[seed]), rtol=1e-10, atol=1e-12)
-        for key, parameter in test_scan.trainable(module).items():
+        assert torch.allclose(y[seed], alone(module, seed, x[seed]), rtol=1e-10, atol=1e-12)
+        for key, parameter in trainable(module).items():
             assert torch.allclose(gradients[key][seed], parameter.grad, rtol=1e-9, atol=1e-11), key
 
 
