@@ -10,6 +10,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+pytest.register_assert_rewrite("support")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
 
@@ -54,7 +55,7 @@ def server(monkeypatch):
     """Files on a server of this machine; no name of any other machine is found, and nothing waits."""
     import socket
 
-    from file_server import Server
+    from support.file_server import Server
 
     from tasks import download
 

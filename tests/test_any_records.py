@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from made_records import made_curve, made_measurement, made_run
+from support.records import made_curve, made_measurement, made_run
 
 from harness.record import TaskFacts
 from harness.report import write_papers

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sounds import digits, vctk
+from support.sounds import digits, vctk
 
 from harness.catalog import find_task
 from tasks import augment, recordings, sound, speakers

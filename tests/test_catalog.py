@@ -2,18 +2,17 @@ import os
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
-from pathlib import Path
 
 import pytest
 import torch
+from support import ROOT
 
 from harness import catalog
 from harness.errors import BenchError
 from models import MODELS
 from tasks import TASKS
 
-ROOT = Path(__file__).resolve().parent.parent
-STRANGER = Path(__file__).resolve().parent / "stranger"
+STRANGER = ROOT / "tests" / "support" / "stranger"
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -6,13 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import plants
 import pytest
 import yaml
+from support import ROOT, plants
 
 from harness.cli import cli
 
-ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([\w-]+):(?!=)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 

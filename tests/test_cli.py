@@ -7,6 +7,7 @@ import re
 import sys
 
 import pytest
+from support.sentences import one_sentence
 
 from harness import markdown
 from harness.order import find_replicas
@@ -46,14 +47,6 @@ def bad(tmp_path):
     path = tmp_path / "bad.py"
     path.write_text(BAD_MODELS)
     return path
-
-
-def one_sentence(outcome) -> str:
-    assert outcome.code == 2, outcome
-    (line,) = outcome.err.strip().splitlines()
-    assert line.startswith("error: ")
-    assert "Traceback" not in outcome.out
-    return line
 
 
 @pytest.mark.parametrize(

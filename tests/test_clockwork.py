@@ -3,6 +3,7 @@
 import pytest
 import torch
 from plain import clockwork as plain
+from support.clockwork import as_the_paper_draws_it
 
 from models.clockwork import CLOCKWORK
 from tasks.spec import SequenceShape
@@ -24,15 +25,6 @@ def batch(length, rows=3):
 
 def trained(module):
     return {name: p for name, p in module.named_parameters() if p.requires_grad}
-
-
-def as_the_paper_draws_it(weights, widths):
-    """W_I (n, d), W_H (n, n) with zeros below its diagonal blocks, b (n), the classifier."""
-    W_H = torch.zeros(sum(widths), sum(widths), dtype=torch.float64)
-    for i, k in enumerate(widths):
-        start = sum(widths[:i])
-        W_H[start : start + k, start:] = weights[f"W_H.{i}"]
-    return weights["W_I"], W_H, weights["b"], weights["classifier.weight"], weights["classifier.bias"]
 
 
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])

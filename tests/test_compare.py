@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_records import FACTS, made_run
+from support.records import FACTS, made_run
 
 from harness.compare import BETTER, CANNOT_TELL, EQUIVALENT, WORSE, compare, sides, table
 from harness.equivalence import two_one_sided

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_records import FACTS, made_curve, made_run
+from support.records import FACTS, made_curve, made_run
 
 from harness import arrivals, convergence, convergence_figures
 from harness.record import TaskFacts

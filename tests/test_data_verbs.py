@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from file_server import packed, toy
+from support import ROOT
+from support.file_server import packed, toy
 
 from harness import data_verbs
 from tasks.sources import SOURCES
 
-ROOT = Path(__file__).resolve().parent.parent
 REAL = os.environ.get("BENCH_DATA", "nowhere")
 
 
@@ -137,7 +137,7 @@ def test_ctrl_c_keeps_what_came_and_the_same_command_goes_on(bench, source, serv
     server.hold = 300_000
     script = (
         "import sys; sys.path[:0] = ['tests']\n"
-        "from file_server import packed, toy\n"
+        "from support.file_server import packed, toy\n"
         "from harness.cli import main\n"
         "from tasks.sources import SOURCES\n"
         f"SOURCES['toy'] = toy(['{server.url}/toy.zip'], packed())\n"

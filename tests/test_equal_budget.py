@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_records import made_run
 from scipy.stats import rankdata
+from support.records import made_run
 
 from harness.equal_budget import section
 from harness.selection import by_budget

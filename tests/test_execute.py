@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 # long enough to be caught in the middle, short enough for a test
 WORDS = ["--task", "sfc", "--models", "gru,lstm-s", "--protocol", "smoke", "--seeds", "2", "--set", "max_steps=60"]
 

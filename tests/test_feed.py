@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from recording import Emulated, Uncaptured
+from support.recording import Emulated, Uncaptured
 from torch import Tensor, nn
 
 from harness.feed import Feed, needs_feed

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pooch
 import pytest
-from file_server import WORDS, packed, sha256, toy
+from support.file_server import WORDS, packed, sha256, toy
 
 from tasks import fetch
 from tasks.sources import SOURCES, Content, DataError, Many

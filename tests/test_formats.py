@@ -3,8 +3,8 @@
 import csv
 
 import pytest
-from made_records import made_run
-from test_cli import one_sentence
+from support.records import made_run
+from support.sentences import one_sentence
 
 from harness import formats, markdown, report
 from harness.errors import BenchError

@@ -8,8 +8,8 @@ import sys
 import time
 
 import numpy as np
-import plants
 import pytest
+from support import ROOT, plants
 
 from harness import trained
 from harness.errors import BenchError
@@ -263,7 +263,7 @@ def test_a_worker_tells_the_probe_its_device(monkeypatch):
     assert probe.answer({"ask": "make", "model": "gru"}, "cpu") == {}
     assert len(probe.answer({"ask": "steps", "count": 3}, "cpu")["milliseconds"]) == 3
     assert asked == [("gru", (), {"device": "cpu"})]
-    said = Worker("here", plants.ROOT, "no-such-device")
+    said = Worker("here", ROOT, "no-such-device")
     with pytest.raises(Broken, match="no-such-device"):
         said.ask(ask="make", model="gru")
     said.close()

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import plants
 import pytest
 import torch
-from test_replicas import Training, built, data, saved, training
+from support import plants
+from support.training import built, data, saved, training
 from torch import nn
 
 from harness import catalog, checks, engine, insight
@@ -16,6 +16,7 @@ from harness.measure import training_step
 from harness.memory import peak_bytes
 from harness.protocol import Protocol
 from harness.seeds import global_stream
+from harness.train import Training
 from harness.workers import Worker
 from models import MODELS
 from tasks.spec import Split, Splits

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 import torch
-from recording import Emulated, Uncaptured
-from test_replicas import Training, built, data, ended, training
+from support.recording import Emulated, Uncaptured
+from support.training import built, data, ended, training
 from torch import Tensor, nn
 
 from harness import engine
 from harness.graph import REHEARSALS
+from harness.train import Training
 from models import MODELS
 
 pytestmark = pytest.mark.usefixtures("recordable_optimizers")

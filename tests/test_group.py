@@ -1,16 +1,14 @@
 """Cells that train together leave the records that they would leave alone."""
 
-import itertools
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from test_run import apart_from_times, cell
+from support.cells import after, apart_from_times, cells
 from torch import Tensor, nn
 
 from harness import execute
@@ -26,16 +24,6 @@ HERE = "test_group"
 @pytest.fixture
 def where(tmp_path: Path) -> Where:
     return Where(tmp_path / "results")
-
-
-def cells(model: str, seeds: int = 3, **changes: Any) -> list[Cell]:
-    name = f"{HERE}:{model}" if model in globals() else model
-    return [replace(cell(name, **changes), seed=seed) for seed in range(seeds)]
-
-
-def after(steps: int) -> Callable[[], bool]:
-    calls = itertools.count()
-    return lambda: next(calls) >= steps
 
 
 class Small(nn.Module):
@@ -114,7 +102,7 @@ def test_each_cell_of_a_group_has_the_record_that_it_has_alone(where, tmp_path, 
 
 
 def test_a_cell_that_diverges_ends_early_and_the_others_go_on(where, tmp_path):
-    group = cells("DivergesWhereFirstWeightIsPositive", 4)
+    group = cells(f"{HERE}:DivergesWhereFirstWeightIsPositive", 4)
     records = run_group(group, where, stop=after(6))
     assert {record.status for record in records} == {"diverged", "interrupted"}
     checkpoints = [Store(where.results).checkpoint_path(record.cell).exists() for record in records]
@@ -162,7 +150,7 @@ def test_cells_at_different_steps_go_on_in_groups_of_one_step(where, tmp_path):
 
 
 def test_a_model_that_cannot_be_stacked_trains_seed_by_seed_and_says_so(where, tmp_path):
-    group = [replace(cell("Plain"), seed=seed) for seed in range(2)]
+    group = cells("Plain", 2)
     for record in run_group(group, where):
         assert record.replicas == 1
         assert record.notes.startswith(f"the seeds of {record.cell.model} ran one after the other: RuntimeError: ")
@@ -172,14 +160,14 @@ def test_a_model_that_cannot_be_stacked_trains_seed_by_seed_and_says_so(where, t
 
 @pytest.mark.parametrize("model", ["Raises", "NoUse", "Coarse", "GivesNaN", "WrongShape", "OutOfMemory"])
 def test_what_goes_wrong_with_every_seed_is_said_in_every_record(where, tmp_path, model):
-    group = [replace(cell(model), seed=seed) for seed in range(2)]
+    group = cells(model, 2)
     for record in run_group(group, where):
         alone = run_cell(record.cell, Where(tmp_path / "alone"))
         assert (record.status, record.reason) == (alone.status, alone.reason)
 
 
 def test_a_group_that_runs_out_of_memory_goes_on_cell_by_cell(where):
-    for record in run_group(cells("NeedsMuch"), where):
+    for record in run_group(cells(f"{HERE}:NeedsMuch"), where):
         assert (record.status, record.replicas) == ("ok", 1)
         assert record.notes == (
             f"the seeds of {HERE}:NeedsMuch ran one after the other: "
@@ -196,7 +184,7 @@ def test_an_error_in_a_group_costs_one_cell_at_most(where, monkeypatch):
     from harness.seeds import stream_seed
 
     monkeypatch.setenv("BAD", str(stream_seed(1, "noise")))
-    records = run_group(cells("OneIsBad"), where)
+    records = run_group(cells(f"{HERE}:OneIsBad"), where)
     assert [record.status for record in records] == ["ok", "failed", "ok"]
     assert all("ZeroDivisionError" in record.notes for record in records)
 
@@ -239,7 +227,7 @@ def test_groups_run_in_this_process(where):
 
 
 def test_a_process_that_dies_with_a_group_costs_time_and_no_cell(where):
-    done = ran([*cells("DiesTogether", 2), *cells("gru", 2)], replace(where, replicas=2), workers=1)
+    done = ran([*cells(f"{HERE}:DiesTogether", 2), *cells("gru", 2)], replace(where, replicas=2), workers=1)
     assert {key: (record.replicas, record.status) for key, record in done.items()} == {
         ("DiesTogether", 0): (1, "ok"),
         ("DiesTogether", 1): (1, "ok"),

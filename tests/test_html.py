@@ -6,7 +6,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from made_records import made_run
+from support.pictures import drawn
+from support.records import made_run
 
 from harness import drawing, html, report
 from harness.figures import canvas, svg
@@ -45,13 +46,6 @@ See [all tasks](overall.md#budget-6k), [a file](sfc.csv), [below](#budget-3k) an
 
 ![again](one.svg) and ![nowhere](https://example.org/picture.png)
 """
-
-
-def drawn() -> bytes:
-    figure, axes = canvas()
-    axes.plot([0, 1], [0, 1], color="C1", label="a & b <c>")
-    axes.legend()
-    return svg(figure)
 
 
 @pytest.fixture(scope="module")

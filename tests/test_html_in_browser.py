@@ -2,10 +2,10 @@
 
 import re
 
-import browser
 import pytest
-from made_records import made_measurement, made_run
-from test_html import drawn
+from support import browser
+from support.pictures import drawn
+from support.records import made_measurement, made_run
 
 from harness import report
 from harness.html import document

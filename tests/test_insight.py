@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_group import cells
-from test_run import apart_from_times, cell
+from support.cells import apart_from_times, cell, cells
 from torch import Tensor, nn
 
 from harness import group, insight
@@ -307,10 +306,10 @@ def test_it_is_made_of_the_best_checkpoint_at_its_progress(where, monkeypatch):
     assert again["gradient"]["initial"] == record.insight["gradient"]["initial"] != again["gradient"]["trained"]
 
 
-@pytest.mark.parametrize("model", ["aslstm@evaluation=sample", "asgru", "test_run:Plain"])
+@pytest.mark.parametrize("model", ["aslstm@evaluation=sample", "asgru", "Plain"])
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_it_changes_no_number(where, tmp_path, monkeypatch, model, seeds):
-    group_of = [replace(cell(model), seed=seed) for seed in range(seeds)]
+    group_of = cells(model, seeds)
     stream = torch.get_rng_state()
     records = run_group(group_of, where)
     assert torch.equal(torch.get_rng_state(), stream)
@@ -377,7 +376,7 @@ def test_a_model_may_have_nothing_to_tell_of_its_scales(where):
     assert record.insight["scales"] is None
 
 
-@pytest.mark.parametrize("model", ["test_run:GivesNaN", "test_run:Raises"])
+@pytest.mark.parametrize("model", ["GivesNaN", "Raises"])
 def test_a_run_that_did_not_go_well_has_none(where, model):
     record = run_cell(cell(model), where)
     assert record.status != "ok"

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from made_records import made_measurement, made_run
+from support.records import made_measurement, made_run
 
 from harness import latency_page, memory_page
 from harness.measured import arranged, fixed

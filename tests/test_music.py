@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 import torch
-from sounds import fma, silence, truncate, write_sound
+from support.sounds import fma, silence, truncate, write_sound
 
 from harness.catalog import find_task
 from tasks import music, recordings, sound

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_records import made_curve, made_run
+from support.records import made_curve, made_run
 
-from harness import paper_figures
+from harness import paper_figures, papers
 from harness.paper_tables import recorded, text
 from harness.papers import Page, book
 from harness.record import RunRecord, TaskFacts
@@ -63,7 +63,7 @@ def test_figures_are_those_of_the_papers():
 
 
 def published():
-    return json.loads(Path("harness/published.json").read_text(encoding="utf-8"))
+    return json.loads(Path(papers.__file__).with_name("published.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in book().pages])

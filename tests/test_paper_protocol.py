@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sounds import fma, vctk
+from support.sounds import fma, vctk
 
 from harness import group, prepare
 from harness.plan import Cell

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_records import FACTS, made_curve, made_run
+from support.records import FACTS, made_curve, made_run
 
 from harness.errors import BenchError
 from harness.order import Order

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_records import made_run
+from support import ROOT
+from support.records import made_run
 
 from harness import agreement, papers
 from harness.agreement import equivalence, verdict, verdicts
@@ -17,7 +18,6 @@ from harness.paper_tables import Recorded, recorded
 from harness.papers import Published, book
 from harness.record import RunRecord
 
-ROOT = Path(__file__).resolve().parent.parent
 SOURCE = Path(os.environ.get("BENCH_REFERENCE", ROOT.parent / "shared" / "reference")) / "published.yaml"
 FIELDS = ("paper", "table", "task", "model", "params", "metric", "value", "status", "note")
 

@@ -2,7 +2,7 @@
 
 import pytest
 from plain import asrnn, clockwork, dilated, hmlstm, lstm, tprnn
-from test_clockwork import as_the_paper_draws_it
+from support.clockwork import as_the_paper_draws_it
 
 from harness import catalog, checks
 from models import MODELS, scan

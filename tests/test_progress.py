@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from made_records import made_curve, made_measurement, made_run
 from rich.console import Console
+from support.records import made_curve, made_measurement, made_run
 
 from harness.plan import Cell, plan
 from harness.progress import Bars, Estimate, Lines, describe

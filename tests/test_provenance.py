@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from made_records import made_measurement, made_run
+from support.records import made_measurement, made_run
 
 from harness.plan import Cell
 from harness.provenance import measured, records, sentence

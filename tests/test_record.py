@@ -2,7 +2,7 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
-from made_records import made_curve, made_measurement, made_run
+from support.records import made_curve, made_measurement, made_run
 
 from harness.errors import CorruptRecord
 from harness.record import STATUSES, Latency, Point, from_json, to_json

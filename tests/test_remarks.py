@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_records import FACTS, made_curve, made_run
+from support.records import FACTS, made_curve, made_run
 
 from harness import tables
 from harness.record import TaskFacts, from_json, to_json

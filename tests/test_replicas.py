@@ -1,7 +1,6 @@
 """Seeds that train together give what each gives alone."""
 
 import copy
-import io
 import itertools
 import math
 import re
@@ -11,51 +10,16 @@ from typing import Any
 
 import pytest
 import torch
+from support.training import BATCH, SHAPE, built, data, ended, saved, training
 from torch import Tensor, nn
 
 from harness import catalog, checks, engine
 from harness.evaluate import loss_of
-from harness.protocol import Protocol
 from harness.record import Point
 from harness.replicas import difference
 from harness.seeds import global_stream
 from harness.train import Training
 from models import MODELS
-from tasks.spec import Split, Splits
-
-SHAPE = checks.Example(length=9, inputs=2, outputs=3)
-BATCH = 4
-
-
-def protocol(**fields: Any) -> Protocol:
-    usual: dict[str, Any] = {"batch": BATCH, "max_steps": 50, "evaluations": 3, "learning_rate": 0.02, "clip": 0.1}
-    return Protocol("mine", 1, "smoke", "3k", 3, **(usual | fields))
-
-
-def data(sequences: int = 90, dtype: torch.dtype = torch.float64) -> Splits:
-    """Of 22 batches an epoch, so that 50 steps see three orders."""
-    source = torch.Generator().manual_seed(5)
-
-    def split(count: int) -> Split:
-        x = torch.randn(count, SHAPE.length, SHAPE.inputs, generator=source, dtype=dtype)
-        return Split(x, (x.sum(dim=(1, 2)) > 0).long() + (x[:, 0, 0] > 0))
-
-    return Splits(split(sequences), split(30), split(30))
-
-
-def built(name: str, seed: int) -> nn.Module:
-    return checks.built(catalog.find_model(name), SHAPE, seed=seed, width=5)
-
-
-def training(modules: list[nn.Module], seeds: list[int], splits: Splits | None = None, **changes: Any) -> Training:
-    fields = {key: changes.pop(key) for key in list(changes) if key in Protocol.__dataclass_fields__ and key != "seeds"}
-    usual: dict[str, Any] = {"metric": "cross_entropy", "higher_is_better": False, "classes": SHAPE.outputs}
-    return Training(modules, splits or data(), protocol(**fields), seeds=seeds, **(usual | changes))
-
-
-def ended(run: Training, seed: int) -> list[dict[int, Point]]:
-    with global_stream(seed, "noise"):
-        return list(run)
 
 
 def numbers(point: Point) -> tuple[Any, ...]:
@@ -152,13 +116,6 @@ def test_noise_in_evaluation_is_each_seeds_own():
 
 
 # ----------------------------------------------------------------------------- going on from a state
-
-
-def saved(run: Training, place: int) -> dict[str, Any]:
-    file = io.BytesIO()
-    torch.save(run.state(place), file)
-    file.seek(0)
-    return torch.load(file, weights_only=True, map_location="cpu")
 
 
 def without_seconds(points: dict[int, Point]) -> dict[int, tuple[Any, ...]]:

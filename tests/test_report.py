@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from made_records import FACTS, made_curve, made_measurement, made_run
+from support.records import FACTS, made_curve, made_measurement, made_run
 
 from harness.errors import BenchError
 from harness.figures import learning_curves

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 RECORDS = ROOT / "results" / "reported"
 KINDS = (".md", ".csv", ".tex")  # a picture's bytes depend on the version of matplotlib, and it is part of report.html
 

@@ -1,17 +1,15 @@
 """One cell becomes its record, whatever happens."""
 
-import itertools
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from support.cells import after, apart_from_times, cell
+from support.faulty import Coarse, Plain
 
 from harness.catalog import find_task
-from harness.plan import Cell
 from harness.prepare import Where, load_splits
 from harness.process import prepare_process
 from harness.protocol import SMOKE
@@ -19,113 +17,11 @@ from harness.record import RunRecord
 from harness.run import Progress, measure_group, run_cell
 from harness.seeds import global_stream
 from harness.store import Store
-from models.spec import ModelSpec
-
-TIMES = {"seconds", "train_seconds", "evaluation_seconds", "finished"}
 
 
 @pytest.fixture
 def where(tmp_path: Path) -> Where:
     return Where(tmp_path / "results")
-
-
-def cell(model: str = "gru", **changes: Any) -> Cell:
-    """A cell of the smoke protocol; a model of this file goes by its attribute's name."""
-    name = f"{__name__}:{model}" if model in globals() else model
-    return Cell(**({"protocol": "smoke", "task": "sfc", "model": name, "budget": "3k", "seed": 0} | changes))
-
-
-def apart_from_times(value: Any) -> Any:
-    """A record as plain values, without what depends on the clock."""
-    if isinstance(value, RunRecord):
-        return apart_from_times(asdict(value))
-    if isinstance(value, dict):
-        return {key: apart_from_times(entry) for key, entry in value.items() if key not in TIMES}
-    if isinstance(value, (list, tuple)):
-        return [apart_from_times(entry) for entry in value]
-    return value
-
-
-# ----------------------------------------------------------------------------- models of this test
-
-
-class Plain(nn.Module):
-    """A recurrent network with noise in it; the width is that of a layer on top."""
-
-    def __init__(self, shape: Any, width: int) -> None:
-        super().__init__()
-        self.rnn = nn.RNN(shape.inputs, 8, batch_first=True)
-        self.top = nn.Sequential(nn.Dropout(0.2), nn.Linear(8, width), nn.Tanh(), nn.Linear(width, shape.outputs))
-
-    def forward(self, x: Tensor) -> Any:
-        return self.top(self.rnn(x)[1][0])
-
-
-class GivesNaN(Plain):
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) * float("nan")
-
-
-class BreaksLate(Plain):
-    """Its answers are not finite after four training steps."""
-
-    def __init__(self, shape: Any, width: int) -> None:
-        super().__init__(shape, width)
-        self.steps = 0
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.steps += self.training
-        return super().forward(x) * (float("inf") if self.steps > 4 else 1.0)
-
-
-class BreaksInTheTest(Plain):
-    """Finite on validation (20 sequences), infinite on the test set (40)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) * (1.0 if len(x) <= 20 else float("inf"))
-
-
-class WrongShape(Plain):
-    def forward(self, x: Tensor) -> Tensor:
-        return self.rnn(x)[0]
-
-
-class Raises(Plain):
-    def forward(self, x: Tensor) -> Tensor:
-        raise ZeroDivisionError("by the\n   model")
-
-
-class RaisesInTheMiddle(BreaksLate):
-    def forward(self, x: Tensor) -> Tensor:
-        answers = super().forward(x)
-        if self.steps > 4:
-            raise IndexError("too late")
-        return answers
-
-
-class OutOfMemory(Plain):
-    def forward(self, x: Tensor) -> Tensor:
-        raise torch.OutOfMemoryError("tried to allocate 1 TiB")
-
-
-class OutOfHostMemory(Plain):
-    def forward(self, x: Tensor) -> Tensor:
-        raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried")
-
-
-class CannotBeBuilt(nn.Module):
-    def __init__(self, shape: Any, width: int) -> None:
-        super().__init__()
-        raise KeyError("nonsense")
-
-
-def Coarse(shape: Any, width: int) -> nn.Module:
-    """Grows by 2,000 units at a time."""
-    return Plain(shape, 2000 * width)
-
-
-NoUse = ModelSpec("no-use", "No use", Plain, why_not=lambda shape: f"it needs more than {shape.length} steps")
-NoPaper = ModelSpec("no-paper", "No paper", Plain)
 
 
 # ----------------------------------------------------------------------------- ok
@@ -252,7 +148,7 @@ def test_a_wrong_output_shape_failed_in_a_sentence(where):
 def test_a_model_that_raises_failed_with_the_error_and_its_place(where):
     record = left(where, "Raises")
     assert record.status == "failed"
-    assert record.reason.startswith("ZeroDivisionError: by the model (test_run.py:")
+    assert record.reason.startswith("ZeroDivisionError: by the model (faulty.py:")
     assert record.title == "Raises"
     assert record.task is not None
 
@@ -317,11 +213,6 @@ def test_an_error_in_one_cell_leaves_the_next_alone(where):
 
 
 # ----------------------------------------------------------------------------- interrupted, and going on
-
-
-def after(steps: int) -> Callable[[], bool]:
-    calls = itertools.count()
-    return lambda: next(calls) >= steps
 
 
 @pytest.mark.parametrize(

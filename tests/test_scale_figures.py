@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 import pytest
-from made_records import made_insight, made_run
+from support.records import made_insight, made_run
 
 from harness import papers
 from harness.insight_figures import CHARACTERS, wrapped

@@ -5,17 +5,16 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from support.stacking import SHAPE, alone, built, together, trainable
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.func import functional_call
 
-from harness import catalog, checks
+from harness import checks
 from harness.measure import training_step
 from harness.memory import peak_bytes
 from models import MODELS, cells, library, native, replicas, scan
 
 REPLICAS = 3
 WAYS = [("eager", 0), ("eager", 7), ("auto", 0), ("auto", 7), ("compiled", 0), ("compiled", 7)]
-SHAPE = checks.Example(23, 2, 3)
 
 
 @pytest.fixture(autouse=True)
@@ -28,35 +27,6 @@ def quick_compiler(monkeypatch):
     yield
     for cached in kept:
         cached.cache_clear()
-
-
-def built(name, seed, shape=SHAPE):
-    torch.manual_seed(seed)
-    return catalog.find_model(name).build(shape, 9).double()
-
-
-def trainable(module):
-    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
-
-
-def alone(module, seed, x):
-    """The answer of a module that runs by itself on the eager back end; its gradients stay in it."""
-    with torch.random.fork_rng(), scan.backend("eager"):
-        torch.manual_seed(seed)
-        y = module(x)
-        y.square().sum().backward()
-    return y.detach()
-
-
-def together(modules, x, back_end, recompute):
-    """The answers of stacked modules, and the gradients of the stacked weights."""
-    names = trainable(modules[0])
-    stacked = {n: torch.stack([trainable(m)[n].detach() for m in modules]).requires_grad_() for n in names}
-    generators = [torch.Generator().manual_seed(seed) for seed in range(len(modules))]
-    with scan.backend(back_end, recompute) as used, replicas.streams(generators):
-        y = torch.vmap(lambda weights, x: functional_call(modules[0], weights, (x,)), randomness="error")(stacked, x)
-        y.square().sum().backward()
-    return y.detach(), {name: weight.grad for name, weight in stacked.items()}, used
 
 
 @pytest.mark.parametrize(("back_end", "recompute"), WAYS)

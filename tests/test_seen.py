@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_records import made_insight, made_run
+from support.records import made_insight, made_run
 
 from harness import seen
 from harness.record import from_json, to_json

@@ -1,6 +1,6 @@
 """Which runs pages on several tasks compare."""
 
-from made_records import made_run
+from support.records import made_run
 
 from harness.selection import by_budget, by_place, facts_of, ordered, scores_of, select, titles_of, way_of
 

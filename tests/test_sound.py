@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from sounds import silence, truncate, write_sound, write_wav
+from support.sounds import silence, truncate, write_sound, write_wav
 
 from tasks import sound
 from tasks.fetch import DataError

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sounds import digits, silence, truncate, vctk, voice, write_wav
+from support import ROOT
+from support.sounds import digits, silence, truncate, vctk, voice, write_wav
 
 from harness.catalog import find_task
 from tasks import recordings, sound, speakers
 from tasks.fetch import DataError
 
-ROOT = Path(__file__).resolve().parent.parent
 REAL = Path(os.environ.get("BENCH_DATA", "/nowhere"))
 needs_digits = pytest.mark.skipif(
     not (REAL / "fsdd" / "recordings").is_dir(), reason="the spoken digits are not there; BENCH_DATA says where"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from speed import steps
+from support import ROOT
 
 from models.targets import GATED
 from tasks import GATED_TASK
 
-ROOT = Path(__file__).resolve().parent.parent
 SUITES = (steps.Step, steps.Work, steps.Training)
 
 

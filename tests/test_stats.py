@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 import scipy.stats
-from made_records import made_curve
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
+from support.records import made_curve
 
 from harness.plan import smallest_p
 from harness.stats import (

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from made_records import made_measurement, made_run
+from support import ROOT
+from support.records import made_measurement, made_run
 
 from harness import store as store_module
 from harness.errors import BenchError, CorruptRecord
 from harness.plan import Cell
 from harness.store import Store
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -185,7 +184,8 @@ def test_a_process_that_dies_while_it_writes_leaves_no_half_record(store, earlie
     if earlier:
         store.save_run(made_run(test_metric=0.1))
     code = (
-        "import os, sys; from pathlib import Path; from harness.store import Store; from made_records import made_run;"
+        "import os, sys; from pathlib import Path; from harness.store import Store;"
+        "from support.records import made_run;"
         "os.replace = lambda *names: os._exit(9);"
         "Store(Path(sys.argv[1])).save_run(made_run(test_metric=0.9))"
     )

@@ -9,12 +9,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("harness", "models", "tasks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+HARNESS = [path for path in SOURCES if path.is_relative_to(ROOT / "harness")]
+DATA = {".json", ".css", ".js", ".cpp", ".h"}  # what lies beside the sources and is installed with them
 # the only modules of the harness that import models and tasks; engine takes the loop, the last two tasks.fetch
-DOORS = {"catalog.py", "engine.py", "datasets.py", "data_verbs.py"}
+DOORS = {"harness/catalog.py", "harness/engine.py", "harness/datasets.py", "harness/data_verbs.py"}
 STATISTICS = ("stats", "across", "ranks", "survival", "aggregates", "equivalence", "power")
 WITHOUT_TORCH = (
     *STATISTICS,
@@ -43,8 +45,12 @@ ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models an
 LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
 
 
-def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
-    """Names of imported modules; relative ones keep their dots. Imports for type checking do not count."""
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def import_nodes(path: Path, *, top_level_only: bool = False) -> list[ast.Import | ast.ImportFrom]:
+    """The imports of a file, without those for type checking."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped = {
         id(inner)
@@ -53,74 +59,87 @@ def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
         for inner in ast.walk(node)
     }
     nodes = tree.body if top_level_only else list(ast.walk(tree))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in skipped]
+
+
+def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
+    """Names of imported modules; relative ones keep their dots."""
     found = set()
-    for node in nodes:
-        if id(node) in skipped:
-            continue
+    for node in import_nodes(path, top_level_only=top_level_only):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             dots = "." * node.level
             found |= {dots + (node.module or alias.name) for alias in node.names}
     return found
 
 
+def imported_files(path: Path) -> set[Path]:
+    """The files that the relative imports of a file lead to."""
+    found = set()
+    for node in import_nodes(path):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            place = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            for alias in node.names:
+                inside = place / alias.name  # a module of a package, or else a name of the module itself
+                ways = [way for each in (inside, place) for way in (each.with_suffix(".py"), each / "__init__.py")]
+                found.add(next(way for way in ways if way.exists()))
+    return found
+
+
 def test_no_file_is_longer_than_300_lines():
-    long = {str(path.relative_to(ROOT)): n for path in SOURCES if (n := len(path.read_text().splitlines())) > 300}
+    long = {name_of(path): n for path in SOURCES if (n := len(path.read_text().splitlines())) > 300}
     assert not long
 
 
 def test_models_and_tasks_know_only_torch_numpy_and_themselves():
     for package in ("models", "tasks"):
-        for path in (ROOT / package).rglob("*.py"):
+        for path in sorted((ROOT / package).rglob("*.py")):
             for names, allowed in ((imports(path), ALLOWED | LAZY), (imports(path, top_level_only=True), ALLOWED)):
                 known = allowed if package == "tasks" else ALLOWED
                 strange = {name for name in names if not name.startswith(".") and name.partition(".")[0] not in known}
-                assert not strange, f"{path.name} imports {strange}"
+                assert not strange, f"{name_of(path)} imports {strange}"
 
 
 def test_only_the_doors_open_models_and_tasks():
-    for path in (ROOT / "harness").glob("*.py"):
+    for path in HARNESS:
         direct = {name for name in imports(path) if name.partition(".")[0] in ("models", "tasks")}
-        assert not direct or path.name in DOORS, f"{path.name} imports {direct}"
+        assert not direct or name_of(path) in DOORS, f"{name_of(path)} imports {direct}"
 
 
 def test_imports_inside_a_package_are_relative():
     for path in SOURCES:
         own = path.relative_to(ROOT).parts[0]
         absolute = {name for name in imports(path) if name.partition(".")[0] == own}
-        assert not absolute or path.name == "__main__.py", f"{path} imports {absolute}"
+        assert not absolute or path.name == "__main__.py", f"{name_of(path)} imports {absolute}"
 
 
 def test_the_harness_has_no_import_cycle():
-    graph = {}
-    for path in (ROOT / "harness").glob("*.py"):
-        names = {name.lstrip(".") for name in imports(path) if name.startswith(".")}
-        graph[path.stem] = {name for name in names if (ROOT / "harness" / f"{name}.py").exists()}
-    done: set[str] = set()
+    graph = {path: imported_files(path) for path in HARNESS}
+    done: set[Path] = set()
 
-    def visit(name: str, trail: tuple[str, ...]) -> None:
-        assert name not in trail, " -> ".join((*trail, name))
-        if name not in done:
-            for other in graph.get(name, ()):
-                visit(other, (*trail, name))
-            done.add(name)
+    def visit(path: Path, trail: tuple[Path, ...]) -> None:
+        assert path not in trail, " -> ".join(map(name_of, (*trail, path)))
+        if path not in done:
+            for other in sorted(graph[path]):
+                visit(other, (*trail, path))
+            done.add(path)
 
-    for name in graph:
-        visit(name, ())
+    for path in graph:
+        visit(path, ())
 
 
 def test_only_the_command_line_prints_or_exits():
     may = {
-        "cli.py": {"sys.exit", "click.echo"},
-        "data_verbs.py": {"click.echo"},
-        "measure_verbs.py": {"click.echo"},
-        "report_verbs.py": {"click.echo"},
-        "gate_verb.py": {"click.echo"},
+        "harness/cli.py": {"sys.exit", "click.echo"},
+        "harness/data_verbs.py": {"click.echo"},
+        "harness/measure_verbs.py": {"click.echo"},
+        "harness/report_verbs.py": {"click.echo"},
+        "harness/gate_verb.py": {"click.echo"},
     }
-    for path in (ROOT / "harness").glob("*.py"):
+    for path in HARNESS:
         calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
-        assert not calls & {"print", "sys.exit", "click.echo"} - may.get(path.name, set()), path.name
+        assert not calls & {"print", "sys.exit", "click.echo"} - may.get(name_of(path), set()), name_of(path)
 
 
 @pytest.mark.parametrize("module", WITHOUT_TORCH)
@@ -131,8 +150,9 @@ def test_what_needs_no_torch_does_not_import_it(module):
 
 def test_the_statistics_need_no_more_than_numpy_and_scipy():
     for name in STATISTICS:
-        names = {name.partition(".")[0] for name in imports(ROOT / "harness" / f"{name}.py") if name[0] != "."}
-        assert names <= {"numpy", "scipy", *sys.stdlib_module_names}, f"{name}.py imports {names}"
+        path = (ROOT / "harness").joinpath(*name.split(".")).with_suffix(".py")
+        names = {name.partition(".")[0] for name in imports(path) if name[0] != "."}
+        assert names <= {"numpy", "scipy", *sys.stdlib_module_names}, f"{name_of(path)} imports {names}"
 
 
 def test_the_slow_and_optional_packages_are_imported_when_needed():
@@ -151,7 +171,7 @@ def test_the_runner_knows_no_names():
     from models import MODELS
     from tasks import TASKS
 
-    for path in (ROOT / "harness").glob("*.py"):
+    for path in HARNESS:
         words = {
             node.value
             for node in ast.walk(ast.parse(path.read_text()))
@@ -159,7 +179,8 @@ def test_the_runner_knows_no_names():
         }
         named = words & (set(MODELS) | set(TASKS))
         # the yardstick of latencies is a protocol's setting
-        assert named <= ({"lstm-s"} if path.name == "protocol.py" else set()), f"{path.name} names {named}"
+        may = {"lstm-s"} if name_of(path) == "harness/protocol.py" else set()
+        assert named <= may, f"{name_of(path)} names {named}"
 
 
 def test_project_file_lists_exactly_the_three_packages_and_stays_private():
@@ -197,8 +218,8 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
-    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
-    assert inside == {str(path.relative_to(ROOT)) for path in SOURCES}
-    assert {"harness/published.json", "harness/page.css", "harness/page.js"} <= set(zipfile.ZipFile(wheel).namelist())
-    native = {f"models/{path.name}" for path in (ROOT / "models").iterdir() if path.suffix in (".cpp", ".h")}
-    assert native <= set(zipfile.ZipFile(wheel).namelist())
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    assert {name for name in inside if name.endswith(".py")} == set(map(name_of, SOURCES))
+    beside = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in DATA}
+    assert {name_of(path) for path in beside} <= inside
+    assert {path.suffix for path in beside} == DATA

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from made_records import made_curve
+from support.records import made_curve
 
 from harness.record import Point
 from harness.stats import restricted_mean, sign_flip_p

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made_records import FACTS, made_curve, made_measurement, made_run
+from support.records import FACTS, made_curve, made_measurement, made_run
 
 from harness.errors import BenchError
 from harness.record import Measurement, RunRecord, TaskFacts

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from recording import Emulated, Uncaptured
+from support.recording import Emulated, Uncaptured
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from plain import tprnn as plain
+from support import ROOT
 from torch.nn import functional as F
 
 from harness.checks import Example
@@ -13,7 +14,6 @@ from models.scan import backend
 from models.tprnn import TP_RNN_M, TP_RNN_S, TP_RNN_S_RELEASED, TPRNN, from_official, windows
 from tasks.spec import SequenceShape
 
-ROOT = Path(__file__).resolve().parent.parent
 OFFICIAL = Path(os.environ.get("BENCH_REFERENCE", ROOT.parent / "shared" / "reference")) / "tprnn"
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_records import FACTS, made_measurement, made_run
+from support.records import FACTS, made_measurement, made_run
 
 from harness import tradeoffs
 from harness.record import TaskFacts

@@ -13,15 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import lstm_loops
 import pytest
-import test_scan
 import torch
+from support import ROOT, lstm_loops
+from support.stacking import alone, built, together, trainable
 
 from harness import checks
 from models import triton_lstm
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def interpret() -> str:
@@ -113,13 +111,13 @@ def test_a_hard_choice_is_the_loops(h):
 def test_replicas_of_a_model_agree_with_each_alone(name, recompute, monkeypatch):
     """The whole way from a model to the kernels and back, on tensors that a GPU would hold."""
     monkeypatch.setattr(triton_lstm, "serves", lambda *tensors: True)
-    modules = [test_scan.built(name, seed, SHORT) for seed in range(2)]
+    modules = [built(name, seed, SHORT) for seed in range(2)]
     x = torch.randn(2, 3, SHORT.length, SHORT.inputs, dtype=torch.float64)
-    y, gradients, used = test_scan.together(modules, x, "triton", recompute)
+    y, gradients, used = together(modules, x, "triton", recompute)
     assert "triton" in used
     for seed, module in enumerate(modules):
-        assert torch.allclose(y[seed], test_scan.alone(module, seed, x[seed]), rtol=1e-10, atol=1e-12)
-        for key, parameter in test_scan.trainable(module).items():
+        assert torch.allclose(y[seed], alone(module, seed, x[seed]), rtol=1e-10, atol=1e-12)
+        for key, parameter in trainable(module).items():
             assert torch.allclose(gradients[key][seed], parameter.grad, rtol=1e-9, atol=1e-11), key
 
 
@@ -187,7 +185,8 @@ def spilled_at_most(kernel: str) -> int:
 def test_every_kernel_compiles_for_sm_90():
     """In a process of its own, as this one has the interpreter."""
     environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
-    command = [sys.executable, str(ROOT / "tests" / "triton_ahead.py"), "64", "100", "128"]
+    environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    command = [sys.executable, str(Path(__file__).with_name("triton_ahead.py")), "64", "100", "128"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode == 77:
         pytest.skip(done.stderr.strip().splitlines()[-1])

@@ -1,8 +1,8 @@
 """The Triton kernels on a GPU give what plain loops and torch.nn.LSTM give, also in a CUDA graph."""
 
-import lstm_loops
 import pytest
 import torch
+from support import lstm_loops
 
 from models import triton_lstm
 

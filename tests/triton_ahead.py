@@ -1,5 +1,6 @@
-"""Compile the Triton kernels for sm_90 without a GPU: `python tests/triton_ahead.py 64 100`, one line of JSON a kernel.
+"""Compile the Triton kernels for sm_90 without a GPU: `python triton_ahead.py 64 100`, one line of JSON a kernel.
 
+The kernels are those of the `models` on the path: PYTHONPATH is the root of the repository.
 shared: bytes of shared memory; registers, spills (bytes stored) of a thread: what ptxas says, null without it.
 """
 
@@ -11,8 +12,6 @@ import tempfile
 import warnings
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 NUMBERS = ("steps", "batch", "h", "J", "d")
 LAUNCH = ("num_warps", "num_stages")
 

@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import pandas as pd  # noqa: E402
-import plants  # noqa: E402
 import torch  # noqa: E402
+from support import plants  # noqa: E402
 
 from harness import machine  # noqa: E402
 from harness.catalog import GATED  # noqa: E402

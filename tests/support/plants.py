@@ -7,12 +7,13 @@ from pathlib import Path
 
 from harness.workers import Worker
 
-ROOT = Path(__file__).resolve().parent.parent
+from . import ROOT
+
 FAULTS = ("slow", "activation", "accuracy", "import")
 
 HOOK = """
 
-# ---- planted by tests/plants.py
+# ---- planted by tests/support/plants.py
 def _planted(build):
     import time
     from dataclasses import replace

@@ -1,0 +1,10 @@
+"""A picture as the report has them."""
+
+from harness.figures import canvas, svg
+
+
+def drawn() -> bytes:
+    figure, axes = canvas()
+    axes.plot([0, 1], [0, 1], color="C1", label="a & b <c>")
+    axes.legend()
+    return svg(figure)

@@ -1,0 +1,38 @@
+"""A model by itself, and as many of it stacked as replicas: their answers and gradients."""
+
+import torch
+from torch.func import functional_call
+
+from harness import catalog, checks
+from models import replicas, scan
+
+SHAPE = checks.Example(23, 2, 3)
+
+
+def built(name, seed, shape=SHAPE):
+    torch.manual_seed(seed)
+    return catalog.find_model(name).build(shape, 9).double()
+
+
+def trainable(module):
+    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+
+
+def alone(module, seed, x):
+    """The answer of a module that runs by itself on the eager back end; its gradients stay in it."""
+    with torch.random.fork_rng(), scan.backend("eager"):
+        torch.manual_seed(seed)
+        y = module(x)
+        y.square().sum().backward()
+    return y.detach()
+
+
+def together(modules, x, back_end, recompute):
+    """The answers of stacked modules, and the gradients of the stacked weights."""
+    names = trainable(modules[0])
+    stacked = {n: torch.stack([trainable(m)[n].detach() for m in modules]).requires_grad_() for n in names}
+    generators = [torch.Generator().manual_seed(seed) for seed in range(len(modules))]
+    with scan.backend(back_end, recompute) as used, replicas.streams(generators):
+        y = torch.vmap(lambda weights, x: functional_call(modules[0], weights, (x,)), randomness="error")(stacked, x)
+        y.square().sum().backward()
+    return y.detach(), {name: weight.grad for name, weight in stacked.items()}, used
