@@ -132,7 +132,7 @@ def describe(table: Mapping[str, str], package: str) -> dict[str, str]:
     lines = {}
     for name, place in table.items():
         file, _, attribute = place.lstrip(".").partition(":")
-        tree = ast.parse((root / f"{file}.py").read_text(encoding="utf-8"))
+        tree = ast.parse((root / f"{file.replace('.', '/')}.py").read_text(encoding="utf-8"))
         own = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == attribute]
         lines[name] = (ast.get_docstring(own[0] if own else tree) or "").split("\n")[0]
     return lines

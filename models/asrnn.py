@@ -41,11 +41,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import library, recurrences, triton_lstm
-from .cells import CELLS, Cell, GRUCell, make_cell
-from .haar import filtered, haar, one_of, reach
-from .replicas import exponential
-from .scan import Recurrence, State, scan
+from .engine.native import recurrences
+from .engine.replicas import exponential
+from .engine.scan import Recurrence, State, scan
+from .engine.triton import lstm as triton_lstm
+from .parts import library
+from .parts.cells import CELLS, Cell, GRUCell, make_cell
+from .parts.haar import filtered, haar, one_of, reach
 from .spec import ModelSpec, ScaleUse, Shape, products
 
 CITE = "Hu, Wang, Qi: Learning to adaptively scale recurrent neural networks, AAAI 2019, arXiv 1902.05696"

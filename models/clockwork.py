@@ -29,9 +29,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import recurrences
-from .cells import project
-from .scan import Recurrence, State, scan
+from .engine.native import recurrences
+from .engine.scan import Recurrence, State, scan
+from .parts.cells import project
 from .spec import ModelSpec, ScaleUse, Shape, carries, products, spread
 
 CITE = "Koutnik, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014"

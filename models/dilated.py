@@ -28,8 +28,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import library
-from .scan import State
+from .engine.scan import State
+from .parts import library
 from .spec import ModelSpec, Shape, products, spread
 
 CITE = "Chang et al.: Dilated recurrent neural networks, NeurIPS 2017"

@@ -10,8 +10,8 @@ Departures: the reset gate acts after the product (as cuDNN's), not before it; s
 
 from torch import Tensor, nn
 
-from . import library
-from .scan import State
+from .engine.scan import State
+from .parts import library
 from .spec import ModelSpec, Shape, products
 
 

@@ -40,8 +40,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import hmlstm_native
-from .scan import Recurrence, State, scan
+from .engine.native import hmlstm as hmlstm_native
+from .engine.scan import Recurrence, State, scan
 from .spec import ModelSpec, ScaleUse, Shape, products, spread
 
 CITE = "Chung, Ahn, Bengio: Hierarchical multiscale recurrent neural networks, ICLR 2017, arXiv 1609.01704"

@@ -14,8 +14,8 @@ that gives its parameter counts. The forget bias of the baselines is unknown; 1 
 
 from torch import Tensor, nn
 
-from . import library
-from .scan import State
+from .engine.scan import State
+from .parts import library
 from .spec import ModelSpec, Shape, products, spread
 from .tprnn import OutputAggregation
 

@@ -32,8 +32,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .aggregation import OutputAggregation
-from .pyramid import Pyramid, windows
+from .parts.aggregation import OutputAggregation
+from .parts.pyramid import Pyramid, windows
 from .spec import ModelSpec, ScaleUse, Shape, carries, products, spread
 
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"

@@ -19,10 +19,10 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import audio
-from .fetch import DataError
-from .recordings import Clip, Recordings
-from .sound import Mfcc, Raw
+from .audio import task as audio
+from .audio.recordings import Clip, Recordings
+from .audio.sound import Mfcc, Raw
+from .data.fetch import DataError
 from .spec import TaskSpec
 
 CITE = "Hu, Wang, Qi: Adaptively Scaled Recurrent Neural Networks, AAAI 2019"

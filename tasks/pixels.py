@@ -34,8 +34,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import idx
-from .fetch import DataError, folder
+from .data import idx
+from .data.fetch import DataError, folder
 from .spec import SequenceShape, Split, Splits, TaskSpec
 
 CITE = "Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units, 2015"

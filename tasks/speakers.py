@@ -33,10 +33,10 @@ from typing import Any
 
 import numpy as np
 
-from . import audio
-from .fetch import DataError
-from .recordings import Clip, Recordings
-from .sound import Mfcc, Raw
+from .audio import task as audio
+from .audio.recordings import Clip, Recordings
+from .audio.sound import Mfcc, Raw
+from .data.fetch import DataError
 from .spec import TaskSpec
 
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"

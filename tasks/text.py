@@ -35,7 +35,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import fetch
+from .data import fetch
 from .spec import SequenceShape, Split, Splits, TaskSpec
 
 CITE = (

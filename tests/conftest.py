@@ -16,7 +16,7 @@ torch.set_num_threads(1)
 
 if not torch.cuda.is_available():
     # Triton's interpreter must be chosen before anything imports triton, torch.compile for one
-    from models import triton_lstm
+    from models.engine.triton import lstm as triton_lstm
 
     os.environ["TRITON_INTERPRET"] = "1"
     triton_lstm.loaded()
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
 @pytest.fixture
 def bench(monkeypatch, capsys, tmp_path):
     """`bench(*words)` runs the command line here, with results and reports in a folder of the test."""
-    from harness.cli import main
+    from harness.cli.bench import main
 
     def call(*words: object) -> Outcome:
         line = [str(word) for word in words]
@@ -57,7 +57,7 @@ def server(monkeypatch):
 
     from support.file_server import Server
 
-    from tasks import download
+    from tasks.data import download
 
     look_up = socket.getaddrinfo
 
@@ -79,7 +79,7 @@ def server(monkeypatch):
 @pytest.fixture
 def small_data_sets(monkeypatch):
     """Data sets that a test makes are whole with fewer files than the real ones."""
-    from tasks.fetch import SOURCES
+    from tasks.data.fetch import SOURCES
 
     for name in list(SOURCES):
         monkeypatch.delitem(SOURCES, name)

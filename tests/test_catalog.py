@@ -155,7 +155,7 @@ def test_an_installed_package_plugs_in_its_model_and_its_task(tmp_path):
 def test_a_foreign_models_package_is_explained(tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").touch()
-    run = "sys.argv = ['bench', 'list']; from harness.cli import main; main()"
+    run = "sys.argv = ['bench', 'list']; from harness.cli.bench import main; main()"
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {run}"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2

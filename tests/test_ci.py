@@ -10,7 +10,7 @@ import pytest
 import yaml
 from support import ROOT, plants
 
-from harness.cli import cli
+from harness.cli.bench import cli
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([\w-]+):(?!=)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))

@@ -10,14 +10,16 @@ from support import plants
 from support.training import built, data, saved, training
 from torch import nn
 
-from harness import catalog, checks, engine, insight
-from harness.graph import CudaGraphs
-from harness.measure import training_step
-from harness.memory import peak_bytes
+from harness import catalog, engine
+from harness.checks import models as checks
+from harness.gate.workers import Worker
+from harness.measure.memory import peak_bytes
+from harness.measure.steps import training_step
 from harness.protocol import Protocol
 from harness.seeds import global_stream
-from harness.train import Training
-from harness.workers import Worker
+from harness.train import insight
+from harness.train.graph import CudaGraphs
+from harness.train.loop import Training
 from models import MODELS
 from tasks.spec import Split, Splits
 

@@ -14,7 +14,7 @@ KINDS = (".md", ".csv", ".tex")  # a picture's bytes depend on the version of ma
 def written(tmp_path_factory):
     from click.testing import CliRunner
 
-    from harness.report_verbs import report
+    from harness.cli.report import report
 
     folder = tmp_path_factory.mktemp("reports")
     words = ["--results", str(RECORDS), "--reports", str(folder)]
@@ -24,7 +24,7 @@ def written(tmp_path_factory):
 
 
 def test_no_record_is_corrupt_or_of_an_uncommitted_tree():
-    from harness.store import Store
+    from harness.records.store import Store
 
     loaded = Store(RECORDS).load()
     assert len(loaded.runs) == 12 * 15 * 3 + 4 * 3

@@ -1,6 +1,7 @@
 """The house rules that a machine can check."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -15,31 +16,60 @@ PACKAGES = ("harness", "models", "tasks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 HARNESS = [path for path in SOURCES if path.is_relative_to(ROOT / "harness")]
 DATA = {".json", ".css", ".js", ".cpp", ".h"}  # what lies beside the sources and is installed with them
-# the only modules of the harness that import models and tasks; engine takes the loop, the last two tasks.fetch
-DOORS = {"harness/catalog.py", "harness/engine.py", "harness/datasets.py", "harness/data_verbs.py"}
-STATISTICS = ("stats", "across", "ranks", "survival", "aggregates", "equivalence", "power")
-WITHOUT_TORCH = (
-    *STATISTICS,
-    "tables",
-    "record",
-    "store",
-    "plan",
-    "protocol",
-    "report",
-    "figures",
-    "data_verbs",
-    "report_verbs",
-    "gate_verb",
-    "judge",
-    "trained",
-    "worktrees",
-)
-WITHOUT_TORCH += ("papers", "paper_tables", "agreement", "overall", "convergence", "tradeoffs", "selection", "sheet")
-WITHOUT_TORCH += ("arrivals", "practical", "equal_budget", "panels", "sketch", "rank_figure", "convergence_figures")
-WITHOUT_TORCH += ("tradeoff_figure", "paper_figures")
-WITHOUT_TORCH += ("seen", "gradients", "scales", "insight_figures", "time_figures", "scale_figures")
-WITHOUT_TORCH += ("formats", "markdown", "drawing", "html")
-WITHOUT_TORCH += ("conditions", "ratios", "measured", "latency_page", "memory_page", "measure_verbs")
+PAGES = "records stats compare draw write"  # what a page of a report is made from
+ROOMS = {
+    # the words of the whole house; errors, plan and protocol are open to all rooms
+    "harness": "",
+    "harness.errors": "",
+    "harness.plan": "",
+    "harness.protocol": "",
+    "harness.seeds": "",
+    "harness.machine": "",
+    "harness.process": "",
+    "harness.catalog": "models models.spec models.targets models.engine.scan tasks tasks.spec",
+    "harness.engine": "models.engine models.engine.native",
+    # the ground floor
+    "harness.records": "",
+    "harness.stats": "records",
+    # the wing that works
+    "harness.prepare": "catalog tasks.data",
+    "harness.train": "prepare records catalog engine machine seeds",
+    "harness.checks": "train prepare catalog seeds",
+    "harness.measure": "train prepare records stats catalog engine machine process seeds",
+    "harness.execute": "measure train prepare records stats write catalog engine machine process seeds",
+    "harness.gate": "stats write catalog process",
+    # the wing that reads
+    "harness.draw": "records",
+    "harness.write": "records",
+    "harness.compare": "records stats write",
+    "harness.report": "records compare draw write report.task report.overall report.convergence report.measured "
+    "report.insight report.papers",
+    "harness.report.task": PAGES,
+    "harness.report.overall": PAGES,
+    "harness.report.convergence": PAGES,
+    "harness.report.measured": f"{PAGES} catalog",
+    "harness.report.insight": "records compare draw write",
+    "harness.report.papers": f"{PAGES} report.insight",
+    # the roof
+    "harness.cli": "*",
+    "harness.__main__": "cli",
+    "models": "models.spec models.parts models.engine models.engine.native models.engine.triton",
+    "models.spec": "",
+    "models.targets": "",
+    "models.parts": "models.spec models.engine models.engine.native models.engine.triton",
+    "models.engine": "models.engine.native models.engine.triton",
+    "models.engine.native": "",
+    "models.engine.triton": "",
+    "tasks": "tasks.spec tasks.data tasks.audio",
+    "tasks.spec": "",
+    "tasks.audio": "tasks.spec tasks.data",
+    "tasks.data": "",
+}
+"""Room -> the rooms and words that it may import. Names without a package are the harness's."""
+OPEN = {"harness", "harness.errors", "harness.plan", "harness.protocol"}
+WORDS = {name for name in ROOMS if name.count(".") == 1 and (ROOT / f"{name.replace('.', '/')}.py").exists()}
+READING = ("records", "stats", "compare", "draw", "write", "report", "gate", "cli")  # rooms that need no torch
+WORKING = ("harness.gate.probe", "harness.cli.order", "harness.cli.progress")  # but for these
 ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading, fetching and augmenting data
 LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
@@ -74,17 +104,40 @@ def imports(path: Path, *, top_level_only: bool = False) -> set[str]:
     return found
 
 
-def imported_files(path: Path) -> set[Path]:
-    """The files that the relative imports of a file lead to."""
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room_of(path: Path) -> str:
+    """The folder of a file, but for the words of the house, each of which is a room of its own."""
+    name = module_of(path)
+    return name if name in WORDS or path.name == "__init__.py" else name.rpartition(".")[0]
+
+
+def imported_files(path: Path, *, checked: bool = False) -> set[Path]:
+    """The files of ours that the imports of a file lead to. checked: those for type checking as well."""
+    every = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
     found = set()
-    for node in import_nodes(path):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            place = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
-            for alias in node.names:
-                inside = place / alias.name  # a module of a package, or else a name of the module itself
-                ways = [way for each in (inside, place) for way in (each.with_suffix(".py"), each / "__init__.py")]
-                found.add(next(way for way in ways if way.exists()))
-    return found
+    for node in every if checked else import_nodes(path):
+        if isinstance(node, ast.Import):
+            targets = [(ROOT.joinpath(*alias.name.split(".")), None) for alias in node.names]
+        else:
+            top = path.parents[node.level - 1] if node.level else ROOT
+            place = top.joinpath(*(node.module or "").split("."))
+            targets = [(place, alias.name) for alias in node.names]
+        for place, name in targets:
+            if place == ROOT or not place.is_relative_to(ROOT) or place.relative_to(ROOT).parts[0] not in PACKAGES:
+                continue
+            ways = [] if name is None else [place / name]  # a module of a package, or else a name of the module itself
+            files = [file for way in (*ways, place) for file in (way.with_suffix(".py"), way / "__init__.py")]
+            found.add(next(file for file in files if file.exists()))
+    return found - {path}
+
+
+def allowed(room: str) -> set[str]:
+    names = {name if name.partition(".")[0] in PACKAGES else f"harness.{name}" for name in ROOMS[room].split()}
+    own = OPEN if room.startswith("harness") else set()
+    return {*names, *own, room}
 
 
 def test_no_file_is_longer_than_300_lines():
@@ -101,10 +154,42 @@ def test_models_and_tasks_know_only_torch_numpy_and_themselves():
                 assert not strange, f"{name_of(path)} imports {strange}"
 
 
-def test_only_the_doors_open_models_and_tasks():
-    for path in HARNESS:
-        direct = {name for name in imports(path) if name.partition(".")[0] in ("models", "tasks")}
-        assert not direct or name_of(path) in DOORS, f"{name_of(path)} imports {direct}"
+def test_every_room_is_in_the_table_and_imports_what_it_says():
+    assert {room_of(path) for path in SOURCES} == set(ROOMS)
+    for path in SOURCES:
+        room = room_of(path)
+        if ROOMS[room] == "*":  # the roof; of tasks it takes what fetches data
+            may = {name for name in ROOMS if name.startswith("harness")} - {"harness.__main__"} | {"tasks.data"}
+        else:
+            may = allowed(room)
+        for other in sorted(imported_files(path, checked=True)):
+            known = {room_of(other), module_of(other)}
+            assert known & may, f"{name_of(path)} imports {name_of(other)}, and {room} may not"
+
+
+def test_rooms_hang_in_no_circle():
+    graph = {room: (allowed(room) - OPEN - {room}) & set(ROOMS) for room in ROOMS if ROOMS[room] != "*"}
+    graph |= {"harness.cli": set(), **{word: set() for word in OPEN}}
+    no_circle(graph, str)
+
+
+def test_a_map_of_a_room_names_every_file_in_it_and_imports_nothing():
+    for path in SOURCES:
+        if path.name == "__init__.py" and path.parent.parent != ROOT:
+            said = set(re.findall(r"\w+", ast.get_docstring(ast.parse(path.read_text())) or ""))
+            files = {other.stem for other in path.parent.glob("*.py")} - {"__init__"}
+            rooms = {other.parent.name for other in path.parent.glob("*/__init__.py")}
+            assert files | rooms <= said, f"{name_of(path)} lacks {files | rooms - said}"
+            assert not imports(path) or path.parent.name == "cli", name_of(path)
+
+
+def test_a_room_has_about_twelve_files_at_most():
+    full = {}
+    for room in {path.parent for path in SOURCES}:
+        count = sum(other.suffix == ".py" for other in room.iterdir()) - 1
+        if count > 14:
+            full[name_of(room)] = count
+    assert not full
 
 
 def test_imports_inside_a_package_are_relative():
@@ -114,56 +199,55 @@ def test_imports_inside_a_package_are_relative():
         assert not absolute or path.name == "__main__.py", f"{name_of(path)} imports {absolute}"
 
 
-def test_the_harness_has_no_import_cycle():
-    graph = {path: imported_files(path) for path in HARNESS}
-    done: set[Path] = set()
+def test_files_hang_in_no_circle():
+    no_circle({path: imported_files(path) for path in SOURCES}, name_of)
 
-    def visit(path: Path, trail: tuple[Path, ...]) -> None:
-        assert path not in trail, " -> ".join(map(name_of, (*trail, path)))
-        if path not in done:
-            for other in sorted(graph[path]):
-                visit(other, (*trail, path))
-            done.add(path)
 
-    for path in graph:
-        visit(path, ())
+def no_circle(graph, named):
+    done = set()
+
+    def visit(node, trail):
+        assert node not in trail, " -> ".join(map(named, (*trail, node)))
+        if node not in done:
+            for other in sorted(graph[node]):
+                visit(other, (*trail, node))
+            done.add(node)
+
+    for node in graph:
+        visit(node, ())
 
 
 def test_only_the_command_line_prints_or_exits():
-    may = {
-        "harness/cli.py": {"sys.exit", "click.echo"},
-        "harness/data_verbs.py": {"click.echo"},
-        "harness/measure_verbs.py": {"click.echo"},
-        "harness/report_verbs.py": {"click.echo"},
-        "harness/gate_verb.py": {"click.echo"},
-    }
     for path in HARNESS:
         calls = {ast.unparse(node.func) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)}
-        assert not calls & {"print", "sys.exit", "click.echo"} - may.get(name_of(path), set()), name_of(path)
+        may = {"click.echo"} if room_of(path) == "harness.cli" else set()
+        may |= {"sys.exit"} if name_of(path) == "harness/cli/bench.py" else set()
+        assert not calls & {"print", "sys.exit", "exit", "click.echo"} - may, name_of(path)
 
 
-@pytest.mark.parametrize("module", WITHOUT_TORCH)
-def test_what_needs_no_torch_does_not_import_it(module):
-    code = f"import sys, harness.{module}; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("room", READING)
+def test_the_wing_that_reads_imports_no_torch(room):
+    modules = [module_of(path) for path in HARNESS if module_of(path).split(".")[1:2] == [room]]
+    modules = [name for name in modules if name not in WORKING]
+    load = f"[importlib.import_module(name) for name in {modules}]"
+    code = f"import importlib, sys; {load}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_the_statistics_need_no_more_than_numpy_and_scipy():
-    for name in STATISTICS:
-        path = (ROOT / "harness").joinpath(*name.split(".")).with_suffix(".py")
+    for path in sorted((ROOT / "harness" / "stats").glob("*.py")):
         names = {name.partition(".")[0] for name in imports(path) if name[0] != "."}
         assert names <= {"numpy", "scipy", *sys.stdlib_module_names}, f"{name_of(path)} imports {names}"
 
 
 def test_the_slow_and_optional_packages_are_imported_when_needed():
-    code = (
-        "import sys, harness.run, harness.execute; sys.exit(bool({'matplotlib', 'pooch', 'rich'} & set(sys.modules)))"
-    )
+    slow = {"matplotlib", "pooch", "rich"}
+    code = f"import sys, harness.execute.run, harness.execute.local; sys.exit(bool({slow} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_a_report_reads_markdown_only_when_a_format_needs_it():
-    code = "import sys, harness.report, harness.formats; sys.exit('markdown_it' in sys.modules)"
+    code = "import sys, harness.report.pages, harness.write.formats; sys.exit('markdown_it' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 

@@ -1,6 +1,11 @@
 """Pages become files.
 
-sheet   a page: text, pictures, files
-tables  tables as text
-words   how numbers and times are written
+sheet     a page: text, pictures, files
+tables    tables as text
+words     how numbers and times are written
+markdown  pages, read: the parser, and their tables as CSV and LaTeX
+html      all pages as one file; page.css and page.js are its style and script
+drawing   a figure as part of that file
+formats   pages -> Markdown, one HTML file, CSV, LaTeX
+origin    what stands under each page: command, machine, commit, records
 """

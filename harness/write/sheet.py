@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..record import Measurement, RunRecord
+from ..records.kinds import Measurement, RunRecord
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ coarse alarm: `make benchmark ALARM=min:50%` fails where a step takes half as lo
 
 import pytest
 
-from harness import probe
+from harness.gate import probe
 from models import MODELS
 
 TINY = {"length": 8, "batch": 2, "width": 4}

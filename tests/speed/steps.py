@@ -26,9 +26,9 @@ TRAINING: dict[str, int] = {}
 
 
 def own(name):
-    """A file of this tree's harness, whichever harness is measured; both of these take nothing of ours at import."""
+    """A file of this tree's gate, whichever harness is measured; both of these take nothing of ours at import."""
     if f"own_{name}" not in sys.modules:
-        spec = importlib.util.spec_from_file_location(f"own_{name}", ROOT / "harness" / f"{name}.py")
+        spec = importlib.util.spec_from_file_location(f"own_{name}", ROOT / "harness" / "gate" / f"{name}.py")
         sys.modules[f"own_{name}"] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     return sys.modules[f"own_{name}"]

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.plan import Cell
-from harness.record import RunRecord
+from harness.records.kinds import RunRecord
 
 from . import faulty
 

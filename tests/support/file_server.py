@@ -7,7 +7,7 @@ import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tasks.sources import Content, DataSet, Download
+from tasks.data.sources import Content, DataSet, Download
 
 WORDS = {"toy/a.txt": b"a" * 400_000, "toy/deep/b.txt": bytes(range(256)) * 1000}
 

@@ -1,6 +1,6 @@
 """A picture as the report has them."""
 
-from harness.figures import canvas, svg
+from harness.draw.curves import canvas, svg
 
 
 def drawn() -> bytes:

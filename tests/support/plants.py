@@ -5,7 +5,7 @@ import statistics
 import subprocess
 from pathlib import Path
 
-from harness.workers import Worker
+from harness.gate.workers import Worker
 
 from . import ROOT
 

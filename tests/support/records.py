@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.plan import Cell
-from harness.record import Latency, Measurement, Point, RunRecord, TaskFacts
+from harness.records.kinds import Latency, Measurement, Point, RunRecord, TaskFacts
 
 FACTS = TaskFacts("Counting", "accuracy", True, chance=0.5, target=0.7, length=40)
 

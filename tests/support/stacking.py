@@ -3,8 +3,9 @@
 import torch
 from torch.func import functional_call
 
-from harness import catalog, checks
-from models import replicas, scan
+from harness import catalog
+from harness.checks import models as checks
+from models.engine import replicas, scan
 
 SHAPE = checks.Example(23, 2, 3)
 

@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from harness import catalog, checks
+from harness import catalog
+from harness.checks import models as checks
 from harness.protocol import Protocol
-from harness.record import Point
+from harness.records.kinds import Point
 from harness.seeds import global_stream
-from harness.train import Training
+from harness.train.loop import Training
 from tasks.spec import Split, Splits
 
 SHAPE = checks.Example(length=9, inputs=2, outputs=3)

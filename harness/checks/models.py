@@ -1,0 +1,226 @@
+"""What any model or task must satisfy. Our tests and `bench check` walk over these.
+
+Each check_* raises CheckFailed with one sentence. They run on small shapes on the CPU.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import BenchError
+from ..prepare.budget import as_width, count_parameters, misses, parameters_at, solve
+from ..protocol import Budget
+from ..seeds import global_stream
+from ..train.evaluate import check_output
+
+if TYPE_CHECKING:
+    from ..catalog import ModelSpec, Shape, TaskSpec
+
+
+class CheckFailed(AssertionError):
+    """A model or a task does not do what it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A small problem to check a model on."""
+
+    length: int = 24
+    inputs: int = 2
+    outputs: int = 3
+    per_step: bool = False
+
+
+EXAMPLES = (Example(), Example(length=17, inputs=1), Example(per_step=True))
+WIDTH = 6
+
+
+def built(spec: ModelSpec, shape: Shape, *, seed: int = 0, width: float = WIDTH) -> nn.Module:
+    """A module in float64 with the weights of a seed."""
+    with global_stream(seed, "init"):
+        return spec.build(shape, as_width(width)).double()
+
+
+def inputs_for(shape: Shape, batch: int = 3) -> Tensor:
+    """(batch, time, inputs) random numbers, the same ones each time."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(batch, shape.length, shape.inputs, generator=generator, dtype=torch.float64)
+
+
+def check_shapes(spec: ModelSpec, shape: Shape) -> None:
+    """Outputs have the task's shape, in training and in evaluation, for a batch of one as well."""
+    module = built(spec, shape)
+    for batch in (1, 3):
+        y = torch.zeros((batch, shape.length) if shape.per_step else (batch,), dtype=torch.int64)
+        for mode in (True, False):
+            check_output(module.train(mode)(inputs_for(shape, batch)), y, shape.outputs)
+
+
+def check_gradient_reaches_first_input(spec: ModelSpec, shape: Shape) -> None:
+    """The last answer depends on the first step, and every trained parameter receives a gradient."""
+    module = built(spec, shape)
+    x = inputs_for(shape).requires_grad_()
+    outputs = module(x)
+    (outputs[:, -1] if shape.per_step else outputs).square().sum().backward()
+    if x.grad is None or not bool(x.grad[:, 0].abs().sum() > 0):
+        raise CheckFailed(f"{spec.name}: no gradient reaches the first step")
+    if not bool(torch.isfinite(x.grad).all()):
+        raise CheckFailed(f"{spec.name}: the gradient is not finite")
+
+
+def check_causal(spec: ModelSpec, shape: Shape) -> None:
+    """Where there is an answer a step, the answer at t depends on no later step."""
+    if not shape.per_step or not spec.causal:
+        return
+    module = built(spec, shape).eval()
+    x = inputs_for(shape)
+    later = x.clone()
+    half = shape.length // 2
+    later[:, half:] += 1.0
+    before, after = module(x), module(later)
+    if not torch.equal(before[:, :half], after[:, :half]):
+        raise CheckFailed(f"{spec.name}: an answer depends on a later step")
+    if torch.equal(before[:, half:], after[:, half:]):
+        raise CheckFailed(f"{spec.name}: the answers do not depend on their own step")
+
+
+def check_rows_are_independent(spec: ModelSpec, shape: Shape) -> None:
+    """A sequence's answer does not depend on the others in its batch."""
+    module = built(spec, shape).eval()
+    x = inputs_for(shape)
+    other = x.clone()
+    other[1:] = other[1:].flip(0) + 1.0
+    if not torch.allclose(module(x)[0], module(other)[0], rtol=1e-10, atol=1e-12):
+        raise CheckFailed(f"{spec.name}: rows of a batch influence each other")
+
+
+def check_determinism(spec: ModelSpec, shape: Shape) -> None:
+    """The same seed gives the same weights and, in evaluation, the same answers; another seed others."""
+    x = inputs_for(shape)
+    first, second, other = (built(spec, shape, seed=seed).eval() for seed in (0, 0, 1))
+    if not torch.equal(first(x), second(x)) or not torch.equal(first(x), first(x)):
+        raise CheckFailed(f"{spec.name}: the same seed gives different answers")
+    if torch.equal(first(x), other(x)):
+        raise CheckFailed(f"{spec.name}: another seed gives the same answers; weights are not drawn at random")
+
+
+def check_state_dict(spec: ModelSpec, shape: Shape) -> None:
+    """Saved and loaded weights give the same answers."""
+    module, other = built(spec, shape, seed=0).eval(), built(spec, shape, seed=1).eval()
+    buffer = io.BytesIO()
+    torch.save(module.state_dict(), buffer)
+    buffer.seek(0)
+    other.load_state_dict(torch.load(buffer, weights_only=True))
+    x = inputs_for(shape)
+    if not torch.equal(module(x), other(x)):
+        raise CheckFailed(f"{spec.name}: answers change when weights are saved and loaded")
+
+
+def check_scale_use(spec: ModelSpec, shape: Shape) -> None:
+    """Where a module tells what its scales do, it does so for every step, and its answers stay as they were."""
+    module = built(spec, shape).eval()
+    if not hasattr(module, "scale_use"):
+        return
+    x = inputs_for(shape)
+    before, told, after = module(x), module.scale_use(x), module(x)  # type: ignore[operator]
+    if not torch.equal(before, after):
+        raise CheckFailed(f"{spec.name}: it answers otherwise once it was asked for the use of its scales")
+    if told is None:
+        return
+    if tuple(told.use.shape) != (*x.shape[:2], len(told.labels)) or not bool((told.use >= 0).all()):
+        raise CheckFailed(f"{spec.name}: scale_use gives no (batch, time, labels) numbers of at least 0")
+    if told.exclusive and not bool(((told.use == 1).sum(2) == 1).all() and (told.use.sum(2) == 1).all()):
+        raise CheckFailed(f"{spec.name}: scale_use calls itself exclusive, but not one label has 1 at every step")
+
+
+def check_budget(spec: ModelSpec, shape: Shape, budget: int = 20_000) -> None:
+    """The solver's width meets the budget, or is the nearest there is; counts are those of the real module."""
+    wanted = Budget(str(budget), budget)
+    found = solve(spec, shape, wanted)
+    real = count_parameters(spec.build(shape, as_width(found.width)))
+    if real != found.params:
+        raise CheckFailed(f"{spec.name}: {found.params} parameters on the meta device, {real} in truth")
+    step = 1 / spec.layers_at(shape)
+    for width in (found.width - step, found.width + step):
+        if width >= 1 and abs(parameters_at(spec, shape, width) - budget) < abs(found.params - budget):
+            raise CheckFailed(f"{spec.name}: width {width:g} is nearer to {budget} parameters than {found.width:g}")
+    if misses(found, wanted) is None and abs(found.slack) > wanted.tolerance:
+        raise CheckFailed(f"{spec.name}: a miss of {found.slack:+.1%} goes unnoticed")
+
+
+MODEL_CHECKS: tuple[Callable[[ModelSpec, Shape], None], ...] = (
+    check_shapes,
+    check_gradient_reaches_first_input,
+    check_causal,
+    check_rows_are_independent,
+    check_determinism,
+    check_state_dict,
+    check_scale_use,
+    check_budget,
+)
+
+
+def check_agrees(
+    name: str, module: nn.Module, plain: Callable[[dict[str, Tensor], Tensor], Tensor], x: Tensor, rtol: float = 1e-9
+) -> None:
+    """A module in float64 gives the values and all gradients of a plain loop written from its equations.
+
+    plain(parameters, x): the same answer from the module's named parameters, without the module.
+    """
+    parameters = dict(module.named_parameters())
+    copies = {key: value.detach().clone().requires_grad_() for key, value in parameters.items()}
+    x, x_too = x.clone().requires_grad_(), x.clone().requires_grad_()
+    seen, expected = module(x), plain(copies, x_too)
+    if seen.shape != expected.shape or not torch.allclose(seen, expected, rtol=rtol, atol=rtol / 100):
+        raise CheckFailed(f"{name}: its answers are not the plain loop's")
+    pull = torch.linspace(-1, 1, seen.numel(), dtype=seen.dtype).view_as(seen)
+    trained = [key for key, value in parameters.items() if value.requires_grad]
+    ours = torch.autograd.grad(seen, [x, *(parameters[key] for key in trained)], pull, allow_unused=True)
+    theirs = torch.autograd.grad(expected, [x_too, *(copies[key] for key in trained)], pull, allow_unused=True)
+    for key, mine, wanted in zip(["x", *trained], ours, theirs, strict=True):
+        mine, wanted = (torch.zeros(()) if g is None else g for g in (mine, wanted))
+        if not torch.allclose(mine.double(), wanted.double(), rtol=rtol * 10, atol=rtol / 100):
+            raise CheckFailed(f"{name}: the gradient of {key} is not the plain loop's")
+
+
+def problems(spec: ModelSpec, shape: Shape) -> list[str]:
+    """A sentence for each check that the model does not pass."""
+    found = []
+    for check in MODEL_CHECKS:
+        try:
+            check(spec, shape)
+        except (CheckFailed, BenchError) as error:
+            found.append(str(error))
+        except Exception as error:  # a stranger's model may raise anything
+            found.append(f"{spec.name}: {check.__name__}: {type(error).__name__}: {error}")
+    return found
+
+
+def check_task(task: TaskSpec, data_root: Path | None = None) -> None:
+    """The data fits the shape, depends on the data seed alone, and the splits do not overlap."""
+    splits, again, other = (task.load(seed, data_root) for seed in (0, 0, 1))
+    shape = task.shape
+    row, kind = ((shape.length,), torch.int64) if shape.vocabulary else ((shape.length, shape.inputs), torch.float32)
+    for name, split, same, fresh in zip(("train", "valid", "test"), splits, again, other, strict=True):
+        if tuple(split.x.shape[1:]) != row or split.x.dtype != kind:
+            raise CheckFailed(f"{task.name}: {name} x is {tuple(split.x.shape)} {split.x.dtype}")
+        if split.y.is_floating_point():
+            fits = tuple(split.y.shape[1:]) == (shape.outputs,)
+        else:
+            low, high = int(split.y.min()), int(split.y.max())
+            fits = split.y.ndim == 1 + shape.per_step and low >= 0 and high < (shape.vocabulary or shape.outputs)
+        if len(split.x) != len(split.y) or not fits:
+            raise CheckFailed(f"{task.name}: {name} y is {tuple(split.y.shape)} {split.y.dtype} and does not fit")
+        if not torch.equal(split.x, same.x) or not torch.equal(split.y, same.y):
+            raise CheckFailed(f"{task.name}: the same data seed gives other data")
+        if not task.data and torch.equal(split.x, fresh.x):  # what lies on a disk is the same for all
+            raise CheckFailed(f"{task.name}: another data seed gives the same data")
+    if torch.equal(splits.train.x[: len(splits.test.x)], splits.test.x[: len(splits.train.x)]):
+        raise CheckFailed(f"{task.name}: train and test are the same sequences")

@@ -1,0 +1,163 @@
+"""The words of a command become an order: a protocol, cells, a place to run and to keep them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from .. import catalog, engine, machine
+from ..catalog import source_digest
+from ..errors import BenchError, counted
+from ..machine import find_device
+from ..plan import Cell, parse_seeds, split_words
+from ..plan import plan as cells_of
+from ..prepare.data import check_data, prepare_data
+from ..prepare.modules import Where
+from ..protocol import PROTOCOLS, Protocol, find_budget, find_protocol, for_task, parse_changes, with_changes
+from ..records.store import Store
+from ..stats import power
+
+
+def find_replicas(word: str, device: str, seeds: int) -> int:
+    """How many seeds train together at most, for auto or a number. Raises BenchError for anything else."""
+    if word == "auto":
+        return seeds if device != "cpu" else 1  # on a CPU a seed a core is as fast
+    if not word.isdecimal() or int(word) < 1:
+        raise BenchError(f"--replicas is '{word}', but must be auto or a number of seeds of at least 1")
+    return int(word)
+
+
+def options_of(name: str) -> dict[str, object]:
+    """What can be changed of a protocol, a task or a model, and its default."""
+    if name in PROTOCOLS:
+        return {key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version")}
+    if name in catalog.TASKS or name.rpartition("-")[0] in catalog.FAMILIES:
+        return catalog.task_options(name)
+    return catalog.options_of(catalog.find_model(name).build, skip=2)
+
+
+class Order:
+    """What the words of a command stand for."""
+
+    def __init__(
+        self,
+        tasks: tuple[str, ...],
+        models: str,
+        protocol_name: str | None,
+        budget: str | None,
+        seeds: str | None,
+        device: str,
+        changes: tuple[str, ...],
+        results: Path,
+        data: Path | None,
+        backend: str,
+        recompute: int = 0,
+        replicas: str = "auto",
+    ) -> None:
+        self.device = find_device(device)
+        self.given = protocol_name is not None
+        self.protocol: Protocol = find_protocol(protocol_name or ("quick" if self.device == "cpu" else "paper"))
+        for change in changes:
+            self.protocol = with_changes(self.protocol, parse_changes(change))
+        self.tasks = split_words(",".join(tasks))
+        self.models = catalog.model_names() if models == "all" else split_words(models)
+        self.budget = find_budget(budget or self.protocol.budget).name
+        try:
+            self.seeds = parse_seeds(seeds) if seeds else list(range(self.protocol.seeds))
+        except ValueError:
+            raise BenchError(f"'{seeds}' are no seeds; write a count such as 5, or a list such as 0,3,5-7") from None
+        for names, option in ((self.tasks, "--task"), (self.models, "--models")):
+            if not names:
+                raise BenchError(f"{option} names nothing; `bench list` shows what there is")
+        self.specs = {task: catalog.find_task(task, self.protocol.scale) for task in self.tasks}
+        for model in self.models:
+            catalog.find_model(model)
+        self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
+        together = find_replicas(replicas, self.device, len(self.seeds))
+        self.where = Where(results, self.device, data, backend, recompute, together)
+        self.store = Store(results)
+
+    def todo(self) -> tuple[list[Cell], Counter[str]]:
+        """Cells without a final record, and how many of the others have which status."""
+        todo, done = [], Counter[str]()
+        for cell in self.cells:
+            record = self.store.find_run(cell)
+            version = self.protocol.version
+            if record is not None and record.protocol_version != version:
+                raise BenchError(
+                    f"{self.store.run_path(cell)} was made under version {record.protocol_version} of the protocol, "
+                    f"this is version {version}: move the old records away or use another --results"
+                )
+            if record is not None and record.source != source_digest(cell.model) and record.status == "ok":
+                raise BenchError(
+                    f"{cell.model} has changed since {self.store.run_path(cell)} was made; delete its records, or give "
+                    "the changed model another name"
+                )
+            if record is None or record.status == "interrupted":
+                todo.append(cell)
+            else:
+                done[record.status] += 1
+        return todo, done
+
+    def to_measure(self, todo: Collection[Cell]) -> list[tuple[str, str, str, str]]:
+        """What is to be timed: of what runs now all that this machine has not, of the rest what no machine has."""
+        slug, running = machine.slug(self.device), {cell.group for cell in todo}
+        groups = dict.fromkeys(cell.group for cell in self.cells)
+        missing = [group for group in groups if self.store.find_measurement(group, slug) is None]
+        return [group for group in missing if group in running or not self.store.is_measured(group)]
+
+    def steps(self) -> dict[str, int]:
+        """The training steps of each task, where they do not depend on the size of its data."""
+        known = {name: for_task(self.protocol, spec.training).max_steps for name, spec in self.specs.items()}
+        return {name: steps for name, steps in known.items() if steps is not None}
+
+    def prepare_data(self, tasks: Collection[str], tell: Callable[[str, int, int], None]) -> Iterator[str]:
+        """Check that the data of these tasks are there and compute once what loading needs; tell(task, done, total).
+
+        Gives what a user should know of them.
+        """
+        wanted = {name: spec for name, spec in self.specs.items() if name in tasks}
+        for spec in wanted.values():  # before the first of them is prepared, which may take long
+            check_data(spec, self.where.data_root)
+        for name, spec in wanted.items():
+            if known := prepare_data(spec, self.where.data_root, partial(tell, name)):
+                yield f"{name}: {known}"
+
+    def prepare_backend(self) -> Iterator[str]:
+        """Build the native kernels before workers need them; gives what a user should know meanwhile."""
+        needed = {"native": "cpu", "triton": "cuda"}.get(self.where.backend, self.device)
+        if needed != self.device:
+            raise BenchError(
+                f"the {self.where.backend} back end runs on --device {needed} and this is {self.device}; "
+                "use --backend auto to take what serves"
+            )
+        if self.device != "cpu" or self.where.backend in ("eager", "compiled"):
+            return
+        if not engine.native_is_built():
+            yield "building native code for the recurrences (once, about ten seconds)"
+        reason = engine.build_native()
+        if reason and self.where.backend == "native":
+            raise BenchError(f"the native back end cannot be built: {reason}; use --backend auto or eager")
+        if reason:
+            yield f"no native code for the recurrences, the eager loop serves, several times slower: {reason}"
+
+    def _smallest_p(self) -> str:
+        seeds, models = len(self.seeds), len(self.models)
+        test = power.chosen_test(seeds, models)
+        alone, corrected = power.smallest_alone(seeds, test), power.smallest_adjusted_p(seeds, models, test)
+        together = "" if models < 3 else f", nor below {corrected:.3g} corrected for all pairs of models"
+        return f"p ({test} test) cannot be below {alone:.3g} with so few seeds{together}"
+
+    def headline(self, workers: int) -> str:
+        """What will run, and under which protocol and why."""
+        default = "" if self.given else f" (the default {'with' if self.device == 'cuda' else 'without'} CUDA)"
+        parts = ((self.tasks, "task"), (self.models, "model"), (self.seeds, "seed"))
+        counts = " x ".join(counted(len(names), word) for names, word in parts)
+        return (
+            f"protocol {self.protocol.name}, version {self.protocol.version}{default}; budget {self.budget}; "
+            f"device {self.device}, {counted(workers, 'worker')}; {counts} = {counted(len(self.cells), 'cell')}; "
+            + self._smallest_p()
+        )

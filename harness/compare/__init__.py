@@ -1,0 +1,8 @@
+"""Which runs are compared, and what may be said of them.
+
+material   the records of one protocol version, and the order of models
+selection  the runs that all models share
+pairwise   the models of one task against each other
+remarks    what a reader must know beside the numbers
+two        `bench compare`: two models, or two folders of records
+"""

@@ -1,0 +1,23 @@
+"""A page of a report: what it is made from, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..records.kinds import Measurement, RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The records of one version of one protocol, and the models' order in every table."""
+
+    runs: Sequence[RunRecord]
+    measurements: Sequence[Measurement]
+    order: Sequence[str]
+
+    def rng(self) -> np.random.Generator:
+        """A generator that is the same for every page."""
+        return np.random.default_rng(0)

@@ -1,0 +1,109 @@
+"""The models of one task against each other over seeds, by the test that their plan alone has chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+
+from ..errors import counted
+from ..records.kinds import RunRecord, TaskFacts
+from ..stats import over_seeds as stats
+from ..stats import power
+
+ALPHA = 0.05
+PENDING = ("skipped", "interrupted")  # nothing can be said of these; other runs without a result count as bad ones
+NAMES: dict[stats.Test, str] = {
+    "paired": "exact sign-flip test of the paired differences over common seeds",
+    "unpaired": "exact permutation test of the runs' labels",
+}
+Scores = Mapping[str, Mapping[int, float]]  # model -> seed -> score, higher is better
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """Every model against the one with the best mean.
+
+    p: corrected for all pairs; shift: Hodges and Lehmann's, in the metric's own units and direction; tied: of the
+    models with a result the best and what the test cannot tell from it; note: what was tested and what so few seeds
+    can show.
+    """
+
+    best: str | None
+    note: str
+    p: Mapping[str, float] = field(default_factory=dict)
+    shift: Mapping[str, float] = field(default_factory=dict)
+    tied: frozenset[str] = frozenset()
+
+
+def scored(by_model: Mapping[str, Sequence[RunRecord]], facts: TaskFacts) -> Scores:
+    """Test metrics with the sign that makes higher better; models that did not run are left out.
+
+    A run without a result counts as the worst result seen, or as chance where that is worse.
+    """
+    sign = 1.0 if facts.higher_is_better else -1.0
+    ran = {name: {r.cell.seed: r for r in runs if r.status not in PENDING} for name, runs in by_model.items()}
+    seen = [sign * run.test_metric for runs in ran.values() for run in runs.values() if run.test_metric is not None]
+    if not seen:
+        return {}
+    worst = min([*seen, sign * facts.chance] if facts.chance is not None else seen)
+    return {
+        name: {seed: worst if run.test_metric is None else sign * run.test_metric for seed, run in runs.items()}
+        for name, runs in ran.items()
+        if runs
+    }
+
+
+def against_best(by_model: Mapping[str, Sequence[RunRecord]], facts: TaskFacts, rng: np.random.Generator) -> Against:
+    """Compare the runs of one task and budget; by_model in the order of the table."""
+    scores = scored(by_model, facts)
+    if not scores:
+        return Against(None, "No run has a result yet.")
+    best = max(scores, key=lambda name: float(np.mean(list(scores[name].values()))))
+    if len(scores) == 1:
+        return Against(best, "There is no other model to compare with.")
+    seeds = max(len(runs) for runs in scores.values())
+    test = power.chosen_test(seeds, len(scores), ALPHA)
+    raw, shifts = {}, {}
+    for first, second in combinations(scores, 2):
+        if (sample := _sample(scores[first], scores[second], test)) is None:
+            continue
+        raw[first, second] = stats.difference_p(*sample, test, rng=rng)
+        if best in (first, second):
+            other, sign = (second, 1.0) if first == best else (first, -1.0)
+            shifts[other] = -sign * stats.shift(*sample, test) * (1.0 if facts.higher_is_better else -1.0)
+    if not raw:
+        return Against(best, "No two models share a seed, so that nothing can be compared.", tied=frozenset(scores))
+    adjusted = dict(zip(raw, map(float, stats.holm(list(raw.values()))), strict=True))
+    p = {a if b == best else b: value for (a, b), value in adjusted.items() if best in (a, b)}
+    near = [name for name in scores if name == best or p.get(name, 1.0) > ALPHA]
+    tied = frozenset(name for name in near if any(run.test_metric is not None for run in by_model[name]))
+    title = next((run.title for run in by_model[best] if run.title), best)
+    return Against(best, _note(test, title, seeds, len(raw), len(scores)), p, shifts, tied)
+
+
+def _sample(
+    first: Mapping[int, float], second: Mapping[int, float], test: stats.Test
+) -> tuple[list[float], list[float]] | None:
+    """The results that a test compares; paired ones by seed. None where there are none."""
+    if test == "unpaired":
+        return list(first.values()), list(second.values())
+    shared = sorted(set(first) & set(second))
+    return ([first[s] for s in shared], [second[s] for s in shared]) if shared else None
+
+
+def _note(test: stats.Test, title: str, seeds: int, pairs: int, models: int) -> str:
+    alone = power.smallest_alone(seeds, test)
+    corrected = min(1.0, pairs * alone)
+    able = corrected <= ALPHA
+    return (
+        f"p: {NAMES[test]}, against {title}, the best mean, with Holm's correction for "
+        f"{counted(pairs, 'pair')}; the test follows from {counted(seeds, 'seed')} and {counted(models, 'model')} "
+        f"alone. {counted(seeds, 'seed')} cannot give a p below {alone:.3g} before the correction, nor below "
+        f"{corrected:.3g} after it" + ("." if able else "; no difference here can be called significant.") + " "
+        f"Bold: the best mean and all that this test cannot tell from it (p > {ALPHA:g})"
+        + ("." if able else ", which so few seeds make of all.")
+        + " Shift: Hodges and Lehmann's estimate of how far a model lies from the best."
+    )

@@ -1,0 +1,126 @@
+"""What a reader must know beside the numbers of a table, a sentence each."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..records.kinds import RunRecord, TaskFacts
+from ..stats import over_seeds as stats
+from .pairwise import PENDING
+
+LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
+WAITED = 0.01  # of the training time
+Runs = Mapping[str, Sequence[RunRecord]]  # model -> its runs
+
+
+def remarks(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]:
+    """Remarks on the models of one task and budget, in the order of `names`."""
+    return [
+        *_near_chance(by_model, names, facts),
+        *_outside(by_model),
+        *_waiting(by_model),
+        *_success(by_model, names),
+        *_ends(by_model, names),
+    ]
+
+
+def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]:
+    """The models that hardly learned, each with the training loss at its first and last evaluation."""
+    if facts.chance is None:
+        return []
+    found = []
+    for name in names:
+        ran = [run for run in by_model[name] if run.test_metric is not None]
+        if not ran or learned(float(np.mean([run.test_metric for run in ran])), facts) >= LEARNED:
+            continue
+        ends = [[run.curve[place].train_loss for run in ran if run.curve] for place in (0, -1)]
+        known = [[loss for loss in losses if loss is not None] for losses in ends]
+        fell = (
+            f" (training loss {np.mean(known[0]):.3g} at first, {np.mean(known[1]):.3g} at last)" if all(known) else ""
+        )
+        found.append(f"{ran[0].title or name}{fell}")
+    if not found:
+        return []
+    return [
+        f"Hardly better than chance, less than {LEARNED:.0%} of the way from it to a perfect score: "
+        f"{', '.join(found)}. A training loss that stays where it began says that the model did not begin to learn "
+        "within these steps."
+    ]
+
+
+def learned(metric: float, facts: TaskFacts) -> float:
+    """How far a metric is on the way from chance, 0, to a perfect score, 1; of a perplexity, in nats."""
+    chance, perfect = _ends_of_the_way(facts)
+    if facts.metric == "perplexity":
+        metric = math.log(metric)
+    return (metric - chance) / (perfect - chance) if perfect != chance else 1.0
+
+
+def level(share: float, facts: TaskFacts) -> float:
+    """The metric that is so far on the way, the inverse of `learned`."""
+    chance, perfect = _ends_of_the_way(facts)
+    metric = chance + share * (perfect - chance)
+    return math.exp(metric) if facts.metric == "perplexity" else metric
+
+
+def _ends_of_the_way(facts: TaskFacts) -> tuple[float, float]:
+    """Chance and a perfect score; of a perplexity their logarithms."""
+    chance = facts.chance or 0.0
+    if facts.metric == "perplexity":
+        return math.log(chance), 0.0
+    return chance, 1.0 if facts.metric == "accuracy" else 0.0
+
+
+def _outside(by_model: Runs) -> list[str]:
+    counts = sorted({run.outside for runs in by_model.values() for run in runs if run.outside})
+    if not counts:
+        return []
+    return [
+        f"Apart from the parameters shown, {' or '.join(f'{count:,}' for count in counts)} stand around every model "
+        "(embedding and softmax) and are trained with it; the budget does not count them."
+    ]
+
+
+def _waiting(by_model: Runs) -> list[str]:
+    """How long training stood still for data that do not lie on the device."""
+    fed = [run for runs in by_model.values() for run in runs if run.waited_seconds is not None and run.train_seconds]
+    if not fed:
+        return []
+    waited = sum(run.waited_seconds or 0.0 for run in fed) / sum(run.train_seconds or 0.0 for run in fed)
+    if waited < WAITED:
+        return [f"Training waited for its data {waited:.2%} of the time."]
+    return [f"Training waited for its data {waited:.0%} of the time; the training times of these runs include that."]
+
+
+def _success(by_model: Runs, names: Sequence[str]) -> list[str]:
+    """How likely a run of a model comes to a result, where some did not."""
+    found = []
+    for name in names:
+        ran = [run for run in by_model[name] if run.status not in PENDING]
+        good = sum(run.test_metric is not None for run in ran)
+        if good < len(ran):
+            share = stats.success_interval(good, len(ran))
+            found.append(f"{_title(ran, name)} {good}/{len(ran)} ({share.low:.0%} to {share.high:.0%})")
+    return [f"Runs with a result, with Wilson's 95 % interval of their share: {', '.join(found)}."] if found else []
+
+
+def _title(runs: Sequence[RunRecord], name: str) -> str:
+    return next((run.title for run in runs if run.title), name)
+
+
+def _ends(by_model: Runs, names: Sequence[str]) -> list[str]:
+    """How runs ended that did not end well."""
+    found = []
+    for name in names:
+        reasons: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for run in by_model[name]:
+            if run.status != "ok":
+                reasons[(run.status, run.reason)].append(run.cell.seed)
+        for (status, reason), seeds in reasons.items():
+            which = "seed " + ", ".join(map(str, seeds)) if len(seeds) < len(by_model[name]) else "all seeds"
+            found.append(f"{name}: {status} ({which}): {reason}.")
+    return found

@@ -1,0 +1,137 @@
+"""The runs that all models share, which is what pages on several tasks compare."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..records.kinds import RunRecord, TaskFacts
+from ..stats.across import with_failures
+from .pairwise import PENDING
+from .remarks import learned
+
+Results = Mapping[tuple[str, str], Mapping[int, RunRecord]]  # (task, model) -> seed -> run
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The tasks, models and seeds of which everything was run.
+
+    left_out: tasks that lack some of these models, or any result.
+    """
+
+    tasks: list[str]
+    models: list[str]
+    seeds: list[int]
+    left_out: list[str]
+
+
+def has_run(run: RunRecord) -> bool:
+    """Can anything be said of this run?"""
+    return run.status not in PENDING and run.task is not None
+
+
+def by_place(runs: Iterable[RunRecord]) -> Results:
+    """The runs of one budget by task and model, and by seed."""
+    results: dict[tuple[str, str], dict[int, RunRecord]] = defaultdict(dict)
+    for run in runs:
+        results[run.cell.task, run.cell.model][run.cell.seed] = run
+    return dict(results)
+
+
+def by_budget(runs: Iterable[RunRecord]) -> dict[str, Results]:
+    """What has run under each budget, in the order of the cells."""
+    found: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.cell):
+        if has_run(run):
+            found[run.cell.budget].append(run)
+    return {budget: by_place(group) for budget, group in found.items()}
+
+
+def ordered(names: Iterable[str], order: Sequence[str]) -> list[str]:
+    """Models in the order of every table; those that it does not name come last."""
+    places = {name: place for place, name in enumerate(order)}
+    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
+
+
+def select(results: Results, order: Sequence[str]) -> Selection | None:
+    """The largest number of models times tasks of which every pair was run with the same seeds, or None.
+
+    A task on which none of them has a result is left out.
+    """
+    tasks = {task for task, _ in results}
+    empty: set[str] = set()
+    while (chosen := _largest(results, tasks - empty, order)) is not None:
+        found = _without_result(results, chosen)
+        if not found:
+            return replace(chosen, left_out=sorted(tasks - set(chosen.tasks)))
+        empty |= found
+    return None
+
+
+def _largest(results: Results, tasks: Set[str], order: Sequence[str]) -> Selection | None:
+    models_of: dict[str, set[str]] = defaultdict(set)
+    for task, model in results:
+        if task in tasks:
+            models_of[task].add(model)
+
+    def tasks_with(models: set[str]) -> list[str]:
+        return [task for task in sorted(models_of) if models <= models_of[task]]
+
+    best = max(models_of.values(), key=lambda m: (len(m) * len(tasks_with(m)), len(m), sorted(m)), default=set())
+    shared = tasks_with(best)
+    if len(best) < 2 or len(shared) < 2:
+        return None
+    seeds = sorted(set.intersection(*(set(results[task, model]) for task in shared for model in best)))
+    return Selection(shared, ordered(best, order), seeds, []) if seeds else None
+
+
+def _without_result(results: Results, chosen: Selection) -> set[str]:
+    places = [(model, seed) for model in chosen.models for seed in chosen.seeds]
+    return {
+        task for task in chosen.tasks if all(results[task, model][seed].test_metric is None for model, seed in places)
+    }
+
+
+def facts_of(results: Results, chosen: Selection) -> list[TaskFacts]:
+    """What is known of each of the tasks."""
+    return [
+        next(run.task for model in chosen.models for run in results[task, model].values() if run.task is not None)
+        for task in chosen.tasks
+    ]
+
+
+def titles_of(results: Results, chosen: Selection) -> list[str]:
+    """The models' titles."""
+    return [
+        next((run.title for task in chosen.tasks for run in results[task, model].values() if run.title), model)
+        for model in chosen.models
+    ]
+
+
+def scores_of(results: Results, chosen: Selection, facts: Sequence[TaskFacts]) -> NDArray[np.float64]:
+    """(tasks, models, seeds), higher is better, the worst in the place of what has no result."""
+    signs = [1.0 if fact.higher_is_better else -1.0 for fact in facts]
+    found = [
+        [
+            [sign * (np.nan if (m := results[task, model][seed].test_metric) is None else m) for seed in chosen.seeds]
+            for model in chosen.models
+        ]
+        for task, sign in zip(chosen.tasks, signs, strict=True)
+    ]
+    chance = [np.nan if f.chance is None else sign * f.chance for f, sign in zip(facts, signs, strict=True)]
+    return with_failures(found, chance)
+
+
+def way_of(scores: NDArray[np.float64], facts: Sequence[TaskFacts]) -> NDArray[np.float64]:
+    """(tasks with a known chance, models, seeds): 0 at chance, 1 at a perfect score."""
+    known = [
+        [[learned(abs(score), fact) for score in seeds] for seeds in task]
+        for task, fact in zip(scores, facts, strict=True)
+        if fact.chance is not None
+    ]
+    return np.array(known) if known else scores[:0]

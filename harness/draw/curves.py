@@ -1,0 +1,144 @@
+"""Figures, one function each, as SVG. matplotlib is imported when one is drawn."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import counted
+from ..records.kinds import RunRecord, TaskFacts
+from .panels import around, legend, panels
+from .sketch import Sketch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Line = tuple[NDArray[np.float64], NDArray[np.float64]]  # steps and values
+SIZE = (6.0, 3.9)  # inches, of learning curves
+COLOURS = 10  # of matplotlib's cycle, C0 to C9; the next ten lines are dashed, then dotted
+
+
+def canvas(width: float = 9.0, height: float = 5.0, *, legend: float = 0.3) -> tuple[Figure, Axes]:
+    """An empty figure of this size in inches, `legend` of its width kept free on the right.
+
+    The layout is fixed: letting matplotlib find one takes several times as long as the drawing.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    left, bottom, top = 0.75 / width, 0.6 / height, 0.45 / height
+    return figure, figure.add_axes((left, bottom, 0.98 - legend - left, 1 - bottom - top))
+
+
+def beside(axes: Axes) -> None:
+    """The legend to the right of the axes."""
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
+
+
+def line_of(place: int) -> dict[str, Any]:
+    """Colour and dashes of the line number `place`; thirty differ."""
+    return {"color": f"C{place % COLOURS}", "linestyle": ("-", "--", ":")[place // COLOURS % 3]}
+
+
+def svg(figure: Figure | Sketch) -> bytes:
+    """The figure's bytes, the same for the same figure; text stays text."""
+    if isinstance(figure, Sketch):
+        return figure.svg()
+    import matplotlib
+
+    buffer = io.BytesIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bench"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return re.sub(rb' d="[^"]*', _coarse, buffer.getvalue())
+
+
+def _coarse(path: re.Match[bytes]) -> bytes:
+    """Coordinates to a tenth of a point, which is fine enough and takes half of the room."""
+    return re.sub(rb"(\d\.\d)\d+", rb"\1", path[0])
+
+
+def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence[str]) -> bytes:
+    """Validation metric over training steps: each seed thin, the mean of the seeds thick."""
+    by_model: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: order.index(run.cell.model) if run.cell.model in order else len(order)):
+        if run.curve:
+            by_model[run.cell.model].append(run)
+    factor = 100.0 if facts.metric == "accuracy" else 1.0
+    titles = Counter(group[0].title or group[0].cell.model for group in by_model.values())
+    lines: list[tuple[Line, dict[str, Any]]] = []
+    for place, (model, group) in enumerate(by_model.items()):
+        title = group[0].title or model
+        curves, mean = validation(group, factor)
+        lines.append((_joined(curves), {"linewidth": 0.5, "alpha": 0.5, **line_of(place)}))
+        if mean is not None:
+            label = title if titles[title] == 1 else f"{title} ({model})"
+            lines.append((mean, {"linewidth": 2, "label": label, **line_of(place)}))
+    steps = around(np.concatenate([[0.0], *(xs for (xs, _), _ in lines)]), margin=0.02)
+    levels = {"chance": (facts.chance, "grey", ":"), "target": (facts.target, "black", "--")}
+    for label, (level, colour, dashes) in levels.items():
+        if level is not None:
+            flat = np.array([steps.low, steps.high]), np.full(2, level * factor)
+            lines.append((flat, {"linewidth": 1, "color": colour, "linestyle": dashes, "label": label}))
+    values = np.concatenate([[np.nan], *(ys for (_, ys), _ in lines)])
+    figure, (panel,) = panels(1, size=SIZE)
+    panel.x, panel.y = steps, around(values, log=not facts.higher_is_better)
+    for (xs, ys), style in lines:
+        panel.line(xs, ys, **style)
+    unit = ", %" if factor == 100 else ""
+    title = f"{facts.title}, {facts.length} steps a sequence"
+    panel.frame(title, "training steps", f"validation {facts.metric.replace('_', '-')}{unit}")
+    legend(figure)
+    return svg(figure)
+
+
+def validation(runs: Sequence[RunRecord], factor: float = 1.0) -> tuple[list[Line], Line | None]:
+    """The validation curve of each run, and their mean up to where the first of them ends; None without any."""
+    curves = [_values(run, factor) for run in runs]
+    steps = np.unique(np.concatenate([steps for steps, _ in curves]))
+    together = [np.interp(steps, known, values, right=np.nan) for known, values in curves if len(known)]
+    return curves, (steps, np.mean(together, axis=0)) if together else None
+
+
+def _joined(lines: Sequence[Line]) -> Line:
+    """Several lines as one with gaps between them, which is drawn in the time of one."""
+    parts = [np.stack([*line]) for line in lines]
+    together = np.concatenate([np.c_[part, [[np.nan], [np.nan]]] for part in parts], axis=1)
+    return together[0], together[1]
+
+
+def _values(run: RunRecord, factor: float) -> Line:
+    points = [point for point in run.curve if point.valid_metric is not None]
+    steps = np.array([point.step for point in points], dtype=np.float64)
+    return steps, np.array([float(point.valid_metric or 0.0) * factor for point in points])
+
+
+def powers(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str, y: str, title: str) -> bytes:
+    """Values over sizes, which are the ticks, both axes logarithmic, a line for each name: name -> (sizes, values)."""
+    figure, (panel,) = panels(1, size=SIZE)
+    ticks = sorted({size for sizes, _ in curves.values() for size in sizes})
+    panel.x = around(ticks, log=True)
+    panel.y = around(np.concatenate([values for _, values in curves.values()]), log=True)
+    for place, (name, (sizes, values)) in enumerate(curves.items()):
+        panel.line(sizes, values, label=name, linewidth=1.5, **line_of(place))
+    panel.frame(title, x, y, xs=ticks)
+    legend(figure)
+    return svg(figure)
+
+
+def told(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], what: str, unit: str) -> str:
+    """What `powers` shows, in a sentence for those who cannot see it."""
+    last = {name: (sizes[-1], values[-1]) for name, (sizes, values) in curves.items()}
+    least, most = (pick(last, key=lambda name: last[name][1]) for pick in (min, max))
+    return (
+        f"{what} over the length of the sequences, both axes logarithmic, a line for each of "
+        f"{counted(len(curves), 'model')}; at {last[most][0]:,} time steps from {last[least][1]:.3g} {unit} ({least}) "
+        f"to {last[most][1]:.3g} {unit} ({most})."
+    )

@@ -1,0 +1,7 @@
+"""Cells become records, wherever they run.
+
+run       cells -> their records, whatever happens     <- start reading here
+group     the cells that differ in the seed alone, trained together
+local     worker processes on this machine
+planning  what `bench plan` tells beforehand
+"""

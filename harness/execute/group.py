@@ -1,0 +1,229 @@
+"""Cells that differ in the seed alone train together, from their names to what is known of each."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from .. import machine
+from ..catalog import source_digest
+from ..engine import backend
+from ..errors import sentence
+from ..plan import Cell
+from ..prepare.budget import Width
+from ..prepare.modules import Where, built, first_batch, fitted, load_splits, settled
+from ..protocol import Protocol, find_budget, find_protocol
+from ..records.kinds import Point, RunRecord
+from ..records.store import Store
+from ..seeds import global_stream
+from ..train.evaluate import loss_of
+from ..train.graph import recorder_for
+from ..train.insight import with_insight
+from ..train.loop import Training
+from ..train.replicas import difference
+
+if TYPE_CHECKING:
+    from ..catalog import ModelSpec, Splits, TaskSpec
+
+CHECKPOINT_SECONDS = 60.0
+
+
+class NotStackable(Exception):
+    """The seeds of this model cannot train in one pass, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running cell is; given to `report` at most a few times a second."""
+
+    cell: Cell
+    step: int
+    steps: int
+    point: Point | None = None
+
+
+Report = Callable[[Progress], None]
+
+
+def begun(cell: Cell, where: Where) -> RunRecord:
+    """The record of a cell as long as nothing is known of it but where it runs and how."""
+    try:
+        protocol, _ = settled(cell.protocol, cell.task)
+    except Exception:  # what is wrong with the task will be said where it is needed
+        protocol = find_protocol(cell.protocol)
+    facts = machine.provenance(where.device)
+    return RunRecord(
+        cell, "failed", protocol.version, settings=asdict(protocol), machine=facts, recompute=where.recompute
+    )
+
+
+def at_one_step(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
+    """The cells in groups that can go on together, as their checkpoints stand at one step."""
+    protocol, _, _, found = _fit(cells[0])
+    groups: dict[int, list[Cell]] = {}
+    for cell in cells:
+        kept = _checkpoint(cell, protocol, found, store)
+        groups.setdefault(kept["training"]["step"] if kept else 0, []).append(cell)
+    return list(groups.values())
+
+
+def train_group(
+    cells: Sequence[Cell], where: Where, store: Store, report: Report, stop: Callable[[], bool]
+) -> list[RunRecord]:
+    """Train cells whose checkpoints stand at one step; their records, ok, diverged or interrupted, not yet stored.
+
+    Raises NotStackable where several cannot train in one pass, and whatever the model raises.
+    """
+    protocol, task, spec, found = _fit(cells[0])
+    splits = load_splits(cells[0].task, protocol.scale, protocol.data_seed, where)
+    seeds = [cell.seed for cell in cells]
+    modules = []
+    for seed in seeds:
+        with global_stream(seed, "init"):
+            modules.append(built(spec, task, found.width, where.device))
+    outside = sum(p.numel() for p in modules[0].parameters() if p.requires_grad) - found.params
+    if len(cells) > 1:
+        with backend(where.backend, where.recompute):
+            _check_stackable(modules, seeds, splits, protocol)
+    with backend(where.backend, where.recompute) as used, global_stream(seeds[0], "noise"):
+        training = Training(
+            modules,
+            splits,
+            protocol,
+            seeds=seeds,
+            metric=task.metric,
+            higher_is_better=task.higher_is_better,
+            classes=task.shape.vocabulary or task.shape.outputs,
+            carried=task.shape.carried,
+            stop=stop,
+            recorder=recorder_for(where.device, where.backend),
+        )
+        kept = [_checkpoint(cell, protocol, found, store) for cell in cells]
+        curves = [[Point(**point) for point in entry["curve"]] if entry else [] for entry in kept]
+        if all(kept):
+            training.restore([entry["training"] for entry in kept if entry])
+        save = partial(_save, training, cells, curves, protocol, found, store)
+        for points in _followed(training, cells, save, report):
+            for place, point in points.items():
+                curves[place].append(point)
+        if training.stopped:
+            save()
+        tested: list[float] = [] if training.stopped or not training.alive else training.test()
+    names = used | {"graph"} if training.update.recorded else used
+    notes = [*used.notes, *([f"{cells[0].model}: {training.update.note}"] if training.update.note else [])]
+    records = []
+    for place, (cell, curve) in enumerate(zip(cells, curves, strict=True)):
+        record = replace(
+            begun(cell, where),
+            width=found.width,
+            params=found.params,
+            slack=found.slack,
+            outside=outside,
+            more_metrics={name: _number(values[place]) for name, values in training.tested_more.items()},
+            curve=tuple(curve),
+            best_step=training.replicas[place].best_step,
+            valid_metric=training.replicas[place].best,
+            train_seconds=training.seconds,
+            evaluation_seconds=training.evaluation_seconds,
+            waited_seconds=None if training.feed is None else training.feed.waited,
+            backend="+".join(sorted(names)) or "library",
+            replicas=len(cells),
+            notes="\n".join(notes),
+        )
+        judged, best = _judged(record, training, place, tested), training.replicas[place]
+        done = (best.best_step or 0) / training.steps
+        records.append(with_insight(judged, spec, task, splits, where, best.best_weights, done))
+    return records
+
+
+def _judged(record: RunRecord, training: Training, place: int, tested: list[float]) -> RunRecord:
+    """The record with its status and, where it went well, the test metric."""
+    if training.replicas[place].diverged:
+        return replace(record, status="diverged", reason=training.replicas[place].diverged)
+    if training.stopped:
+        reason = f"stopped at step {training.step} of {training.steps}; the same command goes on from there"
+        return replace(record, status="interrupted", reason=reason)
+    if not math.isfinite(tested[place]):
+        return replace(record, status="diverged", reason="the test metric is no finite number")
+    return replace(record, status="ok", test_metric=tested[place])
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _fit(cell: Cell) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
+    protocol, task = settled(cell.protocol, cell.task)
+    return protocol, task, *fitted(cell.model, task, find_budget(cell.budget, protocol.tolerance))
+
+
+def _check_stackable(modules: Sequence[nn.Module], seeds: Sequence[int], splits: Splits, protocol: Protocol) -> None:
+    x, y = first_batch(splits, protocol.batch)
+    try:
+        reason = difference(modules, seeds, x, y, loss_of)
+    except Exception as error:  # vmap has many ways to say no, and a stranger's model its own
+        reason = sentence(error)
+    if reason:
+        raise NotStackable(reason)
+
+
+def _checkpoint(cell: Cell, protocol: Protocol, found: Width, store: Store) -> dict[str, Any] | None:
+    """What is kept of an unfinished cell, unless it was made for something else."""
+    kept = store.load_checkpoint(cell)
+    return kept if kept is not None and kept["made_for"] == made_for(cell, protocol, found) else None
+
+
+def made_for(cell: Cell, protocol: Protocol, found: Width) -> list[Any]:
+    """What must be the same for a checkpoint to be gone on from; the first number is that of its format."""
+    return [3, protocol.version, found.width, found.params, source_digest(cell.model)]
+
+
+def _save(
+    training: Training,
+    cells: Sequence[Cell],
+    curves: Sequence[Sequence[Point]],
+    protocol: Protocol,
+    found: Width,
+    store: Store,
+) -> None:
+    """Save a checkpoint of each cell that is still training."""
+    for place in training.alive:
+        cell, points = cells[place], [asdict(point) for point in curves[place]]
+        made = made_for(cell, protocol, found)
+        store.save_checkpoint(cell, {"made_for": made, "training": training.state(place), "curve": points})
+
+
+def _followed(
+    training: Training, cells: Sequence[Cell], save: Callable[[], None], report: Report
+) -> Iterator[dict[int, Point]]:
+    """Run a training to its end; tell of its progress, and save now and then what came of it so far."""
+
+    def tell() -> None:
+        for place in training.alive:
+            report(Progress(cells[place], training.step, training.steps))
+
+    told = saved = time.monotonic()
+    inner_stop = training.stop
+
+    def each_step() -> bool:
+        nonlocal told
+        if time.monotonic() - told > 0.25:
+            told = time.monotonic()
+            tell()
+        return inner_stop()
+
+    training.stop = each_step
+    tell()
+    for points in training:
+        yield points
+        for place, point in points.items():
+            report(Progress(cells[place], training.step, training.steps, point))
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            saved = time.monotonic()
+            save()

@@ -1,0 +1,144 @@
+"""What a plan will cost: parameters, and time from two tried steps. Rows for `bench plan` and `params`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+
+from ..catalog import find_model, sequence_shape
+from ..engine import backend
+from ..errors import BenchError
+from ..measure import steps as measure
+from ..measure.forecast import TooLarge, check_fits, forecast
+from ..plan import Cell
+from ..prepare.budget import misses, solve
+from ..prepare.modules import Skip, Where, built, first_batch, fitted, load_splits, settled
+from ..process import prepare_process
+from ..protocol import Budget, Protocol, find_budget
+from ..seeds import global_stream
+from ..stats import power
+from ..train.graph import REHEARSALS, recorder_for
+from ..write.words import clock
+
+if TYPE_CHECKING:
+    from ..catalog import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells of one task, model and budget that differ in the seed alone. seconds: all of them."""
+
+    task: str
+    model: str
+    cells: int
+    width: float | None
+    params: int | None
+    steps: int | None
+    seconds: float | None
+    peak_bytes: int | None = None  # of those that train together, beside the data
+    note: str = ""
+
+
+def rows(cells: Sequence[Cell], protocol: Protocol, where: Where, *, timing: bool) -> list[Row]:
+    """One row for each task, model and budget. With `timing`, two training steps of each are tried."""
+    groups: dict[tuple[str, str, str, str], int] = {}
+    for cell in cells:
+        groups[cell.group] = groups.get(cell.group, 0) + 1
+    prepare_process(where.device, 1)
+    return [_row(group, count, protocol, where, timing) for group, count in groups.items()]
+
+
+def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where: Where, timing: bool) -> Row:
+    _, task_name, model, budget = group
+    protocol, task = settled(protocol.name, task_name)
+    try:
+        spec, found = fitted(model, task, find_budget(budget, protocol.tolerance))
+    except Skip as reason:
+        return Row(task_name, model, count, None, None, None, 0.0, note=f"skipped: {reason}")
+    if not timing:
+        return Row(task_name, model, count, found.width, found.params, None, None)
+    together = min(count, where.replicas)
+    peak = None if (foreseen := forecast(group, where)) is None else together * foreseen.total
+    try:
+        check_fits(group, where)
+    except TooLarge as reason:
+        return Row(task_name, model, count, found.width, found.params, None, 0.0, peak, f"will not run: {reason}")
+    splits = load_splits(task_name, protocol.scale, protocol.data_seed, where)
+    x, y = first_batch(splits, protocol.batch)
+    with global_stream(0, "init"):
+        module = built(spec, task, found.width, where.device)
+    recorder = recorder_for(where.device, where.backend)
+    with global_stream(0, "noise"), backend(where.backend, where.recompute):
+        step = measure.training_step(module, x, y, protocol.clip, recorder)
+        for _ in range(1 if recorder is None else REHEARSALS + 1):
+            step()
+        begin = time.perf_counter()
+        step()
+        if where.device != "cpu":
+            torch.cuda.synchronize()
+        one = time.perf_counter() - begin
+    steps = protocol.steps(len(splits.train.y))
+    turns = math.ceil(count / where.replicas)  # seeds that train together take about the time of one
+    return Row(task_name, model, count, found.width, found.params, steps, turns * steps * one, peak)
+
+
+def shown(plan: Sequence[Row]) -> pd.DataFrame:
+    """The rows as people read them."""
+    return pd.DataFrame(
+        {
+            "Task": row.task,
+            "Model": row.model,
+            "Cells": row.cells,
+            "Width": "–" if row.width is None else f"{row.width:g}",
+            "Parameters": "–" if row.params is None else f"{row.params:,}",
+            "Steps": "–" if row.steps is None else f"{row.steps:,}",
+            "Peak, MiB": "–" if row.peak_bytes is None else f"{row.peak_bytes / 2**20:,.1f}",
+            "Training": clock(row.seconds) if row.seconds else "–",
+            "Note": row.note,
+        }
+        for row in plan
+    )
+
+
+def total(plan: Sequence[Row], workers: int) -> str:
+    """The whole time in a sentence."""
+    seconds = sum(row.seconds or 0.0 for row in plan)
+    return f"about {clock(seconds / workers)} of training on {workers} workers, evaluation and measurements aside"
+
+
+def promise(seeds: int, models: int, tasks: int) -> str:
+    """What the plan can show, in a sentence."""
+    return power.sentence(seeds, models, tasks, rng=np.random.default_rng(0))
+
+
+def parse_shape(text: str) -> Shape:
+    """'784x1x10' -> 784 steps, 1 input, 10 classes."""
+    try:
+        length, inputs, outputs = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise BenchError(f"'{text}' is no shape; write LENGTHxINPUTSxOUTPUTS, such as 784x1x10") from None
+    return sequence_shape(length, inputs, outputs)
+
+
+def parameter_table(models: Sequence[str], shape: Shape, budget: Budget) -> pd.DataFrame:
+    """Width and count of each model on a shape."""
+    table = []
+    for name in models:
+        spec = find_model(name)
+        row = {"Model": name, "Title": spec.title, "Width": "–", "Parameters": "–", "Note": spec.why_not(shape) or ""}
+        if not row["Note"]:
+            try:
+                found = solve(spec, shape, budget)
+            except BenchError as error:
+                table.append({**row, "Note": str(error)})
+                continue
+            row |= {"Width": f"{found.width:g}", "Parameters": f"{found.params:,}", "Note": misses(found, budget) or ""}
+        table.append(row)
+    return pd.DataFrame(table)

@@ -1,0 +1,183 @@
+"""Cells become their records, whatever happens. Start reading here.
+
+names -> specs (catalog) -> data (tasks) -> width (budget) -> curves (group, train) -> records (store)
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from .. import machine
+from ..catalog import find_model, find_task, source_digest
+from ..engine import backend
+from ..errors import sentence
+from ..measure.forecast import TooLarge, check_fits
+from ..measure.subject import Subject, quick, subject_of
+from ..plan import Cell
+from ..prepare.budget import solve
+from ..prepare.modules import Skip, Where, settled
+from ..protocol import Protocol, find_budget, find_protocol
+from ..records.kinds import Measurement, RunRecord, TaskFacts
+from ..records.store import Store
+from ..seeds import global_stream
+from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
+
+__all__ = ["Progress", "described", "measure_group", "run_cell", "run_group"]
+
+
+def run_cell(
+    cell: Cell,
+    where: Where,
+    *,
+    report: Report = lambda progress: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> RunRecord:
+    """Train one cell and store its record, whatever the cell does. Raises OSError where it cannot be stored."""
+    return run_group([cell], where, report=report, stop=stop)[0]
+
+
+def run_group(
+    cells: Sequence[Cell],
+    where: Where,
+    *,
+    note: str = "",
+    report: Report = lambda progress: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> list[RunRecord]:
+    """Train cells that differ in the seed alone, and store a record of each, whatever they do.
+
+    Those whose checkpoints stand at one step train together; where they cannot, or something breaks,
+    they train one after the other and their records say why. note: a sentence for all of them.
+    Raises OSError where a record cannot be stored.
+    """
+    store = Store(where.results)
+    records: dict[Cell, RunRecord] = {}
+    for together in _together(cells, where, store):
+        done, why = _tried(together, where, store, report, stop) if len(together) > 1 else ([], "")
+        records |= {record.cell: _stored(record, note, where, store) for record in done}
+        for cell in together:
+            if cell not in records:
+                record = _alone(cell, where, store, report, stop)
+                records[cell] = _stored(record, f"{note}\n{why}", where, store)
+    return [records[cell] for cell in cells]
+
+
+def _together(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
+    try:
+        return at_one_step(cells, where, store) if len(cells) > 1 else [list(cells)]
+    except Exception:  # each cell will say for itself what is wrong
+        return [[cell] for cell in cells]
+
+
+def _tried(
+    cells: Sequence[Cell], where: Where, store: Store, report: Report, stop: Callable[[], bool]
+) -> tuple[list[RunRecord], str]:
+    """The records of several cells, or none and the reason why each must run alone."""
+    done: list[RunRecord] = []
+    why = ""
+    try:
+        check_fits(cells[0].group, where, len(cells))
+        done = train_group(cells, where, store, report, stop)
+    except NotStackable as reason:
+        why = str(reason)
+    except Exception as error:  # one of them may be at fault, and the others must not pay for it
+        why = sentence(error)
+    _release(where)
+    return done, why and f"the seeds of {cells[0].model} ran one after the other: {why}"
+
+
+def _alone(cell: Cell, where: Where, store: Store, report: Report, stop: Callable[[], bool]) -> RunRecord:
+    record = begun(cell, where)
+    try:
+        check_fits(cell.group, where)
+        (record,) = train_group([cell], where, store, report, stop)
+    except Skip as reason:
+        record = replace(record, status="skipped", reason=str(reason))
+    except (TooLarge, torch.OutOfMemoryError, MemoryError) as error:
+        record = replace(record, status="out-of-memory", reason=sentence(error))
+    except Exception as error:
+        memory = "DefaultCPUAllocator" in str(error) and "memory" in str(error)
+        record = replace(record, status="out-of-memory" if memory else "failed", reason=sentence(error))
+    _release(where)
+    return record
+
+
+def _stored(record: RunRecord, note: str, where: Where, store: Store) -> RunRecord:
+    """The record in full, as it now stands in the results folder."""
+    notes = [*note.splitlines(), *record.notes.splitlines()]
+    record = replace(record, notes="\n".join(filter(None, dict.fromkeys(notes))))
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    record = replace(described(record, find_protocol(record.cell.protocol)), finished=finished)
+    store.save_run(record)
+    if record.status != "interrupted":
+        store.drop_checkpoint(record.cell)
+    return record
+
+
+def _release(where: Where) -> None:
+    """Give memory back that the last training held."""
+    gc.collect()
+    if where.device.startswith("cuda"):
+        torch.cuda.empty_cache()
+
+
+def measure_group(
+    group: tuple[str, str, str, str], where: Where, take: Callable[[Subject], dict[str, Any]] = quick, **facts: Any
+) -> Measurement:
+    """Time one (task, model, budget) beside the yardstick, and store the measurement.
+
+    take: what is measured of it, as fields of Measurement; facts: fields that are known before.
+    """
+    protocol_name, task_name, model, budget = group
+    protocol, _ = settled(protocol_name, task_name)
+    facts |= {"batch": protocol.batch, "machine": machine.provenance(where.device)}
+    status, reason = "ok", ""
+    try:
+        check_fits(group, where)
+        subject = subject_of(group, where)
+        with backend(where.backend, where.recompute) as used, global_stream(0, "noise"):
+            facts |= take(subject) | {"missing": subject.missing}
+        facts["backend"] = "+".join(sorted(used)) or "library"
+    except Skip as skipped:
+        status, reason = "skipped", str(skipped)
+    except (TooLarge, torch.OutOfMemoryError, MemoryError) as error:
+        status, reason = "out-of-memory", sentence(error)
+    except Exception as error:  # a stranger's model may raise anything; it costs this measurement alone
+        status, reason = "failed", sentence(error)
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    result = Measurement(
+        protocol_name, protocol.version, task_name, model, budget, status, reason, finished=finished, **facts
+    )
+    Store(where.results).save_measurement(result, machine.slug(where.device))
+    return result
+
+
+def described(record: RunRecord, protocol: Protocol) -> RunRecord:
+    """The record with what a report must know of its task and model, as far as that can be found."""
+    try:
+        task = find_task(record.cell.task, protocol.scale)
+        facts = TaskFacts(
+            task.title,
+            task.metric,
+            task.higher_is_better,
+            task.chance,
+            task.target,
+            task.shape.length,
+            detail=task.detail,
+            target_why=task.target_why,
+            reference=task.reference,
+        )
+        spec = find_model(record.cell.model)
+        record = replace(record, task=facts, title=spec.title, source=source_digest(record.cell.model))
+        if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained
+            found = solve(spec, task.shape, find_budget(record.cell.budget))
+            record = replace(record, width=found.width, params=found.params, slack=found.slack)
+    except Exception:  # the record already says what is wrong
+        return record
+    return record

@@ -1,0 +1,91 @@
+"""What only a process that has done nothing yet can show: the first step, and memory as the system counts it."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+
+from .. import machine
+from ..engine import backend
+from ..errors import BenchError, sentence
+from ..prepare.modules import Where, built, fitted, settled
+from ..process import deaf, prepare_process
+from ..protocol import find_budget
+from ..seeds import global_stream
+from ..train.graph import REHEARSALS, recorder_for
+from . import steps as measure
+
+Group = tuple[str, str, str, str]
+
+
+def fresh_facts(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
+    """first_call_ms, compile_ms and rss_bytes of training steps on this batch, in a process of their own.
+
+    Raises BenchError where that process cannot say.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    # arrays, as tensors would be shared with this process
+    arguments = (there, group, where, x.cpu().numpy(), y.cpu().numpy())
+    process = context.Process(target=_work, args=arguments, daemon=True)
+    with deaf():
+        process.start()
+    there.close()
+    try:
+        found: dict[str, Any] | str = here.recv()
+    except EOFError:
+        process.join()
+        raise BenchError(f"a fresh process for it ended with exit code {process.exitcode}") from None
+    finally:
+        here.close()
+    process.join()
+    if isinstance(found, str):
+        raise BenchError(found)
+    return found
+
+
+def _work(connection: Connection, group: Group, where: Where, x: Any, y: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for this one decides
+    try:
+        connection.send(_first_steps(group, where, torch.from_numpy(x), torch.from_numpy(y)))
+    except Exception as error:
+        connection.send(sentence(error))
+
+
+def _first_steps(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
+    prepare_process(where.device, 1)
+    protocol, task = settled(*group[:2])
+    spec, found = fitted(group[2], task, find_budget(group[3], protocol.tolerance))
+    with global_stream(0, "init"):
+        module = built(spec, task, found.width, where.device)
+    recorder = recorder_for(where.device, where.backend)
+    x, y = x.to(where.device), y.to(where.device)
+    with global_stream(0, "noise"), backend(where.backend, where.recompute):
+        step = measure.training_step(module, x, y, protocol.clip, recorder)
+        gc.collect()
+        machine.trim()
+        before = machine.resident(reset=True)
+        start = time.perf_counter()
+        step()
+        if where.device != "cpu":
+            torch.cuda.synchronize()
+        first = (time.perf_counter() - start) * 1000
+        for _ in range(2 if recorder is None else REHEARSALS + 1):
+            step()
+        after = machine.resident()
+    held = None if before is None or after is None else after - before
+    return {"first_call_ms": first, "compile_ms": _compile_ms(), "rss_bytes": held or None}
+
+
+def _compile_ms() -> float | None:
+    """What torch.compile has taken in this process, or None where it was not used or does not say."""
+    kept = getattr(sys.modules.get("torch._dynamo.utils"), "compilation_time_metrics", {})
+    taken = sum(kept.get("_compile.compile_inner", ()))
+    return 1000 * taken or None

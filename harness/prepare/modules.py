@@ -1,0 +1,98 @@
+"""Names become what runs: a module of the right width, and data on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..catalog import find_model, find_task
+from ..errors import BenchError
+from ..protocol import Budget, Protocol, find_protocol, for_task
+from .budget import Width, as_width, misses, solve
+from .data import load_data
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..catalog import ModelSpec, Split, Splits, TaskSpec
+
+RESIDENT = 0.25  # of a GPU's free memory may be taken up by data
+
+
+class Skip(Exception):
+    """This pair is not run, for a reason that is no fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where and how cells run; the same for all cells of a command."""
+
+    results: Path
+    device: str = "cpu"
+    data_root: Path | None = None
+    backend: str = "auto"  # of the recurrences; models/scan.py lists them
+    recompute: int = 0  # steps a stretch that is computed again on the way back; 0: none
+    replicas: int = 1  # seeds that train together, at most
+
+
+def settled(protocol_name: str, task_name: str) -> tuple[Protocol, TaskSpec]:
+    """A task at the scale of a protocol, and the protocol as it is for this task."""
+    protocol = find_protocol(protocol_name)
+    task = find_task(task_name, protocol.scale)
+    return for_task(protocol, task.training), task
+
+
+def built(spec: ModelSpec, task: TaskSpec, width: float, device: str) -> nn.Module:
+    """The model with what the task puts around it."""
+    return framed(spec, task, width, device)[0]
+
+
+def framed(spec: ModelSpec, task: TaskSpec, width: float, device: str) -> tuple[nn.Module, nn.Module]:
+    """The model with what the task puts around it, and the model inside."""
+    inner = spec.build(task.shape, as_width(width))
+    return (inner if task.frame is None else task.frame(inner)).to(device), inner
+
+
+def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width]:
+    """The model and its width on a task. Raises Skip where it does not apply or misses the budget."""
+    spec = find_model(model)
+    reason = spec.why_not(task.shape)
+    if reason:
+        raise Skip(reason)
+    try:
+        found = solve(spec, task.shape, wanted)
+    except ValueError as error:  # an option that the model refuses
+        raise BenchError(f"{model}: {error}") from None
+    if missed := misses(found, wanted):
+        raise Skip(missed)
+    if task.shape.carried and not hasattr(spec.build(task.shape, as_width(found.width)), "initial_state"):
+        raise Skip("this task is one long text, and the model has no initial_state(batch) to take up where it stopped")
+    return spec, found
+
+
+@lru_cache(maxsize=2)
+def load_splits(task: str, scale: str, data_seed: int, where: Where) -> Splits:
+    """The data of a task, on the device; x stays on the host where it is too large for that."""
+    splits = load_data(find_task(task, scale), data_seed, where.data_root)
+    every = (*splits, *splits.more.values())
+    size = sum(tensor.nbytes for split in every for tensor in split)
+    x_device = where.device
+    if where.device != "cpu" and size > RESIDENT * torch.cuda.mem_get_info()[0]:
+        x_device = "cpu"
+
+    def moved(split: Split) -> Split:
+        return split._replace(x=split.x.to(x_device), y=split.y.to(where.device))
+
+    train, valid, test = map(moved, splits)
+    more = {name: moved(split) for name, split in splits.more.items()}
+    return replace(splits, train=train, valid=valid, test=test, more=more)
+
+
+def first_batch(splits: Splits, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """x and y of the first training sequences, on the device."""
+    x, y = splits.train
+    return x[:batch].to(y.device), y[:batch]

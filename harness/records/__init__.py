@@ -1,0 +1,6 @@
+"""What is kept of runs and measurements, and the folder it lies in.
+
+kinds    RunRecord, Measurement, Point: to and from JSON
+store    the results folder: atomic writes, what exists, checkpoints
+findings what `bench speed` finds
+"""

@@ -1,0 +1,195 @@
+"""How fast models learn, as survival data: a run arrives at a target, or was watched to the end without it.
+
+Tests and profiles count steps, not seconds: every run is watched for as many, whatever machine it ran on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from ...compare.material import Material
+from ...compare.remarks import learned, level
+from ...compare.selection import Results, by_budget, ordered, select, titles_of
+from ...errors import counted
+from ...records.kinds import RunRecord, TaskFacts
+from ...stats import over_seeds as stats
+from ...stats import survival
+from ...stats.survival import Clock
+from ...write import tables
+from ...write.sheet import Sheet
+from ...write.words import rounded
+from . import figures as convergence_figures
+from .arrivals import Study, Times, arrivals, horizon, studies, why_no_seconds
+
+SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
+DRAWS = 500
+ALPHA = 0.05
+PANELS = 12  # tasks in one picture
+HOW_TO_READ = """\
+A run arrives at a target where its validation reaches it and stays there for two evaluations. *Arrived*: how many
+runs did, with Wilson's 95 % interval of the share. *Steps to target*: the restricted mean, in which a run that
+never arrived, diverged or failed counts as the whole budget of steps; `≥` says that some did not arrive, `>` that
+none did. *Samples*, *Seconds*: the same on these clocks; seconds are of training alone, without evaluation, and are
+restricted to the end of the first run that never arrived, beyond which not all is known of every run, and are no
+better than the machine was idle. *To 25, 50,
+75 %*: steps for targets so far on the way from chance to a perfect score. *Area*: the mean
+height of the validation curve on that way, 0 for chance from start to end, 100 for a perfect score from the first
+evaluation on; mean ± half of the Student-t 95 % interval over seeds. *p*: permutation of the restricted means
+against the fastest model, paired by seed, with Holm's correction; with few seeds it cannot be small, and then says
+nothing."""
+
+
+def sheet(material: Material) -> Sheet | None:
+    """A section on each task and budget, or None where no curve is known."""
+    parts: list[str] = []
+    together: list[str] = []
+    pictures: dict[str, bytes] = {}
+    for budget, results in by_budget(material.runs).items():
+        found = studies(results, material.order)
+        parts += _arrivals(budget, found, material.order, pictures)
+        parts += [_section(budget, study, material.rng()) for study in found]
+        together += _together(budget, results, material, pictures)
+    if not parts:
+        return None
+    return Sheet("\n\n".join(["# How fast the models learn", HOW_TO_READ, *parts, *together]) + "\n", pictures)
+
+
+def _arrivals(budget: str, found: Sequence[Study], order: Sequence[str], pictures: dict[str, bytes]) -> list[str]:
+    """The tasks' Kaplan-Meier curves, some tasks a picture."""
+    models = ordered({model for study in found for model in study.runs}, order)
+    shown = []
+    for begin in range(0, len(found), PANELS):
+        some, name = found[begin : begin + PANELS], f"convergence-{budget}-{begin // PANELS + 1}.svg"
+        pictures[name] = convergence_figures.arrived(some, models)
+        tasks = ", ".join(study.task for study in some)
+        shown.append(
+            f"![Kaplan-Meier curves under budget {budget}: the share of runs at the target over training steps, a line "
+            f"for each of {counted(len(models), 'model')}, a panel for each of {counted(len(some), 'task')}: {tasks}.]"
+            f"({name})"
+        )
+    if not shown:
+        return []
+    read = (
+        "The share of runs that stand at the target (Kaplan and Meier, 1958), over training steps on a logarithmic "
+        "axis. A tick: there a run's budget ended before it arrived. A run that diverged or failed never does. Lines "
+        "are moved up or down by at most 3 % so that they do not hide each other."
+    )
+    return [f"## Runs at their targets, budget {budget}", *shown, read]
+
+
+def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
+    facts, steps = study.facts, study.horizon
+    times = study.times("step")
+    means = {name: float(survival.capped(list(mine.values()), steps).mean()) for name, mine in times.items()}
+    fastest = min(means, key=lambda name: means[name])
+    p = _against(fastest, times, steps, rng)
+    unshown = why_no_seconds(study)
+    clocks: list[Clock] = ["samples"] if unshown else ["samples", "seconds"]
+    clocked = {clock: study.times(clock) for clock in clocks}
+    limits = {clock: horizon(study, clock, clocked[clock]) for clock in clocks}
+    rows = []
+    for name, seeds in study.runs.items():
+        mine = list(seeds.values())
+        row = {"Model": study.title(name)}
+        row["Arrived"] = _arrived(list(times[name].values()))
+        tied = means[fastest] < steps and p.get(name, 1.0) > ALPHA
+        row["Steps to target"] = tables.bold(restricted(list(times[name].values()), steps), tied)
+        for clock in clocks:
+            row[clock.capitalize()] = restricted(list(clocked[clock][name].values()), limits[clock], clock)
+        row |= {f"To {share:.0%}": "–" for share in SHARES}
+        row["Area, %"] = "–"
+        if facts.chance is not None:
+            levels = np.array([arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
+            row |= {f"To {share:.0%}": restricted(levels[:, i], steps) for i, share in enumerate(SHARES)}
+            area = stats.mean_interval([100 * _area(run, facts, steps) for run in mine])
+            row["Area, %"] = rounded(area.mean, ".1f")
+            row["Area, %"] += f" ± {rounded(area.half, '.1f')}" if len(mine) > 1 else ""
+        row["p"] = f"{p[name]:.3g}" if name in p else "–"
+        rows.append(row)
+    ends = [f"{steps:,} steps", *(f"{said(limits[clock], clock)} {clock}" for clock in clocks)]
+    words = f"Target: {study.target:.4g}. Restricted to {', '.join(ends[:-1])} and {ends[-1]}."
+    words += f" Seconds are not shown: {unshown}." if unshown else ""
+    return f"## {facts.title} (`{study.task}`), budget {budget}\n\n{words}\n\n{tables.markdown(pd.DataFrame(rows))}"
+
+
+def _area(run: RunRecord, facts: TaskFacts, horizon: int) -> float:
+    steps = [point.step for point in run.curve]
+    heights = [np.nan if p.valid_metric is None else learned(p.valid_metric, facts) for p in run.curve]
+    return survival.curve_area(steps, heights, horizon, chance=0.0, reference=1.0, failed=run.status != "ok")
+
+
+def _arrived(times: Sequence[float]) -> str:
+    count = int(np.sum(~np.isnan(times)))
+    share = stats.success_interval(count, len(times))
+    return f"{count}/{len(times)} ({share.low:.0%} to {share.high:.0%})"
+
+
+def restricted(times: ArrayLike, horizon: float, clock: Clock = "step") -> str:
+    """'1,200', '≥ 1,500' where some did not arrive up to the horizon, '> 1,600' where none did."""
+    x = np.asarray(times, dtype=np.float64)
+    count = int(np.sum(x <= horizon))
+    sign = "" if count == x.size else "≥ " if count else "> "
+    return f"{sign}{said(float(survival.capped(x, horizon).mean()), clock)}"
+
+
+def said(time: float, clock: Clock) -> str:
+    """'1,234', or '1.23' for few seconds."""
+    return f"{time:.3g}" if clock == "seconds" and time < 100 else f"{time:,.0f}"
+
+
+def _against(fastest: str, times: Times, horizon: int, rng: np.random.Generator) -> dict[str, float]:
+    """Holm-adjusted p of each other model against the fastest, over common seeds."""
+    raw = {}
+    for name, mine in times.items():
+        shared = sorted(set(mine) & set(times[fastest]))
+        if name != fastest and shared:
+            ours, theirs = ([own[seed] for seed in shared] for own in (mine, times[fastest]))
+            raw[name] = survival.restricted_mean_p(ours, theirs, horizon, "paired", rng=rng)
+    return dict(zip(raw, map(float, stats.holm(list(raw.values()))), strict=True)) if raw else {}
+
+
+def _together(budget: str, results: Results, material: Material, pictures: dict[str, bytes]) -> list[str]:
+    """Performance profiles over the tasks that `overall` compares and on which any run arrived."""
+    chosen = select(results, material.order)
+    if chosen is None:
+        return []
+    times, horizons, tasks = [], [], []
+    for task in chosen.tasks:
+        group = [[results[task, model][seed] for seed in chosen.seeds] for model in chosen.models]
+        target = next(run.task.target for row in group for run in row if run.task is not None)
+        found = [[arrivals(run, [np.nan if target is None else target])[0] for run in row] for row in group]
+        if not np.isnan(found).all():
+            times.append(found)
+            horizons.append(max(run.curve[-1].step for row in group for run in row if run.curve))
+            tasks.append(task)
+    if len(tasks) < 2:
+        return []
+    profile = survival.profile(times, horizons, rng=material.rng(), draws=DRAWS)
+    titles = titles_of(results, chosen)
+    rows = [
+        {
+            "Model": title,
+            "Fastest": f"{profile.share[place, 0]:.2f}",
+            "Within twice": f"{profile.share[place, np.searchsorted(profile.ratios, 2.0)]:.2f}",
+            "Area": f"{profile.area[place].mean:.2f} ({profile.area[place].low:.2f} to {profile.area[place].high:.2f})",
+        }
+        for place, title in enumerate(titles)
+    ]
+    size = f"{counted(len(tasks), 'task')} on which any run arrived ({', '.join(tasks)})"
+    size += f", {counted(len(chosen.seeds), 'seed')}"
+    name = f"convergence-{budget}-profiles.svg"
+    pictures[name] = convergence_figures.profiles(profile, titles)
+    return [
+        f"## Over tasks, budget {budget}",
+        tables.markdown(pd.DataFrame(rows)),
+        f"Performance profiles (Dolan and More, 2002) over {size}: the share of tasks on which a model is the fastest "
+        "by restricted mean, or takes at most twice as long; and the mean share over ratios from 1 to 4, 1 at best, "
+        "with a 95 % bootstrap band that redraws seeds within tasks.",
+        f"![Performance profiles under budget {budget}: for each of {len(titles)} models the share of tasks on which "
+        f"it takes at most so many times the fastest model's steps, with its bootstrap band.]({name})",
+        "The whole profiles, a panel for each model: its own with the band, those of the others thin.",
+    ]

@@ -1,0 +1,177 @@
+"""Measurements as pages show them: those of one task, budget and machine together, models in their order."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...compare.material import Material
+from ...draw import curves as figures
+from ...errors import BenchError
+from ...protocol import find_protocol
+from ...records.kinds import Growth, Measurement, Ratio, RunRecord
+from ...write.sheet import Sheet
+from . import conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One measurement of each model. title: the task's."""
+
+    budget: str
+    task: str
+    machine: str
+    title: str
+    titles: tuple[str, ...]  # the models'
+    measured: tuple[Measurement, ...]
+
+    @property
+    def controls(self) -> list[Ratio]:
+        """The yardstick beside itself, of all models."""
+        return [control for one in self.measured for control in one.controls]
+
+    def slug(self, number: int) -> str:
+        """A file name without ending, for the part of this number on its page."""
+        word = "".join(
+            letter if letter.isalnum() or letter in "-_." else "_" for letter in f"{self.task}-{self.budget}"
+        )
+        return f"{word}-{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of measurements, with a section and a figure over the length of sequences for each part.
+
+    name: of its files; opening: up to the first section; whats: the first sentence of each; body: its paragraphs;
+    growth: what the figure shows; axis: its label; told: what and unit, for readers without pictures; named: the
+    measurements that are missed where a model has none.
+    """
+
+    name: str
+    opening: str
+    whats: str
+    body: Callable[[Part], list[str]]
+    growth: Callable[[Growth], Sequence[float]]
+    axis: str
+    told: tuple[str, str]
+    named: tuple[str, ...]
+
+    def sheet(self, material: Material) -> Sheet | None:
+        """The page on all tasks, or None where nothing was measured."""
+        parts = arranged(material.measurements, material.runs, material.order)
+        if not parts:
+            return None
+        sections, pictures = [self.opening], {}
+        for place, part in enumerate(parts):
+            sections += [heading(part, self.whats), *self.body(part)]
+            curves = {
+                title: (one.over_length.sizes, self.growth(one.over_length))
+                for title, one in zip(part.titles, part.measured, strict=True)
+                if one.over_length is not None
+            }
+            if curves:
+                name = f"{self.name}-{part.slug(place)}.svg"
+                pictures[name] = figures.powers(curves, "time steps of a sequence", self.axis, part.title)
+                sections.append(f"![{figures.told(curves, *self.told)}]({name})")
+            if reasons := absent(part, self.named):
+                sections.append("\n".join(reasons))
+        measured = [one for part in parts for one in part.measured]
+        return Sheet("\n\n".join(sections) + "\n", pictures, measured=measured)
+
+
+def arranged(measurements: Sequence[Measurement], runs: Sequence[RunRecord], order: Sequence[str]) -> list[Part]:
+    """The parts in the order of budgets, tasks and machines; what was skipped is left out."""
+    grouped: dict[tuple[str, str, str], list[Measurement]] = defaultdict(list)
+    for one in sorted(measurements, key=lambda one: one.finished):
+        if one.status != "skipped":
+            grouped[one.budget, one.task, machine_words(one)].append(one)
+    places = {name: place for place, name in enumerate(order)}
+    facts = {run.cell.task: run.task.title for run in runs if run.task is not None}
+    named = {run.cell.model: run.title for run in runs if run.title}
+    parts = []
+    for (budget, task, machine), group in sorted(grouped.items()):
+        latest = {one.model: one for one in group}
+        names = sorted(latest, key=lambda name: (places.get(name.partition("@")[0], len(places)), name))
+        titles = tuple(latest[name].title or named.get(name, name) for name in names)
+        measured = tuple(latest[name] for name in names)
+        parts.append(Part(budget, task, machine, facts.get(task, task), titles, measured))
+    return parts
+
+
+def machine_words(measurement: Measurement) -> str:
+    """'4 cores of Some processor, 1 thread', or the name of the GPU."""
+    facts = measurement.machine
+    cpu = f"{facts.get('cores', '?')} cores of {facts.get('cpu', 'an unknown processor')}"
+    if gpu := facts.get("gpu"):
+        return f"{gpu}, CUDA {facts.get('cuda')}, {cpu}"
+    threads = facts.get("threads")
+    return cpu if threads is None else f"{cpu}, {threads} thread{'s' * (threads != 1)}"
+
+
+def heading(part: Part, whats: str) -> str:
+    """What was measured, where, from what state of the code and by which command."""
+    first = part.measured[0]
+    length = next((one.length for one in part.measured if one.length), None)
+    commits = sorted({_commit(one) for one in part.measured})
+    versions = sorted({str(one.machine.get("torch")) for one in part.measured if one.machine.get("torch")})
+    backends = sorted({one.backend for one in part.measured if one.backend})
+    dates = sorted({one.finished[:10] for one in part.measured if one.finished})
+    disturbed = conditions.words([one.conditions for one in part.measured])
+    return (
+        f"## {part.title} (`{part.task}`), budget {part.budget}\n\n"
+        f"{whats} Protocol `{first.protocol}`, version {first.protocol_version}: "
+        f"{'' if length is None else f'{length:,} steps a sequence, '}batch {first.batch}. Measured on {part.machine}; "
+        f"torch {', '.join(versions) or '?'}; back ends: {', '.join(backends) or '?'}; "
+        f"commit {', '.join(commits)}{' (* with uncommitted changes)' if '*' in ''.join(commits) else ''}; "
+        f"{' to '.join(dict.fromkeys((dates[0], dates[-1]))) if dates else 'an unknown day'}. "
+        f"Absolute numbers of time are of that machine alone.{disturbed and ' '}{disturbed}\n\n    {command(part)}"
+    )
+
+
+def command(part: Part) -> str:
+    """The command that takes all of it."""
+    first = part.measured[0]
+    words = ["bench", "measure", "--task", part.task, "--models", ",".join(one.model for one in part.measured)]
+    words += ["--protocol", first.protocol]
+    try:
+        usual = find_protocol(first.protocol).budget
+    except BenchError:  # a protocol of another version of this program
+        usual = ""
+    return shlex.join([*words, *([] if part.budget == usual else ["--budget", part.budget])])
+
+
+def absent(part: Part, names: Sequence[str]) -> list[str]:
+    """Why some of these are not there, a sentence for each reason and the models that it holds for."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for title, one in zip(part.titles, part.measured, strict=True):
+        if one.status != "ok":
+            reasons[f"{one.status}: {one.reason}"].append(title)
+        if one.settled is False and "settled" in names:
+            reasons["the warm-up ended with its time, before its last medians agreed within 2 %"].append(title)
+        if "settled" in names and (why := conditions.slowed(one.conditions)):
+            reasons[f"the board was slowed down while it was timed: {why}"].append(title)
+        for name in names:
+            if name in one.missing:
+                reasons[f"no {name.replace('_', ' ')}: {one.missing[name]}"].append(title)
+    if hasty := [t for t, one in zip(part.titles, part.measured, strict=True) if not one.whole and one.status == "ok"]:
+        reasons["only the quick pass of `bench run`; `bench measure` takes the rest"] = hasty
+    return [f"- {'; '.join(titles)}: {reason}" for reason, titles in reasons.items()]
+
+
+def number(value: float | None, form: str = "{:.3g}") -> str:
+    """The value in this format, or a dash."""
+    return "–" if value is None else form.format(value)
+
+
+def fixed(value: float | None) -> str:
+    """Three figures without an exponent: 1,234 and 12.3 and 0.0123."""
+    if value is None or value == 0:
+        return "–" if value is None else "0"
+    digits = max(0, 2 - int(f"{abs(value):.2e}".partition("e")[2]))
+    return f"{value:,.{digits}f}"
+
+
+def _commit(measurement: Measurement) -> str:
+    return str(measurement.machine.get("commit") or "unknown")[:10] + "*" * bool(measurement.machine.get("dirty"))

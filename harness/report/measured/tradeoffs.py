@@ -1,0 +1,132 @@
+"""Accuracy against cost: which models no other beats in both score and time, or in both score and memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ...compare.material import Material
+from ...compare.pairwise import PENDING
+from ...compare.selection import ordered
+from ...errors import counted
+from ...records.kinds import Measurement, RunRecord, TaskFacts
+from ...stats.over_seeds import Interval, mean_interval
+from ...write import tables, words
+from ...write.sheet import Sheet, slug
+from . import tradeoff_figure
+from .tradeoff_figure import Choice
+
+FRONTS = ("latency", "memory")
+HOW_TO_READ = """\
+The score is the mean over seeds on the test set, as in the task's own table. *Step / yardstick*: the median ratio of a
+training step to the yardstick's, timed in turn in one run; *Peak*: what a training step holds beyond weights and
+optimizer state. A model is on the front of latency, or of memory, if no other scores at least as well at no more cost
+and is better in one of the two. The fronts are of means: two models next to each other may not differ beyond chance,
+which the task's own table and the page on all tasks test. A model of which a run diverged or failed is on no front,
+since the mean over the others hides that; it is drawn hollow. *MFLOP a step*: millions of floating-point operations of
+the matrix products of a training step, where the record of the measurement has them."""
+
+
+def sheet(material: Material) -> Sheet | None:
+    """A section on each task and budget with a score and a measurement, or None where there is none."""
+    pictures: dict[str, bytes] = {}
+    parts = sorted({(run.cell.budget, run.cell.task) for run in material.runs})
+    models = ordered({run.cell.model for run in material.runs}, material.order)
+    sections = [_section(budget, task, material, models, pictures) for budget, task in parts]
+    known = [section for section in sections if section]
+    return Sheet("\n\n".join(["# Accuracy against cost", HOW_TO_READ, *known]) + "\n", pictures) if known else None
+
+
+def front(good: ArrayLike, cost: ArrayLike) -> NDArray[np.bool_]:
+    """Which of (models,) no other beats: at least as good at no more cost, and better in one. NaN is never there."""
+    x, y = np.asarray(good, dtype=np.float64), np.asarray(cost, dtype=np.float64)
+    known = np.isfinite(x) & np.isfinite(y)
+    beaten = (x >= x[:, None]) & (y <= y[:, None]) & ((x > x[:, None]) | (y < y[:, None])) & known
+    return np.asarray(known & ~beaten.any(axis=1))
+
+
+def _section(budget: str, task: str, material: Material, models: Sequence[str], pictures: dict[str, bytes]) -> str:
+    runs = [run for run in material.runs if (run.cell.budget, run.cell.task) == (budget, task)]
+    facts = next((run.task for run in runs if run.task is not None), None)
+    latest = sorted(material.measurements, key=lambda m: m.finished)  # of several machines the latest counts
+    measured = {m.model: m for m in latest if (m.budget, m.task) == (budget, task)}
+    if facts is None or not measured:
+        return ""
+    by_model = {name: [run for run in runs if run.cell.model == name] for name in models}
+    every = {
+        name: _choice(mine, place, measured.get(name), facts)
+        for place, (name, mine) in enumerate(by_model.items())
+        if mine
+    }
+    choices = [choice for choice in every.values() if choice.seeds]
+    if not any(choice.measured for choice in choices):
+        return ""
+    good = [math.nan if c.lost else c.score if facts.higher_is_better else -c.score for c in choices]
+    fronts = [front(good, [c.ratio for c in choices]), front(good, [c.peak_mib for c in choices])]
+    picture = f"tradeoffs-{slug(task)}-{budget}.svg"
+    pictures[picture] = tradeoff_figure.drawn(choices, fronts, facts)
+    on = [", ".join(name for name, mine in zip(FRONTS, fronts, strict=True) if mine[i]) for i in range(len(choices))]
+    form = words.FORMS.get(facts.metric, ".4g")
+    counts = not all(math.isnan(c.mflop) for c in choices)
+    table = {
+        "Model": [c.title for c in choices],
+        words.METRICS.get(facts.metric, facts.metric): [c.text(form) for c in choices],
+        "Seeds": [f"{c.seeds}/{c.seeds + c.lost}" for c in choices],
+        "Step / yardstick": [_number(c.ratio, ".2f") for c in choices],
+        "Peak, MiB": [_number(c.peak_mib, ".1f") for c in choices],
+        **({"MFLOP a step": [_number(c.mflop, ",.1f") for c in choices]} if counts else {}),
+        "On the front of": [text or "–" for text in on],
+    }
+    best = "; ".join(c.title for c, mine in zip(choices, on, strict=True) if mine)
+    lines = [
+        f"## {facts.title} (`{task}`), budget {budget}",
+        f"![{facts.title}, budget {budget}: the scores of {counted(len(choices), 'model')} against the time of a "
+        f"training step on the left and peak memory on the right; on a front: {best or 'none'}.]({picture})",
+        tables.markdown(pd.DataFrame(table)),
+        " ".join(_said(every, measured)),
+    ]
+    return "\n\n".join(lines)
+
+
+def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None, facts: TaskFacts) -> Choice:
+    factor = 100.0 if facts.metric == "accuracy" else 1.0
+    scores = [factor * run.test_metric for run in runs if run.test_metric is not None]
+    found = mean_interval(scores) if scores else Interval(math.nan, math.nan, math.nan)
+    ran = [run for run in runs if run.status not in PENDING]
+    ratio, peak, work = (measured.ratio, measured.peak_bytes, measured.flops) if measured else (None, None, None)
+    return Choice(
+        next((run.title for run in runs if run.title), runs[0].cell.model),
+        place,
+        found.mean,
+        found.half,
+        len(scores),
+        sum(run.test_metric is None for run in ran),
+        math.nan if ratio is None else ratio,
+        math.nan if peak is None else peak / 2**20,
+        math.nan if work is None else work / 1e6,
+    )
+
+
+def _said(every: Mapping[str, Choice], measured: Mapping[str, Measurement]) -> list[str]:
+    """On which machine, and which models are missing."""
+    used = [measured[name] for name, choice in every.items() if choice.seeds and choice.measured]
+    machines = sorted({str(m.machine.get("gpu") or m.machine.get("cpu") or "an unknown machine") for m in used})
+    yardsticks = sorted({m.yardstick for m in used if m.yardstick})
+    said = [
+        f"Measured on {' and '.join(machines)}"
+        + (", each model beside a yardstick of its own" if len(machines) > 1 else "")
+        + (f"; yardstick: {', '.join(yardsticks)}." if yardsticks else ".")
+    ]
+    without = [choice.title for choice in every.values() if not choice.seeds]
+    bare = [choice.title for choice in every.values() if choice.seeds and not choice.measured]
+    said += [f"Without a result: {'; '.join(without)}."] if without else []
+    said += [f"Not measured: {'; '.join(bare)}."] if bare else []
+    return said
+
+
+def _number(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else f"{value:{form}}"

@@ -1,0 +1,163 @@
+"""All tasks together: which models can be told apart, and how far each comes from chance to a perfect score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ...compare.material import Material
+from ...compare.selection import Results, Selection, by_budget, facts_of, scores_of, select, titles_of, way_of
+from ...draw import ranks as rank_figure
+from ...errors import counted
+from ...stats import aggregates, ranks
+from ...stats.across import Pairs, stratified_pairs
+from ...write import tables
+from ...write.sheet import Sheet
+from . import equal_budget, practical
+
+ALPHA = 0.05
+PATTERNS = 2**14  # a report should not take long
+HOW_TO_READ = """\
+*Mean rank*: over tasks, of the means over seeds; 1 is best; bold are the best and all that *p, tasks and seeds*,
+cannot tell from it. *Way from chance*: interquartile mean over tasks and
+seeds of how far a run comes from chance (0) to a perfect score (100), a perplexity counted in nats, with a
+bootstrap interval. *Better than the best*: the probability that a run of the model beats one of the model with the
+best mean rank on a task, with a bootstrap interval. *p, tasks and seeds*: against the best mean rank, permutation
+of the two models' labels within each pair of task and seed, corrected for all pairs of models by step-down max-T
+(Westfall and Young, 1993); it speaks of these tasks. *p, tasks*: the same by Wilcoxon's signed-rank test over tasks
+with Holm's correction for all pairs; it would speak of tasks like these. Runs that diverged or failed count as the
+worst result of their task, or as chance where that is worse."""
+
+
+def sheet(material: Material) -> Sheet | None:
+    """A section on each budget, or None where no two tasks share two models."""
+    budgets = by_budget(material.runs)
+    pictures: dict[str, bytes] = {}
+    known = [section for name in budgets if (section := _section(name, budgets[name], material, pictures))]
+    if not known:
+        return None
+    parts = ["# All tasks together", *known, equal_budget.section(budgets, material.order), HOW_TO_READ]
+    return Sheet("\n\n".join(filter(None, parts)) + "\n", pictures)
+
+
+def _section(budget: str, results: Results, material: Material, pictures: dict[str, bytes]) -> str:
+    chosen = select(results, material.order)
+    if chosen is None:
+        return ""
+    rng = material.rng()
+    facts = facts_of(results, chosen)
+    scores = scores_of(results, chosen, facts)
+    titles = titles_of(results, chosen)
+    means = scores.mean(axis=2)
+    friedman = ranks.friedman(means, rng=rng, draws=PATTERNS)
+    pairs = stratified_pairs(scores, rng=rng, patterns=PATTERNS)
+    wilcoxon = ranks.wilcoxon_pairs(means)
+    way = way_of(scores, facts)
+    best = int(friedman.ranks.argmin())
+    rows = []
+    for place, title in enumerate(titles):
+        tied = place == best or pairs.matrix[place, best] > ALPHA
+        row = {"Model": title, "Mean rank": tables.bold(f"{friedman.ranks[place]:.1f}", tied)}
+        row |= dict.fromkeys(("Way from chance, %", "Better than the best", "p, tasks and seeds", "p, tasks"), "–")
+        if len(way):
+            aggregate = aggregates.bootstrap(100 * way[:, place], rng=rng)
+            row["Way from chance, %"] = f"{aggregate.mean:.1f} ({aggregate.low:.1f} to {aggregate.high:.1f})"
+        if place != best:
+            better = aggregates.probability_of_improvement(scores[:, place], scores[:, best], rng=rng)
+            row["Better than the best"] = f"{better.mean:.2f} ({better.low:.2f} to {better.high:.2f})"
+            row["p, tasks and seeds"] = f"{pairs.matrix[place, best]:.3g}"
+            row["p, tasks"] = f"{wilcoxon.matrix[place, best]:.3g}"
+        rows.append(row)
+    alike = ranks.groups(pairs.matrix, friedman.p, ALPHA)
+    name = f"overall-{budget}-ranks.svg"
+    if alike is not None:
+        distance = ranks.critical_difference(len(chosen.tasks), len(titles), ALPHA)
+        pictures[name] = rank_figure.diagram(friedman.ranks, titles, alike, distance)
+    lines = [
+        f"## Budget: {budget}",
+        f"{counted(len(chosen.tasks), 'task')} ({', '.join(chosen.tasks)}) x {counted(len(chosen.models), 'model')} x "
+        f"{counted(len(chosen.seeds), 'seed')}." + _left_out(results, chosen),
+        tables.markdown(pd.DataFrame(rows)),
+        _said(friedman, pairs, titles, chosen, alike),
+        *_diagram(name, budget, titles, alike, friedman.p),
+        f"The intervals are of a bootstrap that redraws seeds within tasks. {_coverage(chosen)}",
+        practical.section(way, titles, best, material.rng()),
+    ]
+    return "\n\n".join(lines)
+
+
+def _left_out(results: Results, chosen: Selection) -> str:
+    lacking = [task for task in chosen.left_out if any((task, model) not in results for model in chosen.models)]
+    empty = [task for task in chosen.left_out if task not in lacking]
+    return (f" Left out, as not all of these models were run there: {', '.join(lacking)}." if lacking else "") + (
+        f" Left out, as none of their runs has a result there: {', '.join(empty)}." if empty else ""
+    )
+
+
+def _diagram(
+    name: str, budget: str, titles: Sequence[str], alike: Sequence[Sequence[int]] | None, p: float
+) -> list[str]:
+    """The critical-difference diagram and what it is made from, or why there is none."""
+    if alike is None:
+        return [
+            f"No critical-difference diagram is drawn: Friedman's test does not reject that all models are alike "
+            f"(p = {p:.2g}), so that there are no differences to show."
+        ]
+    bars = f"{counted(len(alike), 'bar')} over models that cannot be told apart" if alike else "no bar"
+    return [
+        f"![Critical-difference diagram for budget {budget}: the {len(titles)} models at their mean ranks, with {bars}."
+        f"]({name})",
+        "Each model stands at its mean rank, best on the left. A bar joins models of which no two can be told apart by "
+        f"the corrected p over tasks and seeds (max-T, p > {ALPHA:g}); its dots are its models, and a model that it "
+        "passes over without a dot is not one of them. The bars do not come from distances on the axis: Nemenyi's "
+        "critical distance, at the top, belongs to a test of mean ranks that is not used here.",
+    ]
+
+
+def _said(
+    friedman: ranks.Friedman,
+    pairs: Pairs,
+    titles: Sequence[str],
+    chosen: Selection,
+    alike: Sequence[Sequence[int]] | None,
+) -> str:
+    """What the tests allow to say, in words."""
+    blocks = len(chosen.tasks) * len(chosen.seeds)
+    smallest = max(2.0 ** (1 - blocks), 1 / PATTERNS)  # beyond so many, patterns are drawn
+    told = [
+        f"{titles[i]} above {titles[j]}" if s > 0 else f"{titles[j]} above {titles[i]}"
+        for i, j, s, p in zip(pairs.first, pairs.second, pairs.statistic, pairs.adjusted, strict=True)
+        if p <= ALPHA
+    ]
+    apart = (
+        f"{len(told)} of {len(pairs.first)} pairs can be told apart on these tasks (corrected p <= {ALPHA:g})"
+        + (f": {'; '.join(told)}" if 0 < len(told) <= 12 else "")
+        if told
+        else f"No pair of models can be told apart on these tasks (corrected p <= {ALPHA:g})"
+    )
+    size = f"= {friedman.F:.3g}" if np.isfinite(friedman.F) else "is infinite"
+    ranked = "reject" if alike is not None else "do not reject"
+    text = (
+        f"{apart}. {counted(blocks, 'block')} of task and seed cannot give a p below {smallest:.2g} before "
+        f"the correction. Friedman's test over tasks: the ranks {ranked} that all models are alike (permutation "
+        f"p = {friedman.p:.2g}; Iman and Davenport's F {size}, p = {friedman.F_p:.2g})."
+    )
+    if alike:
+        text += " Sets of models that cannot be told apart: " + "; ".join(
+            " / ".join(titles[i] for i in group) for group in alike
+        )
+        text += "."
+    return text
+
+
+def _coverage(chosen: Selection) -> str:
+    """What a 95 % interval of this kind truly covers."""
+    known = aggregates.COVERAGE["interquartile mean"]
+    fitting = [key for key in known if key[0] <= len(chosen.tasks) and key[1] <= len(chosen.seeds)]
+    if not fitting:
+        return "With so few seeds it is not known what they cover."
+    return (
+        f"They are called 95 % intervals, and cover about {100 * known[max(fitting)]:.0f} % at so many tasks and seeds."
+    )

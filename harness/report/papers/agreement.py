@@ -1,0 +1,170 @@
+"""Do our numbers agree with the published ones? Two one-sided t tests against a margin that was stated beforehand.
+
+    reproduced        mean - published is above -margin and below +margin, each with p < 0.05
+    not reproduced    it is below -margin, or above +margin, with p < 0.05; or every seed diverged
+    cannot tell       neither, or there is nothing to test
+    unknown           the number is not known here
+
+This is Schuirmann's test of equivalence (1987), with the seeds as the sample and the published number as a constant:
+its own error is in the margin (`papers`). No correction for the number of tests: a page is read number by number.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ...errors import counted
+from ...write import tables
+from . import book as papers
+from .book import Book, Published
+from .tables import PENDING, Recorded, ours, scores
+
+LEVEL = 0.05
+REPRODUCED, NOT_REPRODUCED, CANNOT_TELL = "reproduced", "not reproduced", "cannot tell"
+NOT_RUN, UNKNOWN, NOT_COMPARABLE = "not run", "unknown in the source", "not comparable"
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, CANNOT_TELL, NOT_RUN, UNKNOWN, NOT_COMPARABLE)
+TITLE = "Agreement with the papers"
+HOW_TO_READ = """\
+The verdict is of two one-sided t tests over seeds against a margin that was stated before any run. *Reproduced*: our
+mean lies within the margin of the published number, with p < 0.05 on either side. *Not reproduced*: it lies outside,
+with p < 0.05, or every seed diverged. *Cannot tell*: neither can be said. The margin is the half width of the binomial
+95 % interval of one test set at the lowest accuracy that the papers report there of a model of their own, rounded up to
+half a point: what a single published figure is uncertain by. Read several rows together with care, as nothing is
+corrected for their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What can be said of one published number. `difference`: ours less the paper's, in its unit; `p`: equivalence."""
+
+    word: str
+    why: str = ""
+    difference: float | None = None
+    p: float | None = None
+
+
+def equivalence(values: Sequence[float], published: float, margin: float) -> tuple[float, float]:
+    """p that the mean of the values lies within the margin of the published number, and p that it lies outside.
+
+    values: (seeds,), at least two. Small p speak for it: below LEVEL the other hypothesis is rejected.
+    """
+    x = np.asarray(values, dtype=np.float64)
+    difference, error, freedom = float(x.mean()) - published, float(stats.sem(x)), x.size - 1
+    low, high = difference + margin, difference - margin
+    if error == 0:  # all seeds alike
+        return float(not low > 0 > high), float(not (low < 0 or high > 0))
+    above, below = stats.t.sf(low / error, freedom), stats.t.cdf(high / error, freedom)
+    inside = max(float(above), float(below))
+    outside = min(float(stats.t.cdf(low / error, freedom)), float(stats.t.sf(high / error, freedom)))
+    return inside, outside
+
+
+def verdict(number: Published, here: Recorded) -> Verdict:
+    """Ours against one published number."""
+    runs = [run for run in here.of(number) if run.status != PENDING]
+    if not here.comparable:
+        return Verdict(NOT_COMPARABLE)
+    if number.status in papers.UNKNOWN:
+        return Verdict(UNKNOWN)
+    if not runs:
+        return Verdict(NOT_RUN)
+    values = scores(number, runs)
+    if isinstance(number.value, str) or number.value is None:
+        return Verdict(CANNOT_TELL, f"the paper says '{number.value}', which is no number")
+    if not values:
+        counts = Counter(run.status for run in runs)
+        if set(counts) == {"diverged"}:
+            return Verdict(NOT_REPRODUCED, "every seed diverged")
+        return Verdict(CANNOT_TELL, ", ".join(f"{n} {status}" for status, n in sorted(counts.items())))
+    difference = float(np.mean(values)) - number.value
+    margin = papers.book().tasks[number.task].margin
+    if number.status == "digitised":
+        return Verdict(CANNOT_TELL, "the number was read off a figure by eye", difference)
+    if margin is None:
+        return Verdict(CANNOT_TELL, "no margin was stated", difference)
+    if len(values) < 2:
+        return Verdict(CANNOT_TELL, "one seed has no spread", difference)
+    inside, outside = equivalence(values, number.value, margin)
+    if outside < LEVEL:
+        return Verdict(NOT_REPRODUCED, "ours is higher" if difference > 0 else "ours is lower", difference, inside)
+    if len(values) < len(runs):
+        return Verdict(
+            CANNOT_TELL, f"{len(runs) - len(values)} of {len(runs)} seeds have no result", difference, inside
+        )
+    if inside < LEVEL:
+        return Verdict(REPRODUCED, "", difference, inside)
+    return Verdict(CANNOT_TELL, f"{counted(len(values), 'seed')} spread too wide for the margin", difference, inside)
+
+
+def verdicts(here: Recorded) -> list[tuple[list[str], Published, Verdict]]:
+    """Each number of the two papers that a model here answers, once: the tables it is in, the number, the verdict."""
+    book = papers.book()
+    found: dict[object, tuple[list[str], Published]] = {}
+    for number in _numbers():
+        if number.metric == papers.STEPS or book.ours(number) is None:
+            continue
+        key = (number.paper, book.ours(number), number.metric, str(number.value))
+        found.setdefault(key, ([], number))[0].append(number.table)
+    return [(where, number, verdict(number, here)) for where, number in found.values()]
+
+
+def counts(here: Recorded) -> str:
+    """'3 reproduced, 90 not run'."""
+    number = Counter(found.word for _, _, found in verdicts(here))
+    return ", ".join(f"{number[word]} {word}" for word in VERDICTS if number[word])
+
+
+def text(here: Recorded) -> str:
+    """The page in Markdown."""
+    rows = verdicts(here)
+    parts = [f"# {TITLE}", f"Protocol `{here.protocol}`, version {here.version}, budget {here.budget}: {counts(here)}."]
+    if not here.comparable:
+        parts.append(
+            "**Not comparable as values.** These records are not of protocol `paper` with each model at its paper's "
+            "width, so that no verdict is given; the other pages say what differs. Those that were run:"
+        )
+        rows = [row for row in rows if here.of(row[1])]
+    if rows:
+        book = papers.book()
+        parts.append(
+            tables.markdown(pd.DataFrame([_row(book, where, number, found, here) for where, number, found in rows]))
+        )
+    else:
+        parts.append("Nothing of the papers' was run.")
+    parts += [HOW_TO_READ] if here.comparable else []
+    for paper, sentences in papers.DIFFERENCES.items():
+        parts.append(f"Where `paper` differs from {paper}, or may:")
+        parts.append("\n".join(f"- {sentence}" for sentence in sentences))
+    absent = dict.fromkeys(n.model for n in _numbers() if papers.book().ours(n) is None)
+    parts.append(f"Not in this harness: {', '.join(absent)}.")
+    parts.append(
+        "Steps to a low error (Figure 3) are on their own page: the paper states no threshold to test against."
+    )
+    return "\n\n".join([*parts, *here.notes]) + "\n"
+
+
+def _numbers() -> list[Published]:
+    """The numbers of the two papers themselves that are not a dash."""
+    return [n for n in papers.book().results if n.paper in papers.DIFFERENCES and n.status not in papers.ABSENT]
+
+
+def _row(book: Book, where: list[str], number: Published, found: Verdict, here: Recorded) -> dict[str, str]:
+    margin = book.tasks[number.task].margin
+    unit = number.metric in papers.PERCENT
+    return {
+        "Task": number.task,
+        "Model": number.model,
+        "Where": f"{number.paper} {', '.join(where)}",
+        "Published": book.shown(number),
+        "Ours": ours(number, here),
+        "Difference": "–" if found.difference is None else f"{found.difference:{'+.1f' if unit else '+.4g'}}",
+        "Margin": "–" if margin is None or not here.comparable else f"{margin:g}",
+        "p": "–" if found.p is None else f"{found.p:.2g}",
+        "Verdict": f"{found.word}: {found.why}" if found.why else found.word,
+    }

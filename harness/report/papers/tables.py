@@ -1,0 +1,299 @@
+"""The tables of the papers in their own layout: every published number with ours beside it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ...compare.pairwise import against_best
+from ...errors import BenchError, counted
+from ...protocol import PAPER, find_protocol
+from ...records.kinds import RunRecord
+from ...stats import over_seeds as stats
+from ...write import tables, words
+from . import book as papers
+from .book import ABSENT_SHOWN, Page, Published
+
+PENDING = "interrupted"  # the same command goes on with these
+NOT_HERE, NOT_RUN, NO_SCALE = "not in this harness", "not run", "not at this scale"
+SAID = ("batch", "optimizer", "learning_rate", "clip", "epochs")
+HOW_TO_READ = """\
+Beside each published number stands ours: mean ± half of the Student-t 95 % interval over seeds, with the trained
+parameters in brackets; how many seeds have a result is said where it is not all of them. A number marked `ca.` was read
+off a figure by eye. `–`: the paper has none; `not recovered`: it has one, but the text that we have lost it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The records of one protocol at one version and budget.
+
+    `usual`: whether that is the protocol's own budget; `seeds`: how many each cell should have; `current`: whether the
+    protocol still has that version; `notes`: which records are left out, a sentence each.
+    """
+
+    protocol: str
+    version: int
+    budget: str
+    usual: bool
+    seeds: int
+    scale: str
+    current: int | None
+    runs: dict[tuple[str, str], list[RunRecord]]  # (task, model) -> its runs by seed
+    notes: tuple[str, ...]
+
+    @property
+    def comparable(self) -> bool:
+        """Were these trained as the papers say?"""
+        return self.protocol == PAPER.name and self.budget == PAPER.budget
+
+    def of(self, number: Published) -> list[RunRecord]:
+        """The runs that answer a published number."""
+        place = papers.book().ours(number)
+        return self.runs.get(place, []) if place else []
+
+    def offers(self, number: Published) -> bool:
+        """Does the task exist at this protocol's scale?"""
+        return self.scale != "robust" or papers.book().tasks[number.task].robust
+
+    def lacks(self, number: Published) -> bool:
+        """Is there anything left to run for a published number?"""
+        if papers.book().ours(number) is None or not self.offers(number):
+            return False
+        return sum(run.status != PENDING for run in self.of(number)) < self.seeds
+
+
+def recorded(runs: Iterable[RunRecord]) -> Recorded:
+    """The records of one protocol as the papers' tables need them: the newest version, and one budget.
+
+    The budget is the protocol's own; where nothing was recorded under that, the one with most records.
+    """
+    runs = sorted(runs, key=lambda run: (run.cell, run.protocol_version, run.finished))
+    names = {run.cell.protocol for run in runs}
+    if len(names) != 1:
+        raise BenchError(f"records of {len(names)} protocols cannot share a table: {', '.join(sorted(names))}")
+    (name,) = names
+    try:
+        known = find_protocol(name)
+    except BenchError:  # a protocol of another version of this harness
+        known = None
+    version = max(run.protocol_version for run in runs)
+    newest = [run for run in runs if run.protocol_version == version]
+    budgets = Counter(run.cell.budget for run in newest)
+    usual = known is not None and known.budget in budgets
+    budget = known.budget if known is not None and usual else max(sorted(budgets), key=lambda word: budgets[word])
+    found: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    for run in newest:
+        if run.cell.budget == budget:
+            found[run.cell.task, run.cell.model].append(run)
+    notes = []
+    if old := len(runs) - len(newest):
+        notes.append(f"Left out: {counted(old, 'record')} of older versions of the protocol.")
+    if others := sorted(set(budgets) - {budget}):
+        notes.append(f"Only budget {budget} is on this page; the task's own pages have {', '.join(others)} as well.")
+    seeds = known.seeds if known else max(len(group) for group in found.values())
+    scale = known.scale if known else PAPER.scale
+    current = known.version if known else None
+    return Recorded(name, version, budget, usual, seeds, scale, current, dict(found), tuple(notes))
+
+
+def scores(number: Published, runs: Sequence[RunRecord]) -> list[float]:
+    """Ours in the unit of the published number, one a seed that has a result."""
+    validation, factor = number.metric.startswith("val_"), 100.0 if number.metric in papers.PERCENT else 1.0
+    found = [run.valid_metric if validation else run.test_metric for run in runs]
+    return [factor * value for value in found if value is not None]
+
+
+def ours(number: Published, here: Recorded) -> str:
+    """Our side of a published number, or why there is none."""
+    if number.status == "not_applicable":
+        return ABSENT_SHOWN
+    if papers.book().ours(number) is None:
+        return NOT_HERE
+    runs = here.of(number)
+    if not runs:
+        return NOT_RUN if here.offers(number) else NO_SCALE
+    if number.metric == papers.STEPS:
+        text, whole = _steps(runs, here), ""
+    else:
+        values, planned = scores(number, runs), max(here.seeds, len(runs))
+        text = interval(values, ".1f" if number.metric in papers.ONE_DECIMAL else ".4g") if values else ""
+        whole = "" if len(values) == planned else f", {len(values)} of {planned} seeds"
+    if not text:
+        return ", ".join(f"{count} {status}" for status, count in sorted(Counter(run.status for run in runs).items()))
+    return text + next((f" ({run.params:,})" for run in runs if run.params is not None), "") + whole
+
+
+def interval(values: Sequence[float], form: str) -> str:
+    """'97.9 ± 0.2', or the mean alone for one seed."""
+    found = stats.mean_interval(values)
+    return words.rounded(found.mean, form) + (f" ± {words.rounded(found.half, form)}" if len(values) > 1 else "")
+
+
+def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:
+    """'7,200, 3/3 seeds': the restricted mean of the steps to the task's target, and how many seeds got there.
+
+    As in the task's own table: restricted to the longest run of any model, and a run that broke off never arrived.
+    """
+    task = runs[0].cell.task
+    facts = next((run.task for run in runs if run.task is not None), None)
+    ran = [run for run in runs if run.status not in ("skipped", PENDING)]
+    horizon = max(
+        (run.curve[-1].step for key in here.runs for run in here.runs[key] if key[0] == task and run.curve), default=0
+    )
+    if facts is None or facts.target is None or not any(run.curve for run in ran):
+        return ""
+    better = facts.higher_is_better
+    hits = [
+        stats.steps_to_target(run.curve, facts.target, higher_is_better=better) if run.status == "ok" else None
+        for run in ran
+    ]
+    reached = sum(hit is not None for hit in hits)
+    mean = f"{'' if reached == len(ran) else '≥ '}{round(stats.restricted_mean(hits, horizon)):,}"
+    return f"{mean if reached else f'> {horizon:,}'}, {reached}/{len(ran)} seeds"
+
+
+def table(page: Page, here: Recorded) -> pd.DataFrame:
+    """The page's layout with ours in a column after each column of published numbers; a string in every place."""
+    book = papers.book()
+    columns: dict[str, list[str]] = {}
+    for place, heading in enumerate(page.headings):
+        cells = [row[place] for row in page.rows]
+        columns[heading] = [
+            cell if isinstance(cell, str) else " / ".join(book.shown(number) for number in cell) for cell in cells
+        ]
+        if not all(isinstance(cell, str) for cell in cells):
+            best = _best([number for cell in cells if not isinstance(cell, str) for number in cell], here)
+            columns[f"{heading}, ours"] = [
+                cell
+                if isinstance(cell, str)
+                else " / ".join(tables.bold(ours(number, here), book.ours(number) in best) for number in cell)
+                for cell in cells
+            ]
+    return pd.DataFrame(columns)
+
+
+def _best(column: Sequence[Published], here: Recorded) -> set[tuple[str, str]]:
+    """The (task, model) of ours with the best mean on each task of a column, and their ties by the seeds' test."""
+    found: set[tuple[str, str]] = set()
+    tested = [n for n in column if n.metric != papers.STEPS and not n.metric.startswith("val_") and here.of(n)]
+    for task in dict.fromkeys(number.task for number in tested):
+        by_model = {place: here.of(n) for n in tested if n.task == task and (place := papers.book().ours(n))}
+        facts = next((run.task for runs in by_model.values() for run in runs if run.task is not None), None)
+        if facts is not None:
+            against = against_best(
+                {place[1]: runs for place, runs in by_model.items()}, facts, np.random.default_rng(0)
+            )
+            found |= {place for place in by_model if place[1] in against.tied}
+    return found
+
+
+def text(page: Page, here: Recorded, drawn: Sequence[str] = ()) -> str:
+    """The page in Markdown. drawn: paragraphs with pictures, which stand below the table."""
+    parts = [
+        f"# {page.title}",
+        page.caption,
+        *_warning(page, here),
+        tables.markdown(table(page, here)),
+        *drawn,
+        HOW_TO_READ,
+        *filter(None, [page.note]),
+        *_bullets("Of the published numbers:", _noted(page)),
+        *_bullets("Runs of ours that did not end well:", _ends(page, here)),
+        *here.notes,
+        *_commands(page, here),
+        "How training here differs from the papers', and whether the numbers agree: [agreement.md](agreement.md).",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def progress(page: Page, here: Recorded) -> tuple[int, int]:
+    """Of the numbers on the page that have a model here and a task at this scale: how many were run, and all."""
+    book = papers.book()
+    possible = {place: here.lacks(n) for n in page.numbers if (place := book.ours(n)) and here.offers(n)}
+    return sum(not lacks for lacks in possible.values()), len(possible)
+
+
+def _warning(page: Page, here: Recorded) -> list[str]:
+    """What makes these records no match for the paper's numbers: scale, budget and training, from the records."""
+    if here.comparable:
+        return [f"Ours: protocol `{here.protocol}`, version {here.version}, each model at its paper's width."]
+    budget = "each model at its paper's width" if here.budget == PAPER.budget else f"{here.budget} parameters each"
+    differ = "the budget differs" if here.protocol == PAPER.name else "scale, budget and training differ"
+    first = (
+        f"**Not comparable as values.** Ours are of protocol `{here.protocol}`, version {here.version}, {budget}: "
+        f"{differ} from the paper's"
+    )
+    found = []
+    for task in dict.fromkeys(papers.book().tasks[number.task].name for number in page.numbers):
+        runs = [run for key in sorted(here.runs) if key[0] == task for run in here.runs[key]]
+        if run := next((run for run in runs if run.task is not None), None):
+            found.append(_setting(task, run, runs))
+    return [first + (", as here:" if found else ". Nothing on this page was run."), *_bullets("", found)]
+
+
+def _setting(task: str, known: RunRecord, runs: Sequence[RunRecord]) -> str:
+    facts, settings = known.task, next((run.settings for run in runs if run.settings), {})
+    assert facts is not None
+    lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok"})
+    trained = f"{', '.join(f'{steps:,}' for steps in lengths)} training steps" if lengths else "no run that ended well"
+    detail = f" ({facts.detail})" if facts.detail else ""
+    said = ", ".join(f"{key.replace('_', ' ')} {settings[key]}" for key in SAID if settings.get(key) is not None)
+    return (
+        f"{facts.title} (`{task}`): {facts.length:,} steps a sequence{detail}; {said}{', ' if said else ''}{trained}."
+    )
+
+
+def _noted(page: Page) -> list[str]:
+    """The notes on published numbers, each with the models that it is about."""
+    about: dict[str, list[str]] = defaultdict(list)
+    for number in page.numbers:
+        if number.note and number.model not in about[number.note]:
+            about[number.note].append(number.model)
+    models = {number.model for number in page.numbers}
+    return [f"{', '.join(about[note]) if len(about[note]) < len(models) else 'all'}: {note}." for note in about]
+
+
+def _ends(page: Page, here: Recorded) -> list[str]:
+    found: dict[str, None] = {}
+    for number in page.numbers:
+        for run in here.of(number):
+            if run.status != "ok":
+                reason = run.reason.strip().splitlines()[0].rstrip(".") if run.reason.strip() else "no reason recorded"
+                found[f"{run.cell.task}, {run.cell.model}, seed {run.cell.seed}: {run.status}: {reason}."] = None
+    return list(found)
+
+
+def _commands(page: Page, here: Recorded) -> list[str]:
+    """How to run what is missing, a command for the tasks that lack the same models."""
+    lacking: dict[str, dict[str, None]] = defaultdict(dict)
+    for number in page.numbers:
+        if here.lacks(number) and (place := papers.book().ours(number)):
+            lacking[place[0]][place[1]] = None
+    if not lacking:
+        return ["Nothing that this harness has of this page is missing."]
+    if here.current is None:
+        return [f"Something is missing, but this harness has no protocol `{here.protocol}` to run it under."]
+    together: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for task, models in lacking.items():
+        together[tuple(models)].append(task)
+    budget = "" if here.usual else f" --budget {here.budget}"
+    lines = [
+        f"bench run --task {','.join(tasks)} --models {shlex.quote(','.join(models))} "
+        f"--protocol {shlex.quote(here.protocol)}{budget}"
+        for models, tasks in together.items()
+    ]
+    refused = (
+        f" This harness has version {here.current} of the protocol: move records of version {here.version} away first."
+        if here.current != here.version
+        else ""
+    )
+    return [f"What is missing, and nothing else, is run by:{refused}", "```sh\n" + "\n".join(lines) + "\n```"]
+
+
+def _bullets(heading: str, lines: Sequence[str]) -> list[str]:
+    return [*filter(None, [heading]), "\n".join(f"- {line}" for line in lines)] if lines else []

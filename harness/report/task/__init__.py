@@ -1,0 +1,4 @@
+"""One task, all models.
+
+table  records -> rows -> the strings of a table
+"""

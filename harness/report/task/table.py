@@ -1,0 +1,208 @@
+"""Records become rows, and rows become the strings of a table."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ...compare.pairwise import PENDING, against_best
+from ...compare.remarks import remarks
+from ...errors import BenchError
+from ...records.kinds import Measurement, RunRecord, TaskFacts
+from ...stats import over_seeds as stats
+from ...write.tables import bold
+from ...write.words import FORMS, METRICS, count, missing, number, rounded
+
+HEADINGS = {
+    "model": "Model",
+    "params": "Parameters",
+    "metric": "Metric",
+    "seeds": "Seeds",
+    "target": "Steps to target",
+    "step": "Step, ms",
+    "ratio": "Step / yardstick",
+    "memory": "Peak, MiB",
+    "shift": "Shift",
+    "p": "p against best",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All models on one task under one budget of one protocol version.
+
+    `frame`: one row a model, numbers as numbers, in the order of `order`; `notes`: what a reader
+    must know, one sentence each; `further`: the metric on further test sets, one row a model, if there are any.
+    """
+
+    task: str
+    budget: str
+    facts: TaskFacts
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+    further: pd.DataFrame | None = None
+
+
+def compare(
+    runs: Sequence[RunRecord], measurements: Sequence[Measurement], order: Sequence[str], rng: np.random.Generator
+) -> Comparison:
+    """Build the comparison of the records of one task and budget.
+
+    Raises BenchError where records of different protocols or versions are mixed.
+    """
+    identities = {(run.cell.protocol, run.protocol_version, run.cell.task, run.cell.budget) for run in runs}
+    if len(identities) != 1:
+        raise BenchError(f"records of different protocols cannot share a table: {sorted(identities)}")
+    ((_, _, task, budget),) = identities
+    facts = next((run.task for run in runs if run.task is not None), None)
+    if facts is None:
+        raise BenchError(f"no record of {task} says what it measures; run it again")
+    by_model: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.cell.seed):
+        by_model[run.cell.model].append(run)
+    measured = {m.model: m for m in measurements}
+    places = {name: place for place, name in enumerate(order)}
+    names = sorted(by_model, key=lambda name: (places.get(name.partition("@")[0], len(places)), name))
+    horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
+    rows = [_row(by_model[name], measured.get(name), facts, horizon) for name in names]
+    frame = pd.DataFrame(rows)
+    found = against_best({name: by_model[name] for name in names}, facts, rng)
+    frame["shift"] = [found.shift.get(name) for name in names]
+    frame["p"] = [found.p.get(name) for name in names]
+    frame["tied"] = [name in found.tied for name in names]
+    notes = (found.note, *remarks(by_model, names, facts))
+    return Comparison(task, budget, facts, frame, notes, _further(by_model, names))
+
+
+def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
+    scores = [run.test_metric for run in runs if run.test_metric is not None]
+    interval = stats.mean_interval(scores) if scores else None
+    known = next((run for run in runs if run.params is not None), runs[0])
+    row: dict[str, object] = {
+        "model": next((run.title for run in runs if run.title), runs[0].cell.model),
+        "name": runs[0].cell.model,
+        "width": known.width,
+        "params": known.params,
+        "metric": interval.mean if interval else None,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "seeds": len(scores),
+        "planned": len(runs),
+        "status": ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items()),
+    }
+    row |= _target(runs, facts, horizon)
+    row["step_ms"] = measured.step.median if measured and measured.step else None
+    row["ratio"] = measured.ratio if measured else None
+    row["peak_mib"] = measured.peak_bytes / 2**20 if measured and measured.peak_bytes is not None else None
+    return row
+
+
+def _target(runs: list[RunRecord], facts: TaskFacts, horizon: int) -> dict[str, object]:
+    """Steps to the target: the restricted mean, how many reached it, and the horizon.
+
+    The horizon is that of the longest run in the table, so that all rows are restricted alike; a
+    run that diverged or failed counts as one that never arrived.
+    """
+    ran = [run for run in runs if run.status not in PENDING]
+    if facts.target is None or not any(run.curve for run in ran):
+        return {"steps_to_target": None, "reached": None, "horizon": None}
+    hits = [
+        stats.steps_to_target(run.curve, facts.target, higher_is_better=facts.higher_is_better)
+        if run.status == "ok"
+        else None
+        for run in ran
+    ]
+    return {
+        "steps_to_target": stats.restricted_mean(hits, horizon),
+        "reached": sum(hit is not None for hit in hits),
+        "horizon": horizon,
+    }
+
+
+def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.DataFrame | None:
+    """Mean and interval over seeds on each further test set: columns model, <set>, <set> low, <set> high."""
+    sets = list(dict.fromkeys(key for name in names for run in by_model[name] for key in run.more_metrics))
+    rows = []
+    for name in names:
+        row: dict[str, object] = {"model": next((run.title for run in by_model[name] if run.title), name)}
+        for key in sets:
+            scores = [s for run in by_model[name] if (s := run.more_metrics.get(key)) is not None]
+            interval = stats.mean_interval(scores) if scores else None
+            row[key] = interval.mean if interval else None
+            row |= {
+                f"{key} low": interval.low if interval else None,
+                f"{key} high": interval.high if interval else None,
+            }
+        rows.append(row)
+    return pd.DataFrame(rows) if sets else None
+
+
+def shown_further(comparison: Comparison) -> pd.DataFrame | None:
+    """The further test sets as people read them, beside the test set itself."""
+    if comparison.further is None:
+        return None
+    metric = comparison.facts.metric
+    table = {"Model": list(comparison.further["model"])}
+    table["Test set"] = [_score(row, metric) for row in _rows(comparison.frame)]
+    for key in (key for key in comparison.further.columns[1:] if f"{key} low" in comparison.further):
+        found = comparison.further[[key, f"{key} low", f"{key} high"]].set_axis(["metric", "low", "high"], axis=1)
+        table[str(key)] = [_score({**row, "status": "–"}, metric) for row in _rows(found)]
+    return pd.DataFrame(table)
+
+
+def shown(comparison: Comparison) -> pd.DataFrame:
+    """The table as people read it: a string in every place, a dash where nothing is known."""
+    facts, frame = comparison.facts, comparison.frame
+    heading = METRICS.get(facts.metric)
+    columns = {
+        "model": list(frame["model"]),
+        "params": [count(value) for value in frame["params"]],
+        "metric": [bold(_score(row, facts.metric), row["tied"]) for row in _rows(frame)],
+        "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
+        "target": [_steps(row) for row in _rows(frame)],
+        "step": [number(value, "{:.1f}") for value in frame["step_ms"]],
+        "ratio": [number(value, "{:.2f}") for value in frame["ratio"]],
+        "memory": [number(value, "{:.1f}") for value in frame["peak_mib"]],
+        "shift": [_signed(value, facts.metric) for value in frame["shift"]],
+        "p": [number(value, "{:.3g}") for value in frame["p"]],
+    }
+    named = {**HEADINGS, "metric": heading or facts.metric}
+    return pd.DataFrame({named[key]: values for key, values in columns.items()})
+
+
+def _rows(frame: pd.DataFrame) -> Iterable[dict[str, object]]:
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _score(row: dict[str, object], metric: str) -> str:
+    """'71.3 ± 4.0'; the status where there is no result."""
+    if missing(row["metric"]):
+        return str(row["status"])
+    factor, form = 100.0 if metric == "accuracy" else 1.0, FORMS.get(metric, ".4g")
+    mean, low, high = (float(row[key]) * factor for key in ("metric", "low", "high"))  # type: ignore[arg-type]
+    text = rounded(mean, form)
+    return text if math.isnan(low) else f"{text} ± {rounded((high - low) / 2, form)}"
+
+
+def _signed(value: object, metric: str) -> str:
+    """A difference in the unit in which the metric is shown: '-4.3'."""
+    if missing(value):
+        return "–"
+    factor = 100.0 if metric == "accuracy" else 1.0
+    return rounded(float(value) * factor, "+" + FORMS.get(metric, ".4g"))  # type: ignore[arg-type]
+
+
+def _steps(row: dict[str, object]) -> str:
+    """'1,200 (2/3)', or '> 2,000 (0/3)' where none arrived."""
+    if missing(row["steps_to_target"]):
+        return "–"
+    reached, planned = int(row["reached"]), int(row["planned"])  # type: ignore[call-overload]
+    if reached == 0:
+        return f"> {int(row['horizon']):,} (0/{planned})"  # type: ignore[call-overload]
+    sign = "" if reached == planned else "≥ "
+    return f"{sign}{round(float(row['steps_to_target'])):,} ({reached}/{planned})"  # type: ignore[arg-type]

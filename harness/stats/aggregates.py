@@ -1,0 +1,171 @@
+"""One number for many tasks: scores from 0 (chance) to 1 (reference), their means, and honest intervals.
+
+Scores of one model are (tasks, seeds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from ..errors import counted
+from .over_seeds import Interval
+
+Statistic = Literal["mean", "interquartile mean"]
+LEVEL = 0.95
+
+# True coverage of a 95 % interval by `bootstrap`: statistic -> (tasks, seeds) -> share, found by `coverage`
+# fmt: off
+COVERAGE: dict[Statistic, dict[tuple[int, int], float]] = {
+    "mean": {
+        (1, 3): 0.74, (1, 5): 0.84, (1, 10): 0.9, (1, 20): 0.92,
+        (2, 3): 0.79, (2, 5): 0.87, (2, 10): 0.91, (2, 20): 0.93,
+        (3, 3): 0.83, (3, 5): 0.9, (3, 10): 0.92, (3, 20): 0.93,
+        (4, 3): 0.84, (4, 5): 0.9, (4, 10): 0.92, (4, 20): 0.93,
+        (6, 3): 0.86, (6, 5): 0.91, (6, 10): 0.92, (6, 20): 0.93,
+        (12, 3): 0.87, (12, 5): 0.91, (12, 10): 0.93, (12, 20): 0.94,
+    },
+    "interquartile mean": {
+        (1, 3): 0.74, (1, 5): 0.9, (1, 10): 0.93, (1, 20): 0.94,
+        (2, 3): 0.84, (2, 5): 0.9, (2, 10): 0.92, (2, 20): 0.93,
+        (3, 3): 0.81, (3, 5): 0.89, (3, 10): 0.92, (3, 20): 0.94,
+        (4, 3): 0.81, (4, 5): 0.89, (4, 10): 0.92, (4, 20): 0.94,
+        (6, 3): 0.85, (6, 5): 0.9, (6, 10): 0.93, (6, 20): 0.94,
+        (12, 3): 0.86, (12, 5): 0.9, (12, 10): 0.93, (12, 20): 0.94,
+    },
+}
+# fmt: on
+
+
+def normalised(scores: ArrayLike, chance: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]:
+    """Scores (tasks, ...) with 0 for chance and 1 for the reference, each (tasks,) or one number.
+
+    A metric of which lower is better has its reference below chance, and needs nothing else.
+    """
+    x = np.asarray(scores, dtype=np.float64)
+    zero, one = (
+        np.broadcast_to(np.asarray(end, dtype=np.float64), x.shape[:1]).reshape(-1, *(1,) * (x.ndim - 1))
+        for end in (chance, reference)
+    )
+    if not (np.isfinite(zero) & np.isfinite(one) & (zero != one)).all():
+        raise ValueError("each task needs a chance and a reference that differ; leave out a task without them")
+    return (x - zero) / (one - zero)
+
+
+def interquartile_mean(scores: ArrayLike) -> float:
+    """The mean of all scores but the lowest and the highest quarter (Agarwal et al., 2021). Any shape."""
+    return float(stats.trim_mean(_checked(scores), 0.25, axis=None))
+
+
+def bootstrap(
+    scores: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    statistic: Statistic = "interquartile mean",
+    level: float = LEVEL,
+    draws: int = 2000,
+) -> Interval:
+    """The statistic of scores (tasks, seeds) and its percentile interval, redrawing seeds within each task.
+
+    With few seeds it is too short: show it with `label`.
+    """
+    x = _checked(scores)
+    if x.ndim != 2:
+        raise ValueError(f"scores are {x.shape}, but must be (tasks, seeds)")
+    return _interval(_over_seeds(statistic), [x], level, draws, rng)
+
+
+def probability_of_improvement(
+    first: ArrayLike, second: ArrayLike, *, rng: np.random.Generator, level: float = LEVEL, draws: int = 2000
+) -> Interval:
+    """How likely a run of the first model beats one of the second on a task, the mean over tasks; ties are one half.
+
+    first: (tasks, seeds), second: (tasks, other seeds). The interval is a bootstrap's, redrawing the seeds of
+    each model within each task (Agarwal et al., 2021).
+    """
+    x, y = _checked(first), _checked(second)
+    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
+        raise ValueError(f"scores are {x.shape} and {y.shape}, but must be (tasks, seeds) of the same tasks")
+    return _interval(_improvement, [x, y], level, draws, rng)
+
+
+def label(interval: Interval, tasks: int, seeds: int, statistic: Statistic = "interquartile mean") -> str:
+    """A 95 % bootstrap interval in words, with what it truly covers at so many tasks and seeds.
+
+    Between the entries of COVERAGE the next smaller one speaks.
+    """
+    known = COVERAGE[statistic]
+    fitting = [key for key in known if key[0] <= tasks and key[1] <= seeds]
+    truth = f"covers about {round(100 * known[max(fitting)])} %" if fitting else "covers an unknown share"
+    return (
+        f"{statistic} {interval.mean:.3g}, 95 % bootstrap interval {interval.low:.3g} to {interval.high:.3g}, which "
+        f"truly {truth} with {counted(seeds, 'seed')} of {counted(tasks, 'task')}"
+    )
+
+
+def coverage(
+    tasks: int,
+    seeds: int,
+    *,
+    rng: np.random.Generator,
+    statistic: Statistic = "interquartile mean",
+    level: float = LEVEL,
+    studies: int = 4000,
+    draws: int = 500,
+) -> float:
+    """How often `bootstrap` holds the truth, by simulation: normal runs, tasks whose means lie 2 deviations apart.
+
+    The truth is the statistic with very many seeds.
+    """
+    means = 2.0 * np.arange(tasks)
+    of = _over_seeds(statistic)
+    quantiles = stats.norm.ppf((np.arange(4000) + 0.5) / 4000)
+    truth = float(of(means[:, None] + quantiles))
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    inside = 0
+    for _ in range(studies):
+        drawn = of(_redrawn(means[:, None] + rng.normal(size=(tasks, seeds)), draws, rng))
+        low, high = np.quantile(drawn, ends)
+        inside += bool(low <= truth <= high)
+    return inside / studies
+
+
+def _interval(
+    of: Callable[..., NDArray[np.float64]],
+    samples: list[NDArray[np.float64]],
+    level: float,
+    draws: int,
+    rng: np.random.Generator,
+) -> Interval:
+    found = of(*(_redrawn(x, draws, rng) for x in samples))
+    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(of(*samples)), float(low), float(high))
+
+
+def _redrawn(x: NDArray[np.float64], draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """(tasks, seeds) -> (draws, tasks, seeds), with replacement within each task."""
+    tasks, seeds = x.shape
+    return x[np.arange(tasks)[:, None], rng.integers(seeds, size=(draws, tasks, seeds))]
+
+
+def _over_seeds(statistic: Statistic) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """A function of (..., tasks, seeds)."""
+    if statistic == "mean":
+        return lambda x: np.asarray(x.mean(axis=(-2, -1)))
+    return lambda x: np.asarray(stats.trim_mean(x.reshape(*x.shape[:-2], -1), 0.25, axis=-1))
+
+
+def _improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., tasks, seeds) and (..., tasks, other seeds) -> (...)."""
+    return np.asarray(np.mean((1 + np.sign(x[..., :, None] - y[..., None, :])) / 2, axis=(-3, -2, -1)))
+
+
+def _checked(scores: ArrayLike) -> NDArray[np.float64]:
+    x = np.asarray(scores, dtype=np.float64)
+    if x.size == 0 or not np.isfinite(x).all():
+        raise ValueError("a score is missing; a run without a result counts as chance or as the task's worst")
+    return x

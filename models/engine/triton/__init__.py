@@ -1,0 +1,6 @@
+"""Recurrences in Triton.
+
+lstm      what is called: LSTM-shaped recurrences
+forward   the kernels forward
+backward  and backward
+"""

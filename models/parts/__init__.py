@@ -1,0 +1,8 @@
+"""Pieces that models share.
+
+cells        one step of LSTM, GRU and their kin
+library      torch's own recurrences, where they serve
+aggregation  how TP-RNN joins the states of a window
+pyramid      TP-RNN's windows over windows
+haar         ASRNN's wavelets
+"""

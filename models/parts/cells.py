@@ -1,0 +1,160 @@
+"""The plain cells: LSTM, GRU and tanh, one bias a gate, as TP-RNN and ASRNN build on them.
+
+    LSTM   i, f, o = sigmoid(W x_t + U h_{t-1} + b);  g = tanh(W_g x_t + U_g h_{t-1} + b_g)
+           c_t = f c_{t-1} + i g;  h_t = o tanh(c_t)                                  (order i, f, g, o)
+    GRU    r, z = sigmoid(W x_t + U h_{t-1} + b);  g = tanh(W_g x_t + U_g (r h_{t-1}) + b_g)
+           h_t = z h_{t-1} + (1 - z) g                                                (order r, z, g)
+    tanh   h_t = tanh(W x_t + U h_{t-1} + b)
+
+Each cell has a `recurrence` (scan.py) over its `weights` W, b, U and the input x, (time, batch, d),
+and `initial` states, of which the first is h. The outputs of a recurrence are its states at all steps.
+
+Weights start Glorot-uniform over the joint kernel [W U], as TensorFlow's cells do, which both
+papers used; biases at zero but for the LSTM's forget gate.
+"""
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..engine.native import recurrences
+from ..engine.scan import Recurrence, State
+from ..engine.triton import lstm as triton_lstm
+from ..spec import products
+
+
+def project(weights: State, x: Tensor) -> State:
+    """W x + b: (time, batch, d) -> (time, batch, G h)."""
+    W, b, *_ = weights
+    return (F.linear(x, W, b),)
+
+
+def lstm_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    _, _, U, *_ = weights
+    h, c = state
+    i, f, g, o = torch.addmm(projected, h, U.t()).chunk(4, dim=1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    h = torch.sigmoid(o) * torch.tanh(c)
+    return (h, c), (h, c)
+
+
+def gru_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    _, _, U, *_ = weights
+    (h,) = state
+    units = h.shape[1]
+    for_gates, for_g = projected.split([2 * units, units], dim=1)
+    U_gates, U_g = U.split([2 * units, units])
+    r, z = torch.sigmoid(torch.addmm(for_gates, h, U_gates.t())).chunk(2, dim=1)
+    g = torch.tanh(torch.addmm(for_g, r * h, U_g.t()))
+    h = g + z * (h - g)
+    return (h,), (h,)
+
+
+def tanh_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    _, _, U, *_ = weights
+    h = torch.tanh(torch.addmm(projected, state[0], U.t()))
+    return (h,), (h,)
+
+
+def lstm_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    h, c, *last = recurrences.LSTM.apply(x, *weights[:3], *state)
+    return tuple(last), (h, c)
+
+
+def gru_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    h, last = recurrences.GRU.apply(x, *weights, *state, False)
+    return (last,), (h,)
+
+
+def tanh_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    W, b, U, *_ = weights
+    h, last = recurrences.Tanh.apply(F.linear(x, W, b), U, *state, None)
+    return (last,), (h,)
+
+
+def lstm_triton(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    """With a leading replica axis on everything."""
+    W, b, U, *_ = weights
+    projected = torch.einsum("rtbd,rgd->rtbg", x, W) + b[:, None, None]
+    h, c = triton_lstm.lstm(projected, U, *state)
+    return (h[:, -1], c[:, -1]), (h, c)
+
+
+LSTM = Recurrence(lstm_step, project, native=lstm_native, triton=lstm_triton)
+GRU = Recurrence(gru_step, project, native=gru_native)
+TANH = Recurrence(tanh_step, project, native=tanh_native)
+
+
+class Cell(nn.Module):
+    """Parameters shared by the three cells: weight_x (G h, d), weight_h (G h, h), bias (G h)."""
+
+    gates = 1
+    states = 1
+    recurrence: ClassVar[Recurrence]
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.weight_x = nn.Parameter(torch.empty(self.gates * width, inputs))
+        self.weight_h = nn.Parameter(torch.empty(self.gates * width, width))
+        self.bias = nn.Parameter(torch.zeros(self.gates * width))
+        limit = math.sqrt(6 / (inputs + width + self.gates * width))
+        for weight in (self.weight_x, self.weight_h):
+            nn.init.uniform_(weight, -limit, limit)
+
+    @property
+    def weights(self) -> State:
+        return self.weight_x, self.bias, self.weight_h
+
+    def initial(self, x: Tensor) -> State:
+        """Zero states (batch, h) for inputs x, (time, batch, ...)."""
+        return tuple(x.new_zeros(x.shape[1], self.width) for _ in range(self.states))
+
+    def flops(self, steps: int) -> int:
+        """FLOPs of so many steps: both matrices once a step."""
+        return steps * products(self.weight_x, self.weight_h)
+
+    def initial_state(self, batch: int) -> State:
+        """Zero states (batch, h) as the weights are."""
+        return tuple(self.weight_h.new_zeros(batch, self.width) for _ in range(self.states))
+
+
+class TanhCell(Cell):
+    """h_t = tanh(W x_t + U h_{t-1} + b)."""
+
+    recurrence = TANH
+
+
+class LSTMCell(Cell):
+    """Hochreiter and Schmidhuber (1997) with a forget gate, no peepholes."""
+
+    gates = 4
+    states = 2
+    recurrence = LSTM
+
+    def __init__(self, inputs: int, width: int, *, forget_bias: float = 1.0) -> None:
+        super().__init__(inputs, width)
+        with torch.no_grad():
+            self.bias[width : 2 * width] = forget_bias
+
+
+class GRUCell(Cell):
+    """Cho et al. (2014): the reset gate acts on h before the product, unlike torch.nn.GRU."""
+
+    gates = 3
+    recurrence = GRU
+
+
+CELLS = {"lstm": LSTMCell, "gru": GRUCell, "tanh": TanhCell}
+
+
+def make_cell(kind: str, inputs: int, width: int, *, forget_bias: float = 1.0) -> Cell:
+    """The cell called `kind`; the forget bias concerns the LSTM alone."""
+    if kind not in CELLS:
+        raise ValueError(f"no cell '{kind}'; choose one of {', '.join(CELLS)}")
+    if kind == "lstm":
+        return LSTMCell(inputs, width, forget_bias=forget_bias)
+    return CELLS[kind](inputs, width)

@@ -1,0 +1,9 @@
+"""Data sets on disk. Only download uses the network.
+
+sources   the data sets: addresses, sizes, checksums, licences
+fetch     bench data fetch: what is missing, disk, archives
+download  one file, resumed and checked
+unpack    archives, never outside their folder
+whole     is a data set whole?
+idx       MNIST's file format
+"""

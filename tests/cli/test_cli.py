@@ -1,0 +1,404 @@
+"""The verbs, and what they answer to bad input: one sentence, exit code 2, nothing lost."""
+
+import importlib.util
+import json
+import os
+import re
+import sys
+
+import pytest
+from support.sentences import one_sentence
+
+from harness.cli.order import find_replicas
+from harness.write import markdown
+
+RUN = ("run", "--task", "sfc", "--protocol", "smoke", "--workers", 0, "--seeds", 1)
+
+BAD_MODELS = """
+import torch
+from torch import nn
+
+class Wrong(nn.Module):
+    def __init__(self, shape, width):
+        super().__init__()
+        self.out = nn.Linear(shape.inputs, width)
+    def forward(self, x):
+        return self.out(x)
+
+class NotANumber(Wrong):
+    def __init__(self, shape, width):
+        super().__init__(shape, width)
+        self.last = nn.Linear(width, shape.outputs)
+    def forward(self, x):
+        return self.last(self.out(x)[:, -1]) / torch.zeros(())
+
+class Raises(Wrong):
+    def forward(self, x):
+        raise RuntimeError("no idea what to do")
+
+class Fixed(Wrong):
+    def __init__(self, shape, width):
+        super().__init__(shape, 3)
+"""
+
+
+@pytest.fixture
+def bad(tmp_path):
+    path = tmp_path / "bad.py"
+    path.write_text(BAD_MODELS)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--task", "sfcc"), "no task called 'sfcc'; the nearest is 'sfc'"),
+        (("--models", "lstms"), "no model called 'lstms'; the nearest is 'lstm-s'"),
+        (("--protocol", "quik"), "no protocol called 'quik'; the nearest is 'quick'"),
+        (("--budget", "lots"), "'lots' is no budget"),
+        (("--budget", "0"), "below one parameter"),
+        (("--seeds", "many"), "'many' are no seeds"),
+        (("--seeds", "0"), "'0' are no seeds"),
+        (("--set", "max_step=5"), "no setting of a protocol called 'max_step'; the nearest is 'max_steps'"),
+        (("--set", "max_steps"), "write key=value"),
+        (("--set", "max_steps=few"), "must be a whole number"),
+        (("--set", "batch=0"), "must be at least 1"),
+        (("--device", "tpu"), "'tpu' is not one of"),
+        (("--workers", "-1"), "-1 is not in the range"),
+        (("--replicas", "0"), "--replicas is '0', but must be auto or a number of seeds of at least 1"),
+        (("--replicas", "-2"), "--replicas is '-2', but must be auto"),
+        (("--replicas", "some"), "--replicas is 'some', but must be auto"),
+        (("--recompute", "-1"), "-1 is not in the range"),
+        (("--sneeds", "3"), "No such option"),
+        (("--task", ","), "--task names nothing"),
+        (("--models", ""), "--models names nothing"),
+        (("--models", "missing.py:Net"), "there is no file missing.py"),
+        (("--models", "no_such_package:Net"), "cannot be imported"),
+    ],
+)
+def test_bad_words_are_one_sentence_and_nothing_runs(bench, tmp_path, words, sentence):
+    line = ["run", "--task", "sfc", "--models", "gru", "--protocol", "smoke", "--workers", "0"]
+    for key, value in zip(words[::2], words[1::2], strict=True):
+        line = (
+            [*line[: line.index(key)], *line[line.index(key) + 2 :], key, value] if key in line else [*line, key, value]
+        )
+    assert sentence in one_sentence(bench(*line))
+    assert not (tmp_path / "results").exists()
+
+
+def test_no_cuda_is_one_sentence(bench, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "no CUDA device here; use --device cpu" in one_sentence(bench(*RUN, "--models", "gru", "--device", "cuda"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_results_folder_without_permission_is_one_sentence(bench, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o500)
+    outcome = bench(*RUN, "--models", "gru", "--results", tmp_path / "locked" / "results")
+    assert "cannot be written" in one_sentence(outcome)
+
+
+def test_a_results_folder_that_is_a_file_is_one_sentence(bench, tmp_path):
+    (tmp_path / "file").write_text("here")
+    outcome = bench(*RUN, "--models", "gru", "--results", tmp_path / "file")
+    assert "cannot be written" in one_sentence(outcome)
+    assert (tmp_path / "file").read_text() == "here"
+
+
+def test_models_that_misbehave_cost_their_own_cell_alone(bench, bad, tmp_path):
+    names = ",".join(f"{bad}:{name}" for name in ("Wrong", "NotANumber", "Raises"))
+    outcome = bench(*RUN, "--models", f"{names},gru", "--budget", "3k")
+    assert outcome.code == 1
+    records = {p.parent.name.rpartition(":")[2]: json.loads(p.read_text()) for p in tmp_path.rglob("runs/**/*.json")}
+    assert records["gru"]["status"] == "ok"
+    assert records["Wrong"]["status"] == "failed"
+    assert re.search(r"answers with \(20, 40, \d+\) where \(20, 4\) is needed", records["Wrong"]["reason"])
+    assert records["NotANumber"]["status"] == "diverged"
+    assert records["Raises"]["status"] == "failed"
+    assert "no idea what to do (bad.py:" in records["Raises"]["reason"]
+    assert "no idea what to do" in outcome.out
+    assert not any(record["test_metric"] for name, record in records.items() if name != "gru")
+
+
+def test_a_budget_too_small_is_a_skipped_record_that_names_the_nearest(bench, tmp_path):
+    outcome = bench(*RUN, "--models", "lstm-s", "--budget", "17")
+    (path,) = tmp_path.rglob("runs/**/*.json")
+    record = json.loads(path.read_text())
+    assert outcome.code == 0
+    assert record["status"] == "skipped"
+    assert "the nearest is 20 at width 1" in record["reason"]
+
+
+def test_a_model_that_does_not_grow_is_explained(bench, bad, tmp_path):
+    outcome = bench(*RUN, "--models", f"{bad}:Fixed", "--budget", "3k")
+    assert outcome.code == 1
+    assert "do not grow with its width" in outcome.out
+
+
+def test_a_corrupt_record_is_named_and_left_in_place(bench, tmp_path):
+    assert bench(*RUN, "--models", "gru").code == 0
+    (path,) = tmp_path.rglob("runs/**/*.json")
+    path.write_text("{half")
+    broken = path.with_name("3k-7.json")
+    broken.write_text(path.read_text())
+    assert str(path) in one_sentence(bench(*RUN, "--models", "gru"))
+    path.unlink()
+    assert bench(*RUN, "--models", "gru").code == 0
+    outcome = bench("report")
+    assert outcome.code == 0
+    assert str(broken) in outcome.err
+    assert str(broken) in (tmp_path / "reports" / "smoke" / "sfc.md").read_text()
+    assert broken.read_text() == "{half"
+    assert str(broken) in bench("status").out
+
+
+def test_records_of_another_protocol_version_are_refused(bench, tmp_path):
+    assert bench(*RUN, "--models", "gru").code == 0
+    (path,) = tmp_path.rglob("runs/**/*.json")
+    path.write_text(path.read_text().replace('"protocol_version": 1', '"protocol_version": 0'))
+    kept = path.read_text()
+    assert "made under version 0 of the protocol" in one_sentence(bench(*RUN, "--models", "gru"))
+    assert path.read_text() == kept
+
+
+def test_a_model_file_that_changed_does_not_take_over_old_records(bench, bad):
+    (name,) = (f"{bad}:NotANumber",)
+    bad.write_text(BAD_MODELS.replace("/ torch.zeros(())", "/ 2"))
+    assert bench(*RUN, "--models", name, "--budget", "3k").code == 0
+    bad.write_text(BAD_MODELS.replace("/ torch.zeros(())", "/ 3"))
+    assert "has changed since" in one_sentence(bench(*RUN, "--models", name, "--budget", "3k"))
+
+
+def test_a_run_goes_on_where_it_was_and_runs_nothing_twice(bench, tmp_path):
+    assert bench(*RUN, "--models", "gru").code == 0
+    (path,) = tmp_path.rglob("runs/**/*.json")
+    before = path.stat().st_mtime_ns
+    outcome = bench(*RUN, "--models", "gru,slstm")
+    assert "already recorded: 1 ok" in outcome.out
+    assert path.stat().st_mtime_ns == before
+    assert len(list(tmp_path.rglob("runs/**/*.json"))) == 2
+
+
+def test_the_first_line_says_which_protocol_and_why(bench, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    outcome = bench("run", "--task", "sfc", "--models", "gru", "--dry-run")
+    assert outcome.out.splitlines()[0].startswith("protocol quick, version")
+    assert "the default without CUDA" in outcome.out
+    assert "sfc gru" in outcome.out
+
+
+def test_settings_and_options_become_part_of_the_names(bench, tmp_path):
+    assert bench(*RUN, "--models", "gru", "--set", "max_steps=3", "--set", "batch=10").code == 0
+    (path,) = tmp_path.rglob("runs/**/*.json")
+    assert "smoke@batch=10+max_steps=3" in str(path)
+    record = json.loads(path.read_text())
+    assert record["settings"]["max_steps"] == 3
+    assert [point["step"] for point in record["curve"]][-1] == 3
+
+
+def test_a_comma_inside_brackets_belongs_to_an_option(bench, tmp_path):
+    task = "sfc@length=50+lengths=(4,5,6,10)"
+    line = ["run", "--task", f"{task},sti", "--models", "gru", "--protocol", "smoke", "--workers", 0, "--seeds", 1]
+    assert bench(*line, "--no-measure", "--set", "max_steps=2").code == 0
+    records = [json.loads(path.read_text()) for path in tmp_path.rglob("runs/**/*.json")]
+    assert {record["cell"]["task"]: record["task"]["length"] for record in records} == {task: 50, "sti": 40}
+
+
+def test_json_lines_tell_every_event(bench):
+    outcome = bench(*RUN, "--models", "gru", "--json")
+    events = [json.loads(line) for line in outcome.out.splitlines()]
+    assert {event["event"] for event in events} == {"measurement", "point", "runrecord"}
+    assert events[-1]["status"] == "ok"
+
+
+def test_run_measures_beside_the_yardstick(bench, tmp_path):
+    assert bench(*RUN, "--models", "gru").code == 0
+    (path,) = tmp_path.rglob("measures/**/*.json")
+    measured = json.loads(path.read_text())
+    assert measured["yardstick"] == "lstm-s"
+    assert measured["step"]["median"] > 0
+    assert measured["peak_bytes"] > 0
+    assert measured["ratio"] > 0
+
+
+def test_report_writes_tables_and_curves(bench, tmp_path):
+    assert bench("run", "--task", "sfc,sti", "--models", "gru,lstm-s", "--protocol", "smoke", "--workers", 0).code == 0
+    outcome = bench("report")
+    assert outcome.code == 0
+    folder = tmp_path / "reports" / "smoke"
+    for task in ("sfc", "sti"):
+        text = (folder / f"{task}.md").read_text()
+        assert "| GRU" in text
+        assert "sign-flip" in text
+        curves = (folder / f"{task}-3k-curves.svg").read_text()
+        assert all(f">{name}</text>" in curves for name in ("LSTM-S", "GRU", "chance", "target"))
+        assert (folder / f"{task}.tex").read_text().startswith("\\begin{tabular}")
+        assert "gru" in (folder / f"{task}.csv").read_text()
+    index = (folder / "index.md").read_text()
+    assert "](sfc.md)" in index
+    assert "](tp-rnn-table-2.md)" in index
+    table = (folder / "tp-rnn-table-2.md").read_text()
+    assert bench("report", "--task", "sti").code == 0  # the papers' pages are still of all tasks
+    assert (folder / "tp-rnn-table-2.md").read_text() == table
+    assert (folder / "index.md").read_text() == index
+    assert str(folder.relative_to(tmp_path) / "agreement.md") in outcome.out
+
+
+def test_report_without_records_says_what_to_do(bench):
+    assert "`bench run` makes some" in one_sentence(bench("report"))
+
+
+def test_without_a_compiler_the_eager_loop_serves_and_the_user_is_told(bench, monkeypatch, tmp_path):
+    reason = "there is no C++ compiler"
+    monkeypatch.setattr("models.engine.native.kernels.built", lambda: (None, reason))
+    monkeypatch.setattr("models.engine.native.kernels.library", lambda: None)
+    outcome = bench(*RUN, "--models", "sgru", "--no-measure", "--set", "max_steps=2")
+    assert outcome.code == 0
+    assert f"several times slower: {reason}" in outcome.out
+    (path,) = tmp_path.rglob("runs/**/*.json")
+    assert json.loads(path.read_text())["backend"] == "eager"
+    assert reason in one_sentence(bench(*RUN, "--models", "gru", "--backend", "native"))
+
+
+def test_the_back_end_can_be_chosen_and_is_recorded(bench, tmp_path):
+    assert bench(*RUN, "--models", "sgru", "--no-measure", "--backend", "eager").code == 0
+    (path,) = tmp_path.rglob("runs/**/*.json")
+    assert json.loads(path.read_text())["backend"] == "eager"
+
+
+def test_seeds_can_train_together_and_recompute_and_both_are_recorded(bench, tmp_path):
+    words = ("--models", "gru", "--no-measure", "--seeds", 3, "--replicas", 2, "--recompute", 10, "--backend", "eager")
+    assert bench(*RUN, *words).code == 0
+    found = [json.loads(path.read_text()) for path in tmp_path.rglob("runs/**/*.json")]
+    assert sorted((r["cell"]["seed"], r["replicas"], r["recompute"]) for r in found) == [
+        (0, 2, 10),
+        (1, 2, 10),
+        (2, 1, 10),
+    ]
+
+
+def test_all_seeds_train_together_on_a_gpu_and_one_on_a_cpu():
+    assert find_replicas("auto", "cuda", 5) == 5
+    assert find_replicas("auto", "cpu", 5) == 1
+    assert find_replicas("3", "cpu", 5) == 3
+
+
+def test_a_missing_package_is_one_sentence(bench, monkeypatch):
+    assert bench(*RUN, "--models", "gru", "--no-measure").code == 0
+    markdown.parser.cache_clear()
+    markdown.parse.cache_clear()
+    monkeypatch.setitem(sys.modules, "markdown_it", None)
+    assert "the package 'markdown_it' is missing" in one_sentence(bench("report"))
+
+
+def test_status_of_an_empty_folder(bench):
+    assert bench("status").out.startswith("no records")
+
+
+def test_list_names_everything(bench):
+    from models import MODELS
+    from tasks import TASKS
+
+    out = bench("list").out
+    for name in (*MODELS, *TASKS, "paper", "quick", "smoke"):
+        assert f"  {name} " in out
+    assert "aggregation = attention" in bench("list", "tp-rnn-s").out
+    assert "lengths = (20, 40, 60, 80)" in bench("list", "sfc").out
+    assert "max_steps" in bench("list", "quick").out
+    assert "no model called" in one_sentence(bench("list", "nothing"))
+
+
+def test_params_prints_the_papers_counts(bench):
+    out = bench("params", "--shape", "784x1x10").out
+    for count in ("41,810", "232,664", "42,422", "233,564", "239,668", "353,111"):
+        assert count in out
+    assert "no shape" in one_sentence(bench("params", "--shape", "784"))
+    assert "give either" in one_sentence(bench("params"))
+
+
+def test_plan_shows_parameters_and_time(bench):
+    outcome = bench("plan", "--task", "sfc", "--models", "gru,tp-rnn-s", "--protocol", "smoke")
+    assert outcome.code == 0
+    assert "tp-rnn-s" in outcome.out
+    assert "of training on" in outcome.out
+
+
+def test_plan_says_what_it_can_show(bench):
+    """The smoke protocol has two seeds: their smallest p is 2/4, and four are the fewest for one pair."""
+    few = bench("plan", "--task", "sfc", "--models", "gru,tp-rnn-s", "--protocol", "smoke", "--no-time").out
+    assert "of 1 pair with Holm's correction gives 2 seeds a p of at least 0.5" in few
+    assert "nothing can be significant with fewer than 4 seeds" in few
+    many = ("--models", "gru,lstm-s,tp-rnn-s", "--protocol", "smoke", "--no-time", "--seeds", "8")
+    assert "of 3 pairs with Holm's correction gives 8 seeds" in bench("plan", "--task", "sfc,sti", *many).out
+
+
+def test_check_passes_a_good_model_and_names_what_is_wrong_with_a_bad_one(bench, bad):
+    assert "gru: ok" in bench("check", "--models", "gru").out
+    outcome = bench("check", "--models", f"{bad}:Wrong")
+    assert outcome.code == 1
+    assert "FAILED" in outcome.out
+    assert "is needed" in outcome.out
+
+
+def test_a_back_end_of_another_device_is_refused_before_anything_runs(bench, tmp_path):
+    words = ("--task", "sfc", "--models", "gru", "--protocol", "smoke", "--device", "cpu", "--backend", "triton")
+    outcome = bench("run", *words)
+    assert outcome.code == 2
+    assert "the triton back end runs on --device cuda and this is cpu" in outcome.err
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_missing_data_are_one_sentence_and_nothing_runs(bench, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    line = ["run", "--task", "sfc,smnist", "--models", "gru", "--protocol", "smoke", "--data", empty]
+    outcome = bench(*line)
+    assert outcome.code == 2
+    (sentence,) = outcome.err.strip().splitlines()
+    assert "`bench data fetch mnist --data" in sentence
+    assert "train-images-idx3-ubyte.gz" in sentence
+    assert not list((tmp_path / "results").rglob("*.json"))
+    assert not list(empty.iterdir())
+
+
+def test_a_package_that_a_task_needs_is_named_before_anything_runs(bench, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *rest: None if name == "sklearn" else real(name, *rest)
+    )
+    outcome = bench("run", "--task", "sdigits", "--models", "gru", "--protocol", "smoke")
+    assert outcome.code == 2
+    assert "sdigits needs the package scikit-learn; `pip install scikit-learn` adds it" in outcome.err
+
+
+def test_a_dry_run_needs_no_data(bench, tmp_path):
+    outcome = bench("run", "--task", "smnist", "--models", "gru", "--data", tmp_path, "--dry-run")
+    assert outcome.code == 0
+    assert "smnist gru 6k seed 0" in outcome.out
+
+
+def test_a_task_without_sound_has_no_robust_scale(bench):
+    outcome = bench("run", "--task", "sfc", "--models", "gru", "--protocol", "robust")
+    assert outcome.code == 2
+    assert "sfc does not come at the scale 'robust'" in outcome.err
+
+
+def test_the_list_says_what_each_task_asks(bench):
+    lines = {line.split()[0]: line for line in bench("list").out.splitlines() if line.startswith("  ")}
+    assert "how many different signal lengths" in lines["sfc"]
+    assert "from its pixels in an order" in lines["pmnist"]
+    assert lines["smnist"].split(None, 1)[1] != lines["pmnist"].split(None, 1)[1]
+    assert "chooses anew at every step" in lines["aslstm"]
+
+
+def test_a_measurement_that_no_machine_has_is_made_though_nothing_runs(bench, tmp_path):
+    line = ("run", "--task", "sti", "--models", "gru,lstm-s", "--protocol", "smoke", "--seeds", "1", "--workers", "0")
+    assert bench(*line).code == 0
+    paths = sorted((tmp_path / "results").rglob("measures/**/*.json"))
+    assert len(paths) == 2
+    paths[0].unlink()
+    elsewhere = paths[1].rename(paths[1].with_name("3k-another-machine.json"))
+    outcome = bench(*line)
+    assert outcome.code == 0
+    assert outcome.out.count("measured sti") == 1
+    assert sorted((tmp_path / "results").rglob("measures/**/*.json")) == sorted([paths[0], elsewhere])

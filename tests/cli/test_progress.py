@@ -1,0 +1,214 @@
+import io
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+from support.records import made_curve, made_measurement, made_run
+
+from harness.cli.progress import Bars, Estimate, Lines, describe
+from harness.execute.run import Progress
+from harness.plan import Cell, plan
+from harness.write.words import clock
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that the estimate reads, in a list of one."""
+    time = [1000.0]
+    monkeypatch.setattr("harness.cli.progress.time.monotonic", lambda: time[0])
+    return time
+
+
+def cells(models: int = 2, seeds: int = 1) -> list[Cell]:
+    return plan("smoke", ["sfc"], [f"m{place}" for place in range(models)], "3k", range(seeds))
+
+
+# ----------------------------------------------------------------------------- the time that is left
+
+
+def test_nothing_is_known_before_the_first_steps(now):
+    estimate = Estimate(cells(), workers=1)
+    assert estimate.seconds() is None
+    estimate.heard("progress", Progress(cells()[0], 0, 100))
+    assert estimate.seconds() is None
+
+
+def test_the_pace_of_a_cell_tells_how_long_it_and_the_others_take(now):
+    """50 of 100 steps in 10 s: 10 s more for this one, 20 s for the one that has not begun."""
+    first, _ = both = cells()
+    estimate = Estimate(both, workers=1)
+    estimate.heard("progress", Progress(first, 0, 100))
+    now[0] += 10
+    estimate.heard("progress", Progress(first, 50, 100))
+    assert estimate.seconds() == pytest.approx(30)
+
+
+def test_workers_share_what_is_left(now):
+    estimate = Estimate(cells(models=4), workers=2)
+    estimate.heard("progress", Progress(cells()[0], 0, 100))
+    now[0] += 10
+    estimate.heard("progress", Progress(cells()[0], 50, 100))
+    assert estimate.seconds() == pytest.approx((10 + 3 * 20) / 2)
+
+
+def test_no_number_of_workers_makes_one_cell_faster(now):
+    estimate = Estimate(cells(models=1), workers=8)
+    estimate.heard("progress", Progress(cells()[0], 0, 100))
+    now[0] += 10
+    estimate.heard("progress", Progress(cells()[0], 50, 100))
+    assert estimate.seconds() == pytest.approx(10)
+
+
+def test_steps_done_before_an_interruption_are_not_counted_as_pace(now):
+    """A cell that goes on from step 50 and does 10 steps in 10 s needs 40 s more."""
+    (only,) = cells(models=1)
+    estimate = Estimate([only], workers=1)
+    estimate.heard("progress", Progress(only, 50, 100))
+    now[0] += 10
+    estimate.heard("progress", Progress(only, 60, 100))
+    assert estimate.seconds() == pytest.approx(40)
+
+
+def test_each_model_has_its_own_pace(now):
+    fast, slow = both = cells()
+    estimate = Estimate(both, workers=1)
+    for cell in both:
+        estimate.heard("progress", Progress(cell, 0, 100))
+    now[0] += 5
+    estimate.heard("progress", Progress(fast, 50, 100))
+    now[0] += 5
+    estimate.heard("progress", Progress(slow, 10, 100))
+    assert estimate.seconds() == pytest.approx(50 * 0.1 + 90 * 1.0)
+
+
+def test_a_measurement_tells_the_pace_of_cells_that_have_not_begun(now):
+    measured, running = both = [made_run("gru").cell, made_run("other").cell]
+    estimate = Estimate(both, workers=1)
+    estimate.heard("done", made_measurement("gru"))  # 4 ms a step
+    estimate.heard("progress", Progress(running, 0, 100))
+    now[0] += 1
+    estimate.heard("progress", Progress(running, 50, 100))
+    assert estimate.seconds() == pytest.approx(100 * 0.004 + 50 * 0.02)
+    estimate.heard("done", made_run("other"))
+    assert estimate.seconds() == pytest.approx(100 * 0.004)
+    estimate.heard("done", made_run(measured.model))
+    assert estimate.seconds() == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "?"),
+        (0, "0:00"),
+        (0.4, "0:00"),
+        (9, "0:09"),
+        (59.6, "1:00"),
+        (61, "1:01"),
+        (3599, "59:59"),
+        (3599.9, "1:00:00"),
+        (3723, "1:02:03"),
+        (100 * 3600, "100:00:00"),
+    ],
+)
+def test_a_clock_shows_hours_only_where_there_are_some(seconds, text):
+    assert clock(seconds) == text
+
+
+def test_seeds_that_train_together_take_the_time_of_one(now):
+    """Three seeds of one model, two together, are two turns."""
+    three = cells(models=1, seeds=3)
+    estimate = Estimate(three, workers=1, replicas=2)
+    for cell in three[:2]:
+        estimate.heard("progress", Progress(cell, 0, 100))
+    now[0] += 10
+    for cell in three[:2]:
+        estimate.heard("progress", Progress(cell, 50, 100))
+    assert estimate.seconds() == pytest.approx((10 + 10 + 20) / 2)
+    for seed in (0, 1):
+        estimate.heard("done", replace(made_run(), cell=three[seed]))
+    assert estimate.seconds() == pytest.approx(20)
+
+
+# ----------------------------------------------------------------------------- lines
+
+
+@pytest.mark.parametrize(
+    ("what", "line"),
+    [
+        (made_run("gru", 4), "sfc gru 3k seed 4: ok, accuracy 0.75 in 150.0 s"),
+        (
+            made_run("gru", test_metric=None, status="diverged", reason="the loss is no number"),
+            "sfc gru 3k seed 0: diverged: the loss is no number",
+        ),
+        (
+            made_run("gru", test_metric=None, status="failed", reason="no such thing", task=None),
+            "sfc gru 3k seed 0: failed: no such thing",
+        ),
+        (made_measurement("gru"), "measured sfc gru 3k: step 4.0 ms, 2.00 x lstm-s"),
+        (
+            made_measurement("gru", status="skipped", reason="no use", step=None, ratio=None),
+            "measured sfc gru 3k: skipped: no use",
+        ),
+    ],
+)
+def test_a_finished_job_is_one_line(what, line):
+    assert describe(what) == line
+
+
+def told(events: list[tuple[str, Any]], *, as_json: bool = False) -> list[str]:
+    said: list[str] = []
+    jobs = [("measure", ("smoke", "sfc", "gru", "3k")), *(("cell", made_run("gru", seed).cell) for seed in (0, 1))]
+    with Lines(jobs, 1, said.append, as_json=as_json) as lines:
+        for event in events:
+            lines(*event)
+    return said
+
+
+EVENTS: list[tuple[str, Any]] = [
+    ("done", made_measurement("gru")),
+    ("progress", Progress(made_run("gru", 0).cell, 0, 100)),
+    ("progress", Progress(made_run("gru", 0).cell, 4, 100, made_curve([0.5])[0])),
+    ("done", made_run("gru", 0)),
+    ("done", made_run("gru", 1, None, status="failed", reason="no")),
+]
+
+
+def test_plain_lines_tell_of_finished_jobs_with_count_and_time_left(now):
+    said = told(EVENTS)
+    assert [line.partition(" ")[0] for line in said] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert [line.rpartition("(ETA ")[2] for line in said] == ["?)", "0:00)", "0:00)"]
+    assert "sfc gru 3k seed 0: ok, accuracy 0.75" in said[1]
+    assert all("\n" not in line for line in said)
+
+
+def test_a_note_is_told_once_however_many_records_have_it(now):
+    first = made_run("gru", 0, notes="no triton here\nno graph there")
+    second = made_run("gru", 1, notes="no graph there")
+    said = told([("done", first), ("done", second)])
+    assert [line for line in said if line.startswith("note:")] == ["note: no triton here", "note: no graph there"]
+    assert json.loads(told([("done", first)], as_json=True)[0])["notes"] == first.notes
+
+
+def test_json_lines_tell_of_points_and_finished_jobs(now):
+    said = [json.loads(line) for line in told(EVENTS, as_json=True)]
+    assert [event["event"] for event in said] == ["measurement", "point", "runrecord", "runrecord"]
+    assert said[0]["step"]["median"] == 4.0
+    assert (said[1]["cell"]["model"], said[1]["step"], said[1]["point"]["valid_metric"]) == ("gru", 4, 0.5)
+    assert [event["status"] for event in said[2:]] == ["ok", "failed"]
+    assert said[0]["eta_seconds"] is None
+    assert said[1]["eta_seconds"] == pytest.approx((96 + 100) * 0.004)  # the pace that was measured
+
+
+def test_bars_show_every_finished_job_on_a_terminal(now):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120)
+    jobs = [("cell", made_run("gru", seed).cell) for seed in (0, 1)]
+    with Bars(jobs, 1, console) as bars:
+        for event in EVENTS[1:]:
+            bars(*event)
+    assert bars.rows == {}
+    assert bars.display.tasks[0].completed == 2
+    for line in ("[1/2] sfc gru 3k seed 0: ok", "[2/2] sfc gru 3k seed 1: failed: no", "all cells"):
+        assert line in screen.getvalue()

@@ -1,0 +1,208 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.records import FACTS, made_run
+
+from harness.compare.two import BETTER, CANNOT_TELL, EQUIVALENT, WORSE, compare, sides, table
+from harness.errors import BenchError
+from harness.records.kinds import TaskFacts
+from harness.records.store import Store
+from harness.stats.equivalence import two_one_sided
+
+SEEDS = range(8)
+PLAN = ("smoke", "sfc", "3k")
+
+
+def side(scores, *, places=(PLAN,), **changes):
+    """The same scores, one a seed, at every place; None is a run that diverged."""
+    status = {True: "diverged", False: "ok"}
+    return {
+        place: {
+            seed: made_run("gru", seed, score, task_name=place[1], status=status[score is None], **changes)
+            for seed, score in enumerate(scores)
+        }
+        for place in places
+    }
+
+
+def compared(first, second, margin=0.01):
+    return compare(first, second, margin=margin, rng=np.random.default_rng(0))
+
+
+def noisy(mean, seed=0, spread=0.002, size=8):
+    return list(mean + spread * np.random.default_rng(seed).standard_normal(size))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        (noisy(0.7), noisy(0.8, 1), BETTER),
+        (noisy(0.8), noisy(0.7, 1), WORSE),
+        (noisy(0.8), noisy(0.8, 1), EQUIVALENT),
+        (noisy(0.8, spread=0.1), noisy(0.8, 1, spread=0.1), CANNOT_TELL),
+        (noisy(0.7, size=3), noisy(0.8, 1, size=3), CANNOT_TELL),  # three seeds show nothing
+    ],
+)
+def test_the_four_verdicts(first, second, verdict):
+    found = compared(side(first), side(second))
+    assert found.verdict == found.rows[0].verdict == verdict
+
+
+def test_lower_is_better_where_the_task_says_so():
+    facts = TaskFacts("Adding", "mse", False, chance=0.2, target=0.01, length=200)
+    good, bad = side(noisy(0.02), task=facts), side(noisy(0.1), task=facts)
+    assert compared(bad, good).verdict == BETTER
+    assert compared(good, bad).verdict == WORSE
+
+
+def test_the_row_has_difference_p_and_equivalence_on_the_way_from_chance():
+    """Chance 0.5: an accuracy of 0.7 is 40 % of the way. Four seeds: the labels' test, 2 of 70."""
+    row = compared(side([0.7, 0.71, 0.72, 0.73]), side([0.8, 0.81, 0.82, 0.84])).rows[0]
+    differences = np.array([0.2, 0.2, 0.2, 0.22])
+    assert (row.first, row.second) == pytest.approx((0.715, 0.8175))
+    assert row.difference.mean == pytest.approx(differences.mean())
+    assert row.p == pytest.approx(2 / 70)
+    assert row.equal_p == pytest.approx(two_one_sided(differences, 0.01).p)
+    shown = table(compared(side([0.7, 0.71, 0.72, 0.73]), side([0.8, 0.81, 0.82, 0.84]))).iloc[0]
+    assert (shown["A"], shown["B"], shown["Difference, %"]) == ("71.5", "81.8", "+20.5 ± 1.6")
+
+
+def test_a_run_without_a_result_counts_as_chance_and_makes_worse():
+    found = compared(side(noisy(0.8)), side([None] * 8))
+    assert found.verdict == WORSE
+    assert found.rows[0].second is None
+    assert found.rows[0].difference.mean == pytest.approx(-0.6, abs=0.01)
+
+
+def test_a_row_that_is_worse_is_not_hidden_by_what_others_gain():
+    tasks = [("smoke", name, "3k") for name in ("sfc", "sti", "copy-120", "low-density")]
+    first = side(noisy(0.7), places=tasks)
+    second = side(noisy(0.9, 1), places=tasks[:3]) | side(noisy(0.6, 2), places=tasks[3:])
+    found = compared(first, second)
+    assert [row.verdict for row in found.rows].count(BETTER) == 3
+    assert found.verdict == WORSE
+    assert "worse on low-density 3k" in found.notes[0]
+
+
+def test_several_tasks_together_can_show_what_none_shows_alone():
+    tasks = [("smoke", name, "3k") for name in ("sfc", "sti", "copy-120")]
+    found = compared(side(noisy(0.7, size=3), places=tasks), side(noisy(0.8, 1, size=3), places=tasks))
+    assert {row.verdict for row in found.rows} == {CANNOT_TELL}
+    assert found.verdict == BETTER  # 9 blocks: p can be 2 / 512
+
+
+def test_rows_are_corrected_together():
+    tasks = [("smoke", f"addition-{n}", "3k") for n in range(5)]
+    first, second = noisy(0.7), noisy(0.8, 1)
+    alone = compared(side(first), side(second)).rows[0].p
+    assert {row.p for row in compared(side(first, places=tasks), side(second, places=tasks)).rows} == {5 * alone}
+
+
+def test_only_common_seeds_count_and_what_only_one_has_is_named():
+    extra = ("smoke", "sti", "3k")
+    second = side([0.8, 0.8, 0.8, 0.8, 0.0])
+    del second[PLAN][0]
+    found = compared(side([0.1, 0.8, 0.8, 0.8], places=[PLAN, extra]), second)
+    assert found.rows[0].seeds == 3
+    assert found.verdict == EQUIVALENT
+    assert any("Only in A, left out: smoke sti 3k" in note for note in found.notes)
+
+
+def test_what_was_skipped_is_left_out_and_named():
+    other = ("smoke", "sti", "3k")
+    skipped = {seed: replace(run, status="skipped", test_metric=None) for seed, run in side([1] * 8)[PLAN].items()}
+    found = compared(side(noisy(0.8)) | {other: skipped}, side(noisy(0.8)) | {other: skipped})
+    assert len(found.rows) == 1
+    assert "left out: smoke sti 3k" in found.notes[-1]
+    with pytest.raises(BenchError, match="run more seeds or tasks"):
+        compared({other: skipped}, {other: skipped})
+
+
+def test_records_of_two_versions_are_refused():
+    with pytest.raises(BenchError, match=r"versions \[1, 2\]"):
+        compared(side([0.8, 0.8]), side([0.8, 0.8], protocol_version=2))
+
+
+@pytest.mark.parametrize("margin", [0.0, -1.0, float("nan")])
+def test_a_margin_is_above_0(margin):
+    with pytest.raises(BenchError, match="must be above 0"):
+        compared(side([0.8, 0.8]), side([0.8, 0.8]), margin)
+
+
+def test_a_task_without_a_known_chance_is_compared_by_its_metric():
+    facts = replace(FACTS, chance=None)
+    assert compared(side(noisy(0.7), task=facts), side(noisy(0.8, 1), task=facts)).verdict == BETTER
+
+
+# ----------------------------------------------------------------------------- the verb
+
+
+def stored(folder, model, scores, **changes):
+    for seed, score in enumerate(scores):
+        Store(folder).save_run(made_run(model, seed, score, **changes))
+    return str(folder)
+
+
+@pytest.fixture
+def compare_verb(tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from harness.cli.report import compare as verb
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        return CliRunner().invoke(verb, [str(word) for word in words], standalone_mode=False)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("second", "code"), [(noisy(0.8, 1), 0), (noisy(0.7), 0), (noisy(0.6, 1), 3), (noisy(0.71, 1, 0.1), 4)]
+)
+def test_exit_codes_tell_the_verdict_of_two_models_and_of_two_folders(compare_verb, tmp_path, second, code):
+    stored(tmp_path / "results", "gru", noisy(0.7))
+    stored(tmp_path / "results", "lstm-s", second)
+    assert compare_verb("gru", "lstm-s").return_value == code
+    a, b = stored(tmp_path / "a", "gru", noisy(0.7)), stored(tmp_path / "b", "gru", second)
+    outcome = compare_verb(a, b, "--format", "md")
+    assert outcome.return_value == code
+    assert "| sfc" in outcome.output
+    assert "| gru" in outcome.output
+
+
+def test_words_that_name_nothing_are_one_sentence(compare_verb, tmp_path):
+    folder = stored(tmp_path / "results", "gru", noisy(0.7))
+    stored(tmp_path / "other", "lstm-s", noisy(0.7))
+    for words, said in (
+        (("gru", "lstn"), "there is no model with records, or folder, called 'lstn'"),
+        (("gru", folder), "only one is a folder"),
+        ((folder, tmp_path / "other"), "no task, budget and protocol in common"),
+    ):
+        error = compare_verb(*words).exception
+        assert isinstance(error, BenchError)
+        assert said in str(error)
+    assert sides("gru", "gru", tmp_path / "results", None, [])[0]
+
+
+def test_a_task_or_a_protocol_without_records_is_one_sentence(compare_verb, tmp_path):
+    folder = stored(tmp_path / "results", "gru", noisy(0.7))
+    for words, said in (
+        (("gru", "gru", "--task", "nothing"), "no record of task nothing in results to compare"),
+        (("gru", "gru", "--protocol", "paper"), "no record of protocol paper in results to compare"),
+        ((folder, tmp_path), f"no record in {tmp_path} to compare"),
+    ):
+        error = compare_verb(*words).exception
+        assert isinstance(error, BenchError)
+        assert said in str(error)
+
+
+def test_records_that_cannot_be_read_are_named_and_left_out(compare_verb, tmp_path):
+    a, b = stored(tmp_path / "a", "gru", noisy(0.7)), stored(tmp_path / "b", "gru", noisy(0.7))
+    broken = Store(tmp_path / "b").run_path(made_run("gru", 3).cell)
+    broken.write_text("{")
+    outcome = compare_verb(a, b)
+    assert outcome.return_value == 0
+    assert f"left out: {broken} is no record that can be read" in outcome.output
+    assert " 7 " in outcome.output  # the common seeds that are left

@@ -1,0 +1,53 @@
+"""Which runs pages on several tasks compare."""
+
+from support.records import made_run
+
+from harness.compare.selection import by_budget, by_place, facts_of, ordered, scores_of, select, titles_of, way_of
+
+ORDER = ["lstm-s", "gru"]
+
+
+def runs_of(task: str, score: float | None = 0.75, **changes):
+    status = "ok" if score is not None else "diverged"
+    return [
+        made_run(model, seed, score, task_name=task, status=status, **changes) for model in ORDER for seed in (0, 1)
+    ]
+
+
+def test_what_is_pending_is_no_run():
+    runs = [*runs_of("sti"), made_run("gru", 5, None, status="skipped"), made_run("gru", 6, None, status="interrupted")]
+    found = by_budget([*runs, *runs_of("sti", budget="9k"), made_run("gru", 7, task=None)])
+    assert list(found) == ["3k", "9k"]
+    assert {place: list(seeds) for place, seeds in found["3k"].items()} == {
+        ("sti", "gru"): [0, 1],
+        ("sti", "lstm-s"): [0, 1],
+    }
+
+
+def test_models_stand_in_the_order_of_every_table_and_strangers_last():
+    assert ordered(["mine", "gru", "also", "lstm-s"], ORDER) == ["lstm-s", "gru", "also", "mine"]
+
+
+def test_a_task_without_any_result_is_left_out():
+    results = by_place([*runs_of("a"), *runs_of("b"), *runs_of("c", None)])
+    chosen = select(results, ORDER)
+    assert (chosen.tasks, chosen.left_out) == (["a", "b"], ["c"])
+    assert select(by_place([*runs_of("a"), *runs_of("c", None)]), ORDER) is None
+
+
+def test_a_task_whose_results_are_all_of_other_seeds_is_left_out():
+    """Seed 2 is not shared, and on b only that has a result."""
+    runs = [*runs_of("a"), *runs_of("b", None), made_run("gru", 2, 0.9, task_name="b"), *runs_of("c")]
+    chosen = select(by_place(runs), ORDER)
+    assert (chosen.tasks, chosen.seeds, chosen.left_out) == (["a", "c"], [0, 1], ["b"])
+
+
+def test_scores_have_a_place_for_every_run():
+    runs = [*runs_of("a"), *runs_of("b", 0.9)]
+    runs[0] = made_run("lstm-s", 0, None, task_name="a", status="diverged")
+    results = by_place(runs)
+    chosen = select(results, ORDER)
+    scores = scores_of(results, chosen, facts_of(results, chosen))
+    assert scores.tolist() == [[[0.5, 0.75], [0.75, 0.75]], [[0.9, 0.9], [0.9, 0.9]]]  # chance for what diverged
+    assert way_of(scores, facts_of(results, chosen))[0].tolist() == [[0.0, 0.5], [0.5, 0.5]]
+    assert titles_of(results, chosen) == ["LSTM-S", "GRU"]

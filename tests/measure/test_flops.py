@@ -1,0 +1,136 @@
+"""FLOPs of a step against formulas by hand and against a counted plain loop."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from harness import catalog, engine
+from harness.checks import models as checks
+from harness.measure.flops import _unfused, forward_flops, step_flops
+from harness.measure.speed import Yardstick
+from models import MODELS
+
+T, B, H = 7, 3, 5
+SIZES = {"length": T, "inputs": 1, "batch": B}
+SHAPE = catalog.sequence_shape(T, 1, 10)
+
+
+def by_hand(gates: int, h: int = H, classes: int = 10) -> int:
+    """Forward, and backward by weights and by inputs: three products of 2 m n k each, for recurrence and classifier.
+
+    The input x and the first state need no gradient.
+    """
+    rows = gates * h
+    recurrence = 3 * 2 * T * B * rows * (1 + h) - 2 * T * B * rows * 1 - 2 * B * rows * h
+    return recurrence + 3 * 2 * B * h * classes
+
+
+def built(name: str):
+    return lambda: catalog.find_model(name).build(SHAPE, H)
+
+
+def test_the_yardstick_has_the_formulas_count_although_its_kernel_is_one_operator():
+    assert step_flops(lambda: Yardstick(H), **SIZES) == by_hand(4)
+
+
+@pytest.mark.parametrize(("model", "gates"), [("lstm-s", 4), ("slstm", 4), ("gru", 3)])
+def test_library_layers_have_the_formulas_count(model, gates):
+    assert step_flops(built(model), **SIZES) == by_hand(gates)
+
+
+def test_a_gru_whose_reset_gate_acts_first_has_the_count_of_a_plain_loop():
+    """Its r h_{-1} needs a gradient, for r, even where h_{-1} needs none: the formula does not hold."""
+    module = catalog.find_model("sgru").build(SHAPE, H)
+    cell = module.cell
+    x = torch.randn(B, T, 1)
+    with FlopCounterMode(display=False) as counter:
+        h = torch.zeros(B, H)
+        frames = x[:, :, 0].t()[:, :, None]
+        for frame in frames:
+            U, U_g = cell.weight_h.split([2 * H, H])
+            W, W_g = cell.weight_x.split([2 * H, H])
+            r, z = torch.sigmoid(F.linear(frame, W) + F.linear(h, U)).chunk(2, dim=1)
+            g = torch.tanh(F.linear(frame, W_g) + F.linear(r * h, U_g))
+            h = z * h + (1 - z) * g
+        module.classifier(h).sum().backward()
+    assert step_flops(built("sgru"), **SIZES) == counter.get_total_flops()
+
+
+def test_a_clockwork_has_the_count_of_a_plain_loop_over_the_modules_that_are_due():
+    module = catalog.find_model("clockwork").build(SHAPE, H)
+    widths = module.widths
+    with FlopCounterMode(display=False) as counter:
+        x = torch.randn(B, T, 1)
+        y = torch.zeros(B, H)
+        W_H = torch.randn(H, H, requires_grad=True)
+        W_I = torch.randn(H, 1, requires_grad=True)
+        projected = F.linear(x, W_I).unbind(1)
+        for t in range(T):
+            due = sum(width for i, width in enumerate(widths) if t % 2**i == 0)
+            y = torch.cat([torch.tanh(projected[t][:, :due] + F.linear(y, W_H[:due])), y[:, due:]], dim=1)
+        module.classifier(y).sum().backward()
+    assert step_flops(built("clockwork"), **SIZES) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("model", ["tp-rnn-s", "hm-lstm", "aslstm", "dilated-lstm"])
+def test_the_count_of_one_sequence_times_the_batch_is_that_of_the_batch(model):
+    module = built(model)()
+    with _unfused(), engine.backend("eager"), FlopCounterMode(display=False) as whole:
+        F.cross_entropy(module(torch.randn(B, T, 1)), torch.zeros(B, dtype=torch.int64)).backward()
+    assert step_flops(built(model), **SIZES) == whole.get_total_flops()
+
+
+def test_counting_leaves_the_random_numbers_and_the_fused_kernels_alone():
+    before, fused = torch.get_rng_state(), torch.backends.mkldnn.enabled
+    step_flops(lambda: nn.Sequential(nn.Flatten(), nn.Linear(T, 10)), **SIZES)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.backends.mkldnn.enabled == fused
+
+
+# ----------------------------------------------------------------------------- closed formulas
+
+# lengths with and without an incomplete last window, turn of phases and slowest period; answers at the end and always
+SHAPES = [checks.Example(length=37), checks.Example(length=64), checks.Example(length=50, per_step=True)]
+OPTIONS = [
+    "tp-rnn-s@aggregation=mean",
+    "tp-rnn-s@cell=gru",
+    "tp-rnn-m@aggregation=senet+iterative=no",
+    "tp-rnn-m@output=no",
+    "tp-rnn-m-released@window=12+granularity=2",
+    "tp-rnn-s-released@window=18+granularity=2",
+    "clockwork@modules=3",
+    "dilated-lstm@dilations=(1,3,6)",
+    "asgru@scales=2",
+    "lstm-m@layers=2",
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("name", [*MODELS, *OPTIONS])
+def test_the_formula_of_a_model_is_what_its_plain_loop_counts(name, shape):
+    spec = catalog.find_model(name)
+    if reason := spec.why_not(shape):
+        pytest.skip(reason)
+    module = spec.build(shape, 9)
+    formula = spec.flops(module, shape.length)
+    assert formula == forward_flops(module, torch.randn(1, shape.length, shape.inputs))
+    assert formula == spec.flops(module, shape.length)  # it changes nothing
+
+
+@pytest.mark.parametrize("length", [24, 96])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_is_three_forward_passes_less_the_gradients_that_inputs_do_not_need(name, length):
+    shape, spec = catalog.sequence_shape(length, 1, 10), catalog.find_model(name)
+    module = spec.build(shape, 16)
+    formula = 3 * spec.flops(module, length)
+    step = step_flops(lambda: module, length=length, inputs=1, batch=1)
+    assert 0.9 * formula <= step <= formula
+
+
+def test_counting_a_module_leaves_it_where_and_as_it_is():
+    module = catalog.find_model("gru").build(SHAPE, H).eval()
+    forward_flops(module, torch.randn(1, T, 1))
+    assert not module.training
+    assert all(parameter.grad is None for parameter in module.parameters())

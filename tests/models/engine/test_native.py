@@ -1,0 +1,131 @@
+"""Native code and the eager loop give the same values and gradients."""
+
+import pytest
+import torch
+
+from harness import catalog
+from harness.checks import models as checks
+from harness.seeds import global_stream
+from models import MODELS
+from models.engine import scan
+from models.engine.native import kernels as native
+from models.engine.native import recurrences
+
+needs_compiler = pytest.mark.skipif(native.library() is None, reason=native.why_not() or "built")
+SHAPES = [checks.Example(37, 2, 3), checks.Example(1, 1, 3), checks.Example(23, 3, 2, per_step=True)]
+VARIANTS = [
+    *MODELS,
+    "tp-rnn-s@cell=gru",
+    "tp-rnn-m@cell=tanh",
+    "aslstm@mixture=straight-through",
+    "aslstm@scales=1+taps=1",
+    "asgru@scales=2",
+    "aslstm@evaluation=soft",
+]
+
+
+def answers(name, shape, back_end, dtype, *, batch, width, train=True):
+    """Outputs and every gradient on one back end, and the back ends that were used."""
+    module = checks.built(catalog.find_model(name), shape, width=width).to(dtype).train(train)
+    with global_stream(5, "noise"):
+        for parameter in module.parameters():
+            if parameter.requires_grad:
+                parameter.data.mul_(1.5)
+        x = checks.inputs_for(shape, batch).to(dtype).requires_grad_()
+        with scan.backend(back_end) as used:
+            y = module(x)
+            (y * torch.linspace(-1, 1, y.numel(), dtype=dtype).view_as(y)).sum().backward()
+    gradients = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
+    return y.detach(), {"x": x.grad, **gradients}, used
+
+
+def agree(name, shape, dtype, tolerance, **sizes):
+    eager, eager_gradients, used = answers(name, shape, "eager", dtype, **sizes)
+    assert "native" not in used
+    fast, fast_gradients, used = answers(name, shape, "auto", dtype, **sizes)
+    assert torch.allclose(fast, eager, rtol=tolerance, atol=tolerance)
+    assert eager_gradients.keys() == fast_gradients.keys()
+    largest = max(float(gradient.abs().max()) for gradient in eager_gradients.values())
+    for key, gradient in eager_gradients.items():
+        scale = max(float(gradient.abs().max()), largest / 100)  # what came down many layers keeps their rounding
+        assert float((fast_gradients[key] - gradient).abs().max()) <= tolerance * scale, key
+    return used
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("batch", [1, 13])
+def test_every_model_agrees_in_float64(name, batch):
+    for shape in SHAPES:
+        if catalog.find_model(name).why_not(shape) is None:
+            agree(name, shape, torch.float64, 1e-10, batch=batch, width=19)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_agrees_in_float32(name):
+    agree(name, SHAPES[0], torch.float32, 1e-4, batch=50, width=33)
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", MODELS)
+def test_the_recurrences_run_natively(name):
+    assert agree(name, SHAPES[0], torch.float64, 1e-10, batch=9, width=8) == {"native"}
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["aslstm", "asgru", "hm-lstm", "tp-rnn-s"])
+def test_evaluation_agrees(name):
+    module = checks.built(catalog.find_model(name), SHAPES[0], width=11).eval()
+    x = checks.inputs_for(SHAPES[0], 7)
+    with torch.no_grad():
+        with scan.backend("eager"):
+            expected = module(x)
+        assert torch.allclose(module(x), expected, rtol=1e-10)
+
+
+@needs_compiler
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_activations_are_exact_over_their_whole_range(dtype):
+    """A tanh cell without recurrence is the kernels' tanh, and a saturated one neither overflows nor makes NaN."""
+    x = torch.linspace(-800, 800, 4001, dtype=dtype).view(1, -1, 1)
+    x = torch.cat([x, torch.linspace(-3, 3, 4001, dtype=dtype).view(1, -1, 1)], dim=1)
+    seen, _ = recurrences.Tanh.apply(x, x.new_zeros(1, 1), x.new_zeros(x.shape[1], 1), None)
+    assert (seen - torch.tanh(x)).abs().max() < (2e-7 if dtype == torch.float32 else 1e-15)
+    weights = x.new_ones(4, 1), x.new_zeros(4), x.new_zeros(4, 1)
+    h, c, *_ = recurrences.LSTM.apply(x, *weights, *[x.new_ones(x.shape[1], 1)] * 2)
+    s = torch.sigmoid(x)
+    expected = s + s * torch.tanh(x)
+    assert torch.allclose(c, expected, rtol=1e-5 if dtype == torch.float32 else 1e-12, atol=1e-7)
+    assert torch.isfinite(h).all()
+
+
+@needs_compiler
+def test_not_a_number_stays_one():
+    x = torch.zeros(3, 2, 1)
+    x[1, 0] = torch.nan
+    h, *_ = recurrences.LSTM.apply(x, torch.ones(4, 1), torch.zeros(4), torch.ones(4, 1), *[torch.zeros(2, 1)] * 2)
+    assert h[0].isfinite().all()
+    assert h[1:, 0].isnan().all()
+    assert h[:, 1].isfinite().all()
+
+
+def test_without_a_compiler_the_eager_loop_serves_and_the_reason_is_told(monkeypatch):
+    monkeypatch.setattr(native, "compiler", lambda: None)
+    native.built.cache_clear()
+    native.library.cache_clear()
+    try:
+        assert "no C++ compiler" in native.why_not()
+        assert not native.is_built()
+        _, _, used = answers("sgru", SHAPES[0], "auto", torch.float64, batch=3, width=5)
+        assert used == {"eager"}
+        with pytest.raises(RuntimeError, match=r"no native code.*no C\+\+ compiler"):
+            answers("sgru", SHAPES[0], "native", torch.float64, batch=3, width=5)
+    finally:
+        native.built.cache_clear()
+        native.library.cache_clear()
+
+
+def test_an_unknown_back_end_is_refused():
+    with pytest.raises(ValueError, match="no back end 'fast'"), scan.backend("fast"):
+        pass

@@ -1,0 +1,218 @@
+"""State carried from piece to piece: a long sequence in pieces is that sequence at once, for every model that can."""
+
+import pytest
+import torch
+from torch.func import functional_call
+
+from harness import catalog
+from harness.checks import models as checks
+from models import MODELS, asrnn
+from models.engine import scan
+from models.engine.native import kernels as native
+from models.spec import carries
+from tasks.spec import SequenceShape
+
+PIECES = 3
+LENGTHS = (16, 11)  # 11 is no multiple of the larger dilations
+
+
+def shape_of(length):
+    return SequenceShape(length, 2, 3, per_step=True, carried=True)
+
+
+CARRY = [name for name in MODELS if catalog.find_model(name).why_not(shape_of(16)) is None]
+OPTIONS = ["aslstm@taps=1", "asgru@mixture=straight-through", "sgru@fixed_scale=0", "clockwork@modules=5"]
+OPTIONS += ["dilated-lstm@dilations=(1, 3, 20)"]
+CASES = [(name, n) for n in LENGTHS for name in CARRY if catalog.find_model(name).why_not(shape_of(n)) is None]
+CASES += [(name, 16) for name in OPTIONS]
+every_case = pytest.mark.parametrize(("name", "length"), CASES)
+every_model = pytest.mark.parametrize("name", CARRY)
+WAYS = [("eager", 0), ("eager", 5), ("auto", 0), ("auto", 5)]
+
+
+@pytest.fixture(autouse=True)
+def noise_is_one(monkeypatch):
+    """Noise is drawn in each call; the same at all steps, it is the same in pieces and at once."""
+    monkeypatch.setattr(asrnn, "exponential", torch.ones_like)
+
+
+def built(name, length=16, seed=4, dtype=torch.float64):
+    """Weights so large, and seeds such that HM-LSTM's three cases all occur: a lost state is noticed."""
+    torch.manual_seed(seed)
+    module = catalog.find_model(name).build(shape_of(length), 7).to(dtype)
+    with torch.no_grad():
+        for parameter in trained(module).values():
+            parameter.normal_(std=0.6)
+    return module
+
+
+def trained(module):
+    return {name: p for name, p in module.named_parameters() if p.requires_grad}
+
+
+def numbers(*size, seed=1):
+    return torch.randn(size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def in_pieces(call, x, state, length, axis=1):
+    """The answers to all pieces, and the last state."""
+    answers = []
+    for piece in x.split(length, dim=axis):
+        y, state = call(piece, state)
+        answers.append(y)
+    return torch.cat(answers, dim=axis), state
+
+
+def gradients(y, leaves):
+    pull = numbers(*y.shape, seed=2)
+    found = torch.autograd.grad(y, leaves, pull, allow_unused=True, retain_graph=True)
+    return [torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves, strict=True)]
+
+
+def assert_agree(ours, theirs):
+    torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
+
+
+def test_these_models_carry_their_state():
+    others = {"tp-rnn-s", "tp-rnn-m", "tp-rnn-s-released", "tp-rnn-m-released"}
+    assert set(CARRY) == set(MODELS) - others
+
+
+@pytest.mark.parametrize("pieces", [2, PIECES])
+@pytest.mark.parametrize(("back_end", "recompute"), WAYS)
+@every_case
+def test_a_sequence_in_pieces_is_the_sequence_at_once(name, length, back_end, recompute, pieces):
+    module, x = built(name, length), numbers(3, pieces * length, 2).requires_grad_()
+    leaves = [x, *trained(module).values()]
+    with scan.backend("eager"):
+        expected = module(x)
+        wanted = gradients(expected, leaves)
+    with scan.backend(back_end, recompute) as used:
+        answers, _ = in_pieces(module, x, module.initial_state(3), length)
+        ours = gradients(answers, leaves)
+    assert_agree(answers, expected)
+    assert_agree(ours, wanted)
+    if back_end == "auto" and native.library() is not None and "straight-through" not in name:
+        assert used == {"native"}
+
+
+@pytest.mark.parametrize("evaluation", ["argmax", "soft"])
+@every_model
+def test_a_sequence_in_pieces_is_the_sequence_at_once_in_evaluation(name, evaluation):
+    module, x = built(name).eval(), numbers(3, PIECES * 16, 2)
+    module.evaluation = evaluation  # the others have no such choice
+    with torch.no_grad():
+        assert_agree(in_pieces(module, x, module.initial_state(3), 16)[0], module(x))
+
+
+@pytest.mark.parametrize("back_end", ["eager", "auto"])
+@every_case
+def test_replicas_carry_what_each_module_carries_alone(name, length, back_end):
+    modules, x = [built(name, length, seed) for seed in (3, 4, 5)], numbers(3, 4, 2 * length, 2)
+    weights = {key: torch.stack([trained(m)[key].detach() for m in modules]) for key in trained(modules[0])}
+    leaves = {key: value.requires_grad_() for key, value in weights.items()}
+    zeros = tuple(zero.expand(3, *zero.shape) for zero in modules[0].initial_state(4))
+
+    def one(weights, x, state):
+        return functional_call(modules[0], weights, (x, state))
+
+    mapped = torch.vmap(one, randomness="error")
+    with scan.backend(back_end):
+        y, state = in_pieces(lambda x, state: mapped(leaves, x, state), x, zeros, length, axis=2)
+    found = gradients(y, list(leaves.values()))
+    pull = numbers(*y.shape, seed=2)
+    for place, module in enumerate(modules):
+        with scan.backend("eager"):
+            alone, last = in_pieces(module, x[place], module.initial_state(4), length)
+        wanted = torch.autograd.grad(alone, list(trained(module).values()), pull[place], allow_unused=True)
+        assert_agree(y[place], alone)
+        assert_agree([tensor[place] for tensor in state], list(last))
+        for ours, theirs in zip(found, wanted, strict=True):
+            assert_agree(ours[place], torch.zeros_like(ours[place]) if theirs is None else theirs)
+
+
+@every_model
+def test_replicas_may_see_one_text(name):
+    modules, x = [built(name, seed=seed).eval() for seed in (4, 5)], numbers(4, 32, 2)
+    weights = {key: torch.stack([trained(m)[key].detach() for m in modules]) for key in trained(modules[0])}
+    state = tuple(zero.expand(2, *zero.shape) for zero in modules[0].initial_state(4))
+    mapped = torch.vmap(lambda w, x, state: functional_call(modules[0], w, (x, state)), in_dims=(0, None, 0))
+    with torch.no_grad():
+        answers = []
+        for piece in x.split(16, dim=1):
+            y, state = mapped(weights, piece, state)
+            answers.append(y)
+        for place, module in enumerate(modules):
+            assert_agree(torch.cat(answers, dim=2)[place], module(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("back_end", ["eager", "auto"])
+@every_case
+def test_the_state_that_comes_back_has_the_shapes_of_the_first(name, length, back_end, dtype):
+    module, x = built(name, length, dtype=dtype), numbers(5, length, 2).to(dtype)
+    first = module.initial_state(5)
+    assert isinstance(first, tuple)
+    assert not any(tensor.any() for tensor in first)
+    assert {tensor.shape[0] for tensor in first} == {5}
+    with scan.backend(back_end):
+        answers, after = module(x, first)
+        assert_agree(answers, module(x))
+    assert [(t.shape, t.dtype, t.device) for t in after] == [(t.shape, t.dtype, t.device) for t in first]
+    with torch.device("meta"):
+        assert all(tensor.is_meta for tensor in catalog.find_model(name).build(shape_of(length), 7).initial_state(2))
+
+
+@every_case
+def test_every_part_of_the_state_matters(name, length):
+    module, x = built(name, length), numbers(30, length, 2)  # rows enough that none of HM-LSTM's c is flushed in all
+    _, state = module(x, module.initial_state(30))
+    state = tuple(tensor.detach().requires_grad_() for tensor in state)
+    for part, gradient in zip(state, gradients(module(x, state)[0], state), strict=True):
+        assert bool(gradient.any()) == bool(part.numel())
+
+
+@every_model
+def test_rows_of_a_batch_are_independent(name):
+    module, x = built(name).eval(), numbers(3, 16, 2)
+    _, state = module(x, module.initial_state(3))
+    other = x.clone()
+    other[1:] += 1.0
+    moved = tuple(torch.cat([tensor[:1], tensor[1:] + 1.0]) for tensor in state)
+    (before, kept), (after, changed) = module(x, state), module(other, moved)
+    assert_agree(before[0], after[0])
+    assert_agree([tensor[0] for tensor in kept], [tensor[0] for tensor in changed])
+    assert not torch.allclose(before[1], after[1])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_does_not_carry_says_why_not(name):
+    spec = catalog.find_model(name)
+    reason = spec.why_not(shape_of(16))
+    module = spec.build(checks.Example(), 7)
+    assert hasattr(module, "initial_state") == (reason is None)
+    if reason is not None:
+        assert "cannot predict a text's next word" in reason
+
+
+def test_clockwork_refuses_a_length_that_its_slowest_period_does_not_divide():
+    spec = catalog.find_model("clockwork")
+    assert spec.why_not(shape_of(64)) is None
+    assert "every 4 steps, which do not divide the 18 steps" in spec.why_not(shape_of(18))
+    assert spec.why_not(SequenceShape(18, 2, 3, per_step=True)) is None
+    with pytest.raises(ValueError, match="every 16 steps, which do not divide the 24 steps"):
+        spec.build(shape_of(24), 9, modules=5)
+    assert spec.build(shape_of(24), 4, modules=5).widths == [1, 1, 1, 1]  # the slowest runs every 8 steps
+
+
+def test_a_strangers_shape_carries_nothing():
+    assert not carries(checks.Example(per_step=True))
+    assert carries(shape_of(3))
+
+
+def test_a_lost_state_is_noticed():
+    """The comparison above can fail: each piece from zeros is another sequence."""
+    for name in CARRY:
+        module, x = built(name), numbers(3, 32, 2)
+        answers = torch.cat([module(piece) for piece in x.split(16, dim=1)], dim=1)
+        assert not torch.allclose(answers, module(x), rtol=1e-3, atol=1e-3), name

@@ -1,0 +1,145 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from harness.catalog import find_model, find_task
+from harness.errors import BenchError
+from harness.prepare.budget import as_width, count_parameters, misses, parameters_at, solve
+from harness.protocol import Budget, find_budget
+from models.spec import ModelSpec, spread
+from tasks.spec import SequenceShape
+
+SHAPE = SequenceShape(length=40, inputs=1, outputs=4)
+
+
+class Stack(nn.Module):
+    """Layers of squares whose sizes add up to width x layers."""
+
+    def __init__(self, width: float, layers: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(units, units, bias=False) for units in spread(width, layers))
+
+
+def made(build: Callable[[Any, Any], nn.Module], **fields: Any) -> ModelSpec:
+    return ModelSpec("mine", "Mine", build, **fields)
+
+
+SQUARE = made(lambda shape, width: nn.Linear(width, width))  # width (width + 1) parameters
+
+
+def test_frozen_parameters_do_not_count_and_shared_ones_count_once():
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    second.weight = first.weight
+    first.bias.requires_grad_(False)
+    assert count_parameters(nn.ModuleList([first, second])) == 9 + 3
+
+
+def test_counting_allocates_nothing():
+    assert parameters_at(SQUARE, SHAPE, 10**6) == 10**12 + 10**6
+
+
+def test_a_whole_width_reaches_the_model_as_an_int():
+    assert isinstance(as_width(3.0), int)
+    assert as_width(2.5) == 2.5
+
+
+def test_an_exact_budget_is_met_exactly():
+    found = solve(SQUARE, SHAPE, Budget("110", 110))
+    assert (found.width, found.params, found.slack) == (10, 110, 0.0)
+
+
+def test_the_nearest_count_wins_and_the_smaller_width_of_two_equally_near():
+    assert solve(SQUARE, SHAPE, Budget("101", 101)).width == 10  # 110 is nearer than 90
+    assert solve(SQUARE, SHAPE, Budget("99", 99)).width == 9
+    assert solve(SQUARE, SHAPE, Budget("100", 100)).width == 9  # 90 and 110
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("budget", [1, 7, 50, 333, 1000, 2345])
+def test_no_width_is_nearer_than_the_solvers(layers, budget):
+    spec = made(lambda shape, width: Stack(width, layers), layers=layers)
+    found = solve(spec, SHAPE, Budget(str(budget), budget))
+    every = [sum(units**2 for units in spread(total / layers, layers)) for total in range(layers, 60 * layers)]
+    assert abs(found.params - budget) == min(abs(count - budget) for count in every)
+    assert found.params == count_parameters(Stack(found.width, layers))
+    assert found.slack == pytest.approx((found.params - budget) / budget)
+
+
+def test_layers_may_depend_on_the_shape():
+    spec = made(lambda shape, width: Stack(width, shape.length // 20), layers=lambda shape: shape.length // 20)
+    assert solve(spec, SHAPE, Budget("41", 41)).width == 4.5  # 5 and 4 units: 25 + 16
+
+
+def test_the_budget_paper_means_the_papers_width():
+    spec = made(lambda shape, width: nn.Linear(width, width), paper_width=lambda shape: shape.length)
+    found = solve(spec, SHAPE, Budget("paper", None))
+    assert (found.width, found.params, found.slack) == (40, 1640, 0.0)
+    assert misses(found, Budget("paper", None)) is None
+
+
+def test_a_model_without_a_papers_width_asks_for_a_number():
+    with pytest.raises(BenchError, match="mine has no width from a paper; give a number as the budget"):
+        solve(SQUARE, SHAPE, Budget("paper", None))
+
+
+def test_a_model_that_does_not_grow_is_refused():
+    with pytest.raises(BenchError, match="do not grow with its width"):
+        solve(made(lambda shape, width: nn.Linear(2, 2)), SHAPE, Budget("100", 100))
+
+
+def test_a_miss_beyond_the_tolerance_names_the_nearest():
+    wanted = Budget("100", 100)
+    assert misses(solve(SQUARE, SHAPE, wanted), wanted) == (
+        "no width comes within 1% of 100 parameters; the nearest is 90 at width 9 (-10.0%)"
+    )
+
+
+def test_a_budget_below_the_smallest_model_is_a_miss():
+    wanted = Budget("1", 1)
+    assert "the nearest is 2 at width 1 (+100.0%)" in str(misses(solve(SQUARE, SHAPE, wanted), wanted))
+
+
+def test_a_slack_within_the_tolerance_is_no_miss():
+    assert misses(solve(SQUARE, SHAPE, Budget("111", 111)), Budget("111", 111)) is None  # -0.9 %
+    assert misses(solve(SQUARE, SHAPE, Budget("112", 112)), Budget("112", 112)) is not None  # -1.8 %
+    assert misses(solve(SQUARE, SHAPE, Budget("112", 112)), Budget("112", 112, tolerance=0.02)) is None
+
+
+class ReadsItsWeights(nn.Module):
+    """A stranger's initialiser that cannot work on the meta device."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(width))
+        self.scale = float(self.weight.detach().sum())
+
+
+def test_a_model_that_needs_real_numbers_is_counted_without_touching_global_randomness():
+    before = torch.get_rng_state()
+    assert solve(made(lambda shape, width: ReadsItsWeights(width)), SHAPE, Budget("37", 37)).width == 37
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_built_in_model_meets_a_budget_and_has_the_parameters_that_were_counted():
+    spec, wanted = find_model("gru"), Budget("10k", 10_000)
+    found = solve(spec, SHAPE, wanted)
+    assert misses(found, wanted) is None
+    assert count_parameters(spec.build(SHAPE, as_width(found.width))) == found.params
+
+
+@pytest.mark.parametrize(
+    ("task", "counts"),
+    [
+        ("vctk-mfcc", [56_609, 247_463, 367_922, 248_440, 56_933, 247_931]),  # 56.6K 247K 368K 248K 56.9K 248K
+        ("vctk-raw-1000", [51_809, 242_663, 363_110, 245_608, 53_033, 244_343]),  # 51.8K 243K 364K 246K 53K 245K
+        ("noisy-mnist-3000", [41_810, 232_664, 353_111, 239_668, 42_422, 233_564]),
+    ],
+)
+def test_counts_of_tp_rnns_tables_follow_from_the_tasks_shapes_and_windows(task, counts):
+    """TP-RNN's Tables 1 and 3 round these (its TP-RNN-M on raw samples is 0.3 % more)."""
+    shape = find_task(task).shape
+    models = ("lstm-s", "lstm-m", "hm-lstm-compact-gates", "dilated-lstm", "tp-rnn-s", "tp-rnn-m")
+    assert [solve(find_model(name), shape, find_budget("paper")).params for name in models] == counts

@@ -1,0 +1,274 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from support import ROOT
+from support.records import made_measurement, made_run
+
+from harness.errors import BenchError, CorruptRecord
+from harness.plan import Cell
+from harness.records import store as store_module
+from harness.records.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "results")
+
+
+def files(store: Store) -> list[str]:
+    return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
+
+
+def test_a_saved_run_is_found_and_loaded(store):
+    record = made_run()
+    store.save_run(record)
+    assert store.find_run(record.cell) == record
+    assert store.load().runs == [record]
+
+
+def test_a_saved_measurement_is_found_and_loaded(store):
+    measurement = made_measurement()
+    store.save_measurement(measurement, "some-machine")
+    group = ("smoke", "sfc", "gru", "3k")
+    assert store.find_measurement(group, "some-machine") == measurement
+    assert store.find_measurement(group, "other-machine") is None
+    assert store.load().measurements == [measurement]
+
+
+def test_a_records_path_says_which_cell_it_is(store):
+    store.save_run(made_run(seed=4))
+    store.save_measurement(made_measurement(), "two-cores")
+    assert files(store) == ["measures/smoke/sfc/gru/3k-two-cores.json", "runs/smoke/sfc/gru/3k-4.json"]
+
+
+@pytest.mark.parametrize(
+    "model", ["./deep/mine.py:Net", "/deep/mine.py:Net", "package.module:Net", "tp-rnn-s@L=3", "a/../../b", "a b"]
+)
+def test_any_name_stays_inside_its_folder(store, model):
+    record = made_run(model)
+    path = store.save_run(record)
+    assert len(path.relative_to(store.root).parts) == 5
+    assert ".." not in path.parts
+    assert store.find_run(record.cell) == record
+
+
+def test_names_that_differ_have_different_paths(store):
+    names = ["gru", "gru@a=1", "gru@a=2", "mine.py:Net", "mine.py:Other", "their.py:Net"]
+    assert len({store.run_path(made_run(name).cell) for name in names}) == len(names)
+
+
+def test_a_cell_without_a_record_is_not_found(store):
+    assert store.find_run(made_run().cell) is None
+    assert store.load().runs == []
+
+
+def test_a_record_that_is_deleted_is_gone(store):
+    store.save_run(made_run()).unlink()
+    assert store.find_run(made_run().cell) is None
+
+
+def test_a_later_record_replaces_an_earlier_one(store):
+    store.save_run(made_run(status="interrupted"))
+    store.save_run(made_run(status="ok"))
+    assert [run.status for run in store.load().runs] == ["ok"]
+
+
+def test_records_copied_from_another_folder_are_merged(store, tmp_path):
+    other = Store(tmp_path / "other")
+    store.save_run(made_run(seed=0))
+    path = other.save_run(made_run(seed=1))
+    path.rename(store.run_path(made_run(seed=1).cell))
+    assert [run.cell.seed for run in store.load().runs] == [0, 1]
+
+
+def test_the_record_of_another_cell_is_an_error(store):
+    path = store.save_run(made_run(seed=0))
+    other = made_run(seed=1).cell
+    path.rename(store.run_path(other))
+    with pytest.raises(CorruptRecord, match=r"3k-1\.json is the record of another cell"):
+        store.find_run(other)
+
+
+def test_two_files_of_one_name_do_not_pass_for_each_other(store):
+    store.save_run(made_run("one/mine.py:Net"))
+    with pytest.raises(CorruptRecord, match="another cell"):
+        store.find_run(made_run("two/mine.py:Net").cell)
+
+
+def test_a_measurement_in_a_runs_place_is_an_error(store):
+    record = made_run()
+    path = store.save_measurement(made_measurement(), "m")
+    store.run_path(record.cell).parent.mkdir(parents=True)
+    path.rename(store.run_path(record.cell))
+    with pytest.raises(CorruptRecord, match="another cell"):
+        store.find_run(record.cell)
+
+
+# ----------------------------------------------------------------------------- what is loaded
+
+
+def test_load_takes_one_protocol_or_some_tasks(store):
+    for protocol in ("smoke", "quick@batch=5"):
+        for task in ("sfc", "sti", "copy-120"):
+            store.save_run(made_run(protocol=protocol, task_name=task))
+            store.save_measurement(made_measurement(protocol=protocol, task=task), "m")
+    assert len(store.load().runs) == len(store.load().measurements) == 6
+    assert {run.cell.protocol for run in store.load("quick@batch=5").runs} == {"quick@batch=5"}
+    some = store.load("smoke", ["sfc", "copy-120"])
+    assert [run.cell.task for run in some.runs] == ["copy-120", "sfc"]
+    assert [m.task for m in some.measurements] == ["copy-120", "sfc"]
+
+
+def test_a_stray_file_in_the_folder_is_named_and_nothing_else_suffers(store):
+    record = made_run()
+    store.save_run(record)
+    (store.root / "runs" / "stray.json").write_text("{}")
+    (store.root / "runs" / "notes.txt").write_text("mine")
+    assert store.load().runs == [record]
+    assert len(store.load().corrupt) == 1
+    assert store.load(None, ["sfc"]).runs == [record]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b'{"schema": 1, "kind": "run"}'])
+def test_a_corrupt_record_is_named_and_stays_in_its_place(store, content):
+    good, bad = made_run(seed=0), made_run(seed=1)
+    store.save_run(good)
+    path = store.save_run(bad)
+    path.write_bytes(content)
+    loaded = store.load()
+    assert loaded.runs == [good]
+    assert len(loaded.corrupt) == 1
+    assert str(path) in loaded.corrupt[0]
+    with pytest.raises(CorruptRecord, match=r"3k-1\.json"):
+        store.find_run(bad.cell)
+    assert path.read_bytes() == content
+
+
+def test_a_corrupt_measurement_is_taken_again(store):
+    store.save_measurement(made_measurement(), "m").write_text("{")
+    assert store.find_measurement(("smoke", "sfc", "gru", "3k"), "m") is None
+
+
+def test_a_temporary_file_left_behind_is_no_record(store):
+    path = store.save_run(made_run())
+    (path.parent / ".x7.tmp").write_text('{"half": ')
+    loaded = store.load()
+    assert len(loaded.runs) == 1
+    assert loaded.corrupt == []
+
+
+# ----------------------------------------------------------------------------- written whole or not at all
+
+
+@pytest.mark.parametrize("call", ["replace", "fsync"])
+def test_a_write_that_fails_leaves_the_earlier_record_and_no_rubbish(store, monkeypatch, call):
+    store.save_run(made_run(test_metric=0.1))
+    before = files(store)
+
+    def fail(*args: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(store_module.os, call, fail)
+    with pytest.raises(OSError, match="no space left"):
+        store.save_run(made_run(test_metric=0.9))
+    assert store.load().runs == [made_run(test_metric=0.1)]
+    assert files(store) == before
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_process_that_dies_while_it_writes_leaves_no_half_record(store, earlier):
+    if earlier:
+        store.save_run(made_run(test_metric=0.1))
+    code = (
+        "import os, sys; from pathlib import Path; from harness.records.store import Store;"
+        "from support.records import made_run;"
+        "os.replace = lambda *names: os._exit(9);"
+        "Store(Path(sys.argv[1])).save_run(made_run(test_metric=0.9))"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    died = subprocess.run([sys.executable, "-c", code, str(store.root)], env=environment, cwd=ROOT)
+    assert died.returncode == 9
+    assert [name for name in files(store) if name.endswith(".tmp")]  # it died in the middle
+    assert store.load().runs == ([made_run(test_metric=0.1)] if earlier else [])
+    assert store.load().corrupt == []
+    store.save_run(made_run(test_metric=0.9))
+    assert store.load().runs == [made_run(test_metric=0.9)]
+
+
+def test_a_record_is_complete_before_it_has_its_name(store, monkeypatch):
+    seen = []
+
+    def replace(source: str, target: Path) -> None:
+        seen.append((Path(source).parent == Path(target).parent, Path(source).read_bytes(), Path(target).exists()))
+
+    monkeypatch.setattr(store_module.os, "replace", replace)
+    store.save_run(made_run())
+    ((beside, content, there),) = seen
+    assert beside
+    assert not there
+    assert content.endswith(b"}\n")
+
+
+# ----------------------------------------------------------------------------- a folder that cannot be used
+
+
+def test_a_writable_folder_passes_and_is_made(store):
+    store.check_writable()
+    assert store.root.is_dir()
+    assert files(store) == []
+
+
+def test_a_file_in_the_folders_place_is_an_error(tmp_path):
+    (tmp_path / "results").write_text("a file")
+    for root in (tmp_path / "results", tmp_path / "results" / "below"):
+        with pytest.raises(
+            BenchError, match=r"the results folder .*results.* cannot be written \(.+\); choose another"
+        ):
+            Store(root).check_writable()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_an_error(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(BenchError, match="cannot be written"):
+            Store(tmp_path).check_writable()
+    finally:
+        tmp_path.chmod(0o700)
+
+
+# ----------------------------------------------------------------------------- checkpoints
+
+
+def test_a_checkpoint_comes_back_and_goes_away(store):
+    cell = made_run().cell
+    assert store.load_checkpoint(cell) is None
+    store.save_checkpoint(cell, {"step": 3, "weights": torch.arange(4.0), "best": None})
+    kept = store.load_checkpoint(cell)
+    assert kept is not None
+    assert (kept["step"], kept["best"]) == (3, None)
+    assert torch.equal(kept["weights"], torch.arange(4.0))
+    store.drop_checkpoint(cell)
+    assert store.load_checkpoint(cell) is None
+    store.drop_checkpoint(cell)  # twice does no harm
+
+
+def test_each_cell_has_a_checkpoint_of_its_own_and_none_is_a_record(store):
+    for seed in (0, 1):
+        store.save_checkpoint(Cell("smoke", "sfc", "gru", "3k", seed), {"seed": seed})
+    assert [store.load_checkpoint(Cell("smoke", "sfc", "gru", "3k", seed)) for seed in (0, 1)] == [
+        {"seed": 0},
+        {"seed": 1},
+    ]
+    assert store.load().runs == []
+
+
+def test_a_checkpoint_that_cannot_be_read_is_none(store):
+    cell = made_run().cell
+    store.save_checkpoint(cell, {"step": 3})
+    store.checkpoint_path(cell).write_bytes(b"half")
+    assert store.load_checkpoint(cell) is None

@@ -1,0 +1,273 @@
+"""The page on how fast models learn."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.records import FACTS, made_curve, made_run
+
+from harness.compare.material import Material
+from harness.compare.remarks import learned, level
+from harness.compare.selection import by_place
+from harness.records.kinds import TaskFacts
+from harness.records.store import Loaded
+from harness.report.convergence import arrivals
+from harness.report.convergence import figures as convergence_figures
+from harness.report.convergence import page as convergence
+from harness.report.pages import write_papers
+
+ORDER = ["lstm-s", "gru", "aslstm"]
+# chance 0.5, target 0.7; evaluations after 100, 200, 300 and 400 steps
+FAST, SLOW, NEVER = [0.8, 0.9, 0.9, 0.9], [0.5, 0.6, 0.8, 0.8], [0.5, 0.5, 0.6, 0.6]
+
+
+def run(model: str, seed: int, values: list[float], **changes):
+    return made_run(model, seed, 0.8, curve=made_curve(values), **changes)
+
+
+def study(task: str = "sfc", facts: TaskFacts = FACTS):
+    curves = {"gru": [FAST, FAST, FAST], "lstm-s": [SLOW, SLOW, NEVER], "aslstm": [NEVER] * 3}
+    return [
+        run(model, seed, values, task_name=task, task=facts)
+        for model, many in curves.items()
+        for seed, values in enumerate(many)
+    ]
+
+
+def text(runs) -> str | None:
+    found = convergence.sheet(Material(runs, [], ORDER))
+    return None if found is None else found.text
+
+
+def rows(page: str, heading: str = "## Counting") -> dict[str, list[str]]:
+    part = page.partition(heading)[2].partition("\n## ")[0]
+    lines = [line for line in part.splitlines() if line.startswith("| ")]
+    cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in lines]
+    return {first: rest for first, *rest in cells}
+
+
+def test_the_fastest_and_its_ties_are_bold_unless_none_arrived():
+    page = text(study())
+    assert " **100** |" in page
+    assert "**≥ 333**" in page  # three seeds cannot tell it from the fastest
+    assert "**> 400**" in page
+    never = text([run(model, seed, NEVER) for model in ("gru", "lstm-s") for seed in range(3)])
+    assert "> 400" in never
+    assert "**" not in never.partition("## Counting")[2]
+
+
+def test_arrivals_and_restricted_means():
+    """Wilson: 3 of 3 is 44 to 100 %, 2 of 3 is 21 to 94 %."""
+    page = text(study())
+    table = rows(page)
+    assert table["GRU"][:2] == ["3/3 (44% to 100%)", "100"]
+    assert table["LSTM-S"][:2] == ["2/3 (21% to 94%)", "≥ 333"]  # (300 + 300 + 400) / 3
+    assert table["ASLSTM"][:2] == ["0/3 (0% to 56%)", "> 400"]
+    assert "Target: 0.7. Restricted to 400 steps, 800 samples and 200 seconds." in page
+
+
+def test_targets_on_the_way_from_chance_to_perfect():
+    """A quarter, a half, three quarters of the way from 0.5 are 0.625, 0.75 and 0.875."""
+    assert rows(text(study()))["GRU"][4:7] == ["100", "100", "200"]
+    assert rows(text(study()))["LSTM-S"][4:7] == ["≥ 333", "≥ 333", "> 400"]
+
+
+def test_the_area_under_the_curve():
+    """FAST: chance to step 100, 0.6 of the way to 200, 0.8 from there on: (60 + 80 + 80) / 400 of 100 steps each."""
+    assert rows(text(study()))["GRU"][7] == "55.0 ± 0.0"
+
+
+def test_p_is_of_the_restricted_means_against_the_fastest():
+    """Three seeds, all slower: 0.25 alone, 0.5 by Holm over two models."""
+    table = rows(text(study()))
+    assert [table[name][8] for name in ("GRU", "LSTM-S", "ASLSTM")] == ["–", "0.5", "0.5"]
+
+
+def test_a_run_that_broke_off_never_arrived():
+    runs = [
+        replace(r, status="diverged", test_metric=None) if r.cell.model == "gru" and r.cell.seed == 0 else r
+        for r in study()
+    ]
+    assert rows(text(runs))["GRU"][:2] == ["2/3 (21% to 94%)", "≥ 200"]  # (400 + 100 + 100) / 3
+
+
+@pytest.mark.parametrize(("metric", "chance"), [("accuracy", 0.1), ("mse", 0.2), ("perplexity", 100.0)])
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_a_level_lies_so_far_on_the_way(metric, chance, share):
+    facts = TaskFacts("Some", metric, metric == "accuracy", chance=chance, target=None, length=4)
+    assert learned(level(share, facts), facts) == pytest.approx(share)
+
+
+def test_errors_fall_to_their_target():
+    facts = TaskFacts("Counting", "mse", False, chance=1.0, target=0.3, length=40)
+    runs = [run("gru", seed, [0.9, 0.5, 0.2, 0.2], task=facts) for seed in range(2)]
+    runs += [run("lstm-s", seed, [0.9, 0.9, 0.9, 0.9], task=facts) for seed in range(2)]
+    assert rows(text(runs))["GRU"][1] == "300"
+    assert rows(text(runs))["LSTM-S"][1] == "> 400"
+
+
+def test_profiles_over_tasks():
+    """On both tasks GRU takes 100 steps; LSTM-S's 333 are more than twice and less than four times as many."""
+    page = text([*study("sfc"), *study("sti", replace(FACTS, title="Types"))])
+    table = rows(page, "## Over tasks, budget 3k")
+    assert table["GRU"][:2] == ["1.00", "1.00"]
+    assert table["GRU"][2].startswith("1.00 (")
+    assert table["LSTM-S"][:2] == ["0.00", "0.00"]
+    assert 0 < float(table["LSTM-S"][2].split()[0]) < 0.5
+    assert table["ASLSTM"][2].startswith("0.00 (")
+    assert "over 2 tasks on which any run arrived (sfc, sti), 3 seeds" in page
+
+
+def test_tasks_without_a_target_or_a_curve_are_left_out():
+    assert text([]) is None
+    assert text([made_run(curve=())]) is None
+    assert text([run("gru", 0, FAST, task=replace(FACTS, target=None))]) is None
+
+
+def test_without_chance_only_the_target_counts():
+    runs = [run(model, 0, FAST, task=replace(FACTS, chance=None)) for model in ("gru", "lstm-s")]
+    assert rows(text(runs))["GRU"][1:8] == ["100", "200", "50", "–", "–", "–", "–"]
+
+
+def test_the_index_links_the_page(tmp_path):
+    paths = {path.name: path for path in write_papers(Loaded(study()), ORDER, tmp_path)}
+    assert "[How fast the models learn](convergence.md)" in paths["index.md"].read_text()
+    assert paths["convergence.md"].read_text().startswith("# How fast the models learn")
+
+
+# ----------------------------------------------------------------------------- clocks
+
+
+def test_samples_and_seconds_are_restricted_means_too():
+    """Two samples and half a second a step; every run was watched for 200 seconds."""
+    table = rows(text(study()))
+    assert table["Model"][2:4] == ["Samples", "Seconds"]
+    assert table["GRU"][2:4] == ["200", "50"]
+    assert table["LSTM-S"][2:4] == ["≥ 667", "≥ 167"]
+    assert table["ASLSTM"][2:4] == ["> 800", "> 200"]
+
+
+def slower(run, times: float):
+    """The same run on which every step took so many times as long."""
+    curve = tuple(replace(point, seconds=times * point.seconds) for point in run.curve)
+    return replace(run, curve=curve)
+
+
+def test_seconds_are_restricted_to_the_first_run_that_ended_without_arriving():
+    """LSTM-S takes twice as long: its run that never arrives ends after 400 s, ASLSTM's after 200 s."""
+    runs = [slower(run, 2) if run.cell.model == "lstm-s" else run for run in study()]
+    page = text(runs)
+    assert "Restricted to 400 steps, 800 samples and 200 seconds." in page
+    assert rows(page)["LSTM-S"][3] == "> 200"  # 300 s: after the horizon
+    page = text([run for run in runs if run.cell.model != "aslstm"])
+    assert "and 400 seconds." in page
+    assert rows(page)["LSTM-S"][3] == "≥ 333"
+
+
+def test_where_all_arrive_seconds_are_not_restricted():
+    runs = [slower(run("gru", 0, FAST), 4), run("lstm-s", 0, FAST), run("lstm-s", 1, NEVER, status="diverged")]
+    page = text(runs)
+    assert "and 800 seconds." in page
+    assert rows(page)["GRU"][3] == "200"
+    assert rows(page)["LSTM-S"][3] == "≥ 425"  # (50 + 800) / 2
+
+
+def test_the_restricted_mean_of_seconds_is_that_of_lifelines():
+    lifelines = pytest.importorskip("lifelines")
+    from lifelines.utils import restricted_mean_survival_time
+
+    draw = np.random.default_rng(5)
+    curves = [FAST, SLOW, NEVER, SLOW, FAST, NEVER]
+    runs = [slower(run("gru", seed, values), draw.uniform(1, 3)) for seed, values in enumerate(curves)]
+    (found,) = arrivals.studies(by_place(runs), ORDER)
+    times = found.times("seconds")
+    known, ends = np.array(list(times["gru"].values())), np.array([r.curve[-1].seconds for r in runs])
+    limit = arrivals.horizon(found, "seconds", times)
+    assert limit == ends[np.isnan(known)].min()
+    curve = lifelines.KaplanMeierFitter().fit(np.where(np.isnan(known), ends, known), ~np.isnan(known))
+    expected = restricted_mean_survival_time(curve, t=limit)
+    assert rows(text(runs))["GRU"][3] == f"≥ {expected:,.0f}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"machine": {}}, "it is not known on which machine some of the runs were made"),
+        ({"machine": {"cpu": "Another", "torch": "2.9.0"}}, "several kinds of machine or with several versions of"),
+        ({"replicas": 3}, "seeds trained together, and the time is that of all of them"),
+    ],
+)
+def test_seconds_that_cannot_be_compared_are_not_shown(changes, why):
+    runs = study()
+    runs[0] = replace(runs[0], **changes)
+    page = text(runs)
+    assert "Seconds" not in rows(page)["Model"]
+    assert "Restricted to 400 steps and 800 samples. Seconds are not shown: " in page
+    assert why in page
+
+
+def test_a_machine_matters_only_where_a_run_has_a_curve():
+    runs = [*study(), made_run("gru", 9, None, status="failed", curve=(), machine={})]
+    assert "Seconds" in rows(text(runs))["Model"]
+
+
+def test_few_seconds_have_fractions():
+    assert convergence.restricted([0.1234, 0.1236], 1.0, "seconds") == "0.123"
+    assert convergence.restricted([1234.5, np.nan], 5000.0, "seconds") == "≥ 3,117"
+    assert convergence.restricted([12.3, 12.4], 50.0) == "12"
+
+
+# ----------------------------------------------------------------------------- pictures
+
+
+def pictures(runs) -> dict[str, str]:
+    found = convergence.sheet(Material(runs, [], ORDER))
+    shown = [line.rpartition("](")[2].rstrip(")") for line in found.text.splitlines() if line.startswith("![")]
+    assert shown == list(found.pictures)
+    return {name: drawn.decode() for name, drawn in found.pictures.items()}
+
+
+def test_every_task_with_a_target_has_a_panel():
+    runs = [*study("sfc"), *study("sti"), *[run("gru", 0, FAST, task_name="a", task=replace(FACTS, target=None))]]
+    drawn = pictures(runs)
+    assert list(drawn) == ["convergence-3k-1.svg", "convergence-3k-profiles.svg"]
+    for words in (">sfc<", ">sti<", ">GRU<", ">LSTM-S<", ">ASLSTM<"):
+        assert drawn["convergence-3k-1.svg"].count(words) == 1
+    assert ">a<" not in drawn["convergence-3k-1.svg"]
+
+
+def test_twelve_tasks_fill_a_picture():
+    runs = [r for task in range(14) for r in study(f"task-{task}")]
+    drawn = pictures(runs)
+    assert [name for name in drawn if "profiles" not in name] == ["convergence-3k-1.svg", "convergence-3k-2.svg"]
+    assert drawn["convergence-3k-2.svg"].count(">task-") == 2
+
+
+def test_a_panel_where_none_arrived_says_so():
+    (drawn,) = pictures([run("gru", 0, NEVER), run("lstm-s", 1, NEVER, status="diverged")]).values()
+    assert ">no run arrived<" in drawn
+    (drawn,) = pictures([run("gru", 0, FAST)]).values()
+    assert ">no run arrived<" not in drawn
+
+
+@pytest.mark.parametrize("status", ["diverged", "out-of-memory", "failed"])
+def test_runs_that_broke_off_have_lines_and_no_errors(status):
+    broken = [run("gru", 0, NEVER[:1], status=status), made_run("gru", 1, None, status=status, curve=())]
+    assert pictures([*broken, run("lstm-s", 0, SLOW)])
+    assert pictures(broken)
+    assert pictures([run("gru", 0, FAST), made_run("gru", 1, curve=()), made_run("lstm-s", 0, curve=())])
+
+
+def test_the_drawn_shares_are_the_kaplan_meier_estimate(monkeypatch):
+    """A run cut off after 300 steps leaves two at risk: 1 - 2/3, then 1 - 2/3 * 1/2."""
+    lines = []
+    monkeypatch.setattr("harness.draw.panels.Panel.line", lambda self, xs, ys, **style: lines.append((xs, ys, style)))
+    never = [0.5, 0.5, 0.5]
+    runs = [run("gru", 0, FAST), run("gru", 1, never), run("gru", 2, [0.5, 0.5, 0.5, 0.8])]
+    (found,) = arrivals.studies(by_place(runs), ORDER)
+    convergence_figures.arrived([found], ["gru"])
+    (steps, shares, style), (cut, height, _), *_ = lines
+    assert style["label"] == "GRU"
+    assert list(steps) == [50, 100, 400, 400]
+    assert list(shares) == pytest.approx([0, 100 / 3, 100, 100])
+    assert (list(cut), list(height)) == ([300], pytest.approx([100 / 3]))

@@ -1,0 +1,115 @@
+"""The page on gradients over time."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.records import made_insight, made_run
+
+from harness.compare.material import Material
+from harness.draw.panels import Panel
+from harness.records.store import Loaded
+from harness.report.insight import figures as time_figures
+from harness.report.insight import gradients
+from harness.report.pages import write_papers
+
+ORDER = ["lstm-s", "gru"]
+
+
+def page(*runs: Any) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return gradients.sheet(Material(runs, [], ORDER))
+
+
+def insight_of(trained: list[float | None]) -> dict[str, Any]:
+    data = made_insight(steps=len(trained), kind="none")
+    data["gradient"]["trained"] = trained
+    return data
+
+
+def test_the_ratio_is_of_the_first_tenth_to_the_last():
+    assert gradients.ratio(np.array([1.0, 3, *[100] * 16, 4, 4])) == 0.5
+    assert gradients.ratio(np.array([2.0, 9, 4])) == 0.5
+    assert gradients.ratio(np.array([2.0])) == 1
+    assert np.isnan(gradients.ratio(np.array([1.0, 0])))
+    assert np.isnan(gradients.ratio(np.array([np.nan, 1])))
+
+
+def test_each_task_has_a_picture_and_a_table():
+    found = page(
+        made_run("gru", insight=made_insight()),
+        made_run("lstm-s", insight=insight_of([1e-7] * 20 + [2.0] * 20)),
+        made_run("gru", 1),
+        made_run("gru", task_name="copy-120", insight=made_insight(kind="attention")),
+    )
+    text = found.text
+    assert set(found.pictures) == {"gradients-sfc-3k.svg", "gradients-copy-120-3k.svg"}
+    assert all(picture.startswith(b"<?xml") for picture in found.pictures.values())
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    assert rows[-2:] == [["LSTM-S", "1e-36", "5e-08"], ["GRU", "1e-36", "0.5355"]]
+    assert all(line.startswith("|:--") and line.endswith("-:|") for line in text.splitlines() if line.startswith("|:"))
+    assert "## Counting (`sfc`), budget 3k\n\nMean over 64 test sequences of 40 steps." in text
+    assert (
+        "![Two plots show, before and after training, how much gradient reaches each of the 40 time steps of Counting, "
+        "on a logarithmic axis, with a line for each of LSTM-S, GRU.](gradients-sfc-3k.svg)" in text
+    )
+    assert [(run.cell.model, run.cell.task) for run in found.records] == [
+        ("gru", "copy-120"),
+        ("lstm-s", "sfc"),
+        ("gru", "sfc"),
+    ]
+    assert "one seed alone" in text
+
+
+def test_a_line_has_the_recorded_values_and_gaps_where_there_is_no_logarithm(monkeypatch):
+    drawn: list[Any] = []
+    original = Panel.line
+    monkeypatch.setattr(
+        Panel,
+        "line",
+        lambda panel, *given, **style: drawn.append((panel, *given, style)) or original(panel, *given, **style),
+    )
+    values = [0, 1e-30, None, 2.0, 1e-3]
+    page(made_run("gru", insight=insight_of(values)), made_run("lstm-s", insight=insight_of([1.0] * 5)))
+    lines = [entry for entry in drawn if "label" in entry[3]]
+    assert [style["label"] for _, _, _, style in lines] == ["LSTM-S", "GRU"] * 2
+    _, xs, ys, _ = lines[-1]
+    assert xs.tolist() == [1, 2, 3, 4, 5]
+    edge = 2.0 * time_figures.SMALLEST / 2
+    np.testing.assert_array_equal(ys, [np.nan, edge, np.nan, 2.0, 1e-3])  # what lies below runs along the edge
+    assert {(p.y.low, p.y.high, p.y.log) for p, *_ in lines} == {(edge, 4.0, True)}
+
+
+@pytest.mark.parametrize("values", [[0, 0, 0], [None, None, None], [1e-300, 1, 1e300]])
+def test_any_numbers_can_be_drawn(values):
+    data = insight_of(values)
+    data["gradient"]["initial"] = values
+    found = page(made_run("gru", insight=data))
+    assert found.pictures["gradients-sfc-3k.svg"].startswith(b"<?xml")
+
+
+def test_what_cannot_be_read_is_said_and_the_rest_is_shown():
+    found = page(made_run("gru", insight=made_insight()), made_run("lstm-s", insight={"steps": 3}))
+    assert "| GRU " in found.text
+    assert "Left out: the insight into lstm-s on sfc, seed 0, cannot be read (KeyError: 'bin')." in found.text
+    alone = page(made_run("lstm-s", insight={"steps": 3}))
+    assert "Left out: the insight into lstm-s" in alone.text
+    assert not alone.pictures
+
+
+def test_without_insight_there_is_no_page():
+    assert page(made_run("gru"), made_run("lstm-s", status="diverged", insight=made_insight())) is None
+    assert page() is None
+
+
+def test_a_report_has_the_page_with_the_records_it_is_from(tmp_path: Path):
+    runs = [made_run("gru", insight=made_insight()), made_run("gru", 1), made_run("lstm-s")]
+    write_papers(Loaded(runs), ORDER, tmp_path)
+    text = (tmp_path / "gradients.md").read_text(encoding="utf-8")
+    assert (tmp_path / "gradients-sfc-3k.svg").read_bytes().startswith(b"<?xml")
+    assert "protocol `smoke` version 1; 1 run with seed 0 on 2 cores of Some processor" in text
+    assert "commit 0123456789. Records: `smoke/sfc/gru/3k-0`." in text
+    assert "[How much gradient reaches each time step](gradients.md)" in (tmp_path / "index.md").read_text()

@@ -1,0 +1,263 @@
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.records import FACTS, made_curve, made_measurement, made_run
+
+from harness.draw.curves import learning_curves
+from harness.errors import BenchError
+from harness.records.kinds import RunRecord
+from harness.records.store import Loaded
+from harness.report.pages import comparisons, write
+
+ORDER = ["lstm-s", "gru"]
+
+
+def loaded(*runs: RunRecord) -> Loaded:
+    return Loaded(list(runs), [made_measurement("gru")])
+
+
+def pair(**changes: Any) -> list[RunRecord]:
+    return [made_run(model, seed, 0.7 + seed / 10, **changes) for model in ORDER for seed in (0, 1)]
+
+
+# ----------------------------------------------------------------------------- reports
+
+
+def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers(tmp_path):
+    pages = write(loaded(*pair(), *pair(task_name="copy-120")), ORDER, tmp_path)
+    assert [page.name for page in pages] == ["copy-120.md", "sfc.md"]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {
+        f"{task}{ending}" for task in ("sfc", "copy-120") for ending in (".md", ".csv", ".tex", "-3k-curves.svg")
+    }
+
+
+def test_a_page_says_all_that_a_reader_must_know(tmp_path):
+    (page,) = write(loaded(*pair()), ORDER, tmp_path)
+    text = page.read_text(encoding="utf-8")
+    for words in (
+        "# Counting (`sfc`)",
+        "Budget: 3k parameters",
+        "Protocol `smoke`, version 1: 40 steps a sequence, batch 20, adam 0.001, 300 training steps.",
+        "Chance: 0.5. Target: 0.7.",
+        "| GRU",
+        "75.0 ± 63.5",
+        "sign-flip test",
+        "![Validation accuracy over training steps: the mean of each model's seeds thick, each seed thin.]"
+        "(sfc-3k-curves.svg)",
+        "protocol `smoke` version 1; 4 runs with seeds 0, 1 on 2 cores of Some processor, torch 2.9.0, 2025-03-01, "
+        "commit 0123456789. Records: `smoke/sfc/{gru,lstm-s}/3k-{0,1}`.",
+        "One row is one model",
+    ):
+        assert words in text, words
+
+
+def test_the_picture_that_a_page_shows_is_there(tmp_path):
+    (page,) = write(loaded(*pair(task_name="sfc@length=50")), ORDER, tmp_path)
+    shown = page.read_text().partition("each seed thin.](")[2].partition(")")[0]
+    assert (tmp_path / shown).read_bytes().startswith(b"<?xml")
+
+
+def test_uncommitted_changes_and_several_machines_and_days_are_named(tmp_path):
+    first, second = made_run("gru", 0), made_run("gru", 1)
+    second = replace(
+        second,
+        machine={"gpu": "Some GPU", "torch": "2.10.0", "commit": "fedcba9876543210", "dirty": True},
+        finished="2025-03-04T00:00:00+00:00",
+    )
+    (page,) = write(loaded(first, second), ORDER, tmp_path)
+    expected = (
+        "2 runs with seeds 0, 1 on 2 cores of Some processor; Some GPU, torch 2.10.0, 2.9.0, 2025-03-01 to 2025-03-04, "
+        "commit 0123456789, fedcba9876* (* with uncommitted changes)."
+    )
+    assert expected in page.read_text()
+
+
+def test_a_task_with_two_budgets_has_two_tables_on_one_page(tmp_path):
+    (page,) = write(loaded(*pair(), *pair(budget="paper")), ORDER, tmp_path)
+    text = page.read_text()
+    assert "Budget: 3k parameters" in text
+    assert "Budget: each model at its paper's width" in text
+    assert list(pd.read_csv(tmp_path / "sfc.csv")["budget"]) == ["3k", "3k", "paper", "paper"]
+    assert (tmp_path / "sfc.tex").read_text().count(r"\begin{tabular}") == 2
+
+
+def test_the_table_for_machines_has_numbers_in_full(tmp_path):
+    third = 1 / 3
+    write(loaded(made_run("gru", 0, third), made_run("lstm-s", 0, None, status="failed")), ORDER, tmp_path)
+    frame = pd.read_csv(tmp_path / "sfc.csv").set_index("name")
+    assert frame.loc["gru", "metric"] == third
+    assert np.isnan(frame.loc["lstm-s", "metric"])
+    assert frame.loc["lstm-s", "status"] == "1 failed"
+    assert set(frame["task"]) == {"sfc"}
+
+
+def test_records_that_cannot_be_read_are_named_on_the_page(tmp_path):
+    everything = loaded(*pair())
+    everything.corrupt.append("runs/smoke/sfc/gru/3k-7.json is no record that can be read")
+    (page,) = write(everything, ORDER, tmp_path)
+    assert "- runs/smoke/sfc/gru/3k-7.json is no record" in page.read_text()
+
+
+def test_without_records_there_is_nothing_to_report(tmp_path):
+    with pytest.raises(BenchError, match="there is no record to report on"):
+        write(Loaded(), ORDER, tmp_path / "reports")
+    assert not (tmp_path / "reports").exists()
+
+
+def test_two_versions_of_a_protocol_are_refused(tmp_path):
+    with pytest.raises(BenchError, match="cannot share a table"):
+        write(loaded(made_run("gru", 0), made_run("gru", 1, protocol_version=2)), ORDER, tmp_path)
+
+
+def test_the_same_records_give_the_same_files(tmp_path):
+    runs = pair()
+    write(loaded(*runs), ORDER, tmp_path / "one")
+    write(loaded(*runs), ORDER, tmp_path / "two")
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+def test_a_report_of_nothing_but_failures_can_be_written(tmp_path):
+    runs = [made_run("gru", 0, None, status="failed", reason="no", curve=(), machine={}, settings={}, finished="")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (page,) = write(Loaded(runs), ORDER, tmp_path)
+    assert "gru: failed (all seeds): no." in page.read_text()
+    assert "no training steps" in page.read_text()
+
+
+def test_each_budget_of_a_task_is_a_comparison_with_its_own_measurements():
+    everything = Loaded([*pair(), *pair(budget="10k")], [made_measurement("gru", budget="10k", ratio=7.0)])
+    small, large = sorted(comparisons(everything, ORDER), key=lambda comparison: comparison.budget != "3k")
+    assert small.frame.set_index("name")["ratio"].isna().all()
+    assert large.frame.set_index("name").loc["gru", "ratio"] == 7.0
+
+
+# ----------------------------------------------------------------------------- figures
+
+
+Drawn = list[tuple[Any, Any, dict[str, Any]]]  # xs, ys and style of each line
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`drawn(runs, facts)` draws the learning curves and gives their lines, the frame aside."""
+    from harness.draw import panels
+
+    lines: Drawn = []
+    original = panels.Panel.line
+
+    def draw_line(panel: Any, xs: Any, ys: Any, **style: Any) -> None:
+        original(panel, xs, ys, **style)
+        lines.append((xs, ys, style))
+
+    monkeypatch.setattr(panels.Panel, "line", draw_line)
+
+    def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Drawn:
+        lines.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            picture = learning_curves(runs, facts, order)
+        assert picture.startswith(b"<?xml")
+        draw.text = picture.decode()
+        return lines[:-1]
+
+    return draw
+
+
+def line(lines: Drawn, label: str) -> list[tuple[float, float]]:
+    (found,) = [(xs, ys) for xs, ys, style in lines if style.get("label") == label]
+    return [(float(x), float(y)) for x, y in zip(*found, strict=True)]
+
+
+def labels(lines: Drawn) -> list[str]:
+    return [style["label"] for _, _, style in lines if "label" in style]
+
+
+def test_the_thick_line_is_the_mean_of_the_thin_ones_in_percent(drawn):
+    runs = [made_run("gru", 0, curve=made_curve([0.5, 0.6])), made_run("gru", 1, curve=made_curve([0.7, 1.0]))]
+    lines = drawn(runs)
+    assert line(lines, "GRU") == [(100, pytest.approx(60)), (200, pytest.approx(80))]
+    ((xs, ys, _),) = [entry for entry in lines if entry[2]["linewidth"] < 1]
+    np.testing.assert_array_equal(xs, [100, 200, np.nan, 100, 200, np.nan])  # two lines in one
+    np.testing.assert_array_equal(ys, [50, 60, np.nan, 70, 100, np.nan])
+
+
+def test_the_mean_ends_where_the_first_seed_ends(drawn):
+    runs = [made_run("gru", 0, curve=made_curve([0.5, None])), made_run("gru", 1, curve=made_curve([0.7, 0.9]))]
+    (first, second) = line(drawn(runs), "GRU")
+    assert first == (100, pytest.approx(60))
+    assert np.isnan(second[1])
+
+
+def test_chance_and_target_are_drawn(drawn):
+    lines = drawn(pair())
+    assert {y for _, y in line(lines, "chance")} == {50}
+    assert {y for _, y in line(lines, "target")} == {70}
+    assert labels(drawn(pair(), replace(FACTS, chance=None, target=None))) == ["LSTM-S", "GRU"]
+
+
+def test_the_legend_has_the_models_in_order(drawn):
+    assert labels(drawn([made_run("z"), made_run("gru"), made_run("lstm-s")])) == [
+        *("LSTM-S", "GRU", "Z"),
+        *("chance", "target"),
+    ]
+    assert all(f">{label}</text>" in drawn.text for label in ("LSTM-S", "GRU", "Z", "chance", "target"))
+
+
+def test_models_of_one_title_are_drawn_and_named_apart(drawn):
+    lines = drawn([made_run("gru", title="Mine"), made_run("lstm-s", title="Mine")])
+    assert labels(lines)[:2] == ["Mine (lstm-s)", "Mine (gru)"]
+
+
+def test_an_error_has_a_logarithmic_axis_and_its_own_scale(drawn):
+    facts = replace(FACTS, metric="mse", higher_is_better=False, chance=0.2, target=0.01)
+    lines = drawn([made_run("gru", curve=made_curve([0.1, 0.02]))], facts)
+    assert [y for _, y in line(lines, "GRU")] == [0.1, 0.02]
+    assert ">validation mse</text>" in drawn.text
+    assert all(f">{tick}</text>" in drawn.text for tick in (0.01, 0.1))  # as far apart as 0.1 and 1
+
+
+def test_thirty_models_can_be_told_apart(drawn):
+    lines = drawn([made_run(f"m{place}", title=f"M{place}") for place in range(30)])
+    looks = {(style["color"], style["linestyle"]) for _, _, style in lines if style.get("label", "").startswith("M")}
+    assert len(looks) == 30
+
+
+def test_runs_without_a_curve_are_left_out(drawn):
+    nothing = [made_run("gru", 0, None, status="failed", curve=())]
+    diverged = [made_run("gru", 1, None, status="diverged", curve=made_curve([None]))]
+    assert labels(drawn(nothing)) == ["chance", "target"]
+    assert "GRU" not in labels(drawn(diverged))
+    drawn(nothing, replace(FACTS, chance=None, target=None))
+
+
+@pytest.mark.parametrize(
+    ("changes", "seeds", "command"),
+    [
+        ({}, (0, 1), "bench run --task sfc --models gru,aslstm --protocol smoke"),
+        ({}, (0, 3), "bench run --task sfc --models gru,aslstm --protocol smoke --seeds 0,3"),
+        ({}, (5,), "bench run --task sfc --models gru,aslstm --protocol smoke --seeds 5-5"),
+        ({"budget": "9k"}, (0, 1), "bench run --task sfc --models gru,aslstm --protocol smoke --budget 9k"),
+        (
+            {"protocol": "smoke@batch=7", "task_name": "copy-5@train=9"},
+            (0, 1),
+            "bench run --task copy-5@train=9 --models gru,aslstm --protocol smoke@batch=7",
+        ),
+    ],
+)
+def test_a_page_names_the_command_that_makes_it(tmp_path, changes, seeds, command):
+    settings = {"batch": 20, "seeds": 2, "budget": "3k"}
+    runs = [made_run(model, seed, settings=settings, **changes) for model in ("gru", "aslstm") for seed in seeds]
+    (page,) = write(loaded(*runs), ORDER, tmp_path)
+    assert f"`{command}`: protocol `{runs[0].cell.protocol}` version 1; {len(runs)} runs" in page.read_text()
+
+
+def test_a_page_of_all_models_says_all(tmp_path):
+    (page,) = write(loaded(made_run("gru"), made_run("aslstm")), ["gru", "aslstm"], tmp_path)
+    assert "`bench run --task sfc --models all --protocol" in page.read_text()

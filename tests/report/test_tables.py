@@ -1,0 +1,372 @@
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.records import FACTS, made_curve, made_measurement, made_run
+
+from harness.errors import BenchError
+from harness.records.kinds import Measurement, RunRecord, TaskFacts
+from harness.report.task.table import Comparison, compare, shown
+from harness.stats.over_seeds import mean_interval, sign_flip_p
+from harness.write.tables import BOLD, latex, markdown, plain
+
+ORDER = ["lstm-s", "gru", "tp-rnn-s"]
+MSE = TaskFacts("Adding", "mse", False, chance=0.1767, target=0.01, length=200)
+
+
+def compared(
+    runs: Sequence[RunRecord], measurements: Sequence[Measurement] = (), order: Sequence[str] = ORDER
+) -> Comparison:
+    return compare(runs, measurements, order, np.random.default_rng(0))
+
+
+def runs_of(model: str, scores: Sequence[float | None], **changes: object) -> list[RunRecord]:
+    """One run a seed; None is a run that failed."""
+    return [
+        made_run(model, seed, score, **changes)
+        if score is not None
+        else made_run(model, seed, None, status="failed", reason="ValueError: no", curve=(), **changes)
+        for seed, score in enumerate(scores)
+    ]
+
+
+def row(comparison: Comparison, name: str) -> dict[str, object]:
+    frame = comparison.frame
+    return dict(frame[frame["name"] == name].iloc[0])
+
+
+def cells(comparison: Comparison, heading: str) -> list[str]:
+    return [cell.strip("".join(BOLD)) for cell in shown(comparison)[heading]]
+
+
+def bold(comparison: Comparison) -> list[str]:
+    """The models whose metric is bold."""
+    table = shown(comparison)
+    return [str(model) for model, cell in zip(table["Model"], table["Accuracy, %"], strict=True) if cell[0] == BOLD[0]]
+
+
+# ----------------------------------------------------------------------------- what may share a table
+
+
+@pytest.mark.parametrize(
+    "change", [{"protocol": "quick"}, {"protocol_version": 2}, {"task_name": "sti"}, {"budget": "10k"}]
+)
+def test_records_of_different_protocols_tasks_or_budgets_never_share_a_table(change):
+    with pytest.raises(BenchError, match="cannot share a table"):
+        compared([made_run(seed=0), made_run(seed=1, **change)])
+
+
+def test_records_that_do_not_say_what_was_measured_are_refused():
+    with pytest.raises(BenchError, match="no record of sfc says what it measures"):
+        compared([made_run(task=None)])
+
+
+def test_one_record_that_knows_the_task_is_enough():
+    assert compared([made_run(seed=0, task=None, test_metric=None, status="failed"), made_run(seed=1)]).facts == FACTS
+
+
+# ----------------------------------------------------------------------------- rows
+
+
+def test_rows_stand_in_the_given_order_with_variants_after_their_model():
+    names = ["z", "tp-rnn-s", "gru@a=1", "lstm-s", "gru", "a"]
+    frame = compared([made_run(name) for name in names]).frame
+    assert list(frame["name"]) == ["lstm-s", "gru", "gru@a=1", "tp-rnn-s", "a", "z"]
+
+
+def test_a_row_has_the_mean_over_seeds_and_its_interval():
+    found = row(compared(runs_of("gru", [0.7, 0.8, 0.9])), "gru")
+    interval = mean_interval([0.7, 0.8, 0.9])
+    assert (found["metric"], found["low"], found["high"]) == pytest.approx((0.8, interval.low, interval.high))
+    assert (found["seeds"], found["planned"], found["params"]) == (3, 3, 3004)
+
+
+def test_a_row_has_its_own_models_measurement():
+    comparison = compared(
+        [made_run("gru"), made_run("lstm-s")],
+        [made_measurement("gru"), made_measurement("other", ratio=9.0)],
+    )
+    found = row(comparison, "gru")
+    assert (found["step_ms"], found["ratio"], found["peak_mib"]) == (4.0, 2.0, 3.0)
+    assert math.isnan(row(comparison, "lstm-s")["ratio"])
+
+
+def test_a_measurement_that_failed_leaves_a_hole():
+    failed = made_measurement("gru", status="failed", step=None, ratio=None, peak_bytes=None)
+    comparison = compared([made_run("gru")], [failed])
+    assert [cells(comparison, heading) for heading in ("Step, ms", "Step / yardstick", "Peak, MiB")] == [["–"]] * 3
+
+
+# ----------------------------------------------------------------------------- p against the best
+
+
+def test_p_is_corrected_by_holm_and_the_best_has_none():
+    """Three seeds: each raw p is 2/8; three pairs make 0.75 of all."""
+    runs = [*runs_of("gru", [0.9] * 3), *runs_of("lstm-s", [0.8] * 3), *runs_of("tp-rnn-s", [0.7] * 3)]
+    comparison = compared(runs)
+    assert [row(comparison, name)["p"] for name in ("lstm-s", "tp-rnn-s")] == pytest.approx([0.75, 0.75])
+    assert math.isnan(row(comparison, "gru")["p"])
+    assert "against GRU, the best mean" in comparison.notes[0]
+
+
+def test_the_note_says_what_so_few_seeds_can_show():
+    few = [*runs_of("gru", [0.9] * 3), *runs_of("lstm-s", [0.8] * 3), *runs_of("tp-rnn-s", [0.7] * 3)]
+    note = compared(few).notes[0]
+    assert "3 seeds cannot give a p below 0.25 before the correction, nor below 0.75 after it" in note
+    assert "no difference here can be called significant" in note
+    many = [*runs_of("gru", [0.9] * 7), *runs_of("lstm-s", [0.8] * 7), *runs_of("tp-rnn-s", [0.7] * 7)]
+    note = compared(many).notes[0]  # 2/128 and three times that
+    assert "7 seeds cannot give a p below 0.0156 before the correction, nor below 0.0469 after it." in note
+    assert "called significant" not in note
+
+
+def test_one_model_with_fewer_seeds_does_not_take_significance_from_the_others():
+    runs = [*runs_of("gru", [0.9] * 7), *runs_of("lstm-s", [0.8] * 7), *runs_of("tp-rnn-s", [0.7] * 2)]
+    comparison = compared(runs)
+    assert row(comparison, "lstm-s")["p"] == pytest.approx(3 * 2 / 128)
+    assert "called significant" not in comparison.notes[0]
+
+
+def test_runs_are_paired_by_seed_whatever_their_order():
+    best = runs_of("gru", [0.9, 0.5, 0.7, 0.8, 0.6, 0.4])
+    other = runs_of("lstm-s", [0.8, 0.4, 0.6, 0.7, 0.5, 0.3])
+    expected = 2 / 64  # 0.1 ahead with every seed
+    assert row(compared([*best, *other]), "lstm-s")["p"] == pytest.approx(expected)
+    mixed = [best[place] for place in (2, 0, 5, 3, 4, 1)]
+    assert row(compared([*other[::-1], *mixed]), "lstm-s")["p"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("seeds", "name", "p"), [(4, "labels", 2 / 70), (5, "labels", 2 / 252), (6, "paired", 2 / 64)])
+def test_the_test_is_the_unpaired_one_where_only_that_can_find_anything(seeds, name, p):
+    """Two models: sign flips reach 0.05 from 6 seeds on, labels from 4."""
+    comparison = compared([*runs_of("gru", [0.9] * seeds), *runs_of("lstm-s", [0.8] * seeds)])
+    assert name in comparison.notes[0]
+    assert row(comparison, "lstm-s")["p"] == pytest.approx(p)
+
+
+def test_the_best_and_its_ties_are_bold_and_nothing_else():
+    """Seven seeds: GRU is 0.2 ahead of LSTM-S with each, but of TP-RNN-S now 0.01 ahead and now behind."""
+    near = [0.9 + 0.01 * (-1) ** seed for seed in range(7)]
+    runs = [*runs_of("gru", [0.902] * 7), *runs_of("tp-rnn-s", near), *runs_of("lstm-s", [0.7] * 7)]
+    skipped = made_run("hm-lstm", 0, None, status="skipped")
+    assert bold(compared([*runs, skipped])) == ["GRU", "TP-RNN-S"]
+    few = compared([run for run in runs if run.cell.seed < 3])
+    assert bold(few) == ["LSTM-S", "GRU", "TP-RNN-S"]
+    assert "which so few seeds make of all" in few.notes[0]
+
+
+def test_the_shift_is_that_of_hodges_and_lehmann_in_the_metrics_unit():
+    three = [*runs_of("gru", [0.9, 0.8, 0.7]), *runs_of("lstm-s", [0.6, 0.6, 0.6])]
+    assert cells(compared(three), "Shift") == ["-20.0", "–"]  # the median of 0.3, 0.2, 0.1, 0.25, 0.2, 0.15
+    errors = [*runs_of("gru", [0.01] * 3, task=MSE), *runs_of("lstm-s", [0.03] * 3, task=MSE)]
+    assert cells(compared(errors), "Shift") == ["+0.02", "–"]
+
+
+def test_only_seeds_that_both_ran_are_compared():
+    comparison = compared([*runs_of("gru", [0.9] * 6), *runs_of("lstm-s", [0.5] * 8)[2:]])
+    assert row(comparison, "lstm-s")["p"] == pytest.approx(2 / 2**4)
+
+
+def test_one_seed_proves_nothing():
+    assert row(compared([made_run("gru", 0, 0.9), made_run("lstm-s", 0, 0.1)]), "lstm-s")["p"] == 1.0
+
+
+def test_one_model_alone_has_no_p():
+    comparison = compared(runs_of("gru", [0.9, 0.8]))
+    assert cells(comparison, "p against best") == ["–"]
+    assert comparison.notes == ("There is no other model to compare with.",)
+
+
+def test_a_failed_run_counts_as_chance():
+    """GRU is better where it runs, (0.9 + 0.9 + 0.5) / 3 < 0.8 with the failure: not the best."""
+    steady, brittle = runs_of("lstm-s", [0.8, 0.8, 0.8]), runs_of("gru", [0.9, 0.9, None])
+    comparison = compared([*steady, *brittle])
+    assert "against LSTM-S, the best mean" in comparison.notes[0]
+    expected = sign_flip_p([-0.1, -0.1, 0.3], rng=np.random.default_rng(0))
+    assert row(comparison, "gru")["p"] == pytest.approx(expected)
+
+
+def test_a_failed_run_counts_as_the_worst_result_where_that_is_below_chance():
+    runs = [*runs_of("lstm-s", [0.7, 0.7, 0.7]), *runs_of("gru", [0.95, 0.95, None]), made_run("tp-rnn-s", 0, 0.1)]
+    assert "against LSTM-S, the best mean" in compared(runs).notes[0]  # (0.95 + 0.95 + 0.1) / 3 < 0.7
+    assert "against GRU, the best mean" in compared(runs[:-1]).notes[0]  # (0.95 + 0.95 + 0.5) / 3 > 0.7
+
+
+def test_without_a_chance_level_a_failed_run_counts_as_the_worst_result():
+    facts = replace(FACTS, chance=None)
+    runs = [*runs_of("lstm-s", [0.8, 0.8, 0.8], task=facts), *runs_of("gru", [0.9, 0.9, None], task=facts)]
+    assert "against GRU, the best mean" in compared(runs).notes[0]  # (0.9 + 0.9 + 0.8) / 3
+
+
+def test_where_lower_is_better_the_lowest_is_best_and_a_failure_is_high():
+    runs = [*runs_of("gru", [0.02, 0.02, 0.02], task=MSE), *runs_of("lstm-s", [0.01, 0.01, None], task=MSE)]
+    assert "against GRU, the best mean" in compared(runs).notes[0]
+    assert "against LSTM-S, the best mean" in compared([run for run in runs if run.cell.seed < 2]).notes[0]
+
+
+@pytest.mark.parametrize("status", ["skipped", "interrupted"])
+def test_what_was_not_run_counts_as_nothing(status):
+    pending = [replace(run, status=status, test_metric=None) for run in runs_of("tp-rnn-s", [0.0, 0.0])]
+    comparison = compared([*runs_of("gru", [0.9, 0.9]), *runs_of("lstm-s", [0.8, 0.8]), *pending])
+    assert math.isnan(row(comparison, "tp-rnn-s")["p"])
+    assert "Holm's correction for 1 pair" in comparison.notes[0]
+
+
+def test_before_any_result_there_is_no_p():
+    comparison = compared([*runs_of("gru", [None, None]), *runs_of("lstm-s", [None, None])])
+    assert comparison.notes[0] == "No run has a result yet."
+    assert cells(comparison, "p against best") == ["–", "–"]
+
+
+# ----------------------------------------------------------------------------- notes
+
+
+def test_every_hole_is_named_with_its_status_seeds_and_reason():
+    runs = [
+        *runs_of("gru", [0.9, None, None]),
+        made_run("lstm-s", 0, None, status="skipped", reason="it has no use here", curve=()),
+        made_run("tp-rnn-s", 0, 0.6),
+        made_run("tp-rnn-s", 1, None, status="diverged", reason="the loss is no finite number at step 8"),
+    ]
+    assert compared(runs).notes[2:] == (
+        "lstm-s: skipped (all seeds): it has no use here.",
+        "gru: failed (seed 1, 2): ValueError: no.",
+        "tp-rnn-s: diverged (seed 1): the loss is no finite number at step 8.",
+    )
+
+
+# ----------------------------------------------------------------------------- steps to the target
+
+
+def test_steps_to_the_target_are_the_restricted_mean_over_seeds():
+    """Reached at 200 and 300 of 400 steps, and never."""
+    curves = [made_curve(v) for v in ([0.1, 0.8, 0.8, 0.8], [0.1, 0.1, 0.8, 0.8], [0.1, 0.1, 0.1, 0.1])]
+    runs = [made_run("gru", seed, curve=curve) for seed, curve in enumerate(curves)]
+    found = row(compared(runs), "gru")
+    assert (found["steps_to_target"], found["reached"], found["horizon"]) == (300, 2, 400)
+    assert cells(compared(runs), "Steps to target") == ["≥ 300 (2/3)"]
+
+
+def test_if_all_reach_the_target_the_mean_is_no_bound():
+    assert cells(compared(runs_of("gru", [0.8, 0.8])), "Steps to target") == ["200 (2/2)"]
+
+
+def test_if_none_reaches_the_target_the_whole_budget_is_a_bound():
+    curve = made_curve([0.5] * 12)
+    assert cells(compared(runs_of("gru", [0.5] * 3, curve=curve)), "Steps to target") == ["> 1,200 (0/3)"]
+
+
+def test_all_rows_have_the_horizon_of_the_longest_run():
+    """A model that diverges early must not look fast for it."""
+    slow = made_run("lstm-s", 0, curve=made_curve([0.1, 0.1, 0.8, 0.8]))
+    gone = made_run("gru", 0, None, status="diverged", curve=made_curve([0.1, None]))
+    comparison = compared([slow, gone])
+    assert row(comparison, "lstm-s")["steps_to_target"] == 300
+    assert row(comparison, "gru")["steps_to_target"] == 400
+    assert cells(comparison, "Steps to target") == ["300 (1/1)", "> 400 (0/1)"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        made_run("gru", 1, None, status="failed", curve=()),
+        made_run("gru", 1, None, status="diverged", curve=made_curve([0.8, 0.8, None])),
+    ],
+    ids=["failed", "diverged after it had arrived"],
+)
+def test_a_run_that_came_to_no_good_end_never_arrived(bad):
+    found = row(compared([made_run("gru", 0), bad]), "gru")  # 200 of 300, and never
+    assert (found["steps_to_target"], found["reached"], found["planned"]) == (250, 1, 2)
+
+
+def test_an_interrupted_run_says_nothing_of_the_target():
+    pending = made_run("gru", 1, None, status="interrupted", curve=made_curve([0.1]))
+    assert row(compared([made_run("gru", 0), pending]), "gru")["steps_to_target"] == 200
+
+
+def test_without_a_target_or_a_curve_there_are_no_steps():
+    assert cells(compared([made_run(task=replace(FACTS, target=None))]), "Steps to target") == ["–"]
+    assert cells(compared(runs_of("gru", [None])), "Steps to target") == ["–"]
+
+
+# ----------------------------------------------------------------------------- what people read
+
+
+def test_accuracy_is_shown_in_percent_with_half_its_interval():
+    """0.7, 0.8, 0.9: 80 +- 4.303 x 10 / sqrt(3)."""
+    assert cells(compared(runs_of("gru", [0.7, 0.8, 0.9])), "Accuracy, %") == ["80.0 ± 24.8"]
+
+
+def test_an_error_is_shown_with_four_digits():
+    """0.01 and 0.03: 0.02 +- 12.706 x 0.01."""
+    assert cells(compared(runs_of("gru", [0.01, 0.03], task=MSE)), "MSE") == ["0.02 ± 0.1271"]
+
+
+def test_one_seed_is_shown_without_an_interval():
+    assert cells(compared([made_run("gru", 0, 0.75)]), "Accuracy, %") == ["75.0"]
+
+
+def test_a_metric_without_a_heading_of_its_own_keeps_its_name():
+    assert "bleu" in shown(compared([made_run(task=replace(FACTS, metric="bleu"))]))
+
+
+def test_a_model_without_a_result_shows_its_statuses():
+    runs = [*runs_of("gru", [None, None]), made_run("gru", 2, None, status="out-of-memory")]
+    assert cells(compared([*runs, made_run("lstm-s")]), "Accuracy, %") == ["75.0", "2 failed, 1 out-of-memory"]
+
+
+def test_seeds_are_results_of_runs_planned():
+    assert cells(compared(runs_of("gru", [0.7, 0.8, None])), "Seeds") == ["2/3"]
+
+
+def test_a_skipped_model_is_a_row_of_dashes():
+    skipped = made_run("gru", 0, None, status="skipped", params=None, width=None, curve=())
+    frame = shown(compared([skipped, made_run("lstm-s")]))
+    assert list(frame.iloc[1]) == ["GRU", "–", "1 skipped", "0/1", "–", "–", "–", "–", "–", "–"]
+
+
+def test_numbers_are_shown_for_people():
+    comparison = compared([made_run("gru", params=41810)], [made_measurement("gru", ratio=1.234)])
+    assert [
+        cells(comparison, heading)[0] for heading in ("Parameters", "Step, ms", "Step / yardstick", "Peak, MiB")
+    ] == [
+        "41,810",
+        "4.0",
+        "1.23",
+        "3.0",
+    ]
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    return shown(compared([*runs_of("gru", [0.7, 0.8]), *runs_of("lstm-s", [0.6, 0.5], title="LSTM_S & co")]))
+
+
+def test_markdown_has_a_line_for_each_model_and_a_cell_for_each_column(table):
+    head, rule, *lines = markdown(table).splitlines()
+    assert len(lines) == len(table)
+    assert [cell.strip() for cell in head.strip("|").split("|")] == list(table.columns)
+    assert all(cell.strip().endswith(":") for cell in rule.strip("|").split("|")[1:])  # numbers stand right
+    for line, expected in zip(lines, table.itertuples(index=False), strict=True):
+        wanted = [cell.replace(BOLD[0], "**").replace(BOLD[1], "**") for cell in expected]
+        assert [cell.strip() for cell in line.strip("|").split("|")] == wanted
+
+
+def test_latex_is_a_booktabs_tabular_with_its_signs_escaped(table):
+    text = latex(table)
+    assert text.startswith(r"\begin{tabular}{lrrrrrrrrr}")
+    assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
+    assert r"Accuracy, \%" in text
+    assert r"LSTM\_S \& co" in text
+    assert r"\textbf{75.0 ± 63.5}" in text
+
+
+def test_the_terminals_table_shows_the_same_cells(table):
+    lines = plain(table).splitlines()
+    assert len(lines) == 2 + len(table)
+    pairs = [(line, str(cell)) for line, cells in zip(lines[2:], table.values, strict=True) for cell in cells]
+    assert all(cell.strip("".join(BOLD)) in line for line, cell in pairs)
+    assert not any(sign in line for line in lines for sign in BOLD)

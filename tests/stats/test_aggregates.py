@@ -1,0 +1,138 @@
+"""Aggregates over tasks: by hand, against scipy and statsmodels, and the table of coverages by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from statsmodels.stats.nonparametric import rank_compare_2indep
+from statsmodels.stats.robust_compare import TrimmedMean
+
+from harness.stats.aggregates import (
+    COVERAGE,
+    bootstrap,
+    coverage,
+    interquartile_mean,
+    label,
+    normalised,
+    probability_of_improvement,
+)
+from harness.stats.over_seeds import Interval
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_scores_lie_between_chance_and_the_reference():
+    """The second task's metric is an error: 4 is chance, 2 the reference."""
+    scores = [[[0.1, 0.5], [0.9, 1.0]], [[4.0, 3.0], [2.0, 1.0]]]
+    found = normalised(scores, [0.1, 4.0], [0.9, 2.0])
+    np.testing.assert_allclose(found, [[[0, 0.5], [1, 1.125]], [[0, 0.5], [1, 1.5]]])
+    np.testing.assert_allclose(normalised([0.5, 1.0], 0, 0.5), [1, 2])
+
+
+@pytest.mark.parametrize(("chance", "reference"), [(0.5, 0.5), (math.nan, 1), (0, math.nan)])
+def test_a_task_without_a_scale_is_refused(chance, reference):
+    with pytest.raises(ValueError, match="a chance and a reference that differ"):
+        normalised([[0.5]], [chance], [reference])
+
+
+def test_the_interquartile_mean_by_hand():
+    assert interquartile_mean([[1, 2, 3, 4], [5, 6, 7, 800]]) == (3 + 4 + 5 + 6) / 4
+    assert interquartile_mean([1, 2, 6]) == 3  # a quarter of three is no run
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (2, 7), (4, 8)])
+def test_the_interquartile_mean_agrees_with_statsmodels(rng, shape):
+    x = rng.normal(size=shape)
+    assert interquartile_mean(x) == pytest.approx(TrimmedMean(x.ravel(), 0.25).mean_trimmed)
+
+
+@pytest.mark.parametrize("statistic", ["mean", "interquartile mean"])
+def test_the_bootstrap_agrees_with_scipy(rng, statistic):
+    """Each task is a sample of its own, as scipy has it for a statistic of several samples."""
+    x = rng.normal(size=(3, 6)) + 2 * np.arange(3)[:, None]
+
+    def of(*tasks: np.ndarray, axis: int) -> np.ndarray:
+        together = np.concatenate(np.broadcast_arrays(*tasks), axis=axis)
+        return together.mean(axis=axis) if statistic == "mean" else scipy.stats.trim_mean(together, 0.25, axis=axis)
+
+    other = scipy.stats.bootstrap(list(x), of, n_resamples=20_000, method="percentile", rng=rng)
+    found = bootstrap(x, rng=rng, statistic=statistic, draws=20_000)
+    ends = other.confidence_interval
+    assert found.mean == pytest.approx(float(of(*x, axis=-1)))
+    assert (found.low, found.high) == pytest.approx((ends.low, ends.high), abs=0.03)
+
+
+def test_seeds_are_redrawn_within_their_task(rng):
+    """Between tasks lies 100, within them nothing: were runs redrawn over tasks, the interval would be wide."""
+    found = bootstrap([[0.0] * 5, [100.0] * 5], rng=rng, statistic="mean")
+    assert (found.low, found.mean, found.high) == (50, 50, 50)
+
+
+def test_the_probability_of_improvement_by_hand(rng):
+    """First task: 2 > 1, 2 < 3, 4 > 1, 4 > 3; second: ties alone."""
+    assert probability_of_improvement([[2, 4], [1, 1]], [[1, 3], [1, 1]], rng=rng).mean == (3 / 4 + 1 / 2) / 2
+
+
+def test_the_probability_of_improvement_agrees_with_scipy_and_statsmodels(rng):
+    x, y = np.round(rng.normal(0.5, 1, (1, 9)), 1), np.round(rng.normal(0, 1, (1, 7)), 1)
+    found = probability_of_improvement(x, y, rng=rng)
+    assert found.mean == pytest.approx(scipy.stats.mannwhitneyu(x[0], y[0]).statistic / 63)
+    assert found.mean == pytest.approx(rank_compare_2indep(x[0], y[0]).prob1)
+    assert 0 <= found.low < found.mean < found.high <= 1
+    other = probability_of_improvement(y, x, rng=rng)
+    assert (other.mean, other.low) == pytest.approx((1 - found.mean, 1 - found.high), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "tasks", "seeds"),
+    [("mean", 1, 3), ("mean", 1, 5), ("mean", 4, 10), ("interquartile mean", 1, 5), ("interquartile mean", 4, 5)],
+)
+def test_the_table_of_coverages_is_what_a_simulation_finds(statistic, tasks, seeds):
+    studies, listed = 1000, COVERAGE[statistic][tasks, seeds]
+    found = coverage(tasks, seeds, rng=np.random.default_rng(1), statistic=statistic, studies=studies)
+    listed_error = math.sqrt(listed * (1 - listed) / 4000) + 0.005  # of its own simulation, and rounded
+    assert found == pytest.approx(listed, abs=3 * math.sqrt(listed * (1 - listed) / studies) + listed_error)
+
+
+def test_a_bootstrap_of_the_mean_covers_less_than_t_for_a_reason_that_is_known():
+    """With n seeds the bootstrap's variance is (n - 1) / n of the sample's: near 2 Phi(1.96 sqrt(0.8)) - 1 for 5."""
+    limit = 2 * scipy.stats.norm.cdf(1.96 * math.sqrt(0.8)) - 1
+    assert COVERAGE["mean"][12, 5] == pytest.approx(limit, abs=0.015)
+
+
+def test_more_seeds_cover_more():
+    for table in COVERAGE.values():
+        for tasks in {tasks for tasks, _ in table}:
+            found = [table[tasks, seeds] for seeds in (3, 5, 10, 20)]
+            assert found == sorted(found)
+            assert found[-1] < 0.95
+
+
+def test_a_label_says_what_the_interval_truly_covers():
+    interval = Interval(0.712, 0.65, 0.77)
+    listed = round(100 * COVERAGE["interquartile mean"][4, 5])
+    text = label(interval, 4, 5)
+    assert text.startswith("interquartile mean 0.712, 95 % bootstrap interval 0.65 to 0.77")
+    assert f"truly covers about {listed} % with 5 seeds of 4 tasks" in text
+    assert f"about {listed} %" in label(interval, 5, 9)  # neither 6 tasks nor 10 seeds
+    assert "covers an unknown share with 2 seeds of 4 tasks" in label(interval, 4, 2)
+    assert label(interval, 1, 3, "mean").startswith("mean 0.712")
+
+
+@pytest.mark.parametrize("scores", [[[1.0, math.nan]], [[]]])
+def test_a_missing_score_is_refused(rng, scores):
+    with pytest.raises(ValueError, match="a score is missing"):
+        interquartile_mean(scores)
+    with pytest.raises(ValueError, match="a score is missing"):
+        probability_of_improvement(scores, scores, rng=rng)
+
+
+def test_axes_are_checked(rng):
+    with pytest.raises(ValueError, match=r"must be \(tasks, seeds\)"):
+        bootstrap([1.0, 2.0], rng=rng)
+    with pytest.raises(ValueError, match="of the same tasks"):
+        probability_of_improvement([[1.0]], [[1.0], [2.0]], rng=rng)

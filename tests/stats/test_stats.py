@@ -1,0 +1,354 @@
+"""Each statistic by hand, against another library, and by simulation where error rates are promised."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import scipy.stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.weightstats import DescrStatsW
+from support.records import made_curve
+
+from harness.plan import smallest_p
+from harness.stats.over_seeds import (
+    difference_p,
+    holm,
+    mean_interval,
+    restricted_mean,
+    shift,
+    sign_flip_p,
+    steps_to_target,
+    success_interval,
+    unpaired_p,
+)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+# ----------------------------------------------------------------------------- the mean and its interval
+
+
+def test_the_interval_of_1_2_3_by_hand():
+    """Mean 2, standard deviation 1, t(0.975, 2 degrees of freedom) = 4.30265."""
+    found = mean_interval([1, 2, 3])
+    assert found.mean == 2
+    assert found.half == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
+    assert (found.low + found.high) / 2 == pytest.approx(2)
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.99])
+def test_the_interval_agrees_with_two_other_libraries(rng, seeds, level):
+    values = rng.normal(0.7, 0.1, seeds)
+    found = mean_interval(values, level)
+    assert (found.low, found.high) == pytest.approx(DescrStatsW(values).tconfint_mean(1 - level))
+    other = scipy.stats.ttest_1samp(values, 0).confidence_interval(level)
+    assert (found.low, found.high) == pytest.approx((other.low, other.high))
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_the_interval_covers_the_truth_as_often_as_it_says(rng, seeds):
+    samples = rng.normal(1.0, 2.0, (2000, seeds))
+    covered = np.mean([(found.low <= 1.0 <= found.high) for found in map(mean_interval, samples)])
+    assert abs(covered - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 2000)
+
+
+def test_one_seed_has_a_mean_but_no_interval():
+    found = mean_interval([0.5])
+    assert found.mean == 0.5
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    found = mean_interval([0.5, 0.5, 0.5])
+    assert (found.low, found.mean, found.high) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("values", [[], [[1.0, 2.0]]])
+def test_a_mean_needs_one_axis_with_seeds(values):
+    with pytest.raises(ValueError, match="a mean needs one axis with at least one seed"):
+        mean_interval(values)
+
+
+# ----------------------------------------------------------------------------- flipping signs
+
+
+def enumerated(differences: list[float]) -> float:
+    """The share of all sign patterns whose mean is at least as far from 0."""
+    observed = abs(sum(differences))
+    sums = [
+        abs(sum(sign * d for sign, d in zip(signs, differences, strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(differences))
+    ]
+    return sum(value >= observed * (1 - 1e-12) for value in sums) / len(sums)
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"),
+    [
+        ([1, 2, 3], 2 / 8),
+        ([-1, -2, -3], 2 / 8),
+        ([3, -1, 2], 4 / 8),  # |sum| 4; the patterns give 6, 4, 2 and 0, each twice
+        ([1, 1, 1, -1], 10 / 16),  # |sum| 2; 4 twice, 2 eight times, 0 six times
+        ([1, -1], 1.0),
+        ([5], 1.0),
+        ([0, 0, 0], 1.0),
+        ([], 1.0),
+    ],
+)
+def test_p_of_flipped_signs_by_hand(rng, differences, p):
+    assert sign_flip_p(differences, rng=rng) == pytest.approx(p)
+
+
+@pytest.mark.parametrize("seeds", range(1, 9))
+def test_p_of_flipped_signs_is_the_share_of_all_patterns(rng, seeds):
+    for _ in range(5):
+        differences = list(rng.normal(0.5, 1, seeds))
+        assert sign_flip_p(differences, rng=rng) == pytest.approx(enumerated(differences))
+
+
+def test_accuracies_that_tie_but_for_rounding_count_as_ties(rng):
+    differences = [0.1 + 0.2, -0.3, 0.7 - 0.6, 0.1]
+    assert sign_flip_p(differences, rng=rng) == pytest.approx(enumerated([3, -3, 1, 1]))
+
+
+def test_up_to_16_seeds_p_does_not_depend_on_the_generator():
+    differences = np.random.default_rng(3).normal(0.5, 1, 16)
+    first, second = np.random.default_rng(0), np.random.default_rng(1)
+    assert sign_flip_p(differences, rng=first) == sign_flip_p(differences, rng=second)
+    assert first.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
+def test_beyond_that_p_is_drawn_and_never_zero(rng):
+    differences = np.full(18, 0.1)
+    assert 0 < sign_flip_p(differences, rng=rng) < 1e-3
+
+
+@pytest.mark.parametrize("seeds", range(1, 8))
+def test_p_never_falls_below_the_smallest_that_so_many_seeds_can_give(rng, seeds):
+    found = [sign_flip_p(rng.normal(2, 1, seeds), rng=rng) for _ in range(100)]
+    assert min(found) == pytest.approx(smallest_p(seeds))
+
+
+def test_without_a_difference_p_is_small_no_more_often_than_it_says(rng):
+    found = np.array([sign_flip_p(rng.normal(0, 1, 6), rng=rng) for _ in range(400)])
+    for level in (1 / 32, 1 / 16, 1 / 4):
+        assert np.mean(found <= level + 1e-9) <= level + 3 * math.sqrt(level * (1 - level) / 400)
+    assert np.mean(found <= 1 / 4 + 1e-9) > 0.15  # and not far less often either
+
+
+# ----------------------------------------------------------------------------- success
+
+
+@pytest.mark.parametrize(("successes", "runs"), [(0, 5), (1, 5), (3, 5), (5, 5), (7, 10), (1, 1)])
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_the_share_of_successes_agrees_with_statsmodels(successes, runs, level):
+    found = success_interval(successes, runs, level)
+    assert found.mean == successes / runs
+    assert (found.low, found.high) == pytest.approx(proportion_confint(successes, runs, 1 - level, method="wilson"))
+
+
+def test_five_successes_of_five_are_no_certainty():
+    """Wilson: 1 / (1 + z^2 / n) at the upper end."""
+    assert success_interval(5, 5).low == pytest.approx(1 / (1 + 1.959964**2 / 5))
+
+
+@pytest.mark.parametrize(("successes", "runs"), [(0, 0), (3, 2), (-1, 2)])
+def test_more_successes_than_runs_are_refused(successes, runs):
+    with pytest.raises(ValueError, match="cannot have succeeded"):
+        success_interval(successes, runs)
+
+
+# ----------------------------------------------------------------------------- two models without common seeds
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "p"),
+    [
+        ([1, 2, 3], [4, 5, 6], 2 / 20),
+        ([4, 5, 6], [1, 2, 3], 2 / 20),
+        ([1, 2], [3, 4, 5], 2 / 10),
+        ([1, 3], [2, 4], 4 / 6),  # the first's sums are 3, 4, 5, 5, 6, 7; two of them are at most 4
+        ([1, 1], [1, 1], 1.0),
+        ([1], [5], 1.0),
+    ],
+)
+def test_p_of_labels_given_away_anew_by_hand(rng, first, second, p):
+    assert unpaired_p(first, second, rng=rng) == pytest.approx(p)
+
+
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 5), (6, 4), (7, 7)])
+def test_p_of_labels_agrees_with_scipy(rng, n, m):
+    for decimals in (2, 15):  # two decimals: ties
+        x, y = np.round(rng.normal(0.7, 0.1, n), decimals), np.round(rng.normal(0.8, 0.1, m), decimals)
+        other = scipy.stats.permutation_test((x, y), lambda a, b: np.mean(a) - np.mean(b), n_resamples=np.inf)
+        assert unpaired_p(x, y, rng=rng) == pytest.approx(other.pvalue)
+
+
+def test_accuracies_that_tie_but_for_rounding_count_as_ties_unpaired_too(rng):
+    first, second = [0.1 + 0.2, 0.7], [0.3, 0.1 * 7]
+    assert unpaired_p(first, second, rng=rng) == 1.0
+
+
+def test_ten_seeds_each_are_enumerated_and_more_are_drawn():
+    first, second = np.random.default_rng(0), np.random.default_rng(1)
+    x, y = np.arange(10.0), np.arange(10.0) + 10
+    assert unpaired_p(x, y, rng=first) == unpaired_p(x, y, rng=second) == pytest.approx(2 / math.comb(20, 10))
+    assert first.bit_generator.state == np.random.default_rng(0).bit_generator.state
+    x, y = first.normal(size=12), first.normal(0.8, 1, 9)
+    other = scipy.stats.permutation_test(
+        (x, y), lambda a, b, axis: a.mean(axis) - b.mean(axis), n_resamples=20_000, vectorized=True, rng=second
+    )
+    assert unpaired_p(x, y, rng=first) == pytest.approx(other.pvalue, abs=6 * math.sqrt(0.5 * 0.5 / 20_000))
+
+
+@pytest.mark.parametrize("test", ["paired", "unpaired"])
+def test_without_a_difference_either_test_finds_one_no_more_often_than_it_says(rng, test):
+    found = np.array([difference_p(*rng.exponential(size=(2, 6)), test, rng=rng) for _ in range(600)])
+    for level in (1 / 32, 1 / 16, 1 / 4):
+        assert np.mean(found <= level + 1e-9) <= level + 3 * math.sqrt(level * (1 - level) / 600)
+    assert np.mean(found <= 1 / 4 + 1e-9) > 0.15
+
+
+def test_the_test_that_was_chosen_is_the_one_that_decides(rng):
+    """Seeds that move both models by 10 and one model that is always ahead by 1: pairing sees it."""
+    first = 10.0 * np.arange(7)
+    assert difference_p(first + 1, first, "paired", rng=rng) == pytest.approx(2 / 2**7)
+    assert difference_p(first + 1, first, "unpaired", rng=rng) > 0.5
+
+
+def test_results_of_different_seeds_cannot_be_paired(rng):
+    with pytest.raises(ValueError, match="cannot be paired; give those of the common seeds"):
+        difference_p([1, 2, 3], [1, 2], "paired", rng=rng)
+
+
+# ----------------------------------------------------------------------------- Hodges and Lehmann
+
+
+def test_the_shift_by_hand():
+    """Differences 1, 2, 9: Walsh averages 1, 1.5, 2, 5, 5.5, 9. Unpaired: -2, -1, 1, 1, 2, 2, 6, 9, 9."""
+    assert shift([1, 2, 9], [0, 0, 0], "paired") == 3.5
+    assert shift([1, 2, 9], [0, 0, 3], "unpaired") == 2
+
+
+def test_after_the_shift_wilcoxon_and_mann_and_whitney_see_no_difference(rng):
+    x, y = rng.normal(3, 1, 9), rng.normal(0, 1, 9)
+    d = x - y - shift(x, y, "paired")
+    ranks = scipy.stats.rankdata(np.abs(d))
+    assert ranks[d > 0].sum() == pytest.approx(9 * 10 / 4, abs=0.5)
+    near = scipy.stats.mannwhitneyu(x - shift(x, y, "unpaired"), y).statistic
+    assert near == pytest.approx(9 * 9 / 2, abs=0.5)
+
+
+def test_an_outlier_moves_the_shift_little():
+    assert shift([1, 1, 1, 1, 1000], [0] * 5, "paired") == 1
+    assert shift([1, 1, 1, 1, 1000], [0] * 5, "unpaired") == 1
+
+
+def test_a_shift_needs_runs():
+    with pytest.raises(ValueError, match="at least one run of each model"):
+        shift([], [1], "unpaired")
+
+
+# ----------------------------------------------------------------------------- Holm
+
+
+@pytest.mark.parametrize(
+    ("raw", "adjusted"),
+    [
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),
+        ([0.03, 0.01, 0.04], [0.06, 0.03, 0.06]),
+        ([0.5, 0.6], [1.0, 1.0]),
+        ([0.02], [0.02]),
+        ([0.02, 0.02], [0.04, 0.04]),
+        ([], []),
+    ],
+)
+def test_holm_by_hand(raw, adjusted):
+    assert list(holm(raw)) == pytest.approx(adjusted)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12])
+def test_holm_agrees_with_statsmodels(rng, count):
+    for _ in range(3):
+        raw = np.round(rng.uniform(0, 0.3, count), 2)  # rounded, so that there are ties
+        np.testing.assert_allclose(holm(raw), multipletests(raw, method="holm")[1])
+
+
+def test_holm_keeps_the_share_of_studies_with_a_false_discovery(rng):
+    false = [holm(rng.uniform(size=8)).min() < 0.05 for _ in range(2000)]
+    assert np.mean(false) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_holm_leaves_what_it_is_given_alone():
+    raw = np.array([0.04, 0.01])
+    holm(raw)
+    assert list(raw) == [0.04, 0.01]
+
+
+# ----------------------------------------------------------------------------- time to a target
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ([0.1, 0.8, 0.9], 200),
+        ([0.8, 0.9], 100),
+        ([0.7, 0.7], 100),  # reaching it exactly counts
+        ([0.8, 0.1, 0.8, 0.8, 0.1], 300),  # it has to stay for two
+        ([0.8, 0.1, 0.8, 0.1], None),
+        ([0.1, 0.8], 200),  # the last evaluation has none after it
+        ([0.8, None], None),
+        ([None, 0.8, 0.8], 200),
+        ([0.1, 0.2], None),
+        ([], None),
+    ],
+)
+def test_the_target_is_reached_where_validation_stays_at_it(values, step):
+    assert steps_to_target(made_curve(values), 0.7, higher_is_better=True) == step
+
+
+def test_where_lower_is_better_the_target_is_reached_from_above():
+    assert steps_to_target(made_curve([0.9, 0.3, 0.2]), 0.3, higher_is_better=False) == 200
+
+
+def test_how_long_it_must_stay_can_be_chosen():
+    curve = made_curve([0.8, 0.1, 0.8, 0.8, 0.1, 0.8, 0.8, 0.8])
+    found = [steps_to_target(curve, 0.7, higher_is_better=True, stay=stay) for stay in (1, 2, 3)]
+    assert found == [100, 300, 600]
+
+
+A = [20.0, 22.0, 25.0, 24.0, 23.0]
+B = [15.0, 16.0, None, None, None]
+
+
+def test_runs_that_never_arrive_count_as_the_whole_budget():
+    """measurement.md, section 3.1: the mean of successes prefers B, 15.5 to 22.8; the restricted mean does not."""
+    assert restricted_mean(A, 100) == pytest.approx(22.8)
+    assert restricted_mean(B, 100) == pytest.approx(66.2)
+
+
+@pytest.mark.parametrize("times", [A, B, [None, None], [100.0, None, 3.0], [5.0]])
+def test_the_restricted_mean_is_the_area_under_the_kaplan_meier_curve(times):
+    horizon = 100.0
+    known = np.array([horizon if time is None else time for time in times])
+    data = scipy.stats.CensoredData.right_censored(known, [time is None for time in times])
+    survival = scipy.stats.ecdf(data).sf
+    edges = np.unique([0.0, *known, horizon])
+    area = float(np.sum(survival.evaluate(edges[:-1]) * np.diff(edges)))
+    assert restricted_mean(times, horizon) == pytest.approx(area)
+
+
+def test_a_run_that_arrives_after_the_horizon_has_not_arrived_by_then():
+    assert restricted_mean([50.0, 150.0], 100) == 75
+
+
+def test_a_restricted_mean_needs_a_run():
+    with pytest.raises(ValueError, match="at least one run"):
+        restricted_mean([], 100)

@@ -1,0 +1,252 @@
+"""Time to a target with runs that never arrive: by hand, against lifelines and scikit-learn, and by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from support.records import made_curve
+
+from harness.records.kinds import Point
+from harness.stats.over_seeds import restricted_mean, sign_flip_p
+from harness.stats.survival import capped, curve_area, kaplan_meier, profile, restricted_mean_p, target_grid, times_to
+
+NEVER = float("nan")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+# ----------------------------------------------------------------------------- Kaplan and Meier
+
+
+def test_the_curve_by_hand():
+    """Arrivals at 2 and 5, one run watched until 3: 3/4 remain after 2, half of those after 5."""
+    found = kaplan_meier([2, NEVER, 5, NEVER], [9, 3, 9, 6])
+    assert list(found.times) == [0, 2, 5]
+    assert list(found.remaining) == pytest.approx([1, 3 / 4, 3 / 8])
+    assert found.end == 6
+    assert found.median == 5
+    assert found.mean(6) == pytest.approx(2 + 3 * 3 / 4 + 3 / 8)
+    assert found.mean(4) == pytest.approx(2 + 2 * 3 / 4)
+
+
+@pytest.mark.parametrize("case", range(6))
+def test_curve_mean_and_median_agree_with_lifelines(case):
+    lifelines = pytest.importorskip("lifelines")
+    from lifelines.utils import restricted_mean_survival_time
+
+    rng = np.random.default_rng(case)
+    arrive, watched = np.ceil(rng.exponential(30, 9)), np.ceil(rng.uniform(20, 60, 9))  # with ties
+    watched[0] = 60
+    times = np.where(arrive <= watched, arrive, NEVER)
+    found = kaplan_meier(times, watched)
+    fit = lifelines.KaplanMeierFitter().fit(np.fmin(arrive, watched), arrive <= watched)
+    assert found.remaining == pytest.approx(fit.survival_function_at_times(found.times).to_numpy())
+    for horizon in (5.0, 20.0, min(50.0, found.end)):
+        assert found.mean(horizon) == pytest.approx(restricted_mean_survival_time(fit, t=horizon))
+    other = fit.median_survival_time_
+    assert found.median == other or (math.isnan(found.median) and math.isinf(other))
+
+
+A = [20.0, 22.0, 25.0, 24.0, 23.0]
+B = [15.0, 16.0, NEVER, NEVER, NEVER]
+
+
+def test_a_model_that_fails_often_is_not_the_faster_one(rng):
+    """measurement.md, section 3.1: 22.8 and 66.2, though the mean of B's successes is 15.5."""
+    assert kaplan_meier(A, 100).mean(100) == pytest.approx(22.8)
+    assert kaplan_meier(B, 100).mean(100) == pytest.approx(66.2)
+    assert math.isnan(kaplan_meier(B, 100).median)
+
+
+@pytest.mark.parametrize("times", [A, B, [NEVER], [0.0, 5.0]])
+def test_under_one_budget_the_area_is_the_mean_of_what_is_capped(times):
+    area = kaplan_meier(times, 100).mean(50)
+    assert area == pytest.approx(capped(times, 50).mean())
+    assert area == pytest.approx(restricted_mean([None if math.isnan(time) else time for time in times], 50))
+
+
+def test_a_run_that_diverged_early_counts_as_one_that_never_arrives():
+    """Censored where it ended it would say: I was watched for a second only."""
+    honest = kaplan_meier([10, NEVER], [100, np.inf])
+    assert honest.mean(100) == pytest.approx((10 + 100) / 2)
+    assert list(honest.remaining) == [1, 0.5]
+    assert kaplan_meier([10, NEVER], [100, 1]).remaining[-1] == 0
+    assert kaplan_meier([NEVER, NEVER], np.inf).mean(7) == 7
+
+
+def test_half_of_the_runs_make_the_median_and_some_may_arrive_at_once():
+    assert kaplan_meier([10, NEVER], 100).median == 10
+    found = kaplan_meier([0.0, 5.0], 100)
+    assert (list(found.times), list(found.remaining)) == ([0, 5], [0.5, 0])
+
+
+def test_nothing_is_known_after_the_watch():
+    with pytest.raises(ValueError, match="no run was watched up to 101; choose a horizon of at most 100"):
+        kaplan_meier(B, 100).mean(101)
+    assert kaplan_meier(A, 100).mean(1000) == pytest.approx(22.8)  # all arrived, nothing is left to know
+
+
+@pytest.mark.parametrize(("times", "watched"), [([-1.0], 5), ([6.0], 5), ([NEVER], NEVER), ([], 5), ([[1.0]], 5)])
+def test_times_that_make_no_sense_are_refused(times, watched):
+    with pytest.raises(ValueError, match=r"a time is below 0|times are"):
+        kaplan_meier(times, watched)
+
+
+@pytest.mark.parametrize("horizon", [0, -1, np.inf, NEVER])
+def test_a_horizon_is_a_number_above_0(horizon):
+    with pytest.raises(ValueError, match="a horizon must be"):
+        capped([1.0], horizon)
+
+
+# ----------------------------------------------------------------------------- p
+
+
+def test_p_of_restricted_means_by_hand(rng):
+    """Three against three, fully apart: 2 / 20. The log-rank test's asymptotic p would be 0.025."""
+    first, second = [10, 11, 12], [50, NEVER, NEVER]
+    assert restricted_mean_p(first, second, 100, "unpaired", rng=rng) == pytest.approx(2 / 20)
+    assert restricted_mean_p(first, second, 100, "paired", rng=rng) == pytest.approx(2 / 8)
+    assert restricted_mean_p(A, B, 100, "paired", rng=rng) == pytest.approx(
+        sign_flip_p([20 - 15, 22 - 16, 25 - 100, 24 - 100, 23 - 100], rng=rng)
+    )
+
+
+@pytest.mark.parametrize("test", ["paired", "unpaired"])
+def test_equal_models_with_censored_runs_differ_no_more_often_than_it_says(rng, test):
+    """Five runs each, of which 30 % never arrive, where the log-rank test's p is too small."""
+    times = rng.exponential(0.83, size=(500, 2, 5))
+    p = np.array([restricted_mean_p(*one, 1.0, test, rng=rng) for one in np.where(times > 1, NEVER, times)])
+    for level in (0.05, 0.0625, 0.25):
+        assert np.mean(p <= level + 1e-9) < level + 3 * math.sqrt(level * (1 - level) / 500)
+    assert np.mean(p <= 0.25) > 0.1
+
+
+# ----------------------------------------------------------------------------- targets and curves
+
+
+def test_targets_lie_between_chance_and_the_reference():
+    assert list(target_grid(0.1, 0.9, [0, 0.5, 1])) == pytest.approx([0.1, 0.5, 0.9])
+    assert list(target_grid(4.0, 2.0)) == pytest.approx([2.4, 2.2, 2.1, 2.02])  # lower is better
+
+
+def test_arrival_by_three_clocks_at_several_targets():
+    curve = [Point(100 * i, 5000 * i, 0.5 * i, None, value) for i, value in enumerate([0.2, 0.6, 0.5, 0.8, 0.9])]
+    found = {
+        clock: times_to(curve, [0.5, 0.6, 0.95], clock, higher_is_better=True)
+        for clock in ("step", "samples", "seconds")
+    }
+    np.testing.assert_array_equal(found["step"], [100, 300, NEVER])
+    np.testing.assert_array_equal(found["samples"], [5000, 15000, NEVER])
+    np.testing.assert_array_equal(found["seconds"], [0.5, 1.5, NEVER])
+    np.testing.assert_array_equal(times_to(made_curve([0.9, 0.3, 0.2]), 0.3, "step", higher_is_better=False), [200])
+
+
+def test_the_area_of_a_curve_by_hand():
+    """Chance until 100, halfway until 200, the reference from then on to 400."""
+    assert curve_area([100, 200], [0.5, 0.9], 400, chance=0.1, reference=0.9) == pytest.approx((0.5 + 2) / 4)
+    assert curve_area([100, 200], [3.0, 2.0], 400, chance=4, reference=2) == pytest.approx((0.5 + 2) / 4)
+    assert curve_area([100, 200], [0.5, 0.9], 150, chance=0.1, reference=0.9) == pytest.approx(0.5 / 3)
+    assert curve_area([], [], 400, chance=0.1, reference=0.9) == 0
+
+
+def test_a_run_that_diverged_or_failed_is_at_chance_from_there_on():
+    assert curve_area([0, 100], [1.0, NEVER], 400, chance=0, reference=1) == 1 / 4
+    assert curve_area([0, 100], [1.0, 1.0], 400, chance=0, reference=1, failed=True) == 1 / 4
+    assert curve_area([0, 100], [1.0, 1.0], 400, chance=0, reference=1) == 1
+
+
+def test_the_area_agrees_with_scikit_learn(rng):
+    metrics = pytest.importorskip("sklearn.metrics")
+    x, y = np.sort(rng.uniform(0, 90, 8)), rng.uniform(size=8)
+    stairs = np.append(np.repeat(x, 2)[1:], 100.0), np.repeat(y, 2)
+    assert curve_area(x, y, 100, chance=0, reference=1) == pytest.approx(metrics.auc(*stairs) / 100)
+
+
+def test_areas_need_times_that_increase_and_a_scale():
+    with pytest.raises(ValueError, match="times must increase"):
+        curve_area([2, 1], [0.1, 0.2], 10, chance=0, reference=1)
+    with pytest.raises(ValueError, match="nothing lies between"):
+        curve_area([1, 2], [0.1, 0.2], 10, chance=1, reference=1)
+
+
+# ----------------------------------------------------------------------------- profiles
+
+
+TIMES = [[[10, 10], [20, 20], [NEVER, NEVER]], [[30, NEVER], [10, 10], [NEVER, NEVER]]]  # (tasks, models, seeds)
+
+
+def test_a_profile_by_hand(rng):
+    """Restricted means 10, 20, never and (30 + 100) / 2, 10, never: ratios 1, 2, never and 6.5, 1, never."""
+    found = profile(TIMES, 100, rng=rng, ratios=[1, 2, 5, 7], draws=10)
+    np.testing.assert_array_equal(found.share, [[0.5, 0.5, 0.5, 1], [0.5, 1, 1, 1], [0, 0, 0, 0]])
+    areas = [(1 + 0.5 / 6) / 2, (1 + 5 / 6) / 2, 0]
+    assert [area.mean for area in found.area] == pytest.approx(areas)
+
+
+def test_a_profile_is_one_of_means(rng):
+    """10, 10 and 100 have the mean 40, which is twice 20."""
+    found = profile([[[10, 10, NEVER], [20, 20, 20]]], 100, rng=rng, ratios=[1, 1.9, 2], draws=2)
+    np.testing.assert_array_equal(found.share, [[0, 0, 1], [1, 1, 1]])
+
+
+def test_the_area_is_that_under_the_profile(rng):
+    times = rng.exponential(30, size=(6, 3, 4))
+    found = profile(times, 80, rng=rng, ratios=np.linspace(1, 4, 20_001), draws=2)
+    area = np.trapezoid(found.share, found.ratios, axis=1) / 3
+    assert [one.mean for one in found.area] == pytest.approx(list(area), abs=1e-3)
+
+
+def test_runs_without_a_spread_have_a_band_without_width(rng):
+    times = [[[10, 10], [20, 20]], [[30, 30], [NEVER, NEVER]]]
+    found = profile(times, 100, rng=rng, draws=50)
+    np.testing.assert_array_equal(found.low, found.share)
+    np.testing.assert_array_equal(found.high, found.share)
+    assert (found.ratios[0], found.ratios[-1]) == (1, 4)
+
+
+def test_the_band_holds_the_share_and_seeds_move_it(rng):
+    times = rng.exponential(30, size=(5, 3, 4))
+    found = profile(times, 100, rng=rng, draws=300)
+    assert (found.low <= found.share).all()
+    assert (found.share <= found.high).all()
+    assert (found.high - found.low).max() > 0.2
+    assert all(area.low <= area.mean <= area.high for area in found.area)
+
+
+def test_seeds_are_redrawn_for_all_models_alike(rng):
+    """The seed moves both models: the ratio stays 2, whatever is drawn."""
+    first = rng.uniform(5, 10, size=(3, 1, 6))
+    found = profile(np.concatenate([first, 2 * first], axis=1), 100, rng=rng, draws=100)
+    np.testing.assert_array_equal(found.low, found.high)
+
+
+def test_horizons_may_differ_between_tasks(rng):
+    times = [[[10.0], [20.0]], [[10.0], [20.0]]]
+    found = profile(times, [15, 100], rng=rng, draws=2)
+    np.testing.assert_array_equal(found.share[1, [0, -1]], [0, 0.5])  # 20 is never within 15
+
+
+def test_arriving_at_once_is_the_best_there_is(rng):
+    found = profile([[[0.0], [5.0]]], 10, rng=rng, draws=2)
+    np.testing.assert_array_equal(found.share[:, -1], [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("times", "ratios", "sentence"), [([[1.0]], [1, 2], "tasks, models, seeds"), (TIMES, [2, 3], "begin with 1")]
+)
+def test_profiles_need_their_axes(rng, times, ratios, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        profile(times, 100, rng=rng, ratios=ratios)
+
+
+def test_an_arrival_at_once_counts_in_a_process_that_flushes_denormals():
+    torch = pytest.importorskip("torch")
+    torch.set_flush_denormal(True)
+    try:
+        found = kaplan_meier([0.0, 5.0], 100)
+    finally:
+        torch.set_flush_denormal(False)
+    assert (list(found.times), list(found.remaining)) == ([0, 5], [0.5, 0])

@@ -1,0 +1,205 @@
+"""The formats of a report: which files each makes, and tables for machines and for papers."""
+
+import csv
+
+import pytest
+from support.records import made_run
+from support.sentences import one_sentence
+
+from harness.errors import BenchError
+from harness.records.store import Loaded, Store
+from harness.report import pages as report
+from harness.write import formats, markdown
+from harness.write.sheet import Sheet
+
+PAGE = """\
+# A page
+
+| Model | Accuracy, % | Note |
+|:------|------------:|------|
+| **LSTM_S** | **73.1 ± 1.4** | `a\\|b_c` & 5 % |
+| [λ-net](x.md), *new* | ≥ 1,500 | C:\\dir #1 ~ ^ {$} < > ä – |
+
+Text.
+
+| a |
+|:-:|
+| 1, 2 "quoted" |
+"""
+
+
+def test_every_table_of_a_page_becomes_a_csv():
+    found = formats.files({"page.md": Sheet(PAGE), "words.md": Sheet("# Nothing\n")}, ["csv"])
+    assert list(found) == ["page.csv", "page-2.csv"]
+    assert list(csv.reader(found["page.csv"].splitlines())) == [
+        ["Model", "Accuracy, %", "Note"],
+        ["LSTM_S", "73.1 ± 1.4", "a|b_c & 5 %"],
+        ["λ-net, new", "≥ 1,500", "C:\\dir #1 ~ ^ {$} < > ä –"],
+    ]
+    assert found["page-2.csv"] == 'a\n"1, 2 ""quoted"""\n'
+
+
+def test_every_table_of_a_page_becomes_a_tabular_that_latex_can_read():
+    found = formats.files({"page.md": Sheet(PAGE)}, ["tex"])
+    assert found["page.tex"] == "\n".join(
+        [
+            r"\begin{tabular}{lrl}",
+            r"\toprule",
+            r"Model & Accuracy, \% & Note \\",
+            r"\midrule",
+            r"\textbf{LSTM\_S} & \textbf{73.1 $\pm$ 1.4} & \texttt{a\textbar{}b\_c} \& 5 \% \\",
+            r"$\lambda$-net, \emph{new} & $\geq$ 1,500 & "
+            r"C:\textbackslash{}dir \#1 \textasciitilde{} \textasciicircum{} \{\$\} \textless{} \textgreater{} ä -- \\",
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+    assert found["page-2.tex"].startswith("\\begin{tabular}{c}\n")
+
+
+def test_a_page_with_files_of_its_own_has_none_made_from_its_tables():
+    sheet = Sheet(PAGE, {}, {"page.csv": "full,precision\n"})
+    assert formats.files({"page.md": sheet}, ["csv"]) == {"page.csv": "full,precision\n"}
+    assert list(formats.files({"page.md": sheet}, ["tex"])) == ["page.tex", "page-2.tex"]
+
+
+@pytest.mark.parametrize(("letter", "name"), [("ω", r"$\omega$"), ("λ", r"$\lambda$"), ("ο", "o"), ("é", "é")])
+def test_greek_letters_have_names_in_latex(letter, name):
+    assert markdown.latex_text(letter) == name
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("md,html,csv,tex", formats.FORMATS), ("html", ("html",)), (" tex , md,", ("md", "tex"))],
+)
+def test_formats_are_named_in_any_order(words, expected):
+    assert formats.chosen(words) == expected
+
+
+@pytest.mark.parametrize("words", ["pdf", "md,pdf", "", ","])
+def test_an_unknown_format_is_one_sentence(words):
+    with pytest.raises(BenchError, match="there are md, html, csv, tex"):
+        formats.chosen(words)
+
+
+# ----------------------------------------------------------------------------- the verb
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    store = Store(tmp_path / "results")
+    for task in ("sfc", "sti"):
+        for model in ("gru", "lstm-s"):
+            store.save_run(made_run(model, task_name=task))
+    return tmp_path / "reports" / "smoke"
+
+
+def kinds(folder) -> set[str]:
+    return {path.suffix for path in folder.iterdir()}
+
+
+def test_by_default_there_are_all_formats_and_every_path_is_said(bench, recorded):
+    outcome = bench("report")
+    assert outcome.code == 0
+    assert kinds(recorded) == {".md", ".svg", ".html", ".csv", ".tex"}
+    said = outcome.out.splitlines()
+    for path in (*recorded.glob("*.md"), recorded / "report.html"):
+        assert str(path) in said
+    counts = {kind: len(list(recorded.glob(f"*{kind}"))) for kind in (".svg", ".csv", ".tex")}
+    assert said[-1] == f"{recorded}: " + ", ".join(f"{number} {kind}" for kind, number in counts.items())
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("html", {".html"}),
+        ("md", {".md", ".svg"}),
+        ("csv", {".csv"}),
+        ("tex", {".tex"}),
+        ("html,csv", {".html", ".csv"}),
+    ],
+)
+def test_only_the_formats_that_are_asked_for_are_written(bench, recorded, words, expected):
+    assert bench("report", "--format", words).code == 0
+    assert kinds(recorded) == expected
+
+
+def test_what_lies_there_already_is_left_alone(bench, recorded):
+    recorded.mkdir(parents=True)
+    (recorded / "mine.md").write_text("mine")
+    (recorded / "sfc.md").write_text("older")
+    assert bench("report", "--format", "html").code == 0
+    assert {path.name for path in recorded.iterdir()} == {"mine.md", "sfc.md", "report.html"}
+    assert (recorded / "sfc.md").read_text() == "older"
+
+
+def test_the_one_file_is_whole_whatever_task_is_named(bench, recorded):
+    assert bench("report", "--task", "sfc").code == 0
+    assert not (recorded / "sti.md").exists()
+    assert "](sti.md)" not in (recorded / "index.md").read_text()
+    first = (recorded / "report.html").read_bytes()
+    assert b'<section id="sti">' in first
+    assert bench("report").code == 0
+    assert (recorded / "report.html").read_bytes() == first
+
+
+def test_an_unknown_format_stops_the_verb_before_anything_is_written(bench, recorded):
+    line = one_sentence(bench("report", "--format", "md,pdf"))
+    assert line == "error: there is no format 'pdf' of a report; there are md, html, csv, tex"
+    assert not recorded.exists()
+
+
+def test_a_large_report_becomes_a_file_in_good_time(tmp_path):
+    """45 pages and 25 pictures take a quarter of a second where nothing else runs."""
+    import time
+
+    loaded = Loaded([made_run(model, seed) for model in ("gru", "lstm-s") for seed in range(5)])
+    (picture,) = report.task_pages(loaded, ["gru"])["sfc.md"].pictures.values()
+    sheets = {f"page-{place}.md": Sheet(f"{PAGE}\n" * 10) for place in range(45)}
+    sheets |= {f"page-{place}.md": Sheet("# P\n\n![words](a.svg)\n", {"a.svg": picture}) for place in range(25)}
+    sheets["index.md"] = Sheet("# All\n")
+    begin = time.process_time()
+    formats.write(sheets, tmp_path, ["html"])
+    assert time.process_time() - begin < 2
+
+
+# ----------------------------------------------------------------------------- --verify
+
+
+def test_verify_says_what_differs_and_writes_nothing(tmp_path):
+    from click.testing import CliRunner
+
+    from harness.cli.report import report
+    from harness.records.store import Store
+
+    for seed in (0, 1):
+        Store(tmp_path / "results").save_run(made_run("gru", seed))
+    words = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
+
+    def verb(*more):
+        return CliRunner().invoke(report, [*words, *more], standalone_mode=False, catch_exceptions=False)
+
+    assert verb().return_value == 0
+    folder = tmp_path / "reports" / "smoke"
+    outcome = verb("--verify")
+    assert outcome.return_value == 0
+    assert f"{len(list(folder.iterdir()))} files are as the records give them" in outcome.output
+    page, table = folder / "sfc.md", folder / "sfc.csv"
+    page.write_text(page.read_text().replace("75.0", "99.0"))
+    table.unlink()
+    (picture,) = folder.glob("sfc*.svg")
+    picture.write_bytes(picture.read_bytes() + b"<!-- drawn by another matplotlib -->")
+    before = page.read_bytes()
+    outcome = verb("--verify")
+    assert outcome.return_value == 1
+    assert outcome.output.splitlines() == [
+        f"{table} is missing",
+        f"{page} differs from what the records give, from line {line_of(before, b'99.0')} on",
+    ]
+    assert page.read_bytes() == before
+    assert not table.exists()
+
+
+def line_of(content, words):
+    return next(n for n, line in enumerate(content.splitlines(), 1) if words in line)
