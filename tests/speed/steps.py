@@ -96,7 +96,7 @@ class Training:
         path = os.pathsep.join(filter(None, (place, os.environ.get("PYTHONPATH"))))
         with tempfile.TemporaryDirectory() as results:
             words = trained.words(TASK, self.params, Path(results), **TRAINING)
-            command = [sys.executable, "-P", str(ROOT / "harness" / "probe.py"), "run", *words]
+            command = [sys.executable, "-P", str(ROOT / "harness" / "gate" / "probe.py"), "run", *words]
             subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path}, cwd=results)
             runs = trained.read(Path(results))
         keys = ("error", "steps", "loss")
