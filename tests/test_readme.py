@@ -7,11 +7,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 
+import harness
+from harness import catalog
 from harness.cli import cli
 from models import MODELS
 from tasks import TASKS
@@ -143,6 +147,21 @@ def test_every_document_is_in_the_index_and_the_index_in_the_readme():
     linked = set(re.findall(r"^- \[\w+\]\(([\w-]+\.md)\): ", TEXT["docs/README.md"], flags=re.MULTILINE))
     assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
     assert "](docs/README.md)" in TEXT["README.md"]
+
+
+def test_the_citation_is_of_this_version_and_of_the_papers_that_the_models_name():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["title"] == project["name"]
+    assert citation["version"] == project["version"] == harness.__version__
+    assert citation["license"] == project["license"]["text"]
+    (holder,) = citation["authors"]
+    assert holder["name"] in (ROOT / "LICENSE").read_text(encoding="utf-8")
+    for reference, model in zip(citation["references"], ("tp-rnn-s", "aslstm"), strict=True):
+        told = catalog.find_model(model).cite.lower()
+        names = ", ".join(author["family-names"] for author in reference["authors"])
+        assert f"{names}: {reference['title']}, AAAI {reference['year']}".lower() in told
 
 
 @pytest.mark.parametrize("command", COMMANDS)
