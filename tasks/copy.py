@@ -23,7 +23,7 @@ import torch
 
 from .spec import SequenceShape, Split, Splits, TaskSpec
 
-CITE = "Hu, Wang, Qi: Adaptively Scaled Recurrent Neural Networks, AAAI 2019"
+CITE = "Hu, Wang, Qi: Learning to Adaptively Scale Recurrent Neural Networks, AAAI 2019"
 DIGITS = 10  # to be remembered
 SYMBOLS = 8  # that a digit can be
 BLANK, MARKER = 8, 9

@@ -27,7 +27,7 @@ import torch
 from .signals import check_room, places, setting, shapes
 from .spec import SequenceShape, Split, Splits, TaskSpec
 
-CITE = "Hu, Wang, Qi: Adaptively Scaled Recurrent Neural Networks, AAAI 2019"
+CITE = "Hu, Wang, Qi: Learning to Adaptively Scale Recurrent Neural Networks, AAAI 2019"
 TYPES = 3
 SCALES = {
     "quick": {"length": 170, "lengths": (4, 8, 16, 32), "train": 4_200, "valid": 600, "test": 1_200},

@@ -25,7 +25,7 @@ from .audio.sound import Mfcc, Raw
 from .data.fetch import DataError
 from .spec import TaskSpec
 
-CITE = "Hu, Wang, Qi: Adaptively Scaled Recurrent Neural Networks, AAAI 2019"
+CITE = "Hu, Wang, Qi: Learning to Adaptively Scale Recurrent Neural Networks, AAAI 2019"
 GENRES = ("Electronic", "Experimental", "Folk", "Hip-Hop", "Instrumental", "International", "Pop", "Rock")
 RATE = 22_050  # of the waveforms that features are computed from
 SECONDS = 29.0  # less is left out; a whole clip lasts 29.98 s

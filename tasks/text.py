@@ -19,7 +19,7 @@ Chance is the perplexity on the test text of the training words' frequencies. It
 and for its scales; with other options it is not given.
 
 Merity, Xiong, Bradbury, Socher: Pointer sentinel mixture models, ICLR 2017, arXiv 1609.07843 (the data);
-Hu, Wang, Qi: Adaptively Scaled Recurrent Neural Networks, AAAI 2019 (a task for these models).
+Hu, Wang, Qi: Learning to Adaptively Scale Recurrent Neural Networks, AAAI 2019 (a task for these models).
 
 Departures: ASRNN's sizes, batch, epochs and perplexities are not recovered; RMSProp without clipping is its own,
 batch 20, 40 epochs, pieces of 64 and E = 128 (as wide as its other models) are ours, and so is the bottleneck of E
@@ -40,7 +40,7 @@ from .spec import SequenceShape, Split, Splits, TaskSpec
 
 CITE = (
     "Merity, Xiong, Bradbury, Socher: Pointer sentinel mixture models, ICLR 2017; "
-    "Hu, Wang, Qi: Adaptively Scaled Recurrent Neural Networks, AAAI 2019"
+    "Hu, Wang, Qi: Learning to Adaptively Scale Recurrent Neural Networks, AAAI 2019"
 )
 DATA = "wikitext-2"
 WORDS = 33_278  # different ones in the training text
