@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 def report(
     results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path, words: str, verify: bool
 ) -> int:
-    """Write the tables and figures of all records: pages, and one HTML file of all of them."""
+    """Write the tables and figures of all records: pages, and one HTML file of all of them.
+
+    The last line is the page to read first, of the protocol that ran last.
+    """
     gc.disable()  # it would walk thousands of records again and again, for a fifth of the time
     try:
         return _report(results, protocol_name, tasks, reports, words, verify)
@@ -44,6 +47,7 @@ def _report(
 ) -> int:
     from ..plan import split_words
     from ..records.store import Store
+    from ..report.pages import first_page
     from ..write import formats
 
     asked = formats.chosen(words)
@@ -52,31 +56,42 @@ def _report(
     everything = store.load(protocol_name, wanted)
     for sentence in everything.corrupt:
         click.echo(f"left out: {sentence}", err=True)
-    names = sorted({run.cell.protocol for run in everything.runs} | {m.protocol for m in everything.measurements})
-    if not names:
+    finished: dict[str, str] = {}
+    for name, when in [
+        *((run.cell.protocol, run.finished) for run in everything.runs),
+        *((m.protocol, m.finished) for m in everything.measurements),
+    ]:
+        finished[name] = max(when, finished.get(name, ""))
+    if not finished:
         raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
     different = 0
-    for name in names:
+    for name in sorted(finished, key=lambda name: (finished[name], name)):
         folder = reports / name
         mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
-        whole = everything if wanted is None and len(names) == 1 else store.load(name)
+        whole = everything if wanted is None and len(finished) == 1 else store.load(name)
         made = _made(whole, mine, wanted, asked, folder)
         if not made:
             click.echo(f"{name}: nothing was run, and every measurement was skipped", err=True)
             continue
-        if verify:
-            found = formats.differences(made, folder)
-            different += len(found)
-            click.echo("\n".join(found) if found else f"{folder}: {len(made)} files are as the records give them")
-            continue
-        written = formats.save(made, folder)
-        for path in written:
-            if path.suffix in (".md", ".html"):
-                click.echo(str(path))
-        counts = Counter(path.suffix for path in written if path.suffix not in (".md", ".html"))
-        if counts:
-            click.echo(f"{folder}: {', '.join(f'{number} {kind}' for kind, number in counts.items())}")
+        different += _deliver(made, folder, [formats.HTML, first_page(mine)], verify)
     return int(different > 0)
+
+
+def _deliver(made: Mapping[str, str | bytes], folder: Path, last: Sequence[str], verify: bool) -> int:
+    """Write the files and name each page, those of `last` at the end; or say which differ, and give their number."""
+    from ..write import formats
+
+    if verify:
+        found = formats.differences(made, folder)
+        click.echo("\n".join(found) if found else f"{folder}: {len(made)} files are as the records give them")
+        return len(found)
+    formats.save(made, folder)
+    pages = [name for name in made if Path(name).suffix in (".md", ".html")]
+    if counts := Counter(Path(name).suffix for name in made if name not in pages):
+        click.echo(f"{folder}: {', '.join(f'{number} {kind}' for kind, number in counts.items())}")
+    for name in (*(name for name in pages if name not in last), *(name for name in last if name in pages)):
+        click.echo(str(folder / name))
+    return 0
 
 
 def _made(

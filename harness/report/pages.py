@@ -179,6 +179,12 @@ def task_page(task: str) -> str:
     return f"{slug(task)}.md"
 
 
+def first_page(tasks: Collection[str]) -> str:
+    """The file name of the page to read first: that of the only task, or else the index."""
+    names = {task_page(task) for task in tasks}
+    return names.pop() if len(names) == 1 else "index.md"
+
+
 def _offered(here: paper_tables.Recorded) -> list[Page]:
     """The papers' pages that have anything to do with the tasks of this protocol's scale."""
     return [page for page in book().pages if any(here.offers(number) for number in page.numbers)]

@@ -244,6 +244,21 @@ def test_report_writes_tables_and_curves(bench, tmp_path):
     assert str(folder.relative_to(tmp_path) / "agreement.md") in outcome.out
 
 
+def test_the_last_line_is_the_page_to_read_of_what_ran_last(bench, tmp_path):
+    run = ("run", "--models", "gru", "--protocol", "smoke", "--workers", 0, "--seeds", 1, "--no-measure")
+    assert bench(*run, "--task", "sfc", "--set", "max_steps=3").code == 0
+    folder = tmp_path / "reports" / "smoke@max_steps=3"
+    results = tmp_path / "results"
+    assert bench("report").out.splitlines()[-2:] == [str(folder / "report.html"), str(folder / "sfc.md")]
+    for path in results.rglob("*.json"):  # before the next run
+        path.write_text(re.sub(r'"finished": "\d{4}', '"finished": "2001', path.read_text()))
+    assert bench(*run, "--task", "sfc,sti", "--set", "max_steps=2").code == 0
+    last = tmp_path / "reports" / "smoke@max_steps=2"
+    assert bench("report").out.splitlines()[-1] == str(last / "index.md")
+    assert bench("report", "--task", "sti").out.splitlines()[-1] == str(last / "sti.md")
+    assert bench("report", "--format", "html").out.splitlines()[-1] == str(last / "report.html")
+
+
 def test_report_without_records_says_what_to_do(bench):
     assert "`bench run` makes some" in one_sentence(bench("report"))
 

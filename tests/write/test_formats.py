@@ -107,7 +107,8 @@ def test_by_default_there_are_all_formats_and_every_path_is_said(bench, recorded
     for path in (*recorded.glob("*.md"), recorded / "report.html"):
         assert str(path) in said
     counts = {kind: len(list(recorded.glob(f"*{kind}"))) for kind in (".svg", ".csv", ".tex")}
-    assert said[-1] == f"{recorded}: " + ", ".join(f"{number} {kind}" for kind, number in counts.items())
+    assert said[-1] == str(recorded / "index.md")
+    assert said[0] == f"{recorded}: " + ", ".join(f"{number} {kind}" for kind, number in counts.items())
 
 
 @pytest.mark.parametrize(
