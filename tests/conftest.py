@@ -36,9 +36,9 @@ def bench(monkeypatch, capsys, tmp_path):
 
     def call(*words: object) -> Outcome:
         line = [str(word) for word in words]
-        if line[0] in ("run", "plan", "status", "report", "measure") and "--results" not in line:
+        if line[0] in ("run", "plan", "status", "report", "measure", "speed") and "--results" not in line:
             line += ["--results", str(tmp_path / "results")]
-        if line[0] == "report" and "--reports" not in line:
+        if line[0] in ("report", "speed") and "--reports" not in line:
             line += ["--reports", str(tmp_path / "reports")]
         monkeypatch.setattr(sys, "argv", ["bench", *line])
         capsys.readouterr()

@@ -257,15 +257,21 @@ def check(models: str) -> int:
 
 @cli.command()
 @speed_options
-def speed(reports: Path, **words: Any) -> int:
-    """Time a training step of every model beside torch's nn.LSTM, and write reports/speed.md."""
+def speed(results: Path, reports: Path, **words: Any) -> int:
+    """Time a training step of every model beside torch's nn.LSTM: a record, and its page speed.md."""
+    from datetime import UTC, datetime
+
     from .. import machine
     from ..measure import speed as timing
     from ..process import missing_environment
+    from ..records.findings import SpeedRecord
+    from ..records.store import Store
     from ..report.measured import speed as speed_page
+    from ..write import formats
     from .progress import Countdown, terminal
 
-    bench = timing.Bench(**words)
+    bench, store = timing.Bench(**words), Store(results)
+    store.check_writable()
     if missing := missing_environment(bench.device):  # a process must have these from its start
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
     for line in bench.prepare():
@@ -277,7 +283,10 @@ def speed(reports: Path, **words: Any) -> int:
         except KeyboardInterrupt:
             code = 130
     command, facts = " ".join(["bench", *sys.argv[1:]]), machine.provenance(bench.device)
-    page = speed_page.write(bench.findings, bench.sizes, facts, command, reports, bench.backends)
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    record = SpeedRecord(bench.sizes, tuple(bench.backends), bench.findings, command, facts, finished)
+    click.echo(store.save_speed(record, machine.slug(bench.device)))
+    page, *_ = formats.write(speed_page.sheets([record]), reports)
     click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")
     return code
 

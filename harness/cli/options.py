@@ -74,6 +74,7 @@ def speed_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--rounds", type=click.IntRange(min=1), default=2, show_default=True, help="At least so many A B B A."
         ),
         click.option("--runs/--no-runs", default=True, show_default=True, help="Time whole runs as well (CPU)."),
+        RESULTS,
         REPORTS,
     ]
     for option in reversed(options):

@@ -47,6 +47,7 @@ def _report(
 ) -> int:
     from ..plan import split_words
     from ..records.store import Store
+    from ..report.measured import speed as speed_page
     from ..report.pages import first_page
     from ..write import formats
 
@@ -62,9 +63,14 @@ def _report(
         *((m.protocol, m.finished) for m in everything.measurements),
     ]:
         finished[name] = max(when, finished.get(name, ""))
-    if not finished:
+    speed, unread = store.load_speed() if protocol_name is None and wanted is None else ([], [])
+    for sentence in unread:
+        click.echo(f"left out: {sentence}", err=True)
+    if not finished and not speed:
         raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
     different = 0
+    if made := formats.files(speed_page.sheets(speed), asked):
+        different += _deliver(made, reports, [], verify)
     for name in sorted(finished, key=lambda name: (finished[name], name)):
         folder = reports / name
         mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]

@@ -2,5 +2,6 @@
 
 kinds    RunRecord, Measurement, Point: to and from JSON
 store    the results folder: atomic writes, what exists, checkpoints
-findings what `bench speed` finds
+findings what `bench speed` finds: to and from JSON
+typed    JSON values become dataclasses, each of the type that is declared
 """

@@ -1,12 +1,17 @@
-"""What `bench speed` finds: ratios to the yardstick, FLOPs and bytes, as plain values."""
+"""What `bench speed` finds: ratios to the yardstick, FLOPs and bytes, as plain values, to and from JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from statistics import median
+from typing import Any
 
 import numpy as np
+
+from ..errors import CorruptRecord
+from .kinds import SCHEMA, as_text
+from .typed import parsed, typed
 
 RECOMPUTE = 100  # steps a stretch
 STANDARD_LENGTH, STANDARD_BATCH, STANDARD_WIDTH = 1000, 50, 100  # the sizes that the targets speak of
@@ -133,6 +138,57 @@ class Findings:
         if eager is None or best is None or "eager" not in eager.used:
             return None
         return eager.ratio / self.timings[best].ratio
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedRecord:
+    """One `bench speed`: what was asked for, what it found and where."""
+
+    sizes: Sizes
+    backends: tuple[str, ...]
+    findings: Findings
+    command: str
+    machine: Mapping[str, Any]
+    finished: str  # ISO 8601, UTC
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    case: Case
+    timing: Timing
+
+
+def to_json(record: SpeedRecord) -> str:
+    """A readable JSON text; timings are a list, each with its case."""
+    data = asdict(replace(record, findings=replace(record.findings, timings={})))
+    timings = record.findings.timings.items()
+    data["findings"]["timings"] = [asdict(_Timed(*timed)) for timed in timings]
+    return as_text("speed", data)
+
+
+def from_json(text: str, where: str) -> SpeedRecord:
+    """The inverse of to_json. Raises CorruptRecord, naming `where`, for anything of which no page can be made."""
+    try:
+        data = parsed(text)
+        if (data.pop("schema", None), data.pop("kind", None)) != (SCHEMA, "speed"):
+            raise ValueError(f"it is no record of `bench speed` of schema {SCHEMA}")
+        timings = typed(list[_Timed], data["findings"].pop("timings"), "findings.timings")
+        record: SpeedRecord = typed(SpeedRecord, data, "record")
+        record.findings.timings.update((timed.case, timed.timing) for timed in timings)
+        _check(record)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CorruptRecord(f"{where} is no record that can be read ({error}); mend or delete it") from None
+    return record
+
+
+def _check(record: SpeedRecord) -> None:
+    """Raise ValueError where a page would divide by a number, or take the logarithm of one, that is not above 0."""
+    sizes, found = record.sizes, record.findings
+    timings = [*found.timings.values(), *([] if found.control is None else [found.control])]
+    numbers = [n for one in timings for n in (one.ratio, one.least, one.step_ms, one.yardstick_ms, one.fastest_ms)]
+    numbers += [sizes.length, sizes.batch, *sizes.replicas, *([] if found.runs is None else [found.runs.cell_seconds])]
+    if sizes.device not in ("cpu", "cuda") or not sizes.replicas or not sizes.models or min(numbers) <= 0:
+        raise ValueError("a size or a time is not above 0, it names no model or no device")
 
 
 def timing_of(mine: Sequence[float], theirs: Sequence[float], used: Collection[str] = ()) -> Timing:

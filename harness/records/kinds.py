@@ -190,8 +190,12 @@ GROWTHS = ("over_length", "over_batch")
 
 def to_json(record: RunRecord | Measurement) -> str:
     """A readable JSON text; numbers that are not finite become null."""
-    kind = "run" if isinstance(record, RunRecord) else "measurement"
-    text = json.dumps({"schema": SCHEMA, "kind": kind, **_finite(asdict(record))}, indent=1, allow_nan=False)
+    return as_text("run" if isinstance(record, RunRecord) else "measurement", asdict(record))
+
+
+def as_text(kind: str, data: Mapping[str, Any]) -> str:
+    """The text of a record of some kind, whose plain values these are."""
+    text = json.dumps({"schema": SCHEMA, "kind": kind, **_finite(data)}, indent=1, allow_nan=False)
     # a list of numbers stands in one line; no string holds a line's end, so none is changed
     return re.sub(r"\[\n[-+.\deE,\snul]*?\n *\]", lambda found: " ".join(found[0].split()), text) + "\n"
 

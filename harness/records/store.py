@@ -2,6 +2,7 @@
 
     runs/<protocol>/<task>/<model>/<budget>-<seed>.json
     measures/<protocol>/<task>/<model>/<budget>-<machine>.json
+    speed/<machine>.json                                          of the last `bench speed` there
     checkpoints/<protocol>/<task>/<model>/<budget>-<seed>.pt      while a cell is unfinished
 
 Deleting a record is how to run its cell again; copying records between folders is how to merge.
@@ -13,14 +14,18 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import BenchError, CorruptRecord
 from ..plan import Cell
+from . import findings
+from .findings import SpeedRecord
 from .kinds import Measurement, RunRecord, from_json, to_json
+
+Record = TypeVar("Record")
 
 
 @dataclass(slots=True)
@@ -76,12 +81,27 @@ class Store:
         _write(path, to_json(measurement).encode())
         return path
 
+    def save_speed(self, record: SpeedRecord, machine: str) -> Path:
+        path = self.root / "speed" / f"{machine}.json"
+        _write(path, findings.to_json(record).encode())
+        return path
+
+    def load_speed(self) -> tuple[list[SpeedRecord], list[str]]:
+        """What `bench speed` found on each machine, and a sentence for each record that could not be read."""
+        found, corrupt = [], []
+        for path in sorted((self.root / "speed").glob("*.json")):
+            try:
+                found.append(_read(path, findings.from_json))
+            except CorruptRecord as error:
+                corrupt.append(str(error))
+        return found, corrupt
+
     def find_run(self, cell: Cell) -> RunRecord | None:
         """The record of a cell, or None. Raises CorruptRecord where there is one that cannot be read."""
         path = self.run_path(cell)
         if not path.exists():
             return None
-        record = _read(path)
+        record = _read(path, from_json)
         if not isinstance(record, RunRecord) or record.cell != cell:
             raise CorruptRecord(f"{path} is the record of another cell; mend or delete it")
         return record
@@ -96,7 +116,7 @@ class Store:
         if not path.exists():
             return None
         try:
-            record = _read(path)
+            record = _read(path, from_json)
         except CorruptRecord:
             return None  # a measurement is cheap to take again
         return record if isinstance(record, Measurement) else None
@@ -114,7 +134,7 @@ class Store:
                 if wanted is not None and wanted.isdisjoint(parts[1:2]):
                     continue
                 try:
-                    record = _read(path)
+                    record = _read(path, from_json)
                 except CorruptRecord as error:
                     loaded.corrupt.append(str(error))
                     continue
@@ -148,9 +168,9 @@ class Store:
         self.checkpoint_path(cell).unlink(missing_ok=True)
 
 
-def _read(path: Path) -> RunRecord | Measurement:
+def _read(path: Path, read: Callable[[str, str], Record]) -> Record:
     try:
-        return from_json(path.read_text(encoding="utf-8"), str(path))
+        return read(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise CorruptRecord(f"{path} cannot be read ({error}); mend or delete it") from None
 

@@ -15,8 +15,9 @@ from harness.measure.flops import matmul_rate
 from harness.measure.latency import Block, WallClock
 from harness.measure.whole_run import Command, whole_run
 from harness.process import WORKER_ENVIRONMENT
-from harness.records.findings import Case, Findings, Sizes, Timing, WholeRun, Work, timing_of
-from harness.report.measured.speed import page
+from harness.records.findings import Case, Findings, Sizes, SpeedRecord, Timing, WholeRun, Work, timing_of
+from harness.records.store import Store
+from harness.report.measured.speed import page, sheets
 from harness.report.measured.targets import MISSED, NOT_RUN, REACHED, verdicts
 from models import MODELS
 from models.targets import STEP_TARGETS
@@ -32,7 +33,7 @@ def timed(bench, monkeypatch, tmp_path):
         monkeypatch.setenv(key, os.environ.get(key, value))
 
     def call(*words):
-        return bench(*TINY, "--reports", tmp_path / "reports", *words)
+        return bench(*TINY, *words)
 
     return call
 
@@ -69,6 +70,31 @@ def test_the_page_has_every_model_and_every_number(timed, tmp_path):
     for column in ("ratio", "ratio_of_minima", "flop_ratio", "share_of_peak", "peak_bytes", "peak_bytes_recompute_100"):
         assert all(math.isfinite(value) and value > 0 for value in frame[column]), column
     assert "step_ms" not in frame
+
+
+def test_the_record_is_kept_and_a_report_makes_the_same_page_of_it(timed, bench, tmp_path):
+    outcome = timed("--no-runs", "--models", "gru", "--backends", "eager", "--replicas", 1)
+    (record,), corrupt = Store(tmp_path / "results").load_speed()
+    assert not corrupt
+    assert record.sizes.models == ("gru",)
+    assert outcome.out.splitlines()[-1] == str(tmp_path / "reports" / "speed.md")
+    made = {path.name: path.read_bytes() for path in (tmp_path / "reports").iterdir()}
+    assert {"speed.md", "speed.csv"} <= set(made)
+    assert bench("report", "--verify").code == 0
+    for path in (tmp_path / "reports").iterdir():
+        path.unlink()
+    assert str(tmp_path / "reports" / "speed.md") in bench("report").out
+    assert {path.name: path.read_bytes() for path in (tmp_path / "reports").iterdir()} == made
+
+
+def test_a_record_that_cannot_be_read_is_named_and_left(bench, tmp_path):
+    path = tmp_path / "results" / "speed" / "a.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{half")
+    outcome = bench("report")
+    assert outcome.code == 2
+    assert f"left out: {path} is no record" in outcome.err
+    assert path.read_text() == "{half"
 
 
 def test_each_line_says_how_long_it_will_take(timed):
@@ -129,7 +155,7 @@ def test_bad_words_are_one_sentence_and_nothing_is_timed(timed, tmp_path, words,
     (line,) = outcome.err.strip().splitlines()
     assert line.startswith("error: ")
     assert sentence in line
-    assert not (tmp_path / "reports").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_cuda_is_one_sentence(timed, monkeypatch):
@@ -312,7 +338,8 @@ def test_targets_name_models_that_exist_and_follow_the_issue():
 
 def test_a_page_of_rows_made_by_hand():
     sizes = Sizes(("hm-lstm", "tp-rnn-s", "dilated-lstm", "gru"), (1, 5), 1000, 50, 100, "cpu")
-    found = tables_of(page(made_findings(), sizes, FACTS, "bench speed", ["eager", "native"]))
+    record = SpeedRecord(sizes, ("eager", "native"), made_findings(), "bench speed", FACTS, "2026-01-01")
+    found = tables_of(page(record))
     steps = found["Step / yardstick's step"]
     assert steps[0] == ["HM-LSTM", "20.00 (20.00 to 20.00)", "4.20 (4.20 to 4.20)", "4.20", "4.76"]
     assert steps[2] == ["Dilated", "3.90 (3.90 to 3.90) †", "–", "3.90", "–"]
@@ -320,6 +347,24 @@ def test_a_page_of_rows_made_by_hand():
     work = found["Work and memory"]
     # 800 FLOPs in 42 ms are 19 kFLOP/s, 1.9 % of the peak
     assert work[0][2:] == ["8.00", "0.53", "2%", "1", "0"]
+
+
+def test_of_several_machines_the_latest_counts_and_a_gpu_has_a_page_of_its_own():
+    def record(device: str, cpu: str, finished: str) -> SpeedRecord:
+        sizes = Sizes(("hm-lstm",), (1,), 1000, 50, 100, device)
+        return SpeedRecord(sizes, ("native",), made_findings(), "bench speed", FACTS | {"cpu": cpu}, finished)
+
+    made = sheets([record("cpu", "new", "2026-02"), record("cpu", "old", "2026-01"), record("cuda", "third", "2025")])
+    assert list(made) == ["speed-cuda.md", "speed.md"]
+    assert "\nnew, 2 cores" in made["speed.md"].text
+    assert "\nthird, 2 cores" in made["speed-cuda.md"].text
+    assert list(made["speed.md"].files) == ["speed.csv"]
+    assert "step_ms" in made["speed-cuda.md"].files["speed-cuda.csv"]
+
+
+def test_a_machine_that_says_little_of_itself_is_unknown():
+    sizes = Sizes(("gru",), (1,), 8, 3, None, "cpu")
+    assert "\nunknown, unknown cores" in page(SpeedRecord(sizes, ("eager",), Findings(), "bench speed", {}, ""))
 
 
 # ----------------------------------------------------------------------------- whole runs

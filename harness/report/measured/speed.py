@@ -1,16 +1,17 @@
-"""The findings of `bench speed` as a page and as rows: reports/speed.md and speed.csv."""
+"""The findings of `bench speed` as a page and as rows: speed.md and speed.csv, of a GPU speed-cuda.md and .csv."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log10
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ...records.findings import RECOMPUTE, Case, Findings, Sizes, Timing
+from ...records.findings import RECOMPUTE, Case, Findings, Sizes, SpeedRecord, Timing
 from ...write import tables
+from ...write.sheet import Sheet
 from .targets import DEVICES, verdicts
 
 HOW_TO_READ = """\
@@ -23,27 +24,27 @@ shortest step over the most that a large float32 matrix product reached in the s
 the best back end holds beyond weights and optimizer state. speed.csv has every number."""
 
 
-def write(
-    findings: Findings, sizes: Sizes, facts: Mapping[str, Any], command: str, folder: Path, backends: Sequence[str]
-) -> Path:
-    """Write the page and the rows to a folder; those of a GPU have names of their own. Returns the page's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ("speed.md" if sizes.device == "cpu" else f"speed-{sizes.device}.md")
-    path.write_text(page(findings, sizes, facts, command, backends), encoding="utf-8")
-    rows(findings, sizes).to_csv(path.with_suffix(".csv"), index=False)
-    return path
+def sheets(records: Iterable[SpeedRecord]) -> dict[str, Sheet]:
+    """speed.md of a CPU and speed-cuda.md of a GPU; of several machines of a kind the latest counts."""
+    made = {}
+    for record in sorted(records, key=lambda record: record.finished):
+        name = "speed" if record.sizes.device == "cpu" else f"speed-{record.sizes.device}"
+        numbers = rows(record.findings, record.sizes).to_csv(index=False, lineterminator="\n")
+        made[f"{name}.md"] = Sheet(page(record), files={f"{name}.csv": numbers})
+    return made
 
 
-def page(findings: Findings, sizes: Sizes, facts: Mapping[str, Any], command: str, backends: Sequence[str]) -> str:
+def page(record: SpeedRecord) -> str:
     """The page in Markdown."""
+    findings, sizes, backends = record.findings, record.sizes, record.backends
     width = "its paper's width" if sizes.width is None else f"{sizes.width} units a layer"
     parts = [
         "# A training step of every model beside nn.LSTM",
         f"Sequences of {sizes.length:,} steps, batch {sizes.batch}, one feature, 10 classes, float32; each model with "
         f"{width}. The yardstick is torch's `nn.LSTM(1, {sizes.yardstick_width})` with a linear classifier on its last "
         f"state{_magnitude(findings, sizes)}.",
-        f"    {command}",
-        _machine(facts),
+        f"    {record.command}",
+        _machine(record.machine),
         _control(findings.control),
         "## Step / yardstick's step",
         tables.markdown(_steps(findings, sizes, backends)),
@@ -162,7 +163,8 @@ def _magnitude(findings: Findings, sizes: Sizes) -> str:
     return f"; its step takes about {round(milliseconds, digits):g} ms here"
 
 
-def _machine(facts: Mapping[str, Any]) -> str:
+def _machine(known: Mapping[str, Any]) -> str:
+    facts = defaultdict(lambda: "unknown", known)
     where = f"{facts['gpu']}, CUDA {facts['cuda']}" if "gpu" in facts else f"{facts['threads']} thread"
     commit = str(facts.get("commit") or "unknown")[:10] + (" with uncommitted changes" if facts.get("dirty") else "")
     return (

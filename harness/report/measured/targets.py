@@ -47,8 +47,8 @@ def _steps(findings: Findings, device: str) -> list[Verdict]:
         if best is not None:
             value, share = findings.timings[best].ratio / target.yardsticks, findings.flop_ratio(target.model)
             if target.per_flop:
-                value = None if share is None else value / share
-            elif share is not None and value > limit:
+                value = value / share if share else None
+            elif share and value > limit:
                 share /= target.yardsticks
                 why = f"it has {share:.2f} of the FLOPs; the ratio per FLOP is {value / share:.2f}"
         result.append(_at_most(target.title, device, limit, value, why or _reason(findings, value, target.model)))
