@@ -11,8 +11,8 @@ TIMED := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRE
 .PHONY: bench test benchmark asv asv-publish lint setup setup-dev clean
 
 bench: setup
-	@# the report is written also where a cell failed; make then says so
-	$(BIN)/bench run --task sfc --models all; code=$$?; $(BIN)/bench report && exit $$code
+	@# the report is written also where a cell failed, and make then says so; its last line is the page
+	$(BIN)/bench run --task sfc --models all; code=$$?; $(BIN)/bench report --task sfc && exit $$code
 
 test: setup-dev
 	$(BIN)/python -m pytest

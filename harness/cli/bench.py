@@ -18,7 +18,7 @@ from .data import data
 from .gate import gate
 from .measure import measure
 from .options import RESULTS, cell_options, speed_options
-from .report import compare, report
+from .report import compare, next_step, report
 
 if TYPE_CHECKING:
     from .order import Order
@@ -117,7 +117,9 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
         say(paragraph)
     counts = Counter(run.status for run in loaded.runs)
     say("\n" + _counts(counts))
-    say("".join(f"left out: {sentence}\n" for sentence in loaded.corrupt))
+    for sentence in loaded.corrupt:
+        say(f"left out: {sentence}")
+    say(next_step(order.store.root, order.protocol.name, order.tasks))
     return int(any(run.is_fault for run in loaded.runs))
 
 
@@ -257,13 +259,14 @@ def check(models: str) -> int:
 
 @cli.command()
 @speed_options
-def speed(results: Path, reports: Path, **words: Any) -> int:
+def speed(results: Path, reports: Path | None, **words: Any) -> int:
     """Time a training step of every model beside torch's nn.LSTM: a record, and its page speed.md."""
     from datetime import UTC, datetime
 
     from .. import machine
     from ..measure import speed as timing
     from ..process import missing_environment
+    from ..records.campaign import campaign_of
     from ..records.findings import SpeedRecord
     from ..records.store import Store
     from ..report.measured import speed as speed_page
@@ -271,6 +274,7 @@ def speed(results: Path, reports: Path, **words: Any) -> int:
     from .progress import Countdown, terminal
 
     bench, store = timing.Bench(**words), Store(results)
+    folder = campaign_of(results).reports if reports is None else reports
     store.check_writable()
     if missing := missing_environment(bench.device):  # a process must have these from its start
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
@@ -286,7 +290,7 @@ def speed(results: Path, reports: Path, **words: Any) -> int:
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     record = SpeedRecord(bench.sizes, tuple(bench.backends), bench.findings, command, facts, finished)
     click.echo(store.save_speed(record, machine.slug(bench.device)))
-    page, *_ = formats.write(speed_page.sheets([record]), reports)
+    page, *_ = formats.write(speed_page.sheets([record]), folder)
     click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")
     return code
 

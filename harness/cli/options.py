@@ -12,7 +12,9 @@ RESULTS = click.option(
     "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder of the records."
 )
 REPORTS = click.option(
-    "--reports", type=click.Path(path_type=Path), default="reports", show_default=True, help="Folder to write to."
+    "--reports",
+    type=click.Path(path_type=Path),
+    help="Folder of the pages. [default: reports/own, or what campaign.toml in --results says]",
 )
 DATA = click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     "--verify", is_flag=True, help="Write nothing; compare with what is there, and exit with 1 if it differs."
 )
 def report(
-    results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path, words: str, verify: bool
+    results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path | None, words: str, verify: bool
 ) -> int:
     """Write the tables and figures of all records: pages, and one HTML file of all of them.
 
@@ -43,9 +44,10 @@ def report(
 
 
 def _report(
-    results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path, words: str, verify: bool
+    results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path | None, words: str, verify: bool
 ) -> int:
     from ..plan import split_words
+    from ..records.campaign import campaign_of
     from ..records.store import Store
     from ..report.measured import speed as speed_page
     from ..report.pages import first_page
@@ -68,6 +70,7 @@ def _report(
         click.echo(f"left out: {sentence}", err=True)
     if not finished and not speed:
         raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
+    reports = campaign_of(results).reports if reports is None else reports
     different = 0
     if made := formats.files(speed_page.sheets(speed), asked):
         different += _deliver(made, reports, [], verify)
@@ -98,6 +101,15 @@ def _deliver(made: Mapping[str, str | bytes], folder: Path, last: Sequence[str],
     for name in (*(name for name in pages if name not in last), *(name for name in last if name in pages)):
         click.echo(str(folder / name))
     return 0
+
+
+def next_step(results: Path, protocol: str, tasks: Collection[str]) -> str:
+    """After a run: the command that makes its page, and where that will lie."""
+    from ..records.campaign import campaign_of
+    from ..report.pages import first_page
+
+    option = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
+    return f"`bench report{option}` makes the page {campaign_of(results).reports / protocol / first_page(tasks)}"
 
 
 def _made(

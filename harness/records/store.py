@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from ..errors import BenchError, CorruptRecord
 from ..plan import Cell
 from . import findings
+from .campaign import FILE, campaign_of
 from .findings import SpeedRecord
 from .kinds import Measurement, RunRecord, from_json, to_json
 
@@ -44,7 +45,9 @@ class Store:
         self.root = root
 
     def check_writable(self) -> None:
-        """Raise BenchError now, rather than after an hour of training."""
+        """Raise BenchError now, rather than after an hour of training; also for a campaign that is closed."""
+        if campaign_of(self.root).closed:
+            raise BenchError(f"{self.root / FILE} says that these records are closed; choose another --results")
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=self.root).close()

@@ -246,17 +246,40 @@ def test_report_writes_tables_and_curves(bench, tmp_path):
 
 def test_the_last_line_is_the_page_to_read_of_what_ran_last(bench, tmp_path):
     run = ("run", "--models", "gru", "--protocol", "smoke", "--workers", 0, "--seeds", 1, "--no-measure")
-    assert bench(*run, "--task", "sfc", "--set", "max_steps=3").code == 0
+    said = bench(*run, "--task", "sfc", "--set", "max_steps=3").out.splitlines()[-1]
     folder = tmp_path / "reports" / "smoke@max_steps=3"
     results = tmp_path / "results"
+    assert said == f"`bench report --results {results}` makes the page reports/own/smoke@max_steps=3/sfc.md"
     assert bench("report").out.splitlines()[-2:] == [str(folder / "report.html"), str(folder / "sfc.md")]
     for path in results.rglob("*.json"):  # before the next run
         path.write_text(re.sub(r'"finished": "\d{4}', '"finished": "2001', path.read_text()))
-    assert bench(*run, "--task", "sfc,sti", "--set", "max_steps=2").code == 0
+    said = bench(*run, "--task", "sfc,sti", "--set", "max_steps=2").out.splitlines()[-1]
+    assert said.endswith("makes the page reports/own/smoke@max_steps=2/index.md")
     last = tmp_path / "reports" / "smoke@max_steps=2"
     assert bench("report").out.splitlines()[-1] == str(last / "index.md")
     assert bench("report", "--task", "sti").out.splitlines()[-1] == str(last / "sti.md")
     assert bench("report", "--format", "html").out.splitlines()[-1] == str(last / "report.html")
+
+
+def test_pages_lie_where_the_folder_of_the_records_says_unless_the_command_says_it(bench, monkeypatch, tmp_path):
+    from click.testing import CliRunner
+
+    from harness.cli.report import report
+
+    monkeypatch.chdir(tmp_path)
+    assert bench(*RUN, "--models", "gru", "--no-measure", "--set", "max_steps=2").code == 0
+
+    def page(*words):
+        return CliRunner().invoke(report, words, standalone_mode=False).output.splitlines()[-1]
+
+    name = "smoke@max_steps=2/sfc.md"
+    assert page() == f"reports/own/{name}"
+    (tmp_path / "results" / "campaign.toml").write_text('reports = "../committed"\n')
+    assert page() == f"committed/{name}"
+    assert page("--reports", "elsewhere") == f"elsewhere/{name}"
+    assert bench(*RUN, "--models", "gru", "--no-measure", "--set", "max_steps=2").code == 0  # it is not closed
+    (tmp_path / "results" / "campaign.toml").write_text("nonsense")
+    assert "campaign.toml cannot be read" in one_sentence(bench(*RUN, "--models", "gru"))
 
 
 def test_report_without_records_says_what_to_do(bench):
