@@ -61,10 +61,13 @@ def _remove(root: Path, folders: Sequence[Path]) -> None:
     """Remove worktrees, also those that git has made only half or not begun."""
     for folder in folders:
         git = ["git", "-C", str(root), "worktree"]
-        done = subprocess.run([*git, "remove", "--force", str(folder)], env=_environment(), capture_output=True)
-        if done.returncode and folder.exists():
+        # git locks a worktree until it is whole; said twice, --force removes also that
+        remove = [*git, "remove", "--force", "--force", str(folder)]
+        done = subprocess.run(remove, env=_environment(), capture_output=True)
+        if done.returncode:
             shutil.rmtree(folder, ignore_errors=True)
-            subprocess.run([*git, "prune"], env=_environment(), capture_output=True)
+            for words in (("unlock", str(folder)), ("prune",)):
+                subprocess.run([*git, *words], env=_environment(), capture_output=True)
 
 
 def _commit(root: Path, name: str) -> str:

@@ -1,12 +1,14 @@
-"""Whose records a results folder holds: those of a committed campaign, if it has a campaign.toml, else a user's own.
+"""Whose records a results folder holds: those of a committed campaign, or a user's own.
 
-reports = "../../reports"   # where the pages of these records lie, seen from here; they are committed as well
-closed = true               # no run adds a record
+A campaign is a folder in `results/` that has a campaign.toml; its pages are committed too, in `reports/`:
+
+closed = true   # no run adds a record
+
+What somebody sends decides nothing: elsewhere such a file only closes the folder.
 """
 
 from __future__ import annotations
 
-import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,8 @@ from pathlib import Path
 from ..errors import BenchError
 
 FILE = "campaign.toml"
-OWN = Path("reports", "own")  # the pages of a user's own records, which git ignores
+COMMITTED = Path("reports")  # the pages of a campaign
+OWN = COMMITTED / "own"  # those of a user's own records, which git ignores
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Campaign:
 
 
 def campaign_of(results: Path) -> Campaign:
-    """What a results folder says of itself; without a campaign.toml it is a user's own.
+    """What a results folder is; without a campaign.toml it is a user's own.
 
     Raises BenchError for a campaign.toml that cannot be read or says anything else.
     """
@@ -37,9 +40,8 @@ def campaign_of(results: Path) -> Campaign:
         return Campaign()
     except (OSError, ValueError) as error:
         raise BenchError(f"{path} cannot be read ({' '.join(str(error).split())}); mend or delete it") from None
-    reports, closed = said.pop("reports", None), said.pop("closed", False)
-    if said or not isinstance(reports, str) or not isinstance(closed, bool):
-        raise BenchError(
-            f'{path} must say `reports = "FOLDER"`, may say `closed = true`, and no more; mend or delete it'
-        )
-    return Campaign(Path(os.path.normpath(results / reports)), closed)
+    closed = said.pop("closed", False)
+    if said or not isinstance(closed, bool):
+        raise BenchError(f"{path} may say `closed = true` and no more; mend or delete it")
+    committed = results.resolve().parent == Path("results").resolve()
+    return Campaign(COMMITTED if committed else OWN, closed)

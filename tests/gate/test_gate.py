@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,7 +34,7 @@ from harness.gate.judge import (
 from harness.gate.page import page
 from harness.gate.race import Racers, race
 from harness.gate.workers import Broken, Worker
-from harness.gate.worktrees import checkouts
+from harness.gate.worktrees import _remove, checkouts
 from harness.stats.over_seeds import mean_interval
 
 METRIC = {metric.key: metric for metric in METRICS}
@@ -374,6 +375,18 @@ def test_ctrl_c_and_what_timeout_sends_remove_the_worktrees(copy, number):
     process.send_signal(number)
     assert process.communicate(timeout=60)[1].splitlines()[-1].startswith("interrupted")
     assert process.returncode == 130
+    assert len(worktrees(copy)) == 1
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_worktree_that_git_was_still_making_is_removed(copy, tmp_path, gone):
+    folder = tmp_path / "half"
+    for words in (("add", "--quiet", "--detach", folder, "main"), ("lock", folder)):  # git's own lock while it works
+        subprocess.run(["git", "-C", copy, "worktree", *words], check=True)
+    if gone:
+        shutil.rmtree(folder)
+    _remove(copy, [folder])
+    assert not folder.exists()
     assert len(worktrees(copy)) == 1
 
 

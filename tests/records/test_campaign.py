@@ -1,5 +1,7 @@
 """Whose records a folder holds, and where their pages lie."""
 
+from pathlib import Path
+
 import pytest
 from support import ROOT
 
@@ -15,18 +17,27 @@ def test_a_folder_that_says_nothing_is_a_users_own(tmp_path):
         assert campaign_of(folder) == Campaign(OWN, closed=False)
 
 
-def test_a_campaign_says_where_its_pages_lie_seen_from_the_records(tmp_path):
-    (tmp_path / "campaign.toml").write_text('reports = "../pages"\n')
-    assert campaign_of(tmp_path) == Campaign(tmp_path.parent / "pages", closed=False)
-    Store(tmp_path).check_writable()
+def test_a_campaign_lies_in_results_and_its_pages_in_reports(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "desk"
+    folder.mkdir(parents=True)
+    (folder / "campaign.toml").touch()
+    for results in (folder, Path("results/desk"), Path("results/../results/desk")):
+        assert campaign_of(results) == Campaign(Path("reports"), closed=False)
+    Store(folder).check_writable()
 
 
-def test_the_campaign_that_is_committed_is_closed_and_its_pages_are_those_of_the_repository():
-    assert campaign_of(ROOT / "results" / "reported") == Campaign(ROOT / "reports", closed=True)
+def test_what_somebody_sends_does_not_say_where_pages_go(tmp_path):
+    (tmp_path / "campaign.toml").write_text("closed = true\n")
+    assert campaign_of(tmp_path) == Campaign(OWN, closed=True)
+
+
+def test_the_campaign_that_is_committed_is_closed():
+    assert campaign_of(ROOT / "results" / "reported").closed
 
 
 def test_a_closed_campaign_cannot_be_written(tmp_path):
-    (tmp_path / "campaign.toml").write_text('reports = "."\nclosed = true\n')
+    (tmp_path / "campaign.toml").write_text("closed = true\n")
     with pytest.raises(BenchError, match=r"campaign\.toml says that these records are closed"):
         Store(tmp_path).check_writable()
 
@@ -34,13 +45,11 @@ def test_a_closed_campaign_cannot_be_written(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"reports = ",
+        b"closed = ",
         b"\xff",
-        b"reports = 5",
-        b'reports = "x"\nclosed = 1',
-        b'reports = "x"\nclose = true',
-        b"closed = true",
+        b"closed = 1",
+        b"close = true",
+        b'reports = "x"',
     ],
 )
 def test_a_campaign_that_says_something_else_is_one_sentence(tmp_path, content):
