@@ -86,7 +86,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
     console = None if as_json else terminal()
     groups = order.to_measure(todo) if measure else []
     with Preparation(say, console) as tell:
-        known = list(order.prepare_data({*(cell.task for cell in todo), *(task for _, task, _, _ in groups)}, tell))
+        known = list(order.prepare_data({*(cell.task for cell in todo), *(group.task for group in groups)}, tell))
     for line in known:
         say(line)
     for line in order.prepare_backend():

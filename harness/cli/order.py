@@ -12,7 +12,7 @@ from .. import catalog, engine, machine
 from ..catalog import source_digest
 from ..errors import BenchError, counted
 from ..machine import find_device
-from ..plan import Cell, parse_seeds, split_words
+from ..plan import Cell, Group, parse_seeds, split_words
 from ..plan import plan as cells_of
 from ..prepare.data import check_data, prepare_data
 from ..prepare.modules import Where
@@ -102,7 +102,7 @@ class Order:
                 done[record.status] += 1
         return todo, done
 
-    def to_measure(self, todo: Collection[Cell]) -> list[tuple[str, str, str, str]]:
+    def to_measure(self, todo: Collection[Cell]) -> list[Group]:
         """What is to be timed: of what runs now all that this machine has not, of the rest what no machine has."""
         slug, running = machine.slug(self.device), {cell.group for cell in todo}
         groups = dict.fromkeys(cell.group for cell in self.cells)

@@ -17,7 +17,7 @@ from ..engine import backend
 from ..errors import BenchError
 from ..measure import steps as measure
 from ..measure.forecast import TooLarge, check_fits, forecast
-from ..plan import Cell
+from ..plan import Cell, Group
 from ..prepare.budget import misses, solve
 from ..prepare.modules import Skip, Where, built, first_batch, fitted, load_splits, settled
 from ..process import prepare_process
@@ -48,14 +48,14 @@ class Row:
 
 def rows(cells: Sequence[Cell], protocol: Protocol, where: Where, *, timing: bool) -> list[Row]:
     """One row for each task, model and budget. With `timing`, two training steps of each are tried."""
-    groups: dict[tuple[str, str, str, str], int] = {}
+    groups: dict[Group, int] = {}
     for cell in cells:
         groups[cell.group] = groups.get(cell.group, 0) + 1
     prepare_process(where.device, 1)
     return [_row(group, count, protocol, where, timing) for group, count in groups.items()]
 
 
-def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where: Where, timing: bool) -> Row:
+def _row(group: Group, count: int, protocol: Protocol, where: Where, timing: bool) -> Row:
     _, task_name, model, budget = group
     protocol, task = settled(protocol.name, task_name)
     try:

@@ -19,7 +19,7 @@ from ..engine import backend
 from ..errors import sentence
 from ..measure.forecast import TooLarge, check_fits
 from ..measure.subject import Subject, quick, subject_of
-from ..plan import Cell
+from ..plan import Cell, Group
 from ..prepare.budget import solve
 from ..prepare.modules import Skip, Where, settled
 from ..protocol import Protocol, find_budget, find_protocol
@@ -128,14 +128,13 @@ def _release(where: Where) -> None:
 
 
 def measure_group(
-    group: tuple[str, str, str, str], where: Where, take: Callable[[Subject], dict[str, Any]] = quick, **facts: Any
+    group: Group, where: Where, take: Callable[[Subject], dict[str, Any]] = quick, **facts: Any
 ) -> Measurement:
-    """Time one (task, model, budget) beside the yardstick, and store the measurement.
+    """Time one group beside the yardstick, and store the measurement.
 
     take: what is measured of it, as fields of Measurement; facts: fields that are known before.
     """
-    protocol_name, task_name, model, budget = group
-    protocol, _ = settled(protocol_name, task_name)
+    protocol, _ = settled(group.protocol, group.task)
     facts |= {"batch": protocol.batch, "machine": machine.provenance(where.device)}
     status, reason = "ok", ""
     try:
@@ -151,9 +150,8 @@ def measure_group(
     except Exception as error:  # a stranger's model may raise anything; it costs this measurement alone
         status, reason = "failed", sentence(error)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    result = Measurement(
-        protocol_name, protocol.version, task_name, model, budget, status, reason, finished=finished, **facts
-    )
+    facts |= {"protocol_version": protocol.version, "status": status, "reason": reason, "finished": finished}
+    result = Measurement(**group._asdict(), **facts)
     Store(where.results).save_measurement(result, machine.slug(where.device))
     return result
 

@@ -15,14 +15,13 @@ import torch
 from .. import machine
 from ..engine import backend
 from ..errors import BenchError, sentence
+from ..plan import Group
 from ..prepare.modules import Where, built, fitted, settled
 from ..process import deaf, prepare_process
 from ..protocol import find_budget
 from ..seeds import global_stream
 from ..train.graph import REHEARSALS, recorder_for
 from . import steps as measure
-
-Group = tuple[str, str, str, str]
 
 
 def fresh_facts(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
@@ -61,8 +60,8 @@ def _work(connection: Connection, group: Group, where: Where, x: Any, y: Any) ->
 
 def _first_steps(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
     prepare_process(where.device, 1)
-    protocol, task = settled(*group[:2])
-    spec, found = fitted(group[2], task, find_budget(group[3], protocol.tolerance))
+    protocol, task = settled(group.protocol, group.task)
+    spec, found = fitted(group.model, task, find_budget(group.budget, protocol.tolerance))
     with global_stream(0, "init"):
         module = built(spec, task, found.width, where.device)
     recorder = recorder_for(where.device, where.backend)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..catalog import find_model
 from ..errors import sentence
+from ..plan import Group
 from ..prepare.budget import Width, solve
 from ..prepare.modules import Skip, Where, built, first_batch, fitted, load_splits, settled
 from ..protocol import Protocol, find_budget
@@ -33,7 +34,7 @@ class Subject:
     missing: what could not be measured, and why.
     """
 
-    group: tuple[str, str, str, str]
+    group: Group
     protocol: Protocol
     task: TaskSpec
     spec: ModelSpec
@@ -69,13 +70,13 @@ class Subject:
             return None
 
 
-def subject_of(group: tuple[str, str, str, str], where: Where) -> Subject:
+def subject_of(group: Group, where: Where) -> Subject:
     """Build a model and its yardstick. Raises Skip where the model does not apply."""
-    protocol, task = settled(*group[:2])
-    wanted = find_budget(group[3], protocol.tolerance)
-    splits = load_splits(group[1], protocol.scale, protocol.data_seed, where)
+    protocol, task = settled(group.protocol, group.task)
+    wanted = find_budget(group.budget, protocol.tolerance)
+    splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)
-    spec, found = fitted(group[2], task, wanted)
+    spec, found = fitted(group.model, task, wanted)
     try:
         other = fitted(protocol.yardstick, task, wanted)
     except Skip:  # the yardstick at its nearest width, even beyond the tolerance

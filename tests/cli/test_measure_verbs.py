@@ -11,6 +11,7 @@ from harness.measure import whole as whole_measure
 from harness.measure.memory import peak_bytes
 from harness.measure.subject import Subject
 from harness.measure.whole import CONTROLS, FEWEST, of_length, parts_of
+from harness.plan import Group
 from harness.prepare.budget import Width
 from harness.prepare.modules import Where, built
 from harness.process import WORKER_ENVIRONMENT
@@ -269,7 +270,7 @@ def test_a_model_of_words_is_measured_like_any_other(without_processes, monkeypa
     spec = catalog.find_model(model)
     module, yardstick = (built(catalog.find_model(name), task, 6, "cpu") for name in (model, "lstm-s"))
     x = torch.randint(50, (4, 8))
-    group = ("smoke", "wikitext-2", model, "3k")
+    group = Group("smoke", "wikitext-2", model, "3k")
     subject = Subject(group, SMOKE, task, spec, Width(6, 0), module, yardstick, x, x, Where(tmp_path))
     facts = whole_measure.Whole(0.0)(subject)
     assert set(subject.missing) == {"joules"}
