@@ -143,7 +143,7 @@ def plan(timing: bool, **words: Any) -> int:
     if timing:
         for line in order.prepare_data({cell.task for cell in todo}, lambda task, done, total: None):
             click.echo(line)
-    rows = planning.rows(todo, order.protocol, order.where, timing=timing)
+    rows = planning.rows(todo, order.where, timing=timing)
     if rows:
         click.echo(tables.plain(planning.shown(rows)))
     if timing:

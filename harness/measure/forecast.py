@@ -18,8 +18,7 @@ from .. import machine
 from ..engine import backend
 from ..errors import BenchError
 from ..plan import Group
-from ..prepare.modules import Where, built, fitted, load_splits, settled
-from ..protocol import find_budget
+from ..prepare.modules import Where, load_splits, made, resolved
 from ..seeds import global_stream
 from ..train.evaluate import EVALUATION_BATCH
 from . import steps as measure
@@ -77,12 +76,10 @@ def forecast(group: Group, where: Where) -> Forecast | None:
 
 @lru_cache(maxsize=64)
 def _forecast(group: Group, where: Where) -> Forecast:
-    protocol, task = settled(group.protocol, group.task)
-    spec, found = fitted(group.model, task, find_budget(group.budget, protocol.tolerance))
+    protocol, task, spec, found = resolved(group)
     splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     exact = where.device == "cpu" and where.backend != "compiled"  # else each batch size would be compiled
-    with global_stream(0, "init"):
-        module = built(spec, task, found.width, "cpu")
+    module = made(spec, task.shape, found.width, "cpu", frame=task.frame)
     x, y = (tensor[: FEW[1]].cpu() for tensor in splits.train)
     sizes = sorted({min(few, protocol.batch, len(y)) for few in FEW})
     answered = (

@@ -16,9 +16,8 @@ from .. import machine
 from ..engine import backend
 from ..errors import BenchError, sentence
 from ..plan import Group
-from ..prepare.modules import Where, built, fitted, settled
+from ..prepare.modules import Where, made, resolved
 from ..process import deaf, prepare_process
-from ..protocol import find_budget
 from ..seeds import global_stream
 from ..train.graph import REHEARSALS, recorder_for
 from . import steps as measure
@@ -60,10 +59,8 @@ def _work(connection: Connection, group: Group, where: Where, x: Any, y: Any) ->
 
 def _first_steps(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
     prepare_process(where.device, 1)
-    protocol, task = settled(group.protocol, group.task)
-    spec, found = fitted(group.model, task, find_budget(group.budget, protocol.tolerance))
-    with global_stream(0, "init"):
-        module = built(spec, task, found.width, where.device)
+    protocol, task, spec, found = resolved(group)
+    module = made(spec, task.shape, found.width, where.device, frame=task.frame)
     recorder = recorder_for(where.device, where.backend)
     x, y = x.to(where.device), y.to(where.device)
     with global_stream(0, "noise"), backend(where.backend, where.recompute):

@@ -13,9 +13,8 @@ from ..catalog import find_model
 from ..errors import sentence
 from ..plan import Group
 from ..prepare.budget import Width, solve
-from ..prepare.modules import Skip, Where, built, first_batch, fitted, load_splits, settled
+from ..prepare.modules import Skip, Where, first_batch, fitted, load_splits, made, resolved
 from ..protocol import Protocol, find_budget
-from ..seeds import global_stream
 from ..train.evaluate import loss_of
 from ..train.graph import recorder_for
 from . import latency
@@ -72,18 +71,17 @@ class Subject:
 
 def subject_of(group: Group, where: Where) -> Subject:
     """Build a model and its yardstick. Raises Skip where the model does not apply."""
-    protocol, task = settled(group.protocol, group.task)
+    protocol, task, spec, found = resolved(group)
     wanted = find_budget(group.budget, protocol.tolerance)
     splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)
-    spec, found = fitted(group.model, task, wanted)
     try:
         other = fitted(protocol.yardstick, task, wanted)
     except Skip:  # the yardstick at its nearest width, even beyond the tolerance
         other = find_model(protocol.yardstick), solve(find_model(protocol.yardstick), task.shape, wanted)
-    with global_stream(0, "init"):
-        module = built(spec, task, found.width, where.device)
-        yardstick = built(other[0], task, other[1].width, where.device)
+    module, yardstick = (
+        made(one, task.shape, width.width, where.device, frame=task.frame) for one, width in ((spec, found), other)
+    )
     return Subject(group, protocol, task, spec, found, module, yardstick, x, y, where)
 
 

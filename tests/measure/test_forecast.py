@@ -12,7 +12,7 @@ from harness.measure.memory import LiveBytes, peak_bytes
 from harness.measure.steps import forward, training_step
 from harness.plan import Cell, Group
 from harness.prepare.budget import solve
-from harness.prepare.modules import Where, built, fitted, load_splits, settled
+from harness.prepare.modules import Where, fitted, load_splits, made, settled
 from harness.protocol import find_budget
 from harness.records.store import Store
 from harness.train.evaluate import EVALUATION_BATCH
@@ -71,7 +71,7 @@ def measured(model: str, protocol_name: str, budget: str, where: Where) -> tuple
     protocol, task = settled(protocol_name, "sfc")
     spec, found = fitted(model, task, find_budget(budget, protocol.tolerance))
     splits = load_splits("sfc", protocol.scale, protocol.data_seed, where)
-    module, (x, y) = built(spec, task, found.width, "cpu"), splits.train
+    module, (x, y) = made(spec, task.shape, found.width, "cpu"), splits.train
     many = splits.valid.x if len(splits.valid.x) > len(splits.test.x) else splits.test.x
     with engine.backend(where.backend, where.recompute):
         step = training_step(module, x[: protocol.batch], y[: protocol.batch], protocol.clip)
