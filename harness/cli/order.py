@@ -63,7 +63,7 @@ class Order:
         for change in changes:
             self.protocol = with_changes(self.protocol, parse_changes(change))
         self.tasks = split_words(",".join(tasks))
-        self.models = catalog.model_names() if models == "all" else split_words(models)
+        self.models = catalog.chosen(models)
         self.budget = find_budget(budget or self.protocol.budget).name
         try:
             self.seeds = parse_seeds(seeds) if seeds else list(range(self.protocol.seeds))

@@ -65,7 +65,7 @@ class Bench:
         self.backends = split_words(backends) if backends is not None else list(USUAL[device])
         wanted = "counts of at least 1, such as 1,5"
         self.sizes = Sizes(
-            models=tuple(catalog.model_names() if models == "all" else split_words(models)),
+            models=tuple(catalog.chosen(models)),
             replicas=tuple(_whole(word, "number of replicas", wanted) for word in split_words(replicas)),
             length=length,
             batch=batch,
