@@ -136,9 +136,7 @@ class Order:
             )
         if self.device != "cpu" or self.where.backend in ("eager", "compiled"):
             return
-        if not engine.native_is_built():
-            yield "building native code for the recurrences (once, about ten seconds)"
-        reason = engine.build_native()
+        reason = yield from engine.build_native()
         if reason and self.where.backend == "native":
             raise BenchError(f"the native back end cannot be built: {reason}; use --backend auto or eager")
         if reason:

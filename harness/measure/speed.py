@@ -92,9 +92,8 @@ class Bench:
         """Build the native code before it is timed; gives what a user should know meanwhile."""
         if self.device != "cpu" or not {"native", "auto"} & set(self.backends):
             return
-        if not engine.native_is_built():
-            yield "building native code for the recurrences (once, about ten seconds)"
-        if (reason := engine.build_native()) and "native" in self.backends:
+        reason = yield from engine.build_native()
+        if reason and "native" in self.backends:
             self.backends.remove("native")
             self.findings.missing.append(f"the native back end: {reason}")
             yield f"no native code for the recurrences: {reason}"
