@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -262,7 +261,7 @@ def speed(results: Path, reports: Path | None, **words: Any) -> int:
 
     from .. import machine
     from ..measure import speed as timing
-    from ..process import missing_environment
+    from ..process import start_as_worker
     from ..records.campaign import campaign_of
     from ..records.findings import SpeedRecord
     from ..records.store import Store
@@ -273,8 +272,7 @@ def speed(results: Path, reports: Path | None, **words: Any) -> int:
     bench, store = timing.Bench(**words), Store(results)
     folder = campaign_of(results).reports if reports is None else reports
     store.check_writable()
-    if missing := missing_environment(bench.device):  # a process must have these from its start
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
+    start_as_worker(bench.device)
     for line in bench.prepare():
         click.echo(line)
     code = 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,7 +26,7 @@ def measure(seconds: float | None, lengths: str | None, again: bool, **words: An
     from .. import machine
     from ..execute.run import measure_group
     from ..measure.whole import Whole
-    from ..process import missing_environment, prepare_process
+    from ..process import prepare_process, start_as_worker
     from .order import Order
     from .progress import Countdown, Preparation, describe, terminal
 
@@ -38,8 +36,8 @@ def measure(seconds: float | None, lengths: str | None, again: bool, **words: An
     slug = machine.slug(order.device)
     todo = groups if again else [group for group in groups if not _is_known(order, group, slug)]
     order.store.check_writable()
-    if todo and (missing := missing_environment(order.device)):  # a process must have these from its start
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
+    if todo:
+        start_as_worker(order.device)
     click.echo(_headline(order, len(groups) - len(todo)))
     console = terminal()
     if todo:
