@@ -283,7 +283,13 @@ def test_a_measurement_has_latencies_a_ratio_and_bytes(where):
 
 @pytest.mark.parametrize(
     ("model", "status"),
-    [("NoUse", "skipped"), ("Coarse", "skipped"), ("Raises", "failed"), ("OutOfMemory", "out-of-memory")],
+    [
+        ("NoUse", "skipped"),
+        ("Coarse", "skipped"),
+        ("Raises", "failed"),
+        ("OutOfMemory", "out-of-memory"),
+        ("OutOfHostMemory", "out-of-memory"),
+    ],
 )
 def test_a_measurement_that_cannot_be_taken_says_why(where, model, status):
     result = measure_group(group(model), where)
