@@ -7,7 +7,8 @@ import multiprocessing
 import signal
 import sys
 import time
-from multiprocessing.connection import Connection
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import torch
@@ -28,33 +29,26 @@ def fresh_facts(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) ->
 
     Raises BenchError where that process cannot say.
     """
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
     # arrays, as tensors would be shared with this process
-    arguments = (there, group, where, x.cpu().numpy(), y.cpu().numpy())
-    process = context.Process(target=_work, args=arguments, daemon=True)
-    with deaf():
-        process.start()
-    there.close()
-    try:
-        found: dict[str, Any] | str = here.recv()
-    except EOFError:
-        process.join()
-        raise BenchError(f"a fresh process for it ended with exit code {process.exitcode}") from None
-    finally:
-        here.close()
-    process.join()
+    arrays = x.cpu().numpy(), y.cpu().numpy()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        with deaf():  # Ctrl-C in its start would show its traceback
+            told = pool.submit(_told, group, where, *arrays)
+        try:
+            found = told.result()
+        except BrokenProcessPool:
+            raise BenchError("a fresh process for it ended before it could say") from None
     if isinstance(found, str):
         raise BenchError(found)
     return found
 
 
-def _work(connection: Connection, group: Group, where: Where, x: Any, y: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for this one decides
+def _told(group: Group, where: Where, x: Any, y: Any) -> dict[str, Any] | str:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or Ctrl-C would wait for its last step
     try:
-        connection.send(_first_steps(group, where, torch.from_numpy(x), torch.from_numpy(y)))
-    except Exception as error:
-        connection.send(sentence(error))
+        return _first_steps(group, where, torch.from_numpy(x), torch.from_numpy(y))
+    except Exception as error:  # it may be of a stranger's type, and its place would not come along
+        return sentence(error)
 
 
 def _first_steps(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def test_a_fresh_process_that_cannot_say_is_a_sentence(taken, tmp_path):
     assert taken("--models", f"{tmp_path}/mine.py:Dies").code == 0
     (one,) = kept(tmp_path).values()
     assert one.rss_bytes is one.first_call_ms is None
-    assert one.missing["rss_bytes"] == "a fresh process for it ended with exit code 7"
+    assert one.missing["rss_bytes"] == "a fresh process for it ended before it could say"
 
 
 @pytest.mark.parametrize(
