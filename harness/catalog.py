@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import foreign_package
 from .errors import BenchError, nearest
+from .plan import split_words
 from .protocol import parse_changes
 
 if message := foreign_package():
@@ -45,6 +46,7 @@ __all__ = [
     "Split",
     "Splits",
     "TaskSpec",
+    "chosen",
     "find_model",
     "find_task",
     "model_names",
@@ -62,6 +64,11 @@ def model_names() -> list[str]:
 def task_names() -> list[str]:
     """The built-in tasks, then those of entry points."""
     return [*TASKS, *_plugged("bench.tasks", TASKS)]
+
+
+def chosen(words: str) -> list[str]:
+    """The models that the words of a command stand for, `all` or names between commas; not yet looked for."""
+    return model_names() if words == "all" else split_words(words)
 
 
 def find_model(name: str) -> ModelSpec:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -26,15 +26,13 @@ def noise_streams(generators: Sequence[torch.Generator]) -> AbstractContextManag
     return replicas.streams(generators)
 
 
-def native_is_built() -> bool:
-    """Are the native CPU kernels there already? Where there is no compiler, there is nothing to build."""
+def build_native() -> Generator[str, None, str]:
+    """Build the native CPU kernels where they are not there; gives what a user should know before that takes its time.
+
+    Returns why they cannot be built, or an empty string.
+    """
     from models.engine.native import kernels as native
 
-    return native.is_built() or native.compiler() is None
-
-
-def build_native() -> str:
-    """Build the native CPU kernels where they are not there; why they cannot be, or an empty string."""
-    from models.engine.native import kernels as native
-
+    if not native.is_built() and native.compiler() is not None:
+        yield "building native code for the recurrences (once, about ten seconds)"
     return native.why_not()

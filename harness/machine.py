@@ -1,4 +1,4 @@
-"""Provenance: what ran where. With conditions.py the only module that asks the system. It never names the host."""
+"""Provenance: what ran where. With measure/board the only module that asks the system. It never names the host."""
 
 from __future__ import annotations
 

@@ -7,6 +7,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
+
+
+class Group(NamedTuple):
+    """What cells that differ in the seed alone share, and what a measurement is of."""
+
+    protocol: str
+    task: str
+    model: str
+    budget: str
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.model} {self.budget}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,12 +33,11 @@ class Cell:
     seed: int
 
     @property
-    def group(self) -> tuple[str, str, str, str]:
-        """The cells that differ from this one in the seed alone share this."""
-        return (self.protocol, self.task, self.model, self.budget)
+    def group(self) -> Group:
+        return Group(self.protocol, self.task, self.model, self.budget)
 
     def __str__(self) -> str:
-        return f"{self.task} {self.model} {self.budget} seed {self.seed}"
+        return f"{self.group} seed {self.seed}"
 
 
 def plan(protocol: str, tasks: Iterable[str], models: Iterable[str], budget: str, seeds: Iterable[int]) -> list[Cell]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +20,11 @@ WORKER_ENVIRONMENT = {
 }
 
 
-def missing_environment(device: str) -> dict[str, str]:
-    """What must be in the environment when a process that times steps starts, and is not."""
-    return {} if device != "cpu" else {key: value for key, value in WORKER_ENVIRONMENT.items() if key not in os.environ}
+def start_as_worker(device: str) -> None:
+    """Start this process anew, with the same words, where its environment lacks what one that times steps must have."""
+    missing = {key: value for key, value in WORKER_ENVIRONMENT.items() if key not in os.environ}
+    if device == "cpu" and missing:
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
 
 
 @contextmanager

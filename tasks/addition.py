@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .spec import SequenceShape, Split, Splits, TaskSpec
+from .spec import SequenceShape, Split, Splits, TaskSpec, streams
 
 CITE = "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 9(8), 1997"
 CHANCE = 2 / 12
@@ -85,7 +85,6 @@ def generate(rng: np.random.Generator, *, sequences: int, length: int, markers: 
 
 
 def _load(length: int, markers: str, sizes: tuple[int, int, int], data_seed: int, data_root: Path | None) -> Splits:
-    # a stream each: the test set does not change with the number of training sequences
-    streams = np.random.default_rng([data_seed, 0xADD]).spawn(3)
-    pairs = (generate(rng, sequences=n, length=length, markers=markers) for rng, n in zip(streams, sizes, strict=True))
+    rngs = streams(data_seed, 0xADD)
+    pairs = (generate(rng, sequences=n, length=length, markers=markers) for rng, n in zip(rngs, sizes, strict=True))
     return Splits(*(Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in pairs))

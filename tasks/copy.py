@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .spec import SequenceShape, Split, Splits, TaskSpec
+from .spec import SequenceShape, Split, Splits, TaskSpec, streams
 
 CITE = "Hu, Wang, Qi: Learning to Adaptively Scale Recurrent Neural Networks, AAAI 2019"
 DIGITS = 10  # to be remembered
@@ -70,8 +70,7 @@ def generate(rng: np.random.Generator, *, sequences: int, delay: int) -> tuple[n
 
 
 def _load(delay: int, sizes: tuple[int, int, int], data_seed: int, data_root: Path | None) -> Splits:
-    # a stream each: the test set does not change with the number of training sequences
-    streams = np.random.default_rng([data_seed, 0xC09]).spawn(3)
+    rngs = streams(data_seed, 0xC09)
     one_hot = np.eye(MARKER + 1, dtype=np.float32)
-    pairs = (generate(rng, sequences=n, delay=delay) for rng, n in zip(streams, sizes, strict=True))
+    pairs = (generate(rng, sequences=n, delay=delay) for rng, n in zip(rngs, sizes, strict=True))
     return Splits(*(Split(torch.from_numpy(one_hot[x]), torch.from_numpy(y)) for x, y in pairs))

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 from .signals import check_room, places, setting, shapes
-from .spec import SequenceShape, Split, Splits, TaskSpec
+from .spec import SequenceShape, Split, Splits, TaskSpec, streams
 
 CITE = "Hu, Wang, Qi: Learning to Adaptively Scale Recurrent Neural Networks, AAAI 2019"
 TYPES = 3
@@ -108,9 +108,8 @@ def _load(
     data_seed: int,
     data_root: Path | None,
 ) -> Splits:
-    # a stream each: the test set does not change with the number of training sequences
     splits = []
-    for rng, n in zip(np.random.default_rng([data_seed, 0x10D]).spawn(3), sizes, strict=True):
+    for rng, n in zip(streams(data_seed, 0x10D), sizes, strict=True):
         x, kind = generate(
             rng, sequences=n, length=length, signals=signals, lengths=lengths, amplitude=amplitude, noise=noise
         )

@@ -36,7 +36,7 @@ import torch
 
 from .data import idx
 from .data.fetch import DataError, folder
-from .spec import SequenceShape, Split, Splits, TaskSpec
+from .spec import SequenceShape, Split, Splits, TaskSpec, streams
 
 CITE = "Le, Jaitly, Hinton: A Simple Way to Initialize Recurrent Networks of Rectified Linear Units, 2015"
 NOISY_CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020, supplement"
@@ -168,10 +168,8 @@ def _load(
     where = folder("mnist", data_root)
     (images, labels), tested = (_file(where, name) for name in FILES)
     parts = (images[VALID:], labels[VALID:]), (images[:VALID], labels[:VALID]), tested
-    # a stream each: the noise of a test image does not change with the number of training images
-    streams = np.random.default_rng([data_seed, 0x915]).spawn(3)
     splits = []
-    for (part, answers), size, noise in zip(parts, sizes, streams, strict=True):
+    for (part, answers), size, noise in zip(parts, sizes, streams(data_seed, 0x915), strict=True):
         x = sequences(part[:size], side=side, permutation=permutation, length=length, noise=noise)
         y = answers[:size].astype(np.int64)
         splits.append(Split(torch.from_numpy(x).unsqueeze(-1), torch.from_numpy(y)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from torch import Tensor, nn
 
 
@@ -56,6 +57,14 @@ class Splits:
 
     def __iter__(self) -> Iterator[Split]:
         return iter((self.train, self.valid, self.test))
+
+
+def streams(data_seed: int, own: int) -> list[np.random.Generator]:
+    """A stream each for train, valid and test: the test set does not change with the number of training sequences.
+
+    own: a number that no other task has.
+    """
+    return np.random.default_rng([data_seed, own]).spawn(3)
 
 
 def no_preparation(data_root: Path | None, tell: Callable[[int, int], None]) -> str:

@@ -27,6 +27,14 @@ def test_every_built_in_task_resolves_to_a_spec_of_its_own_name(name):
     assert catalog.find_task(name).name == name
 
 
+def test_all_stands_for_every_model_and_other_words_for_themselves(monkeypatch):
+    assert catalog.chosen("all") == catalog.model_names()
+    monkeypatch.setattr(catalog, "model_names", lambda: ["gru", "plugged-in"])
+    assert catalog.chosen("all") == ["gru", "plugged-in"]
+    assert catalog.chosen("gru, dilated-lstm@dilations=(1,2),gru") == ["gru", "dilated-lstm@dilations=(1,2)"]
+    assert catalog.chosen(" ,") == []
+
+
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(BenchError, match=r"no model called 'tprnn-s'.*'tp-rnn-s'"):
         catalog.find_model("tprnn-s")

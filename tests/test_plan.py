@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from harness.plan import Cell, parse_seeds, plan, smallest_p
+from harness.plan import Cell, Group, parse_seeds, plan, smallest_p
 
 
 def test_every_task_meets_every_model_and_seed_once():
@@ -32,7 +32,9 @@ def test_nothing_to_run_is_an_empty_plan():
 
 def test_cells_of_a_group_differ_in_the_seed_alone():
     cells = plan("smoke", ["sfc"], ["a"], "3k", range(3))
-    assert {cell.group for cell in cells} == {("smoke", "sfc", "a", "3k")}
+    assert {cell.group for cell in cells} == {Group("smoke", "sfc", "a", "3k")}
+    assert [str(cell) for cell in cells] == [f"{cells[0].group} seed {seed}" for seed in range(3)]
+    assert str(cells[0].group) == "sfc a 3k"
 
 
 def test_a_cell_travels_between_processes():

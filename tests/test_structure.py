@@ -32,7 +32,7 @@ ROOMS = {
     "harness.records": "",
     "harness.stats": "records",
     # the wing that works
-    "harness.prepare": "catalog tasks.data",
+    "harness.prepare": "catalog seeds tasks.data",
     "harness.train": "prepare records catalog engine machine seeds",
     "harness.checks": "train prepare catalog seeds",
     "harness.measure": "train prepare records stats catalog engine machine process seeds",

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from ..errors import BenchError
 from ..prepare.budget import as_width, count_parameters, misses, parameters_at, solve
+from ..prepare.modules import made
 from ..protocol import Budget
-from ..seeds import global_stream
 from ..train.evaluate import check_output
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ WIDTH = 6
 
 def built(spec: ModelSpec, shape: Shape, *, seed: int = 0, width: float = WIDTH) -> nn.Module:
     """A module in float64 with the weights of a seed."""
-    with global_stream(seed, "init"):
-        return spec.build(shape, as_width(width)).double()
+    return made(spec, shape, width, "cpu", seed=seed).double()
 
 
 def inputs_for(shape: Shape, batch: int = 3) -> Tensor:

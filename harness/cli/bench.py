@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -86,7 +85,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
     console = None if as_json else terminal()
     groups = order.to_measure(todo) if measure else []
     with Preparation(say, console) as tell:
-        known = list(order.prepare_data({*(cell.task for cell in todo), *(task for _, task, _, _ in groups)}, tell))
+        known = list(order.prepare_data({*(cell.task for cell in todo), *(group.task for group in groups)}, tell))
     for line in known:
         say(line)
     for line in order.prepare_backend():
@@ -143,7 +142,7 @@ def plan(timing: bool, **words: Any) -> int:
     if timing:
         for line in order.prepare_data({cell.task for cell in todo}, lambda task, done, total: None):
             click.echo(line)
-    rows = planning.rows(todo, order.protocol, order.where, timing=timing)
+    rows = planning.rows(todo, order.where, timing=timing)
     if rows:
         click.echo(tables.plain(planning.shown(rows)))
     if timing:
@@ -162,14 +161,12 @@ def params(task: str | None, shape: str | None, models: str, budget: str, scale:
     """Count the parameters of models, or solve their widths for a budget."""
     from .. import catalog
     from ..execute import planning
-    from ..plan import split_words
     from ..protocol import find_budget
 
     if (task is None) == (shape is None):
         raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")
     sizes = catalog.find_task(task, scale).shape if task else planning.parse_shape(shape or "")
-    names = catalog.model_names() if models == "all" else split_words(models)
-    click.echo(tables.plain(planning.parameter_table(names, sizes, find_budget(budget))))
+    click.echo(tables.plain(planning.parameter_table(catalog.chosen(models), sizes, find_budget(budget))))
     return 0
 
 
@@ -239,10 +236,9 @@ def check(models: str) -> int:
     """Check that models do what any model must: shapes, gradients, causality, determinism and so on."""
     from .. import catalog
     from ..checks import models as checks
-    from ..plan import split_words
 
     failed = 0
-    for name in catalog.model_names() if models == "all" else split_words(models):
+    for name in catalog.chosen(models):
         spec = catalog.find_model(name)
         problems = []
         for shape in checks.EXAMPLES:
@@ -265,7 +261,7 @@ def speed(results: Path, reports: Path | None, **words: Any) -> int:
 
     from .. import machine
     from ..measure import speed as timing
-    from ..process import missing_environment
+    from ..process import start_as_worker
     from ..records.campaign import campaign_of
     from ..records.findings import SpeedRecord
     from ..records.store import Store
@@ -276,8 +272,7 @@ def speed(results: Path, reports: Path | None, **words: Any) -> int:
     bench, store = timing.Bench(**words), Store(results)
     folder = campaign_of(results).reports if reports is None else reports
     store.check_writable()
-    if missing := missing_environment(bench.device):  # a process must have these from its start
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
+    start_as_worker(bench.device)
     for line in bench.prepare():
         click.echo(line)
     code = 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +11,7 @@ from ..write import tables
 from .options import group_options
 
 if TYPE_CHECKING:
+    from ..plan import Group
     from ..records.kinds import Measurement
     from .order import Order
 
@@ -27,7 +26,7 @@ def measure(seconds: float | None, lengths: str | None, again: bool, **words: An
     from .. import machine
     from ..execute.run import measure_group
     from ..measure.whole import Whole
-    from ..process import missing_environment, prepare_process
+    from ..process import prepare_process, start_as_worker
     from .order import Order
     from .progress import Countdown, Preparation, describe, terminal
 
@@ -37,27 +36,26 @@ def measure(seconds: float | None, lengths: str | None, again: bool, **words: An
     slug = machine.slug(order.device)
     todo = groups if again else [group for group in groups if not _is_known(order, group, slug)]
     order.store.check_writable()
-    if todo and (missing := missing_environment(order.device)):  # a process must have these from its start
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
+    if todo:
+        start_as_worker(order.device)
     click.echo(_headline(order, len(groups) - len(todo)))
     console = terminal()
     if todo:
         with Preparation(click.echo, console) as tell:
-            for line in order.prepare_data({task for _, task, _, _ in todo}, tell):
+            for line in order.prepare_data({group.task for group in todo}, tell):
                 click.echo(line)
         for line in order.prepare_backend():
             click.echo(line)
     prepare_process(order.device, 1)
-    with Countdown([task for _, task, _, _ in todo], click.echo, console) as told:
+    with Countdown([group.task for group in todo], click.echo, console) as told:
         for group in todo:
-            name = " ".join(group[1:])
-            told(group[1], name, "")
+            told(group.task, str(group), "")
             found = describe(measure_group(group, order.where, take, whole=True))
-            told(group[1], name, found.partition(": ")[2])
+            told(group.task, str(group), found.partition(": ")[2])
     return _conclude(order, groups, slug)
 
 
-def _is_known(order: Order, group: tuple[str, str, str, str], slug: str) -> bool:
+def _is_known(order: Order, group: Group, slug: str) -> bool:
     known = order.store.find_measurement(group, slug)
     return known is not None and known.whole and known.protocol_version == order.protocol.version
 
@@ -78,7 +76,7 @@ def _headline(order: Order, known: int) -> str:
     )
 
 
-def _conclude(order: Order, groups: list[tuple[str, str, str, str]], slug: str) -> int:
+def _conclude(order: Order, groups: list[Group], slug: str) -> int:
     """Print a table of each task; 1 if a measurement failed."""
     from ..report.measured import latency as latency_page
     from ..report.measured import memory as memory_page

@@ -12,7 +12,7 @@ from .. import catalog, engine, machine
 from ..catalog import source_digest
 from ..errors import BenchError, counted
 from ..machine import find_device
-from ..plan import Cell, parse_seeds, split_words
+from ..plan import Cell, Group, parse_seeds, split_words
 from ..plan import plan as cells_of
 from ..prepare.data import check_data, prepare_data
 from ..prepare.modules import Where
@@ -63,7 +63,7 @@ class Order:
         for change in changes:
             self.protocol = with_changes(self.protocol, parse_changes(change))
         self.tasks = split_words(",".join(tasks))
-        self.models = catalog.model_names() if models == "all" else split_words(models)
+        self.models = catalog.chosen(models)
         self.budget = find_budget(budget or self.protocol.budget).name
         try:
             self.seeds = parse_seeds(seeds) if seeds else list(range(self.protocol.seeds))
@@ -102,7 +102,7 @@ class Order:
                 done[record.status] += 1
         return todo, done
 
-    def to_measure(self, todo: Collection[Cell]) -> list[tuple[str, str, str, str]]:
+    def to_measure(self, todo: Collection[Cell]) -> list[Group]:
         """What is to be timed: of what runs now all that this machine has not, of the rest what no machine has."""
         slug, running = machine.slug(self.device), {cell.group for cell in todo}
         groups = dict.fromkeys(cell.group for cell in self.cells)
@@ -136,9 +136,7 @@ class Order:
             )
         if self.device != "cpu" or self.where.backend in ("eager", "compiled"):
             return
-        if not engine.native_is_built():
-            yield "building native code for the recurrences (once, about ten seconds)"
-        reason = engine.build_native()
+        reason = yield from engine.build_native()
         if reason and self.where.backend == "native":
             raise BenchError(f"the native back end cannot be built: {reason}; use --backend auto or eager")
         if reason:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..execute.group import Progress
 from ..execute.local import Job
-from ..plan import Cell
+from ..plan import Cell, Group
 from ..records.kinds import Measurement, RunRecord
 from ..write.words import clock
 
@@ -51,7 +51,7 @@ class Estimate:
             return None
         usual = sum(self.pace.values()) / len(self.pace)
         longest = max(self.steps.values())
-        groups: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
+        groups: dict[Group, list[float]] = defaultdict(list)
         for cell in self.pending:
             steps = self.steps.get(cell.task, longest) - self.done_steps.get(cell, 0)
             groups[cell.group].append(self.pace.get((cell.task, cell.model), usual) * steps)
@@ -62,7 +62,7 @@ class Estimate:
 def describe(what: RunRecord | Measurement) -> str:
     """One line for a finished job."""
     if isinstance(what, Measurement):
-        name = f"measured {what.task} {what.model} {what.budget}"
+        name = f"measured {what.group}"
         if what.step is None:
             return f"{name}: {what.status}: {what.reason}"
         return f"{name}: step {what.step.median:.1f} ms, {what.ratio:.2f} x {what.yardstick}"

@@ -17,8 +17,8 @@ from ..engine import backend
 from ..errors import sentence
 from ..plan import Cell
 from ..prepare.budget import Width
-from ..prepare.modules import Where, built, first_batch, fitted, load_splits, settled
-from ..protocol import Protocol, find_budget, find_protocol
+from ..prepare.modules import Where, first_batch, load_splits, made, resolved, settled
+from ..protocol import Protocol, find_protocol
 from ..records.kinds import Point, RunRecord
 from ..records.store import Store
 from ..seeds import global_stream
@@ -29,7 +29,7 @@ from ..train.loop import Training
 from ..train.replicas import difference
 
 if TYPE_CHECKING:
-    from ..catalog import ModelSpec, Splits, TaskSpec
+    from ..catalog import Splits
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -65,7 +65,7 @@ def begun(cell: Cell, where: Where) -> RunRecord:
 
 def at_one_step(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
     """The cells in groups that can go on together, as their checkpoints stand at one step."""
-    protocol, _, _, found = _fit(cells[0])
+    protocol, _, _, found = resolved(cells[0].group)
     groups: dict[int, list[Cell]] = {}
     for cell in cells:
         kept = _checkpoint(cell, protocol, found, store)
@@ -80,13 +80,10 @@ def train_group(
 
     Raises NotStackable where several cannot train in one pass, and whatever the model raises.
     """
-    protocol, task, spec, found = _fit(cells[0])
+    protocol, task, spec, found = resolved(cells[0].group)
     splits = load_splits(cells[0].task, protocol.scale, protocol.data_seed, where)
     seeds = [cell.seed for cell in cells]
-    modules = []
-    for seed in seeds:
-        with global_stream(seed, "init"):
-            modules.append(built(spec, task, found.width, where.device))
+    modules = [made(spec, task.shape, found.width, where.device, seed=seed, frame=task.frame) for seed in seeds]
     outside = sum(p.numel() for p in modules[0].parameters() if p.requires_grad) - found.params
     if len(cells) > 1:
         with backend(where.backend, where.recompute):
@@ -156,11 +153,6 @@ def _judged(record: RunRecord, training: Training, place: int, tested: list[floa
 
 def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _fit(cell: Cell) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
-    protocol, task = settled(cell.protocol, cell.task)
-    return protocol, task, *fitted(cell.model, task, find_budget(cell.budget, protocol.tolerance))
 
 
 def _check_stackable(modules: Sequence[nn.Module], seeds: Sequence[int], splits: Splits, protocol: Protocol) -> None:

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from ..plan import Cell
+from ..plan import Cell, Group
 from ..prepare.modules import Where
 from ..process import WORKER_ENVIRONMENT, deaf, environment, prepare_process
 from ..protocol import find_protocol
@@ -30,7 +30,7 @@ from ..records.store import Store
 from .group import Progress
 from .run import described, measure_group, run_group
 
-Job = tuple[str, Any]  # ("cell", Cell) or ("measure", group)
+Job = tuple[str, Any]  # ("cell", Cell) or ("measure", Group)
 Listener = Callable[[str, Any], None]  # ("progress", Progress) or ("done", RunRecord or Measurement)
 
 
@@ -38,7 +38,7 @@ Listener = Callable[[str, Any], None]  # ("progress", Progress) or ("done", RunR
 class Share:
     """What a worker does at a time: a measurement, or cells that differ in the seed alone."""
 
-    measured: tuple[str, str, str, str] | None = None
+    measured: Group | None = None
     cells: tuple[Cell, ...] = ()
     note: str = ""  # for the records of the cells
 
@@ -46,7 +46,7 @@ class Share:
 def shares_of(cells: Sequence[Cell], replicas: int) -> list[Share]:
     """So many seeds of a cell together at most, in the order in which the first of each group comes."""
     groups: list[list[Cell]] = []
-    filling: dict[tuple[str, str, str, str], list[Cell]] = {}
+    filling: dict[Group, list[Cell]] = {}
     for cell in cells:
         if len(filling.get(cell.group, ())) in (0, replicas):
             filling[cell.group] = []

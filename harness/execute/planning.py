@@ -17,11 +17,11 @@ from ..engine import backend
 from ..errors import BenchError
 from ..measure import steps as measure
 from ..measure.forecast import TooLarge, check_fits, forecast
-from ..plan import Cell
+from ..plan import Cell, Group
 from ..prepare.budget import misses, solve
-from ..prepare.modules import Skip, Where, built, first_batch, fitted, load_splits, settled
+from ..prepare.modules import Skip, Where, first_batch, load_splits, made, resolved
 from ..process import prepare_process
-from ..protocol import Budget, Protocol, find_budget
+from ..protocol import Budget
 from ..seeds import global_stream
 from ..stats import power
 from ..train.graph import REHEARSALS, recorder_for
@@ -46,20 +46,19 @@ class Row:
     note: str = ""
 
 
-def rows(cells: Sequence[Cell], protocol: Protocol, where: Where, *, timing: bool) -> list[Row]:
+def rows(cells: Sequence[Cell], where: Where, *, timing: bool) -> list[Row]:
     """One row for each task, model and budget. With `timing`, two training steps of each are tried."""
-    groups: dict[tuple[str, str, str, str], int] = {}
+    groups: dict[Group, int] = {}
     for cell in cells:
         groups[cell.group] = groups.get(cell.group, 0) + 1
     prepare_process(where.device, 1)
-    return [_row(group, count, protocol, where, timing) for group, count in groups.items()]
+    return [_row(group, count, where, timing) for group, count in groups.items()]
 
 
-def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where: Where, timing: bool) -> Row:
-    _, task_name, model, budget = group
-    protocol, task = settled(protocol.name, task_name)
+def _row(group: Group, count: int, where: Where, timing: bool) -> Row:
+    task_name, model = group.task, group.model
     try:
-        spec, found = fitted(model, task, find_budget(budget, protocol.tolerance))
+        protocol, task, spec, found = resolved(group)
     except Skip as reason:
         return Row(task_name, model, count, None, None, None, 0.0, note=f"skipped: {reason}")
     if not timing:
@@ -72,8 +71,7 @@ def _row(group: tuple[str, str, str, str], count: int, protocol: Protocol, where
         return Row(task_name, model, count, found.width, found.params, None, 0.0, peak, f"will not run: {reason}")
     splits = load_splits(task_name, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)
-    with global_stream(0, "init"):
-        module = built(spec, task, found.width, where.device)
+    module = made(spec, task.shape, found.width, where.device, frame=task.frame)
     recorder = recorder_for(where.device, where.backend)
     with global_stream(0, "noise"), backend(where.backend, where.recompute):
         step = measure.training_step(module, x, y, protocol.clip, recorder)

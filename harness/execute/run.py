@@ -19,7 +19,7 @@ from ..engine import backend
 from ..errors import sentence
 from ..measure.forecast import TooLarge, check_fits
 from ..measure.subject import Subject, quick, subject_of
-from ..plan import Cell
+from ..plan import Cell, Group
 from ..prepare.budget import solve
 from ..prepare.modules import Skip, Where, settled
 from ..protocol import Protocol, find_budget, find_protocol
@@ -97,15 +97,20 @@ def _alone(cell: Cell, where: Where, store: Store, report: Report, stop: Callabl
     try:
         check_fits(cell.group, where)
         (record,) = train_group([cell], where, store, report, stop)
-    except Skip as reason:
-        record = replace(record, status="skipped", reason=str(reason))
-    except (TooLarge, torch.OutOfMemoryError, MemoryError) as error:
-        record = replace(record, status="out-of-memory", reason=sentence(error))
     except Exception as error:
-        memory = "DefaultCPUAllocator" in str(error) and "memory" in str(error)
-        record = replace(record, status="out-of-memory" if memory else "failed", reason=sentence(error))
+        status, reason = _ending(error)
+        record = replace(record, status=status, reason=reason)
     _release(where)
     return record
+
+
+def _ending(error: Exception) -> tuple[str, str]:
+    """The status and the reason of what ended so; a stranger's model may raise anything, and it costs itself alone."""
+    if isinstance(error, Skip):
+        return "skipped", str(error)
+    memory = isinstance(error, TooLarge | torch.OutOfMemoryError | MemoryError)
+    memory |= "DefaultCPUAllocator" in str(error) and "memory" in str(error)  # torch has no type for a CPU's
+    return "out-of-memory" if memory else "failed", sentence(error)
 
 
 def _stored(record: RunRecord, note: str, where: Where, store: Store) -> RunRecord:
@@ -128,14 +133,13 @@ def _release(where: Where) -> None:
 
 
 def measure_group(
-    group: tuple[str, str, str, str], where: Where, take: Callable[[Subject], dict[str, Any]] = quick, **facts: Any
+    group: Group, where: Where, take: Callable[[Subject], dict[str, Any]] = quick, **facts: Any
 ) -> Measurement:
-    """Time one (task, model, budget) beside the yardstick, and store the measurement.
+    """Time one group beside the yardstick, and store the measurement.
 
     take: what is measured of it, as fields of Measurement; facts: fields that are known before.
     """
-    protocol_name, task_name, model, budget = group
-    protocol, _ = settled(protocol_name, task_name)
+    protocol, _ = settled(group.protocol, group.task)
     facts |= {"batch": protocol.batch, "machine": machine.provenance(where.device)}
     status, reason = "ok", ""
     try:
@@ -144,16 +148,11 @@ def measure_group(
         with backend(where.backend, where.recompute) as used, global_stream(0, "noise"):
             facts |= take(subject) | {"missing": subject.missing}
         facts["backend"] = "+".join(sorted(used)) or "library"
-    except Skip as skipped:
-        status, reason = "skipped", str(skipped)
-    except (TooLarge, torch.OutOfMemoryError, MemoryError) as error:
-        status, reason = "out-of-memory", sentence(error)
-    except Exception as error:  # a stranger's model may raise anything; it costs this measurement alone
-        status, reason = "failed", sentence(error)
+    except Exception as error:
+        status, reason = _ending(error)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    result = Measurement(
-        protocol_name, protocol.version, task_name, model, budget, status, reason, finished=finished, **facts
-    )
+    facts |= {"protocol_version": protocol.version, "status": status, "reason": reason, "finished": finished}
+    result = Measurement(**group._asdict(), **facts)
     Store(where.results).save_measurement(result, machine.slug(where.device))
     return result
 

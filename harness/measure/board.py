@@ -5,30 +5,31 @@ Nothing of it is needed to measure: what is not told is left out, or the reason 
 
 from __future__ import annotations
 
-import ctypes
 import os
-import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from .. import machine
 from ..errors import BenchError
 
-LIBRARY = "nvml.dll" if os.name == "nt" else "libnvidia-ml.so.1"
 GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-BOARD = {  # what nvidia-smi calls it -> what it is called here
-    "driver_version": "driver",
-    "clocks.sm": "sm_mhz",
-    "clocks.max.sm": "sm_mhz_max",
-    "temperature.gpu": "celsius",
-    "power.limit": "watts_limit",
-    "persistence_mode": "persistence",
-    "clocks_throttle_reasons.active": "slowed",
+BOARD: dict[str, Callable[[Any, Any], object]] = {  # what it is called here -> how NVML and a board tell it
+    "driver": lambda nvml, board: nvml.nvmlSystemGetDriverVersion(),
+    "sm_mhz": lambda nvml, board: float(nvml.nvmlDeviceGetClockInfo(board, nvml.NVML_CLOCK_SM)),
+    "sm_mhz_max": lambda nvml, board: float(nvml.nvmlDeviceGetMaxClockInfo(board, nvml.NVML_CLOCK_SM)),
+    "celsius": lambda nvml, board: float(nvml.nvmlDeviceGetTemperature(board, nvml.NVML_TEMPERATURE_GPU)),
+    "watts_limit": lambda nvml, board: nvml.nvmlDeviceGetPowerManagementLimit(board) / 1000,
+    "persistence": lambda nvml, board: "Enabled" if nvml.nvmlDeviceGetPersistenceMode(board) else "Disabled",
+    "slowed": lambda nvml, board: _reasons(nvml.nvmlDeviceGetCurrentClocksEventReasons(board)),
+    "others": lambda nvml, board: len(
+        {process.pid for process in nvml.nvmlDeviceGetComputeRunningProcesses(board)} - {os.getpid()}
+    ),
 }
-# bits of the last one, NVML's nvmlClocksEventReasons; that a board idles or shows a picture slows nothing that is timed
+# bits of nvmlClocksEventReasons; that a board idles or shows a picture slows nothing that is timed
 SLOWED = {
     0x2: "application clocks",
     0x4: "power cap",
@@ -42,7 +43,7 @@ SECONDS = 1.0  # the counter moves some tens of times a second
 
 
 class NoCounter(BenchError):
-    """The energy of this device cannot be read, and why."""
+    """The energy of this device, or anything else of its board, cannot be read, and why."""
 
 
 def counter_for(device: str) -> Callable[[], float]:
@@ -53,26 +54,30 @@ def counter_for(device: str) -> Callable[[], float]:
 
 
 def counter_of(uuid: str) -> Callable[[], float]:
-    """The same for the board of this name, by the library that comes with its driver. Raises NoCounter."""
-    try:
-        nvml = ctypes.CDLL(LIBRARY)
-    except OSError:
-        raise NoCounter(f"the driver's library {LIBRARY} is missing") from None
-    board = ctypes.c_void_p()
-
-    def call(name: str, *arguments: Any) -> None:
-        if code := getattr(nvml, name)(*arguments):
-            raise NoCounter(f"NVML gives no energy of this board: {name} fails with code {code}")
+    """The same for the board of this name. Raises NoCounter."""
+    nvml, board = _opened(uuid)
 
     def used() -> float:
-        millijoules = ctypes.c_ulonglong()
-        call("nvmlDeviceGetTotalEnergyConsumption", board, ctypes.byref(millijoules))
-        return millijoules.value / 1000
+        try:
+            return float(nvml.nvmlDeviceGetTotalEnergyConsumption(board) / 1000)
+        except nvml.NVMLError as error:
+            raise NoCounter(f"NVML gives no energy of this board: {error}") from None
 
-    call("nvmlInit_v2")
-    call("nvmlDeviceGetHandleByUUID", uuid.encode(), ctypes.byref(board))
     used()
     return used
+
+
+def _opened(uuid: str) -> tuple[Any, Any]:
+    """NVML and the board of this name. Raises NoCounter."""
+    try:
+        nvml = import_module("pynvml")
+    except ImportError:
+        raise NoCounter("the package nvidia-ml-py is missing; `pip install nvidia-ml-py` adds it") from None
+    try:
+        nvml.nvmlInit()
+        return nvml, nvml.nvmlDeviceGetHandleByUUID(uuid)
+    except nvml.NVMLError as error:
+        raise NoCounter(f"NVML tells nothing of this board: {error}") from None
 
 
 def joules(
@@ -99,7 +104,7 @@ def conditions(device: str) -> dict[str, Any]:
     """How the machine is at this moment. device: as torch calls it.
 
     load: processes that run or wait for a core, mean of the last minute; governor: of the first core's frequency; of a
-    GPU's board what BOARD names, slowed by the reasons in SLOWED, and others: processes that compute there beside this.
+    GPU's board what BOARD names, slowed by the reasons in SLOWED; others: processes that compute there beside this.
     """
     found: dict[str, Any] = {}
     if hasattr(os, "getloadavg"):
@@ -112,42 +117,19 @@ def conditions(device: str) -> dict[str, Any]:
 
 
 def board(uuid: str) -> dict[str, Any]:
-    """What nvidia-smi says of one board, as far as it is there and says it."""
-    values = _asked(uuid, "gpu", list(BOARD))
-    if len(values) != 1:
-        return {}
-    found: dict[str, Any] = {
-        name: known for name, text in zip(BOARD.values(), values[0], strict=True) if (known := _known(text))
-    }
-    if (bits := _bits(found.pop("slowed", None))) is not None:
-        found["slowed"] = [why for bit, why in SLOWED.items() if bits & bit]
-    pids = {row[0] for row in _asked(uuid, "compute-apps", ["pid"])}
-    return found | {"others": len(pids - {str(os.getpid())})}
-
-
-def _asked(uuid: str, what: str, names: Sequence[str]) -> list[list[str]]:
-    """The rows of a query."""
-    query = ["nvidia-smi", f"--id={uuid}", f"--query-{what}={','.join(names)}", "--format=csv,noheader,nounits"]
+    """What NVML tells of one board; None for what it does not, and `unknown` says why where that is all."""
     try:
-        done = subprocess.run(query, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines() if line.strip()]
-    return [row for row in rows if len(row) == len(names)] if done.returncode == 0 else []
+        nvml, opened = _opened(uuid)
+    except NoCounter as reason:
+        return dict.fromkeys(BOARD) | {"unknown": str(reason)}
+    found: dict[str, Any] = {}
+    for name, ask in BOARD.items():
+        try:
+            found[name] = ask(nvml, opened)
+        except nvml.NVMLError:  # not every board has, and not every driver tells, everything
+            found[name] = None
+    return found
 
 
-def _known(text: str) -> float | str | None:
-    if not text or text.startswith("["):  # [N/A], [Not Supported]
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _bits(known: object) -> int | None:
-    """Of '0x0000000000000004'."""
-    try:
-        return int(str(known), 16)
-    except ValueError:
-        return None
+def _reasons(bits: int) -> list[str]:
+    return [why for bit, why in SLOWED.items() if bits & bit]

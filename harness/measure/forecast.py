@@ -17,8 +17,8 @@ import torch
 from .. import machine
 from ..engine import backend
 from ..errors import BenchError
-from ..prepare.modules import Where, built, fitted, load_splits, settled
-from ..protocol import find_budget
+from ..plan import Group
+from ..prepare.modules import Where, load_splits, made, resolved
 from ..seeds import global_stream
 from ..train.evaluate import EVALUATION_BATCH
 from . import steps as measure
@@ -27,8 +27,6 @@ from .memory import LiveBytes
 FEW = (2, 4)  # sequences of the steps that are traced
 SPARED = 3  # compiled code and the kernels of a GPU keep down to a third of what the plain loop keeps
 MOMENTS = {"adam": 2, "rmsprop": 1}  # copies of the weights that an optimizer keeps
-
-Group = tuple[str, str, str, str]
 
 
 class TooLarge(BenchError):
@@ -69,7 +67,7 @@ def check_fits(group: Group, where: Where, replicas: int = 1) -> None:
 
 
 def forecast(group: Group, where: Where) -> Forecast | None:
-    """What a cell of (protocol, task, model, budget) will hold, or None where that cannot be said."""
+    """What a cell of this group will hold, or None where that cannot be said."""
     try:
         return _forecast(group, where)
     except Exception:  # the run itself will say what is wrong, if anything is
@@ -78,12 +76,10 @@ def forecast(group: Group, where: Where) -> Forecast | None:
 
 @lru_cache(maxsize=64)
 def _forecast(group: Group, where: Where) -> Forecast:
-    protocol, task = settled(*group[:2])
-    spec, found = fitted(group[2], task, find_budget(group[3], protocol.tolerance))
-    splits = load_splits(group[1], protocol.scale, protocol.data_seed, where)
+    protocol, task, spec, found = resolved(group)
+    splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     exact = where.device == "cpu" and where.backend != "compiled"  # else each batch size would be compiled
-    with global_stream(0, "init"):
-        module = built(spec, task, found.width, "cpu")
+    module = made(spec, task.shape, found.width, "cpu", frame=task.frame)
     x, y = (tensor[: FEW[1]].cpu() for tensor in splits.train)
     sizes = sorted({min(few, protocol.batch, len(y)) for few in FEW})
     answered = (

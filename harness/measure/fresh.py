@@ -7,7 +7,8 @@ import multiprocessing
 import signal
 import sys
 import time
-from multiprocessing.connection import Connection
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import torch
@@ -15,14 +16,12 @@ import torch
 from .. import machine
 from ..engine import backend
 from ..errors import BenchError, sentence
-from ..prepare.modules import Where, built, fitted, settled
+from ..plan import Group
+from ..prepare.modules import Where, made, resolved
 from ..process import deaf, prepare_process
-from ..protocol import find_budget
 from ..seeds import global_stream
 from ..train.graph import REHEARSALS, recorder_for
 from . import steps as measure
-
-Group = tuple[str, str, str, str]
 
 
 def fresh_facts(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
@@ -30,41 +29,32 @@ def fresh_facts(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) ->
 
     Raises BenchError where that process cannot say.
     """
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
     # arrays, as tensors would be shared with this process
-    arguments = (there, group, where, x.cpu().numpy(), y.cpu().numpy())
-    process = context.Process(target=_work, args=arguments, daemon=True)
-    with deaf():
-        process.start()
-    there.close()
-    try:
-        found: dict[str, Any] | str = here.recv()
-    except EOFError:
-        process.join()
-        raise BenchError(f"a fresh process for it ended with exit code {process.exitcode}") from None
-    finally:
-        here.close()
-    process.join()
+    arrays = x.cpu().numpy(), y.cpu().numpy()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        with deaf():  # Ctrl-C in its start would show its traceback
+            told = pool.submit(_told, group, where, *arrays)
+        try:
+            found = told.result()
+        except BrokenProcessPool:
+            raise BenchError("a fresh process for it ended before it could say") from None
     if isinstance(found, str):
         raise BenchError(found)
     return found
 
 
-def _work(connection: Connection, group: Group, where: Where, x: Any, y: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that waits for this one decides
+def _told(group: Group, where: Where, x: Any, y: Any) -> dict[str, Any] | str:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # or Ctrl-C would wait for its last step
     try:
-        connection.send(_first_steps(group, where, torch.from_numpy(x), torch.from_numpy(y)))
-    except Exception as error:
-        connection.send(sentence(error))
+        return _first_steps(group, where, torch.from_numpy(x), torch.from_numpy(y))
+    except Exception as error:  # it may be of a stranger's type, and its place would not come along
+        return sentence(error)
 
 
 def _first_steps(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
     prepare_process(where.device, 1)
-    protocol, task = settled(*group[:2])
-    spec, found = fitted(group[2], task, find_budget(group[3], protocol.tolerance))
-    with global_stream(0, "init"):
-        module = built(spec, task, found.width, where.device)
+    protocol, task, spec, found = resolved(group)
+    module = made(spec, task.shape, found.width, where.device, frame=task.frame)
     recorder = recorder_for(where.device, where.backend)
     x, y = x.to(where.device), y.to(where.device)
     with global_stream(0, "noise"), backend(where.backend, where.recompute):

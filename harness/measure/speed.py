@@ -14,9 +14,9 @@ from .. import catalog, engine, machine
 from ..errors import BenchError, counted, sentence
 from ..machine import find_device
 from ..plan import split_words
+from ..prepare.modules import made
 from ..process import prepare_process
 from ..records.findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work, timing_of
-from ..seeds import global_stream
 from ..train.graph import Recorder, recorder_for
 from . import latency
 from . import steps as measure
@@ -25,7 +25,7 @@ from .memory import peak_bytes
 from .whole_run import time_whole_run
 
 if TYPE_CHECKING:
-    from ..catalog import ModelSpec
+    from ..catalog import ModelSpec, Shape
 
 INPUTS, CLASSES, CLIP = 1, 10, 3.0
 USUAL = {"cpu": ("eager", "native"), "cuda": ("eager", "compiled", "triton", "auto")}  # back ends
@@ -35,10 +35,10 @@ Job = tuple[str, str, Callable[[], str]]  # kind, name, and what adds to the fin
 class Yardstick(nn.Module):
     """nn.LSTM(1, h) as torch has it, and a linear classifier on its last state."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, shape: Shape, width: int) -> None:
         super().__init__()
-        self.rnn = nn.LSTM(INPUTS, width, batch_first=True)
-        self.classifier = nn.Linear(width, CLASSES)
+        self.rnn = nn.LSTM(shape.inputs, width, batch_first=True)
+        self.classifier = nn.Linear(width, shape.outputs)
 
     def forward(self, x: Tensor) -> Any:
         return self.classifier(self.rnn(x)[0][:, -1])
@@ -65,7 +65,7 @@ class Bench:
         self.backends = split_words(backends) if backends is not None else list(USUAL[device])
         wanted = "counts of at least 1, such as 1,5"
         self.sizes = Sizes(
-            models=tuple(catalog.model_names() if models == "all" else split_words(models)),
+            models=tuple(catalog.chosen(models)),
             replicas=tuple(_whole(word, "number of replicas", wanted) for word in split_words(replicas)),
             length=length,
             batch=batch,
@@ -85,15 +85,15 @@ class Bench:
             except ValueError as error:
                 raise BenchError(str(error)) from None
         self.shape = catalog.sequence_shape(length, INPUTS, CLASSES)
+        self.yardstick = catalog.find_model(f"{__name__}:{Yardstick.__name__}")
         self.findings = Findings()
 
     def prepare(self) -> Iterator[str]:
         """Build the native code before it is timed; gives what a user should know meanwhile."""
         if self.device != "cpu" or not {"native", "auto"} & set(self.backends):
             return
-        if not engine.native_is_built():
-            yield "building native code for the recurrences (once, about ten seconds)"
-        if (reason := engine.build_native()) and "native" in self.backends:
+        reason = yield from engine.build_native()
+        if reason and "native" in self.backends:
             self.backends.remove("native")
             self.findings.missing.append(f"the native back end: {reason}")
             yield f"no native code for the recurrences: {reason}"
@@ -146,7 +146,7 @@ class Bench:
 
     def _control(self) -> str:
         self._peak()
-        self.findings.yardstick_flops = self._flops(lambda: Yardstick(self.sizes.yardstick_width))
+        self.findings.yardstick_flops = self.flops(self.yardstick)
         timing = self.findings.control = self._beside_yardstick(self.yardstick_step(), 3 * self.seconds, self.rounds)
         return f"ratio {timing.ratio:.3f}, of minima {timing.least:.3f}"
 
@@ -167,7 +167,7 @@ class Bench:
 
     def _work(self, model: str) -> str:
         self._peak()
-        flops = self.flops(model)
+        flops = self.flops(catalog.find_model(model))
         self.findings.work[model] = Work(flops)
         best = self.findings.best(model)
         if best is None:
@@ -195,7 +195,7 @@ class Bench:
         self.findings.titles[model] = spec.title
         if reason := spec.why_not(self.shape):
             raise BenchError(reason)
-        modules = [self._made(lambda: spec.build(self.shape, self._width_of(spec)), k) for k in range(replicas)]
+        modules = [self._made(spec, seed) for seed in range(replicas)]
         x, y = self._batch(replicas)
         if replicas == 1:
             return measure.training_step(modules[0], x[0], y[0], CLIP, recorder)
@@ -204,17 +204,15 @@ class Bench:
     def yardstick_step(self) -> Callable[[], None]:
         """The same for nn.LSTM."""
         x, y = self._batch(1)
-        module = self._made(lambda: Yardstick(self.sizes.yardstick_width), 0)
-        return measure.training_step(module, x[0], y[0], CLIP, recorder_for(self.device, "auto"))
+        return measure.training_step(self._made(self.yardstick), x[0], y[0], CLIP, recorder_for(self.device, "auto"))
 
-    def flops(self, model: str) -> int:
+    def flops(self, spec: ModelSpec) -> int:
         """FLOPs of one training step of one replica."""
-        spec = catalog.find_model(model)
-        return self._flops(lambda: spec.build(self.shape, self._width_of(spec)))
+        build, batch = partial(spec.build, self.shape, self._width_of(spec)), self.sizes.batch
+        return step_flops(build, length=self.sizes.length, inputs=INPUTS, batch=batch)
 
-    def _made(self, build: Callable[[], nn.Module], seed: int) -> nn.Module:
-        with global_stream(seed, "init"):
-            return build().to(self.device)
+    def _made(self, spec: ModelSpec, seed: int = 0) -> nn.Module:
+        return made(spec, self.shape, self._width_of(spec), self.device, seed=seed)
 
     def _batch(self, replicas: int) -> tuple[Tensor, Tensor]:
         draw = torch.Generator().manual_seed(0)
@@ -224,9 +222,6 @@ class Bench:
 
     def _width_of(self, spec: ModelSpec) -> int:
         return self.sizes.width or spec.paper_width_at(self.shape) or self.sizes.yardstick_width
-
-    def _flops(self, build: Callable[[], nn.Module]) -> int:
-        return step_flops(build, length=self.sizes.length, inputs=INPUTS, batch=self.sizes.batch)
 
 
 def _whole(word: str, what: str, wanted: str) -> int:

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from ..catalog import find_model
 from ..errors import sentence
+from ..plan import Group
 from ..prepare.budget import Width, solve
-from ..prepare.modules import Skip, Where, built, first_batch, fitted, load_splits, settled
+from ..prepare.modules import Skip, Where, first_batch, fitted, load_splits, made, resolved
 from ..protocol import Protocol, find_budget
-from ..seeds import global_stream
 from ..train.evaluate import loss_of
 from ..train.graph import recorder_for
 from . import latency
@@ -33,7 +33,7 @@ class Subject:
     missing: what could not be measured, and why.
     """
 
-    group: tuple[str, str, str, str]
+    group: Group
     protocol: Protocol
     task: TaskSpec
     spec: ModelSpec
@@ -69,20 +69,19 @@ class Subject:
             return None
 
 
-def subject_of(group: tuple[str, str, str, str], where: Where) -> Subject:
+def subject_of(group: Group, where: Where) -> Subject:
     """Build a model and its yardstick. Raises Skip where the model does not apply."""
-    protocol, task = settled(*group[:2])
-    wanted = find_budget(group[3], protocol.tolerance)
-    splits = load_splits(group[1], protocol.scale, protocol.data_seed, where)
+    protocol, task, spec, found = resolved(group)
+    wanted = find_budget(group.budget, protocol.tolerance)
+    splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)
-    spec, found = fitted(group[2], task, wanted)
     try:
         other = fitted(protocol.yardstick, task, wanted)
     except Skip:  # the yardstick at its nearest width, even beyond the tolerance
         other = find_model(protocol.yardstick), solve(find_model(protocol.yardstick), task.shape, wanted)
-    with global_stream(0, "init"):
-        module = built(spec, task, found.width, where.device)
-        yardstick = built(other[0], task, other[1].width, where.device)
+    module, yardstick = (
+        made(one, task.shape, width.width, where.device, frame=task.frame) for one, width in ((spec, found), other)
+    )
     return Subject(group, protocol, task, spec, found, module, yardstick, x, y, where)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,14 +12,18 @@ import torch
 
 from ..catalog import find_model, find_task
 from ..errors import BenchError
-from ..protocol import Budget, Protocol, find_protocol, for_task
+from ..plan import Group
+from ..protocol import Budget, Protocol, find_budget, find_protocol, for_task
+from ..seeds import global_stream
 from .budget import Width, as_width, misses, solve
 from .data import load_data
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..catalog import ModelSpec, Split, Splits, TaskSpec
+    from ..catalog import ModelSpec, Shape, Split, Splits, TaskSpec
+
+    Frame = Callable[[nn.Module], nn.Module]
 
 RESIDENT = 0.25  # of a GPU's free memory may be taken up by data
 
@@ -46,15 +51,26 @@ def settled(protocol_name: str, task_name: str) -> tuple[Protocol, TaskSpec]:
     return for_task(protocol, task.training), task
 
 
-def built(spec: ModelSpec, task: TaskSpec, width: float, device: str) -> nn.Module:
-    """The model with what the task puts around it."""
-    return framed(spec, task, width, device)[0]
+def resolved(group: Group) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
+    """What the names of a group stand for. Raises Skip where the model does not apply or misses the budget."""
+    protocol, task = settled(group.protocol, group.task)
+    return protocol, task, *fitted(group.model, task, find_budget(group.budget, protocol.tolerance))
 
 
-def framed(spec: ModelSpec, task: TaskSpec, width: float, device: str) -> tuple[nn.Module, nn.Module]:
-    """The model with what the task puts around it, and the model inside."""
-    inner = spec.build(task.shape, as_width(width))
-    return (inner if task.frame is None else task.frame(inner)).to(device), inner
+def made(
+    spec: ModelSpec, shape: Shape, width: float, device: str, *, seed: int = 0, frame: Frame | None = None
+) -> nn.Module:
+    """A model with the initial weights of a seed, in what its task puts around it (TaskSpec.frame)."""
+    return framed(spec, shape, width, device, seed=seed, frame=frame)[0]
+
+
+def framed(
+    spec: ModelSpec, shape: Shape, width: float, device: str, *, seed: int = 0, frame: Frame | None = None
+) -> tuple[nn.Module, nn.Module]:
+    """The same, and the model inside."""
+    with global_stream(seed, "init"):
+        inner = spec.build(shape, as_width(width))
+        return (inner if frame is None else frame(inner)).to(device), inner
 
 
 def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width]:

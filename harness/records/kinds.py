@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ..errors import CorruptRecord
-from ..plan import Cell
+from ..plan import Cell, Group
 
 SCHEMA = 1
 FIRST_SEED = 0  # of every protocol; what a trained model does is looked into for this one
@@ -179,9 +179,9 @@ class Measurement:
     conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "before" and "after" -> how it was
 
     @property
-    def group(self) -> tuple[str, str, str, str]:
+    def group(self) -> Group:
         """What was measured, whatever the machine."""
-        return (self.protocol, self.task, self.model, self.budget)
+        return Group(self.protocol, self.task, self.model, self.budget)
 
 
 LATENCIES = ("forward", "step", "backward", "inference", "inference_batch", "device_step")

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import BenchError, CorruptRecord
-from ..plan import Cell
+from ..plan import Cell, Group
 from . import findings
 from .campaign import FILE, campaign_of
 from .findings import SpeedRecord
@@ -57,22 +57,17 @@ class Store:
             ) from None
 
     def run_path(self, cell: Cell) -> Path:
-        return (
-            self.root
-            / "runs"
-            / _slug(cell.protocol)
-            / _slug(cell.task)
-            / _slug(cell.model)
-            / f"{cell.budget}-{cell.seed}.json"
-        )
+        return self._folder("runs", cell.group) / f"{cell.budget}-{cell.seed}.json"
 
-    def measure_path(self, group: tuple[str, str, str, str], machine: str) -> Path:
-        protocol, task, model, budget = group
-        return self.root / "measures" / _slug(protocol) / _slug(task) / _slug(model) / f"{budget}-{machine}.json"
+    def measure_path(self, group: Group, machine: str) -> Path:
+        return self._folder("measures", group) / f"{group.budget}-{machine}.json"
 
     def checkpoint_path(self, cell: Cell) -> Path:
         relative = self.run_path(cell).relative_to(self.root / "runs")
         return self.root / "checkpoints" / relative.with_suffix(".pt")
+
+    def _folder(self, kind: str, group: Group) -> Path:
+        return self.root.joinpath(kind, *map(_slug, (group.protocol, group.task, group.model)))
 
     def save_run(self, record: RunRecord) -> Path:
         path = self.run_path(record.cell)
@@ -109,12 +104,12 @@ class Store:
             raise CorruptRecord(f"{path} is the record of another cell; mend or delete it")
         return record
 
-    def is_measured(self, group: tuple[str, str, str, str]) -> bool:
+    def is_measured(self, group: Group) -> bool:
         """Is there a measurement of any machine?"""
         path = self.measure_path(group, "*")
         return any(path.parent.glob(path.name))
 
-    def find_measurement(self, group: tuple[str, str, str, str], machine: str) -> Measurement | None:
+    def find_measurement(self, group: Group, machine: str) -> Measurement | None:
         path = self.measure_path(group, machine)
         if not path.exists():
             return None

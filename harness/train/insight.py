@@ -81,7 +81,8 @@ def insight(
     # cuDNN's recurrences have no gradient in evaluation mode
     no_cudnn = torch.backends.cudnn.flags(enabled=False)
     with backend(name, where.recompute), global_stream(FIRST_SEED, "noise"), no_cudnn:
-        module, inner = _made(spec, task, width, where)
+        module, inner = framed(spec, task.shape, width, where.device, seed=FIRST_SEED, frame=task.frame)
+        module.eval()
         sequences = min(SEQUENCES, len(splits.test.y))
         rows = torch.arange(sequences)
         initial = gradients(module, inner, splits, rows, task)
@@ -97,13 +98,6 @@ def insight(
             "gradient": {"initial": _binned(initial), "trained": _binned(trained)},
             "scales": _scales(module, inner, splits, rows, task) if hasattr(inner, "scale_use") else None,
         }
-
-
-def _made(spec: ModelSpec, task: TaskSpec, width: float, where: Where) -> tuple[nn.Module, nn.Module]:
-    """A module with the first seed's initial weights, in evaluation mode, and the model inside."""
-    with global_stream(FIRST_SEED, "init"):
-        module, inner = framed(spec, task, width, where.device)
-    return module.eval(), inner
 
 
 def gradients(module: nn.Module, inner: nn.Module, splits: Splits, rows: Tensor, task: TaskSpec) -> Tensor:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from ..errors import counted
-from ..plan import Cell
+from ..plan import Cell, Group
 from ..records.kinds import Measurement, RunRecord
 
 
@@ -47,7 +47,7 @@ def records(cells: Iterable[Cell]) -> str:
     >>> records([Cell("quick", "sfc", "gru", "6k", seed) for seed in (0, 1)])
     'quick/sfc/gru/6k-{0,1}'
     """
-    seeds: dict[tuple[str, str, str, str], set[int]] = defaultdict(set)
+    seeds: dict[Group, set[int]] = defaultdict(set)
     for cell in cells:
         seeds[cell.group].add(cell.seed)
     models: dict[tuple[str, str, str, tuple[int, ...]], list[str]] = defaultdict(list)

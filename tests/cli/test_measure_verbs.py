@@ -11,8 +11,9 @@ from harness.measure import whole as whole_measure
 from harness.measure.memory import peak_bytes
 from harness.measure.subject import Subject
 from harness.measure.whole import CONTROLS, FEWEST, of_length, parts_of
+from harness.plan import Group
 from harness.prepare.budget import Width
-from harness.prepare.modules import Where, built
+from harness.prepare.modules import Where, made
 from harness.process import WORKER_ENVIRONMENT
 from harness.protocol import SMOKE
 from harness.records.kinds import Measurement, Ratio, from_json
@@ -185,7 +186,7 @@ def test_a_fresh_process_that_cannot_say_is_a_sentence(taken, tmp_path):
     assert taken("--models", f"{tmp_path}/mine.py:Dies").code == 0
     (one,) = kept(tmp_path).values()
     assert one.rss_bytes is one.first_call_ms is None
-    assert one.missing["rss_bytes"] == "a fresh process for it ended with exit code 7"
+    assert one.missing["rss_bytes"] == "a fresh process for it ended before it could say"
 
 
 @pytest.mark.parametrize(
@@ -267,9 +268,11 @@ def test_a_model_of_words_is_measured_like_any_other(without_processes, monkeypa
     monkeypatch.setattr(whole_measure, "forecast", lambda group, where: None)
     task = wikitext_2(steps=8, vocabulary=50, embedding=6)
     spec = catalog.find_model(model)
-    module, yardstick = (built(catalog.find_model(name), task, 6, "cpu") for name in (model, "lstm-s"))
+    module, yardstick = (
+        made(catalog.find_model(name), task.shape, 6, "cpu", frame=task.frame) for name in (model, "lstm-s")
+    )
     x = torch.randint(50, (4, 8))
-    group = ("smoke", "wikitext-2", model, "3k")
+    group = Group("smoke", "wikitext-2", model, "3k")
     subject = Subject(group, SMOKE, task, spec, Width(6, 0), module, yardstick, x, x, Where(tmp_path))
     facts = whole_measure.Whole(0.0)(subject)
     assert set(subject.missing) == {"joules"}

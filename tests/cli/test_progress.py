@@ -9,7 +9,7 @@ from support.records import made_curve, made_measurement, made_run
 
 from harness.cli.progress import Bars, Estimate, Lines, describe
 from harness.execute.run import Progress
-from harness.plan import Cell, plan
+from harness.plan import Cell, Group, plan
 from harness.write.words import clock
 
 
@@ -159,7 +159,7 @@ def test_a_finished_job_is_one_line(what, line):
 
 def told(events: list[tuple[str, Any]], *, as_json: bool = False) -> list[str]:
     said: list[str] = []
-    jobs = [("measure", ("smoke", "sfc", "gru", "3k")), *(("cell", made_run("gru", seed).cell) for seed in (0, 1))]
+    jobs = [("measure", Group("smoke", "sfc", "gru", "3k")), *(("cell", made_run("gru", seed).cell) for seed in (0, 1))]
     with Lines(jobs, 1, said.append, as_json=as_json) as lines:
         for event in events:
             lines(*event)

@@ -11,6 +11,7 @@ from support.faulty import Coarse, Plain
 
 from harness.catalog import find_task
 from harness.execute.run import Progress, measure_group, run_cell
+from harness.plan import Group
 from harness.prepare.modules import Where, load_splits
 from harness.process import prepare_process
 from harness.protocol import SMOKE
@@ -261,7 +262,7 @@ def test_a_checkpoint_that_cannot_be_read_costs_only_time(where, tmp_path):
 # ----------------------------------------------------------------------------- measurements
 
 
-def group(model: str) -> tuple[str, str, str, str]:
+def group(model: str) -> Group:
     return cell(model, protocol="smoke@measure_seconds=0+yardstick=gru").group
 
 
@@ -282,7 +283,13 @@ def test_a_measurement_has_latencies_a_ratio_and_bytes(where):
 
 @pytest.mark.parametrize(
     ("model", "status"),
-    [("NoUse", "skipped"), ("Coarse", "skipped"), ("Raises", "failed"), ("OutOfMemory", "out-of-memory")],
+    [
+        ("NoUse", "skipped"),
+        ("Coarse", "skipped"),
+        ("Raises", "failed"),
+        ("OutOfMemory", "out-of-memory"),
+        ("OutOfHostMemory", "out-of-memory"),
+    ],
 )
 def test_a_measurement_that_cannot_be_taken_says_why(where, model, status):
     result = measure_group(group(model), where)

@@ -1,75 +1,76 @@
-"""What may have disturbed a measurement, from a stand-in for nvidia-smi and from the system's files."""
+"""What may have disturbed a measurement, from a stand-in for NVML and from the system's files."""
 
 import os
 import sys
+from types import SimpleNamespace
 
 import pytest
+from support.nvml import UUID, NVMLError, stand_in
 
 from harness.measure import board as energy
 from harness.measure.board import board
 from harness.report.measured.conditions import slowed, words
 
-UUID = "GPU-1f2e"
+TOLD = {
+    "nvmlSystemGetDriverVersion": "575.51.03",
+    "nvmlDeviceGetClockInfo": lambda board, clock: {1: 1755}[clock],
+    "nvmlDeviceGetMaxClockInfo": lambda board, clock: {1: 1980}[clock],
+    "nvmlDeviceGetTemperature": lambda board, sensor: {0: 48}[sensor],
+    "nvmlDeviceGetPowerManagementLimit": 700_000,
+    "nvmlDeviceGetPersistenceMode": 1,
+    "nvmlDeviceGetCurrentClocksEventReasons": 0x24,
+    "nvmlDeviceGetComputeRunningProcesses": [SimpleNamespace(pid=pid) for pid in (os.getpid(), 4711, 4712, 4711)],
+}
+KNOWN = {
+    "driver": "575.51.03",
+    "sm_mhz": 1755.0,
+    "sm_mhz_max": 1980.0,
+    "celsius": 48.0,
+    "watts_limit": 700.0,
+    "persistence": "Enabled",
+    "slowed": ["power cap", "heat, by software"],
+    "others": 2,
+}
 
 
-@pytest.fixture
-def nvidia_smi(tmp_path, monkeypatch):
-    """`nvidia_smi(gpu, pids)`: from now on it answers this, and refuses a board or a form that was not asked for."""
-
-    def answers(gpu: str, pids: str = "", code: int = 0) -> None:
-        script = tmp_path / "nvidia-smi"
-        script.write_text(
-            f"#!{sys.executable}\nimport sys\n"
-            f"asked = {{'gpu': {gpu!r}, 'compute-apps': {pids!r}}}\n"
-            f"assert '--id={UUID}' in sys.argv and '--format=csv,noheader,nounits' in sys.argv\n"
-            "what, _, names = next(w for w in sys.argv if w.startswith('--query-'))[8:].partition('=')\n"
-            "assert what == 'compute-apps' or names.split(',')[1:3] == ['clocks.sm', 'clocks.max.sm']\n"
-            f"print(asked[what]); sys.exit({code})\n"
-        )
-        script.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path))
-
-    return answers
+def test_a_board_tells_its_driver_clocks_heat_power_and_what_slows_it_down(monkeypatch):
+    stand_in(monkeypatch, **TOLD)
+    assert board(UUID) == KNOWN
+    alone = [SimpleNamespace(pid=os.getpid())]
+    stand_in(monkeypatch, **TOLD | {"nvmlDeviceGetComputeRunningProcesses": alone, "nvmlDeviceGetPersistenceMode": 0})
+    assert board(UUID) == KNOWN | {"others": 0, "persistence": "Disabled"}
 
 
-def test_a_board_tells_its_driver_clocks_heat_power_and_what_slows_it_down(nvidia_smi):
-    nvidia_smi("575.51.03, 1755, 1980, 48, 700.00, Enabled, 0x0000000000000024", f"{os.getpid()}\n4711\n4712\n4711")
-    assert board(UUID) == {
-        "driver": "575.51.03",
-        "sm_mhz": 1755.0,
-        "sm_mhz_max": 1980.0,
-        "celsius": 48.0,
-        "watts_limit": 700.0,
-        "persistence": "Enabled",
-        "slowed": ["power cap", "heat, by software"],
-        "others": 2,
-    }
-
-
-def test_an_idle_board_is_not_slowed_down(nvidia_smi):
-    nvidia_smi("575.51.03, 345, 1980, 30, 700.00, Enabled, 0x0000000000000001")
+def test_an_idle_board_is_not_slowed_down(monkeypatch):
+    stand_in(monkeypatch, **TOLD | {"nvmlDeviceGetCurrentClocksEventReasons": 0x1})
     assert board(UUID)["slowed"] == []
-    assert board(UUID)["others"] == 0
 
 
-def test_what_a_board_does_not_say_is_left_out(nvidia_smi):
-    nvidia_smi("575.51.03, 1755, [N/A], 48, [Not Supported], Disabled, [N/A]")
-    found = board(UUID)
-    assert (found["driver"], found["sm_mhz"], found["persistence"]) == ("575.51.03", 1755.0, "Disabled")
-    assert not {"sm_mhz_max", "watts_limit", "slowed"} & set(found)
+def test_what_a_board_does_not_tell_is_null(monkeypatch):
+    silent = {"nvmlDeviceGetPowerManagementLimit", "nvmlDeviceGetCurrentClocksEventReasons"}
+    stand_in(monkeypatch, **{name: answer for name, answer in TOLD.items() if name not in silent})
+    assert board(UUID) == KNOWN | {"watts_limit": None, "slowed": None}
 
 
-@pytest.mark.parametrize("answer", ["", "No devices were found", "1, 2\n3, 4"])
-def test_an_answer_that_is_none_gives_nothing(nvidia_smi, answer):
-    nvidia_smi(answer)
-    assert board(UUID) == {}
-    nvidia_smi("575.51.03, 1755, 1980, 48, 700.00, Enabled, 0x0", code=9)
-    assert board(UUID) == {}
-
-
-def test_without_nvidia_smi_nothing_is_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert board(UUID) == {}
+@pytest.mark.parametrize(
+    ("uuid", "told", "why"),
+    [
+        ("GPU-another", TOLD, "NVML tells nothing of this board: Not Found"),
+        (UUID, {"nvmlInit": NVMLError("Driver Not Loaded")}, "NVML tells nothing of this board: Driver Not Loaded"),
+        (UUID, None, "the package nvidia-ml-py is missing; `pip install nvidia-ml-py` adds it"),
+    ],
+)
+def test_of_a_board_that_cannot_be_asked_all_is_null_and_the_reason_is_kept(monkeypatch, uuid, told, why):
+    if told is None:
+        monkeypatch.setitem(sys.modules, "pynvml", None)
+    else:
+        stand_in(monkeypatch, **told)
+    found = board(uuid)
+    assert found == dict.fromkeys(KNOWN) | {"unknown": why}
+    assert words([{"before": {"load": 0.5} | found, "after": found}]) == (
+        f"Conditions: load average 0.5; of the board nothing is known: {why}."
+    )
+    assert slowed({"before": found, "after": found}) == ""
 
 
 def test_a_cpu_tells_its_load_and_governor_where_the_system_does(tmp_path, monkeypatch):

@@ -1,9 +1,10 @@
 """Joules of a step from a counter that a test turns."""
 
-import shutil
-import subprocess
+import itertools
+import sys
 
 import pytest
+from support.nvml import UUID, NVMLError, stand_in
 
 from harness.measure import board as energy
 from harness.measure.board import NoCounter, counter_for, counter_of, joules
@@ -51,57 +52,43 @@ def test_a_cpu_has_no_counter():
         counter_for("cpu")
 
 
-LIBRARY = """
-#include <string.h>
-int nvmlInit_v2(void) { return 0; }
-int nvmlDeviceGetHandleByUUID(const char *uuid, void **board) {
-    static int one;
-    *board = &one;
-    return strcmp(uuid, "GPU-1f2e") ? 6 : 0;
-}
-int nvmlDeviceGetTotalEnergyConsumption(void *board, unsigned long long *millijoules) {
-    static unsigned long long used = 5000000000ULL; /* more than 32 bits hold */
-    *millijoules = used += 250;
-    return board ? CODE : 1;
-}
-"""
-
-
-@pytest.fixture
-def library(tmp_path, monkeypatch):
-    """`library(code)` puts a library in the place of the driver's, whose counter goes up by 250 mJ or fails so."""
-    if (compiler := shutil.which("cc")) is None:
-        pytest.skip("no C compiler here")
-
-    def made(code: int = 0) -> None:
-        (tmp_path / "nvml.c").write_text(LIBRARY)
-        path = tmp_path / f"nvml-{code}.so"
-        subprocess.run([compiler, "-shared", "-fPIC", f"-DCODE={code}", "-o", path, tmp_path / "nvml.c"], check=True)
-        monkeypatch.setattr(energy, "LIBRARY", str(path))
-
-    return made
-
-
-def test_the_drivers_library_gives_joules_of_the_board_that_is_meant(library):
-    library()
-    counter = counter_of("GPU-1f2e")
+def test_the_driver_gives_joules_of_the_board_that_is_meant(monkeypatch):
+    used = itertools.count(5_000_000_000, 250)  # more than 32 bits hold
+    stand_in(monkeypatch, nvmlDeviceGetTotalEnergyConsumption=lambda board: next(used) if board == UUID else None)
+    counter = counter_of(UUID)
     first = counter()
     assert first > 5_000_000
     assert counter() - first == pytest.approx(0.25)
-    with pytest.raises(NoCounter, match="nvmlDeviceGetHandleByUUID fails with code 6"):
+    with pytest.raises(NoCounter, match="NVML tells nothing of this board: Not Found"):
         counter_of("GPU-another")
 
 
-def test_a_board_that_does_not_count_is_a_sentence(library):
-    library(code=3)  # NVML_ERROR_NOT_SUPPORTED
-    with pytest.raises(NoCounter, match="nvmlDeviceGetTotalEnergyConsumption fails with code 3"):
-        counter_of("GPU-1f2e")
+def test_a_board_that_does_not_count_is_a_sentence(monkeypatch):
+    stand_in(monkeypatch)
+    with pytest.raises(NoCounter, match="NVML gives no energy of this board: Not Supported"):
+        counter_of(UUID)
 
 
-def test_a_missing_library_is_a_sentence(monkeypatch):
-    monkeypatch.setattr(energy, "LIBRARY", "libnothing-of-the-kind.so.1")
-    with pytest.raises(NoCounter, match=r"library libnothing-of-the-kind.so.1 is missing"):
-        counter_of("GPU-1f2e")
+def test_a_missing_driver_is_a_sentence(monkeypatch):
+    stand_in(monkeypatch, nvmlInit=NVMLError("NVML Shared Library Not Found"))
+    with pytest.raises(NoCounter, match="NVML tells nothing of this board: NVML Shared Library Not Found"):
+        counter_of(UUID)
+
+
+def test_a_missing_package_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    with pytest.raises(NoCounter, match="`pip install nvidia-ml-py` adds it"):
+        counter_of(UUID)
+
+
+def test_the_stand_in_has_the_names_of_the_real_one(monkeypatch):
+    real = pytest.importorskip("pynvml")
+    made = stand_in(monkeypatch)
+    names = {name for name in vars(made) if not name.startswith("__")}
+    assert names <= set(vars(real))
+    assert (made.NVML_CLOCK_SM, made.NVML_TEMPERATURE_GPU) == (real.NVML_CLOCK_SM, real.NVML_TEMPERATURE_GPU)
+    bits = {value for name, value in vars(real).items() if name.startswith("nvmlClocksEventReason")}
+    assert set(energy.SLOWED) <= bits
 
 
 @pytest.mark.gpu

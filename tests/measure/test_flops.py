@@ -32,7 +32,7 @@ def built(name: str):
 
 
 def test_the_yardstick_has_the_formulas_count_although_its_kernel_is_one_operator():
-    assert step_flops(lambda: Yardstick(H), **SIZES) == by_hand(4)
+    assert step_flops(lambda: Yardstick(SHAPE, H), **SIZES) == by_hand(4)
 
 
 @pytest.mark.parametrize(("model", "gates"), [("lstm-s", 4), ("slstm", 4), ("gru", 3)])

@@ -10,9 +10,9 @@ from harness.measure import forecast
 from harness.measure.forecast import Forecast, TooLarge, check_fits, continued
 from harness.measure.memory import LiveBytes, peak_bytes
 from harness.measure.steps import forward, training_step
-from harness.plan import Cell
+from harness.plan import Cell, Group
 from harness.prepare.budget import solve
-from harness.prepare.modules import Where, built, fitted, load_splits, settled
+from harness.prepare.modules import Where, fitted, load_splits, made, settled
 from harness.protocol import find_budget
 from harness.records.store import Store
 from harness.train.evaluate import EVALUATION_BATCH
@@ -62,8 +62,8 @@ def where(tmp_path):
     return Where(tmp_path / "results")
 
 
-def group(model: str, protocol: str = "smoke", budget: str = "3k") -> tuple[str, str, str, str]:
-    return protocol, "sfc", model if model in MODELS else f"{__name__}:{model}", budget
+def group(model: str, protocol: str = "smoke", budget: str = "3k") -> Group:
+    return Group(protocol, "sfc", model if model in MODELS else f"{__name__}:{model}", budget)
 
 
 def measured(model: str, protocol_name: str, budget: str, where: Where) -> tuple[int, int]:
@@ -71,7 +71,7 @@ def measured(model: str, protocol_name: str, budget: str, where: Where) -> tuple
     protocol, task = settled(protocol_name, "sfc")
     spec, found = fitted(model, task, find_budget(budget, protocol.tolerance))
     splits = load_splits("sfc", protocol.scale, protocol.data_seed, where)
-    module, (x, y) = built(spec, task, found.width, "cpu"), splits.train
+    module, (x, y) = made(spec, task.shape, found.width, "cpu"), splits.train
     many = splits.valid.x if len(splits.valid.x) > len(splits.test.x) else splits.test.x
     with engine.backend(where.backend, where.recompute):
         step = training_step(module, x[: protocol.batch], y[: protocol.batch], protocol.clip)
@@ -193,7 +193,7 @@ def test_a_forecast_that_fails_costs_nothing(where, monkeypatch):
     monkeypatch.setattr(machine, "free_memory", lambda device: 0)
     assert forecast.forecast(group("RAISES"), where) is None
     assert run_cell(Cell(*group("RAISES"), 0), where).status == "ok"
-    assert forecast.forecast(("smoke", "nonsense", "gru", "3k"), where) is None
+    assert forecast.forecast(Group("smoke", "nonsense", "gru", "3k"), where) is None
 
 
 def test_a_forecast_draws_no_random_numbers(where):

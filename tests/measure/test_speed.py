@@ -125,7 +125,7 @@ def test_the_process_that_measures_starts_with_the_tuned_allocator(bench, monkey
         started.append((words, environment))
         raise Replaced
 
-    monkeypatch.setattr("harness.cli.bench.os.execve", execve)
+    monkeypatch.setattr("harness.process.os.execve", execve)
     with pytest.raises(Replaced):
         bench(*TINY)
     ((_, environment),) = started
@@ -217,7 +217,7 @@ def test_at_the_papers_widths_the_yardstick_keeps_its_own(tmp_path):
     made = speed.Bench("lstm-s,clockwork", 8, 2, "paper", "1", "eager", "cpu", 0.0, 1, False)
     assert made.sizes.yardstick_width == 100
     assert not made.sizes.standard
-    assert made.flops("clockwork") > 0
+    assert made.flops(speed.catalog.find_model("clockwork")) > 0
 
 
 # ----------------------------------------------------------------------------- what is timed
@@ -236,7 +236,7 @@ def test_replicas_take_the_steps_that_each_would_take_alone(monkeypatch, model):
 
     monkeypatch.setattr("harness.measure.steps.torch.optim.Adam", Spy)
     spec = speed.catalog.find_model(model)
-    modules = [made._made(lambda: spec.build(made.shape, 4), seed).double() for seed in range(2)]
+    modules = [made._made(spec, seed).double() for seed in range(2)]
     x, y = made._batch(2)
     x = x.double() * torch.tensor([1.0, 3.0])[:, None, None, None]
     together = measure.replicas_step(modules, x, y, 0.05)

@@ -11,9 +11,9 @@ from harness import catalog
 from harness.cli.order import Order
 from harness.errors import BenchError
 from harness.execute.run import run_cell
-from harness.plan import Cell
+from harness.plan import Cell, Group
 from harness.prepare import modules as prepare
-from harness.prepare.modules import Skip, Where, built, first_batch, fitted, load_splits, settled
+from harness.prepare.modules import Skip, Where, first_batch, fitted, framed, load_splits, made, resolved, settled
 from harness.protocol import Budget
 from tasks import text
 from tasks.data import fetch
@@ -79,10 +79,43 @@ def test_a_task_settles_the_protocol_at_its_scale():
 def test_what_stands_around_a_model_is_no_part_of_its_budget(tmp_path):
     task = catalog.find_task("wikitext-2", "smoke")
     spec, found = fitted("lstm-s", task, Budget("3k", 3000, 0.1))
-    module = built(spec, task, found.width, "cpu")
+    module = made(spec, task.shape, found.width, "cpu", frame=task.frame)
     assert isinstance(module, text.LanguageModel)
     counted = sum(p.numel() for p in module.parameters() if p.requires_grad)
     assert counted - found.params == 200 * 8 + 200 * 8 + 200
+
+
+def test_the_first_weights_of_a_model_and_its_frame_hang_on_the_seed_alone():
+    task = catalog.find_task("wikitext-2", "smoke")
+
+    def weights(seed: int) -> Tensor:
+        made_of = made(catalog.find_model("lstm-s"), task.shape, 5, "cpu", seed=seed, frame=task.frame)
+        return torch.cat([parameter.detach().flatten() for parameter in made_of.parameters()])
+
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    first = weights(0)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(4)
+    assert torch.equal(weights(0), first)
+    assert not torch.isclose(weights(1), first).all()
+
+
+def test_the_model_in_a_frame_is_given_with_it():
+    task, spec = catalog.find_task("wikitext-2", "smoke"), catalog.find_model("gru")
+    module, inner = framed(spec, task.shape, 5, "cpu", frame=task.frame)
+    assert module is not inner
+    assert any(part is inner for part in module.modules())
+    module, inner = framed(spec, SequenceShape(6, 2, 3), 5, "cpu")
+    assert module is inner
+
+
+def test_a_group_is_what_its_names_stand_for():
+    protocol, task, spec, found = resolved(Group("smoke", "sfc", "gru", "3k"))
+    assert (protocol.name, task.name, spec.name) == ("smoke", "sfc", "gru")
+    assert abs(found.params - 3000) <= 3000 * protocol.tolerance
+    with pytest.raises(Skip, match="of 10 parameters"):
+        resolved(Group("smoke", "sfc", "tp-rnn-s", "10"))
 
 
 def test_a_model_that_cannot_carry_its_state_is_skipped_with_the_reason(monkeypatch):

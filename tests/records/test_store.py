@@ -9,7 +9,7 @@ from support import ROOT
 from support.records import made_measurement, made_run
 
 from harness.errors import BenchError, CorruptRecord
-from harness.plan import Cell
+from harness.plan import Cell, Group
 from harness.records import store as store_module
 from harness.records.store import Store
 
@@ -33,7 +33,7 @@ def test_a_saved_run_is_found_and_loaded(store):
 def test_a_saved_measurement_is_found_and_loaded(store):
     measurement = made_measurement()
     store.save_measurement(measurement, "some-machine")
-    group = ("smoke", "sfc", "gru", "3k")
+    group = Group("smoke", "sfc", "gru", "3k")
     assert store.find_measurement(group, "some-machine") == measurement
     assert store.find_measurement(group, "other-machine") is None
     assert store.load().measurements == [measurement]
@@ -150,7 +150,7 @@ def test_a_corrupt_record_is_named_and_stays_in_its_place(store, content):
 
 def test_a_corrupt_measurement_is_taken_again(store):
     store.save_measurement(made_measurement(), "m").write_text("{")
-    assert store.find_measurement(("smoke", "sfc", "gru", "3k"), "m") is None
+    assert store.find_measurement(Group("smoke", "sfc", "gru", "3k"), "m") is None
 
 
 def test_a_temporary_file_left_behind_is_no_record(store):

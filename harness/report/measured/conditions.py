@@ -22,6 +22,7 @@ def words(measured: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
     if any(isinstance(one.get("slowed"), list) for one in each):
         parts += [f"slowed down by {_reasons(each) or 'nothing'}"]
         parts += [_range(each, "others", "other processes on the board: {}", "{:.0f}")]
+    parts += [_all(each, "unknown", "of the board nothing is known: {}")]
     return f"Conditions: {'; '.join(filter(None, parts))}."
 
 
