@@ -108,7 +108,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
 
 def _conclude(order: Order, say: Callable[[str], None]) -> int:
     """Print the tables of what a command asked for, and the counts; 1 if a cell failed."""
-    from ..report.pages import summary
+    from ..report.task.page import summary
 
     loaded = order.store.load(order.protocol.name, order.tasks)
     wanted = {(cell.task, cell.model, cell.budget) for cell in order.cells}

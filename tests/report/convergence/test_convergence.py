@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.pages import other_pages
 from support.records import FACTS, made_curve, made_run
 
 from harness.compare.material import Material
@@ -14,7 +15,6 @@ from harness.records.store import Loaded
 from harness.report.convergence import arrivals
 from harness.report.convergence import figures as convergence_figures
 from harness.report.convergence import page as convergence
-from harness.report.pages import write_papers
 
 ORDER = ["lstm-s", "gru", "aslstm"]
 # chance 0.5, target 0.7; evaluations after 100, 200, 300 and 400 steps
@@ -129,10 +129,10 @@ def test_without_chance_only_the_target_counts():
     assert rows(text(runs))["GRU"][1:8] == ["100", "200", "50", "–", "–", "–", "–"]
 
 
-def test_the_index_links_the_page(tmp_path):
-    paths = {path.name: path for path in write_papers(Loaded(study()), ORDER, tmp_path)}
-    assert "[How fast the models learn](convergence.md)" in paths["index.md"].read_text()
-    assert paths["convergence.md"].read_text().startswith("# How fast the models learn")
+def test_the_index_links_the_page():
+    sheets = other_pages(Loaded(study()), ORDER)
+    assert "[How fast the models learn](convergence.md)" in sheets["index.md"].text
+    assert sheets["convergence.md"].text.startswith("# How fast the models learn")
 
 
 # ----------------------------------------------------------------------------- clocks
