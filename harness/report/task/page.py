@@ -57,7 +57,7 @@ def summary(loaded: Loaded, order: Sequence[str]) -> list[str]:
 
 
 def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
-    """<task>.md of every task with its learning curves, its numbers in full and its tables in LaTeX."""
+    """<task>.md of every task with its learning curves, and its numbers in full."""
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
     by_task: dict[str, list[Comparison]] = defaultdict(list)
@@ -67,7 +67,7 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
     for task, group in by_task.items():
         name = slug(task)
         runs = [run for run in loaded.runs if run.cell.task == task]
-        pages, rows, latex, pictures = [f"# {group[0].facts.title} (`{task}`)\n"], [], [], {}
+        pages, rows, pictures = [f"# {group[0].facts.title} (`{task}`)\n"], [], {}
         for comparison in group:
             mine = [run for run in runs if run.cell.budget == comparison.budget]
             curves = f"{name}-{comparison.budget}-curves.svg"
@@ -78,14 +78,12 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
             rows.append(frame)
-            latex.append(tables.latex(table))
         if loaded.corrupt:
             pages.append(
                 "Records that cannot be read and are left out:\n\n" + "\n".join(f"- {e}" for e in loaded.corrupt)
             )
         pages.append(HOW_TO_READ)
         files = {f"{name}.csv": pd.concat(rows).to_csv(index=False, lineterminator="\n")}
-        files[f"{name}.tex"] = "\n\n".join(latex) + "\n"
         sheets[f"{name}.md"] = Sheet("\n\n".join(pages) + "\n", pictures, files)
     return sheets
 

@@ -62,7 +62,7 @@ def mixed() -> list[RunRecord]:
 
 def cells(name: str, runs: list[RunRecord], heading: str) -> dict[str, str]:
     frame = table(page(name), recorded(runs))
-    return {model: cell.strip("".join(BOLD)) for model, cell in zip(frame["Model"], frame[heading], strict=True)}
+    return {model: cell.strip(BOLD) for model, cell in zip(frame["Model"], frame[heading], strict=True)}
 
 
 def commands(content: str) -> list[list[str]]:
