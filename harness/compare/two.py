@@ -263,18 +263,16 @@ def table(compared: Compared) -> pd.DataFrame:
 
 def _shown(row: Row) -> dict[str, str]:
     protocol, task, budget, *model = row.place
-    half = 100 * row.difference.half
-    spread = "" if math.isnan(half) else f" ± {words.rounded(half, '.1f')}"
     return {
         "Task": task,
         **({"Model": model[0]} if model else {}),
         "Protocol": protocol,
         "Budget": budget,
         "Seeds": str(row.seeds),
-        "Metric": words.METRICS.get(row.metric, row.metric),
+        "Metric": words.heading(row.metric),
         "A": _metric(row.first, row.metric),
         "B": _metric(row.second, row.metric),
-        "Difference, %": f"{100 * row.difference.mean:+.1f}{spread}",
+        "Difference, %": words.spread(100 * row.difference.mean, 100 * row.difference.half, "+.1f"),
         "Shift, %": f"{100 * row.shift:+.1f}",
         "p": f"{row.p:.3g}",
         "p, equivalence": f"{row.equal_p:.3g}",
@@ -283,7 +281,4 @@ def _shown(row: Row) -> dict[str, str]:
 
 
 def _metric(value: float | None, metric: str) -> str:
-    if value is None:
-        return "no result"
-    factor = 100.0 if metric == "accuracy" else 1.0
-    return words.rounded(value * factor, words.FORMS.get(metric, ".4g"))
+    return "no result" if value is None else words.score(value, metric)

@@ -21,7 +21,7 @@ from ...stats import survival
 from ...stats.survival import Clock
 from ...write import tables
 from ...write.sheet import Sheet
-from ...write.words import rounded
+from ...write.words import DASH, number, spread
 from . import figures as convergence_figures
 from .arrivals import Study, Times, arrivals, horizon, studies, why_no_seconds
 
@@ -100,15 +100,14 @@ def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
         row["Steps to target"] = tables.bold(restricted(list(times[name].values()), steps), tied)
         for clock in clocks:
             row[clock.capitalize()] = restricted(list(clocked[clock][name].values()), limits[clock], clock)
-        row |= {f"To {share:.0%}": "–" for share in SHARES}
-        row["Area, %"] = "–"
+        row |= {f"To {share:.0%}": DASH for share in SHARES}
+        row["Area, %"] = DASH
         if facts.chance is not None:
             levels = np.array([arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
             row |= {f"To {share:.0%}": restricted(levels[:, i], steps) for i, share in enumerate(SHARES)}
             area = stats.mean_interval([100 * _area(run, facts, steps) for run in mine])
-            row["Area, %"] = rounded(area.mean, ".1f")
-            row["Area, %"] += f" ± {rounded(area.half, '.1f')}" if len(mine) > 1 else ""
-        row["p"] = f"{p[name]:.3g}" if name in p else "–"
+            row["Area, %"] = spread(area.mean, area.half, ".1f")
+        row["p"] = number(p.get(name), ".3g")
         rows.append(row)
     ends = [f"{steps:,} steps", *(f"{said(limits[clock], clock)} {clock}" for clock in clocks)]
     words = f"Target: {study.target:.4g}. Restricted to {', '.join(ends[:-1])} and {ends[-1]}."

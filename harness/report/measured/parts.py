@@ -160,18 +160,5 @@ def absent(part: Part, names: Sequence[str]) -> list[str]:
     return [f"- {'; '.join(titles)}: {reason}" for reason, titles in reasons.items()]
 
 
-def number(value: float | None, form: str = "{:.3g}") -> str:
-    """The value in this format, or a dash."""
-    return "–" if value is None else form.format(value)
-
-
-def fixed(value: float | None) -> str:
-    """Three figures without an exponent: 1,234 and 12.3 and 0.0123."""
-    if value is None or value == 0:
-        return "–" if value is None else "0"
-    digits = max(0, 2 - int(f"{abs(value):.2e}".partition("e")[2]))
-    return f"{value:,.{digits}f}"
-
-
 def _commit(measurement: Measurement) -> str:
     return str(measurement.machine.get("commit") or "unknown")[:10] + "*" * bool(measurement.machine.get("dirty"))

@@ -15,6 +15,7 @@ from ...stats import aggregates, ranks
 from ...stats.across import Pairs, stratified_pairs
 from ...write import tables
 from ...write.sheet import Sheet
+from ...write.words import DASH
 from . import equal_budget, practical
 
 ALPHA = 0.05
@@ -60,7 +61,7 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     for place, title in enumerate(titles):
         tied = place == best or pairs.matrix[place, best] > ALPHA
         row = {"Model": title, "Mean rank": tables.bold(f"{friedman.ranks[place]:.1f}", tied)}
-        row |= dict.fromkeys(("Way from chance, %", "Better than the best", "p, tasks and seeds", "p, tasks"), "–")
+        row |= dict.fromkeys(("Way from chance, %", "Better than the best", "p, tasks and seeds", "p, tasks"), DASH)
         if len(way):
             aggregate = aggregates.bootstrap(100 * way[:, place], rng=rng)
             row["Way from chance, %"] = f"{aggregate.mean:.1f} ({aggregate.low:.1f} to {aggregate.high:.1f})"

@@ -89,7 +89,7 @@ def _curve(panel: Panel, column: Column, page: Page, here: Recorded) -> bool:
     """Draw one column; whether published steps are marked there."""
     facts = column.facts
     assert facts is not None
-    factor = 100.0 if facts.metric == "accuracy" else 1.0
+    factor = words.factor(facts.metric)
     found = [(name, place, *validation(runs, factor)) for name, place, runs in column.runs]
     marks = [(place, steps) for place, n in column.published if n.metric == papers.STEPS and (steps := _value(n))]
     marks = marks if here.comparable and facts.target is not None else []
@@ -174,7 +174,7 @@ def _has_score(number: Published, run: RunRecord) -> bool:
 
 
 def _metric(facts: TaskFacts | None) -> str:
-    return "" if facts is None else words.METRICS.get(facts.metric, facts.metric)
+    return "" if facts is None else words.heading(facts.metric)
 
 
 def _mark(colour: str) -> dict[str, Any]:

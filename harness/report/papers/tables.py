@@ -17,7 +17,7 @@ from ...records.kinds import RunRecord
 from ...stats import over_seeds as stats
 from ...write import tables, words
 from . import book as papers
-from .book import ABSENT_SHOWN, Page, Published
+from .book import Page, Published
 
 PENDING = "interrupted"  # the same command goes on with these
 NOT_HERE, NOT_RUN, NO_SCALE = "not in this harness", "not run", "not at this scale"
@@ -111,7 +111,7 @@ def scores(number: Published, runs: Sequence[RunRecord]) -> list[float]:
 def ours(number: Published, here: Recorded) -> str:
     """Our side of a published number, or why there is none."""
     if number.status == "not_applicable":
-        return ABSENT_SHOWN
+        return words.DASH
     if papers.book().ours(number) is None:
         return NOT_HERE
     runs = here.of(number)
@@ -131,7 +131,7 @@ def ours(number: Published, here: Recorded) -> str:
 def interval(values: Sequence[float], form: str) -> str:
     """'97.9 ± 0.2', or the mean alone for one seed."""
     found = stats.mean_interval(values)
-    return words.rounded(found.mean, form) + (f" ± {words.rounded(found.half, form)}" if len(values) > 1 else "")
+    return words.spread(found.mean, found.half, form)
 
 
 def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:
