@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..records.kinds import RunRecord, TaskFacts
 from ..stats.across import with_failures
+from .order import ordered
 from .pairwise import PENDING
 from .remarks import learned
 
@@ -50,12 +51,6 @@ def by_budget(runs: Iterable[RunRecord]) -> dict[str, Results]:
         if has_run(run):
             found[run.cell.budget].append(run)
     return {budget: by_place(group) for budget, group in found.items()}
-
-
-def ordered(names: Iterable[str], order: Sequence[str]) -> list[str]:
-    """Models in the order of every table; those that it does not name come last."""
-    places = {name: place for place, name in enumerate(order)}
-    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
 def select(results: Results, order: Sequence[str]) -> Selection | None:

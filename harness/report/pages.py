@@ -26,11 +26,12 @@ def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
     here = paper_tables.recorded(loaded.runs)
     remake = f"bench report --protocol {here.protocol}"
     used = [run for runs in here.runs.values() for run in runs]
+    places = Material(loaded.runs, loaded.measurements, order).places()
     sheets = {}
     for page in offered(here):
-        places = {place for number in page.numbers if (place := book().ours(number)) in here.runs}
-        mine = [run for place in sorted(places) for run in here.runs[place]]
-        sheet = paper_figures.sheet(page, here)
+        answered = {place for number in page.numbers if (place := book().ours(number)) in here.runs}
+        mine = [run for place in sorted(answered) for run in here.runs[place]]
+        sheet = paper_figures.sheet(page, here, places)
         sheets[f"{page.name}.md"] = replace(sheet, text=f"{sheet.text}\n{provenance.sentence(mine, remake)}\n")
     sheets["agreement.md"] = Sheet(f"{agreement.text(here)}\n{provenance.sentence(used, remake)}\n")
     return sheets | _across(loaded, here.protocol, here.version, order)

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 from support.records import FACTS, made_curve, made_measurement, made_run
 
+from harness.compare.order import ordered, places
 from harness.draw.curves import learning_curves
 from harness.errors import BenchError
 from harness.records.kinds import RunRecord
 from harness.records.store import Loaded
 from harness.report.task.page import comparisons, task_pages
-from harness.write import formats
+from harness.write import formats, words
 from harness.write.sheet import Sheet
 
 ORDER = ["lstm-s", "gru"]
@@ -51,7 +52,7 @@ def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers():
 
 def test_a_page_says_all_that_a_reader_must_know():
     text = page(*pair()).text
-    for words in (
+    for said in (
         "# Counting (`sfc`)",
         "Budget: 3k parameters",
         "Protocol `smoke`, version 1: 40 steps a sequence, batch 20, adam 0.001, 300 training steps.",
@@ -65,7 +66,7 @@ def test_a_page_says_all_that_a_reader_must_know():
         "commit 0123456789. Records: `smoke/sfc/{gru,lstm-s}/3k-{0,1}`.",
         "One row is one model",
     ):
-        assert words in text, words
+        assert said in text, said
 
 
 def test_the_picture_that_a_page_shows_is_there():
@@ -166,9 +167,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Drawn:
         lines.clear()
+        names = ordered({run.cell.model for run in runs}, order)
+        groups = [(name, [run for run in runs if run.cell.model == name]) for name in names]
+        colours = places(names, order)
+        models = [(group[0].title, colours[name], group) for name, group in groups]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            picture = learning_curves(runs, facts, order)
+            picture = learning_curves(models, facts, words.factor(facts.metric))
         assert picture.startswith(b"<?xml")
         draw.text = picture.decode()
         return lines[:-1]

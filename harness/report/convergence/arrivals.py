@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...compare.selection import Results, ordered
+from ...compare.order import ordered
+from ...compare.selection import Results
 from ...records.kinds import RunRecord, TaskFacts
 from ...stats import survival
 from ...stats.survival import Clock

@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ...compare.material import Material
+from ...compare.order import ordered
 from ...compare.remarks import learned, level
-from ...compare.selection import Results, by_budget, ordered, select, titles_of
+from ...compare.selection import Results, by_budget, select, titles_of
 from ...errors import counted
 from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
@@ -50,7 +51,7 @@ def sheet(material: Material) -> Sheet | None:
     pictures: dict[str, bytes] = {}
     for budget, results in by_budget(material.runs).items():
         found = studies(results, material.order)
-        parts += _arrivals(budget, found, material.order, pictures)
+        parts += _arrivals(budget, found, material, pictures)
         parts += [_section(budget, study, material.rng()) for study in found]
         together += _together(budget, results, material, pictures)
     if not parts:
@@ -58,13 +59,13 @@ def sheet(material: Material) -> Sheet | None:
     return Sheet("\n\n".join(["# How fast the models learn", HOW_TO_READ, *parts, *together]) + "\n", pictures)
 
 
-def _arrivals(budget: str, found: Sequence[Study], order: Sequence[str], pictures: dict[str, bytes]) -> list[str]:
+def _arrivals(budget: str, found: Sequence[Study], material: Material, pictures: dict[str, bytes]) -> list[str]:
     """The tasks' Kaplan-Meier curves, some tasks a picture."""
-    models = ordered({model for study in found for model in study.runs}, order)
+    models = ordered({model for study in found for model in study.runs}, material.order)
     shown = []
     for begin in range(0, len(found), PANELS):
         some, name = found[begin : begin + PANELS], f"convergence-{budget}-{begin // PANELS + 1}.svg"
-        pictures[name] = convergence_figures.arrived(some, models)
+        pictures[name] = convergence_figures.arrived(some, models, material.places())
         tasks = ", ".join(study.task for study in some)
         shown.append(
             f"![Kaplan-Meier curves under budget {budget}: the share of runs at the target over training steps, a line "

@@ -36,7 +36,8 @@ def sheet(material: Material) -> Sheet | None:
     groups, faults = seen.groups(material)
     if not groups and not faults:
         return None
-    pictures = {group.file("gradients"): time_figures.gradients(group.seen) for group in groups}
+    places = material.places()
+    pictures = {group.file("gradients"): time_figures.gradients(group.seen, places) for group in groups}
     parts = [f"# {TITLE}", HOW_TO_READ, *map(_section, groups), *(said for _, said in faults)]
     return Sheet("\n\n".join(parts) + "\n", pictures, records=seen.records(groups))
 

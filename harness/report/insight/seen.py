@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...compare.material import Material
+from ...compare.order import ordered
 from ...records.kinds import RunRecord
 
 Array = NDArray[np.float64]
@@ -113,8 +114,8 @@ def groups(material: Material) -> tuple[list[Group], list[tuple[str, str]]]:
     """What was seen of each task and budget; a task and a sentence for each record of which it cannot be read."""
     found: dict[tuple[str, str], list[Seen]] = defaultdict(list)
     faults = []
-    places = {name: place for place, name in enumerate(material.order)}
-    for run in sorted(material.runs, key=lambda run: (places.get(run.cell.model, len(places)), run.cell)):
+    names = ordered({run.cell.model for run in material.runs}, material.order)
+    for run in sorted(material.runs, key=lambda run: (names.index(run.cell.model), run.cell)):
         try:
             one = read(run)
         except Malformed as fault:

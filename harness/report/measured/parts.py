@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...compare.material import Material
+from ...compare.order import ordered
 from ...draw import curves as figures
 from ...errors import BenchError
 from ...protocol import find_protocol
@@ -63,8 +64,8 @@ class Page:
         parts = arranged(material.measurements, material.runs, material.order)
         if not parts:
             return None
-        sections, pictures = [self.opening], {}
-        for place, part in enumerate(parts):
+        sections, pictures, places = [self.opening], {}, material.places()
+        for number, part in enumerate(parts):
             sections += [heading(part, self.whats), *self.body(part)]
             curves = {
                 title: (one.over_length.sizes, self.growth(one.over_length))
@@ -72,8 +73,9 @@ class Page:
                 if one.over_length is not None
             }
             if curves:
-                name = f"{self.name}-{part.slug(place)}.svg"
-                pictures[name] = figures.powers(curves, "time steps of a sequence", self.axis, part.title)
+                name = f"{self.name}-{part.slug(number)}.svg"
+                colours = {title: places[one.model] for title, one in zip(part.titles, part.measured, strict=True)}
+                pictures[name] = figures.powers(curves, colours, "time steps of a sequence", self.axis, part.title)
                 sections.append(f"![{figures.told(curves, *self.told)}]({name})")
             if reasons := absent(part, self.named):
                 sections.append("\n".join(reasons))
@@ -87,13 +89,12 @@ def arranged(measurements: Sequence[Measurement], runs: Sequence[RunRecord], ord
     for one in sorted(measurements, key=lambda one: one.finished):
         if one.status != "skipped":
             grouped[one.budget, one.task, machine_words(one)].append(one)
-    places = {name: place for place, name in enumerate(order)}
     facts = {run.cell.task: run.task.title for run in runs if run.task is not None}
     named = {run.cell.model: run.title for run in runs if run.title}
     parts = []
     for (budget, task, machine), group in sorted(grouped.items()):
         latest = {one.model: one for one in group}
-        names = sorted(latest, key=lambda name: (places.get(name.partition("@")[0], len(places)), name))
+        names = ordered(latest, order)
         titles = tuple(latest[name].title or named.get(name, name) for name in names)
         measured = tuple(latest[name] for name in names)
         parts.append(Part(budget, task, machine, facts.get(task, task), titles, measured))

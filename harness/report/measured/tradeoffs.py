@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ...compare.material import Material
+from ...compare.order import ordered
 from ...compare.pairwise import PENDING
-from ...compare.selection import ordered
 from ...errors import counted
 from ...records.kinds import Measurement, RunRecord, TaskFacts
 from ...stats.over_seeds import Interval, mean_interval
@@ -58,11 +58,8 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
     if facts is None or not measured:
         return ""
     by_model = {name: [run for run in runs if run.cell.model == name] for name in models}
-    every = {
-        name: _choice(mine, place, measured.get(name), facts)
-        for place, (name, mine) in enumerate(by_model.items())
-        if mine
-    }
+    places = material.places()
+    every = {name: _choice(mine, places[name], measured.get(name), facts) for name, mine in by_model.items() if mine}
     choices = [choice for choice in every.values() if choice.seeds]
     if not any(choice.measured for choice in choices):
         return ""

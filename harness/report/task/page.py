@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from ...compare.material import Material
 from ...draw import curves as figures
 from ...errors import BenchError
 from ...records.kinds import RunRecord
 from ...records.store import Loaded
 from ...write import origin as provenance
-from ...write import tables
+from ...write import tables, words
 from ...write.sheet import Sheet, slug
 from . import table as task_table
 from .table import Comparison
@@ -63,6 +64,7 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
     by_task: dict[str, list[Comparison]] = defaultdict(list)
     for comparison in comparisons(loaded, order):
         by_task[comparison.task].append(comparison)
+    places = Material(loaded.runs, loaded.measurements, order).places()
     sheets = {}
     for task, group in by_task.items():
         name = slug(task)
@@ -71,7 +73,7 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
         for comparison in group:
             mine = [run for run in runs if run.cell.budget == comparison.budget]
             curves = f"{name}-{comparison.budget}-curves.svg"
-            pictures[curves] = figures.learning_curves(mine, comparison.facts, order)
+            pictures[curves] = _drawn(comparison, mine, places)
             table = task_table.shown(comparison)
             pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command(mine, order)))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
@@ -115,6 +117,14 @@ def _section(comparison: Comparison, table: str, runs: Sequence[RunRecord], curv
         f"{provenance.sentence(runs, command)}",
     ]
     return "\n\n".join(lines)
+
+
+def _drawn(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[str, int]) -> bytes:
+    models = [
+        (title, places[name], [run for run in runs if run.cell.model == name])
+        for title, name in zip(comparison.frame["model"], comparison.frame["name"], strict=True)
+    ]
+    return figures.learning_curves(models, comparison.facts, words.factor(comparison.facts.metric))
 
 
 def _trained(runs: Sequence[RunRecord]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...compare.order import ordered
 from ...compare.pairwise import PENDING, against_best
 from ...compare.remarks import remarks
 from ...errors import BenchError
@@ -65,8 +66,7 @@ def compare(
     for run in sorted(runs, key=lambda run: run.cell.seed):
         by_model[run.cell.model].append(run)
     measured = {m.model: m for m in measurements}
-    places = {name: place for place, name in enumerate(order)}
-    names = sorted(by_model, key=lambda name: (places.get(name.partition("@")[0], len(places)), name))
+    names = ordered(by_model, order)
     horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
     rows = [_row(by_model[name], measured.get(name), facts, horizon) for name in names]
     frame = pd.DataFrame(rows)

@@ -265,7 +265,7 @@ def test_the_drawn_shares_are_the_kaplan_meier_estimate(monkeypatch):
     never = [0.5, 0.5, 0.5]
     runs = [run("gru", 0, FAST), run("gru", 1, never), run("gru", 2, [0.5, 0.5, 0.5, 0.8])]
     (found,) = arrivals.studies(by_place(runs), ORDER)
-    convergence_figures.arrived([found], ["gru"])
+    convergence_figures.arrived([found], ["gru"], {"gru": 0})
     (steps, shares, style), (cut, height, _), *_ = lines
     assert style["label"] == "GRU"
     assert list(steps) == [50, 100, 400, 400]

@@ -153,7 +153,7 @@ def test_budgets_and_tasks_have_sections_and_a_model_the_same_colour_in_all():
     runs += runs_of({"gru": [0.9], "aslstm": [0.8]}, task_name="sti")
     found = sheet(runs, [*measured, *other])
     assert list(found.pictures) == ["tradeoffs-sfc-3k.svg", "tradeoffs-sti-3k.svg"]
-    assert "#2ca02c" in found.pictures["tradeoffs-sti-3k.svg"].decode()  # C2: ASLSTM is the third model of the page
+    assert "#2ca02c" in found.pictures["tradeoffs-sti-3k.svg"].decode()  # C2: ASLSTM is the third of all models
 
 
 @pytest.mark.parametrize(
