@@ -10,6 +10,7 @@ import numpy as np
 
 from ..records.kinds import RunRecord, TaskFacts
 from ..stats import over_seeds as stats
+from .order import title_of
 from .pairwise import PENDING
 
 LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
@@ -42,7 +43,7 @@ def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list
         fell = (
             f" (training loss {np.mean(known[0]):.3g} at first, {np.mean(known[1]):.3g} at last)" if all(known) else ""
         )
-        found.append(f"{ran[0].title or name}{fell}")
+        found.append(f"{title_of(ran, name)}{fell}")
     if not found:
         return []
     return [
@@ -104,12 +105,8 @@ def _success(by_model: Runs, names: Sequence[str]) -> list[str]:
         good = sum(run.test_metric is not None for run in ran)
         if good < len(ran):
             share = stats.success_interval(good, len(ran))
-            found.append(f"{_title(ran, name)} {good}/{len(ran)} ({share.low:.0%} to {share.high:.0%})")
+            found.append(f"{title_of(ran, name)} {good}/{len(ran)} ({share.low:.0%} to {share.high:.0%})")
     return [f"Runs with a result, with Wilson's 95 % interval of their share: {', '.join(found)}."] if found else []
-
-
-def _title(runs: Sequence[RunRecord], name: str) -> str:
-    return next((run.title for run in runs if run.title), name)
 
 
 def _ends(by_model: Runs, names: Sequence[str]) -> list[str]:

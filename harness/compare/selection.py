@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..records.kinds import RunRecord, TaskFacts
 from ..stats.across import with_failures
-from .order import ordered
+from .order import facts_of, ordered, title_of
 from .pairwise import PENDING
 from .remarks import learned
 
@@ -92,18 +92,16 @@ def _without_result(results: Results, chosen: Selection) -> set[str]:
     }
 
 
-def facts_of(results: Results, chosen: Selection) -> list[TaskFacts]:
-    """What is known of each of the tasks."""
-    return [
-        next(run.task for model in chosen.models for run in results[task, model].values() if run.task is not None)
-        for task in chosen.tasks
-    ]
+def all_facts(results: Results, chosen: Selection) -> list[TaskFacts]:
+    """What is known of each of the tasks; of every run that says anything, something is."""
+    known = [facts_of(run for model in chosen.models for run in results[task, model].values()) for task in chosen.tasks]
+    return [facts for facts in known if facts is not None]
 
 
 def titles_of(results: Results, chosen: Selection) -> list[str]:
     """The models' titles."""
     return [
-        next((run.title for task in chosen.tasks for run in results[task, model].values() if run.title), model)
+        title_of((run for task in chosen.tasks for run in results[task, model].values()), model)
         for model in chosen.models
     ]
 

@@ -30,6 +30,7 @@ from ..records.store import Loaded, Store
 from ..stats import across, equivalence, power
 from ..stats import over_seeds as stats
 from ..write import words
+from .order import facts_of
 from .pairwise import ALPHA, NAMES, PENDING
 from .remarks import learned
 
@@ -159,7 +160,7 @@ def _sample(
     """How far the runs of both came, (seeds,) each; None where there is no common seed with something to say."""
     shared = sorted(set(first) & set(second))
     pairs = [(first[s], second[s]) for s in shared if not {first[s].status, second[s].status} & set(PENDING)]
-    facts = next((run.task for pair in pairs for run in pair if run.task is not None), None)
+    facts = facts_of(run for pair in pairs for run in pair)
     versions = {run.protocol_version for pair in pairs for run in pair}
     if len(versions) > 1:
         cell = pairs[0][0].cell

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from ..compare.material import Material
+from ..compare.order import task_title
 from ..errors import BenchError, counted
 from ..records.kinds import STATUSES, RunRecord
 from ..records.store import Loaded
@@ -48,7 +49,7 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
         groups[run.cell.task, run.cell.budget].append(run)
     lines = []
     for (task, budget), runs in groups.items():
-        title = next((run.task.title for run in runs if run.task), task)
+        title = task_title(runs, task)
         shown = f"[{title}]({task_page(task)})" if task_page(task) in there else title
         size = " x ".join(counted(len({getattr(run.cell, key) for run in runs}), key) for key in ("model", "seed"))
         ends = Counter(run.status for run in runs)

@@ -1,10 +1,12 @@
 """The order of models, and their colours."""
 
+from dataclasses import replace
+
 from support.pages import other_pages
 from support.records import FACTS, made_insight, made_measurement, made_run
 
 from harness.compare.material import Material
-from harness.compare.order import ordered, places
+from harness.compare.order import facts_of, ordered, places, task_title, title_of
 from harness.draw.sketch import CYCLE
 from harness.records.store import Loaded
 from harness.report.task.page import task_pages
@@ -33,6 +35,19 @@ def test_variants_and_strangers_have_places_of_their_own():
 def test_measurements_count_as_well():
     found = Material([made_run("gru")], [made_measurement("mine")], ORDER).places()
     assert found["mine"] == 3
+
+
+def test_the_first_record_that_has_a_title_names_the_model():
+    records = [made_run("gru", title=""), made_measurement("gru", title="Gated"), made_run("gru")]
+    assert title_of(records, "gru") == "Gated"
+    assert title_of([made_run("gru", title="")], "gru") == "gru"
+
+
+def test_a_task_is_what_the_first_run_that_knows_says_of_it():
+    runs = [made_run(task=None), made_run(), made_run(task=replace(FACTS, title="Other"))]
+    assert facts_of(runs) == FACTS
+    assert (task_title(runs, "sfc"), task_title(runs[:1], "sfc")) == ("Counting", "sfc")
+    assert facts_of(runs[:1]) is None
 
 
 def test_a_model_has_its_colour_on_every_page_whichever_others_are_on_it():

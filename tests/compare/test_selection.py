@@ -2,7 +2,7 @@
 
 from support.records import made_run
 
-from harness.compare.selection import by_budget, by_place, facts_of, scores_of, select, titles_of, way_of
+from harness.compare.selection import all_facts, by_budget, by_place, scores_of, select, titles_of, way_of
 
 ORDER = ["lstm-s", "gru"]
 
@@ -43,7 +43,7 @@ def test_scores_have_a_place_for_every_run():
     runs[0] = made_run("lstm-s", 0, None, task_name="a", status="diverged")
     results = by_place(runs)
     chosen = select(results, ORDER)
-    scores = scores_of(results, chosen, facts_of(results, chosen))
+    scores = scores_of(results, chosen, all_facts(results, chosen))
     assert scores.tolist() == [[[0.5, 0.75], [0.75, 0.75]], [[0.9, 0.9], [0.9, 0.9]]]  # chance for what diverged
-    assert way_of(scores, facts_of(results, chosen))[0].tolist() == [[0.0, 0.5], [0.5, 0.5]]
+    assert way_of(scores, all_facts(results, chosen))[0].tolist() == [[0.0, 0.5], [0.5, 0.5]]
     assert titles_of(results, chosen) == ["LSTM-S", "GRU"]

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ...compare.material import Material
-from ...compare.order import ordered
+from ...compare.order import facts_of, ordered
 from ...compare.remarks import learned, level
 from ...compare.selection import Results, by_budget, select, titles_of
 from ...errors import counted
@@ -160,8 +160,9 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
     times, horizons, tasks = [], [], []
     for task in chosen.tasks:
         group = [[results[task, model][seed] for seed in chosen.seeds] for model in chosen.models]
-        target = next(run.task.target for row in group for run in row if run.task is not None)
-        found = [[arrivals(run, [np.nan if target is None else target])[0] for run in row] for row in group]
+        facts = facts_of(run for row in group for run in row)
+        target = np.nan if facts is None or facts.target is None else facts.target
+        found = [[arrivals(run, [target])[0] for run in row] for row in group]
         if not np.isnan(found).all():
             times.append(found)
             horizons.append(max(run.curve[-1].step for row in group for run in row if run.curve))

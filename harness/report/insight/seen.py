@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...compare.material import Material
-from ...compare.order import ordered
+from ...compare.order import ordered, task_title, title_of
 from ...records.kinds import RunRecord
 
 Array = NDArray[np.float64]
@@ -73,7 +73,7 @@ class Seen:
 
     @property
     def title(self) -> str:
-        return self.run.title or self.run.cell.model
+        return title_of([self.run], self.run.cell.model)
 
     @property
     def time(self) -> Array:
@@ -93,8 +93,7 @@ class Group:
 
     @property
     def title(self) -> str:
-        facts = next((one.run.task for one in self.seen if one.run.task is not None), None)
-        return self.task if facts is None else facts.title
+        return task_title((one.run for one in self.seen), self.task)
 
     @property
     def heading(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...compare.material import Material
-from ...compare.order import ordered
+from ...compare.order import ordered, task_title, title_of
 from ...draw import curves as figures
 from ...errors import BenchError
 from ...protocol import find_protocol
@@ -89,15 +89,17 @@ def arranged(measurements: Sequence[Measurement], runs: Sequence[RunRecord], ord
     for one in sorted(measurements, key=lambda one: one.finished):
         if one.status != "skipped":
             grouped[one.budget, one.task, machine_words(one)].append(one)
-    facts = {run.cell.task: run.task.title for run in runs if run.task is not None}
-    named = {run.cell.model: run.title for run in runs if run.title}
+    of_task, of_model = defaultdict(list), defaultdict(list)
+    for run in runs:
+        of_task[run.cell.task].append(run)
+        of_model[run.cell.model].append(run)
     parts = []
     for (budget, task, machine), group in sorted(grouped.items()):
         latest = {one.model: one for one in group}
         names = ordered(latest, order)
-        titles = tuple(latest[name].title or named.get(name, name) for name in names)
+        titles = tuple(title_of([latest[name], *of_model[name]], name) for name in names)
         measured = tuple(latest[name] for name in names)
-        parts.append(Part(budget, task, machine, facts.get(task, task), titles, measured))
+        parts.append(Part(budget, task, machine, task_title(of_task[task], task), titles, measured))
     return parts
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ...compare.material import Material
-from ...compare.order import ordered
+from ...compare.order import facts_of, ordered, title_of
 from ...compare.pairwise import PENDING
 from ...errors import counted
 from ...records.kinds import Measurement, RunRecord, TaskFacts
@@ -52,7 +52,7 @@ def front(good: ArrayLike, cost: ArrayLike) -> NDArray[np.bool_]:
 
 def _section(budget: str, task: str, material: Material, models: Sequence[str], pictures: dict[str, bytes]) -> str:
     runs = [run for run in material.runs if (run.cell.budget, run.cell.task) == (budget, task)]
-    facts = next((run.task for run in runs if run.task is not None), None)
+    facts = facts_of(runs)
     latest = sorted(material.measurements, key=lambda m: m.finished)  # of several machines the latest counts
     measured = {m.model: m for m in latest if (m.budget, m.task) == (budget, task)}
     if facts is None or not measured:
@@ -95,7 +95,7 @@ def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None,
     ran = [run for run in runs if run.status not in PENDING]
     ratio, peak, work = (measured.ratio, measured.peak_bytes, measured.flops) if measured else (None, None, None)
     return Choice(
-        next((run.title for run in runs if run.title), runs[0].cell.model),
+        title_of(runs, runs[0].cell.model),
         place,
         found.mean,
         found.half,

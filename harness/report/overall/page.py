@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
-from ...compare.selection import Results, Selection, by_budget, facts_of, scores_of, select, titles_of, way_of
+from ...compare.selection import Results, Selection, all_facts, by_budget, scores_of, select, titles_of, way_of
 from ...draw import ranks as rank_figure
 from ...errors import counted
 from ...stats import aggregates, ranks
@@ -48,7 +48,7 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     if chosen is None:
         return ""
     rng = material.rng()
-    facts = facts_of(results, chosen)
+    facts = all_facts(results, chosen)
     scores = scores_of(results, chosen, facts)
     titles = titles_of(results, chosen)
     means = scores.mean(axis=2)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
+from ...compare.order import title_of
 from ...errors import BenchError
 from ...protocol import find_protocol
 from ...records.kinds import FIRST_SEED, NO_INSIGHT
@@ -93,7 +94,7 @@ def _not_run(task: str, models: Sequence[str], material: Material) -> str:
     for run in there:
         why = [line for line in run.notes.splitlines() if line.startswith(NO_INSIGHT)]
         if run.status != "ok":
-            parts.append(f"{run.title or run.cell.model}: {run.status}{f' ({run.reason})' if run.reason else ''}.")
+            parts.append(f"{title_of([run], run.cell.model)}: {run.status}{f' ({run.reason})' if run.reason else ''}.")
         elif why:
             parts.append(f"{why[0][:1].upper()}{why[0][1:]}.")
         elif run.insight is None:

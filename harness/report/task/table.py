@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ...compare.order import ordered
+from ...compare.order import facts_of, ordered, title_of
 from ...compare.pairwise import PENDING, against_best
 from ...compare.remarks import remarks
 from ...errors import BenchError
@@ -59,7 +59,7 @@ def compare(
     if len(identities) != 1:
         raise BenchError(f"records of different protocols cannot share a table: {sorted(identities)}")
     ((_, _, task, budget),) = identities
-    facts = next((run.task for run in runs if run.task is not None), None)
+    facts = facts_of(runs)
     if facts is None:
         raise BenchError(f"no record of {task} says what it measures; run it again")
     by_model: dict[str, list[RunRecord]] = defaultdict(list)
@@ -83,7 +83,7 @@ def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, 
     interval = stats.mean_interval(scores) if scores else None
     known = next((run for run in runs if run.params is not None), runs[0])
     row: dict[str, object] = {
-        "model": next((run.title for run in runs if run.title), runs[0].cell.model),
+        "model": title_of(runs, runs[0].cell.model),
         "name": runs[0].cell.model,
         "width": known.width,
         "params": known.params,
@@ -128,7 +128,7 @@ def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.D
     sets = list(dict.fromkeys(key for name in names for run in by_model[name] for key in run.more_metrics))
     rows = []
     for name in names:
-        row: dict[str, object] = {"model": next((run.title for run in by_model[name] if run.title), name)}
+        row: dict[str, object] = {"model": title_of(by_model[name], name)}
         for key in sets:
             scores = [s for run in by_model[name] if (s := run.more_metrics.get(key)) is not None]
             interval = stats.mean_interval(scores) if scores else None
