@@ -13,7 +13,6 @@ from ..records.kinds import RunRecord, TaskFacts
 from ..stats.across import with_failures
 from .order import facts_of, ordered, title_of
 from .pairwise import PENDING
-from .remarks import learned
 
 Results = Mapping[tuple[str, str], Mapping[int, RunRecord]]  # (task, model) -> seed -> run
 
@@ -118,13 +117,3 @@ def scores_of(results: Results, chosen: Selection, facts: Sequence[TaskFacts]) -
     ]
     chance = [np.nan if f.chance is None else sign * f.chance for f, sign in zip(facts, signs, strict=True)]
     return with_failures(found, chance)
-
-
-def way_of(scores: NDArray[np.float64], facts: Sequence[TaskFacts]) -> NDArray[np.float64]:
-    """(tasks with a known chance, models, seeds): 0 at chance, 1 at a perfect score."""
-    known = [
-        [[learned(abs(score), fact) for score in seeds] for seeds in task]
-        for task, fact in zip(scores, facts, strict=True)
-        if fact.chance is not None
-    ]
-    return np.array(known) if known else scores[:0]

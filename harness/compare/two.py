@@ -32,7 +32,7 @@ from ..stats import over_seeds as stats
 from ..write import words
 from .order import facts_of
 from .pairwise import ALPHA, NAMES, PENDING
-from .remarks import learned
+from .way import learned
 
 MARGIN = 0.01  # of the way from chance to a perfect score
 PATTERNS = 2**14

@@ -2,7 +2,7 @@
 
 from support.records import made_run
 
-from harness.compare.selection import all_facts, by_budget, by_place, scores_of, select, titles_of, way_of
+from harness.compare.selection import all_facts, by_budget, by_place, scores_of, select, titles_of
 
 ORDER = ["lstm-s", "gru"]
 
@@ -45,5 +45,4 @@ def test_scores_have_a_place_for_every_run():
     chosen = select(results, ORDER)
     scores = scores_of(results, chosen, all_facts(results, chosen))
     assert scores.tolist() == [[[0.5, 0.75], [0.75, 0.75]], [[0.9, 0.9], [0.9, 0.9]]]  # chance for what diverged
-    assert way_of(scores, all_facts(results, chosen))[0].tolist() == [[0.0, 0.5], [0.5, 0.5]]
     assert titles_of(results, chosen) == ["LSTM-S", "GRU"]

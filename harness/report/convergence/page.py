@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from ...compare.material import Material
 from ...compare.order import facts_of, ordered
-from ...compare.remarks import learned, level
 from ...compare.selection import Results, by_budget, select, titles_of
+from ...compare.way import learned, level
 from ...errors import counted
 from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
-from ...compare.selection import Results, Selection, all_facts, by_budget, scores_of, select, titles_of, way_of
+from ...compare.selection import Results, Selection, all_facts, by_budget, scores_of, select, titles_of
+from ...compare.way import way_of
 from ...draw import ranks as rank_figure
 from ...errors import counted
 from ...stats import aggregates, ranks

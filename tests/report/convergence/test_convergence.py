@@ -8,7 +8,6 @@ from support.pages import other_pages
 from support.records import FACTS, made_curve, made_run
 
 from harness.compare.material import Material
-from harness.compare.remarks import learned, level
 from harness.compare.selection import by_place
 from harness.records.kinds import TaskFacts
 from harness.records.store import Loaded
@@ -89,13 +88,6 @@ def test_a_run_that_broke_off_never_arrived():
         for r in study()
     ]
     assert rows(text(runs))["GRU"][:2] == ["2/3 (21% to 94%)", "≥ 200"]  # (400 + 100 + 100) / 3
-
-
-@pytest.mark.parametrize(("metric", "chance"), [("accuracy", 0.1), ("mse", 0.2), ("perplexity", 100.0)])
-@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-def test_a_level_lies_so_far_on_the_way(metric, chance, share):
-    facts = TaskFacts("Some", metric, metric == "accuracy", chance=chance, target=None, length=4)
-    assert learned(level(share, facts), facts) == pytest.approx(share)
 
 
 def test_errors_fall_to_their_target():
