@@ -42,7 +42,7 @@ ROOMS = {
     "harness.draw": "records",
     "harness.write": "records",
     "harness.compare": "records stats write",
-    "harness.report": "records compare draw write report.task report.overall report.convergence report.measured "
+    "harness.report": "records compare write report.task report.overall report.convergence report.measured "
     "report.insight report.papers",
     "harness.report.task": PAGES,
     "harness.report.overall": PAGES,

@@ -107,7 +107,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
 
 def _conclude(order: Order, say: Callable[[str], None]) -> int:
     """Print the tables of what a command asked for, and the counts; 1 if a cell failed."""
-    from ..report.pages import summary
+    from ..report.task.page import summary
 
     loaded = order.store.load(order.protocol.name, order.tasks)
     wanted = {(cell.task, cell.model, cell.budget) for cell in order.cells}
@@ -285,7 +285,7 @@ def speed(results: Path, reports: Path | None, **words: Any) -> int:
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     record = SpeedRecord(bench.sizes, tuple(bench.backends), bench.findings, command, facts, finished)
     click.echo(store.save_speed(record, machine.slug(bench.device)))
-    page, *_ = formats.write(speed_page.sheets([record]), folder)
+    page, *_ = formats.save(formats.files(speed_page.sheets([record]), ("md", "csv", "tex")), folder)
     click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")
     return code
 

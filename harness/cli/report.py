@@ -50,7 +50,7 @@ def _report(
     from ..records.campaign import campaign_of
     from ..records.store import Store
     from ..report.measured import speed as speed_page
-    from ..report.pages import first_page
+    from ..report.task.page import first_page
     from ..write import formats
 
     asked = formats.chosen(words)
@@ -106,7 +106,7 @@ def _deliver(made: Mapping[str, str | bytes], folder: Path, last: Sequence[str],
 def next_step(results: Path, protocol: str, tasks: Collection[str]) -> str:
     """After a run: the command that makes its page, and where that will lie."""
     from ..records.campaign import campaign_of
-    from ..report.pages import first_page
+    from ..report.task.page import first_page
 
     option = "" if results == Path("results") else f" --results {shlex.quote(str(results))}"
     return f"`bench report{option}` makes the page {campaign_of(results).reports / protocol / first_page(tasks)}"
@@ -117,7 +117,9 @@ def _made(
 ) -> dict[str, str | bytes]:
     """The files of a protocol's report. The HTML file is of all its records; --task chooses the others."""
     from .. import catalog
-    from ..report import pages as pages_of
+    from ..report.index import index
+    from ..report.pages import other_pages
+    from ..report.task.page import task_page, task_pages
     from ..write import formats
 
     order, some = catalog.model_names(), whole
@@ -127,17 +129,17 @@ def _made(
             runs=[run for run in whole.runs if run.cell.task in tasks],
             measurements=[m for m in whole.measurements if m.task in tasks],
         )
-    every = pages_of.task_pages(some, order) if some.runs else {}  # measurements may be all there is
-    mine = {pages_of.task_page(task) for task in tasks}
-    others = pages_of.other_pages(whole, order)
+    every = task_pages(some, order) if some.runs else {}  # measurements may be all there is
+    mine = {task_page(task) for task in tasks}
+    others = other_pages(whole, order)
     if not others:  # whatever was measured was skipped
         return {}
     there = {path.name for path in folder.glob("*.md")} | mine
     beside = {page: sheet for page, sheet in every.items() if page in mine} | others
-    beside["index.md"] = pages_of.index(whole, others, there)
+    beside["index.md"] = index(whole, others, there)
     made = formats.contents(beside, [word for word in asked if word != "html"])
     if "html" in asked:
-        everything = {"index.md": pages_of.index(whole, others, every)} | every | others
+        everything = {"index.md": index(whole, others, every)} | every | others
         made |= formats.contents(everything, ["html"])
     return made
 

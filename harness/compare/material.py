@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..records.kinds import Measurement, RunRecord
+from .order import places
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,11 @@ class Material:
     runs: Sequence[RunRecord]
     measurements: Sequence[Measurement]
     order: Sequence[str]
+
+    def places(self) -> dict[str, int]:
+        """Every model's colour, the same on all pages that are made from these records."""
+        names = [run.cell.model for run in self.runs] + [one.model for one in self.measurements]
+        return places(names, self.order)
 
     def rng(self) -> np.random.Generator:
         """A generator that is the same for every page."""

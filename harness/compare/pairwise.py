@@ -12,6 +12,7 @@ from ..errors import counted
 from ..records.kinds import RunRecord, TaskFacts
 from ..stats import over_seeds as stats
 from ..stats import power
+from .order import title_of
 
 ALPHA = 0.05
 PENDING = ("skipped", "interrupted")  # nothing can be said of these; other runs without a result count as bad ones
@@ -80,8 +81,7 @@ def against_best(by_model: Mapping[str, Sequence[RunRecord]], facts: TaskFacts, 
     p = {a if b == best else b: value for (a, b), value in adjusted.items() if best in (a, b)}
     near = [name for name in scores if name == best or p.get(name, 1.0) > ALPHA]
     tied = frozenset(name for name in near if any(run.test_metric is not None for run in by_model[name]))
-    title = next((run.title for run in by_model[best] if run.title), best)
-    return Against(best, _note(test, title, seeds, len(raw), len(scores)), p, shifts, tied)
+    return Against(best, _note(test, title_of(by_model[best], best), seeds, len(raw), len(scores)), p, shifts, tied)
 
 
 def _sample(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +9,9 @@ import numpy as np
 
 from ..records.kinds import RunRecord, TaskFacts
 from ..stats import over_seeds as stats
+from .order import title_of
 from .pairwise import PENDING
+from .way import learned
 
 LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
 WAITED = 0.01  # of the training time
@@ -42,7 +43,7 @@ def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list
         fell = (
             f" (training loss {np.mean(known[0]):.3g} at first, {np.mean(known[1]):.3g} at last)" if all(known) else ""
         )
-        found.append(f"{ran[0].title or name}{fell}")
+        found.append(f"{title_of(ran, name)}{fell}")
     if not found:
         return []
     return [
@@ -50,29 +51,6 @@ def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list
         f"{', '.join(found)}. A training loss that stays where it began says that the model did not begin to learn "
         "within these steps."
     ]
-
-
-def learned(metric: float, facts: TaskFacts) -> float:
-    """How far a metric is on the way from chance, 0, to a perfect score, 1; of a perplexity, in nats."""
-    chance, perfect = _ends_of_the_way(facts)
-    if facts.metric == "perplexity":
-        metric = math.log(metric)
-    return (metric - chance) / (perfect - chance) if perfect != chance else 1.0
-
-
-def level(share: float, facts: TaskFacts) -> float:
-    """The metric that is so far on the way, the inverse of `learned`."""
-    chance, perfect = _ends_of_the_way(facts)
-    metric = chance + share * (perfect - chance)
-    return math.exp(metric) if facts.metric == "perplexity" else metric
-
-
-def _ends_of_the_way(facts: TaskFacts) -> tuple[float, float]:
-    """Chance and a perfect score; of a perplexity their logarithms."""
-    chance = facts.chance or 0.0
-    if facts.metric == "perplexity":
-        return math.log(chance), 0.0
-    return chance, 1.0 if facts.metric == "accuracy" else 0.0
 
 
 def _outside(by_model: Runs) -> list[str]:
@@ -104,12 +82,8 @@ def _success(by_model: Runs, names: Sequence[str]) -> list[str]:
         good = sum(run.test_metric is not None for run in ran)
         if good < len(ran):
             share = stats.success_interval(good, len(ran))
-            found.append(f"{_title(ran, name)} {good}/{len(ran)} ({share.low:.0%} to {share.high:.0%})")
+            found.append(f"{title_of(ran, name)} {good}/{len(ran)} ({share.low:.0%} to {share.high:.0%})")
     return [f"Runs with a result, with Wilson's 95 % interval of their share: {', '.join(found)}."] if found else []
-
-
-def _title(runs: Sequence[RunRecord], name: str) -> str:
-    return next((run.title for run in runs if run.title), name)
 
 
 def _ends(by_model: Runs, names: Sequence[str]) -> list[str]:

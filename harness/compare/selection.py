@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..records.kinds import RunRecord, TaskFacts
 from ..stats.across import with_failures
+from .order import facts_of, ordered, title_of
 from .pairwise import PENDING
-from .remarks import learned
 
 Results = Mapping[tuple[str, str], Mapping[int, RunRecord]]  # (task, model) -> seed -> run
 
@@ -50,12 +50,6 @@ def by_budget(runs: Iterable[RunRecord]) -> dict[str, Results]:
         if has_run(run):
             found[run.cell.budget].append(run)
     return {budget: by_place(group) for budget, group in found.items()}
-
-
-def ordered(names: Iterable[str], order: Sequence[str]) -> list[str]:
-    """Models in the order of every table; those that it does not name come last."""
-    places = {name: place for place, name in enumerate(order)}
-    return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
 def select(results: Results, order: Sequence[str]) -> Selection | None:
@@ -97,18 +91,16 @@ def _without_result(results: Results, chosen: Selection) -> set[str]:
     }
 
 
-def facts_of(results: Results, chosen: Selection) -> list[TaskFacts]:
-    """What is known of each of the tasks."""
-    return [
-        next(run.task for model in chosen.models for run in results[task, model].values() if run.task is not None)
-        for task in chosen.tasks
-    ]
+def all_facts(results: Results, chosen: Selection) -> list[TaskFacts]:
+    """What is known of each of the tasks; of every run that says anything, something is."""
+    known = [facts_of(run for model in chosen.models for run in results[task, model].values()) for task in chosen.tasks]
+    return [facts for facts in known if facts is not None]
 
 
 def titles_of(results: Results, chosen: Selection) -> list[str]:
     """The models' titles."""
     return [
-        next((run.title for task in chosen.tasks for run in results[task, model].values() if run.title), model)
+        title_of((run for task in chosen.tasks for run in results[task, model].values()), model)
         for model in chosen.models
     ]
 
@@ -125,13 +117,3 @@ def scores_of(results: Results, chosen: Selection, facts: Sequence[TaskFacts]) -
     ]
     chance = [np.nan if f.chance is None else sign * f.chance for f, sign in zip(facts, signs, strict=True)]
     return with_failures(found, chance)
-
-
-def way_of(scores: NDArray[np.float64], facts: Sequence[TaskFacts]) -> NDArray[np.float64]:
-    """(tasks with a known chance, models, seeds): 0 at chance, 1 at a perfect score."""
-    known = [
-        [[learned(abs(score), fact) for score in seeds] for seeds in task]
-        for task, fact in zip(scores, facts, strict=True)
-        if fact.chance is not None
-    ]
-    return np.array(known) if known else scores[:0]

@@ -30,8 +30,9 @@ from ..records.store import Loaded, Store
 from ..stats import across, equivalence, power
 from ..stats import over_seeds as stats
 from ..write import words
+from .order import facts_of
 from .pairwise import ALPHA, NAMES, PENDING
-from .remarks import learned
+from .way import learned
 
 MARGIN = 0.01  # of the way from chance to a perfect score
 PATTERNS = 2**14
@@ -159,7 +160,7 @@ def _sample(
     """How far the runs of both came, (seeds,) each; None where there is no common seed with something to say."""
     shared = sorted(set(first) & set(second))
     pairs = [(first[s], second[s]) for s in shared if not {first[s].status, second[s].status} & set(PENDING)]
-    facts = next((run.task for pair in pairs for run in pair if run.task is not None), None)
+    facts = facts_of(run for pair in pairs for run in pair)
     versions = {run.protocol_version for pair in pairs for run in pair}
     if len(versions) > 1:
         cell = pairs[0][0].cell
@@ -263,18 +264,16 @@ def table(compared: Compared) -> pd.DataFrame:
 
 def _shown(row: Row) -> dict[str, str]:
     protocol, task, budget, *model = row.place
-    half = 100 * row.difference.half
-    spread = "" if math.isnan(half) else f" ± {words.rounded(half, '.1f')}"
     return {
         "Task": task,
         **({"Model": model[0]} if model else {}),
         "Protocol": protocol,
         "Budget": budget,
         "Seeds": str(row.seeds),
-        "Metric": words.METRICS.get(row.metric, row.metric),
+        "Metric": words.heading(row.metric),
         "A": _metric(row.first, row.metric),
         "B": _metric(row.second, row.metric),
-        "Difference, %": f"{100 * row.difference.mean:+.1f}{spread}",
+        "Difference, %": words.spread(100 * row.difference.mean, 100 * row.difference.half, "+.1f"),
         "Shift, %": f"{100 * row.shift:+.1f}",
         "p": f"{row.p:.3g}",
         "p, equivalence": f"{row.equal_p:.3g}",
@@ -283,7 +282,4 @@ def _shown(row: Row) -> dict[str, str]:
 
 
 def _metric(value: float | None, metric: str) -> str:
-    if value is None:
-        return "no result"
-    factor = 100.0 if metric == "accuracy" else 1.0
-    return words.rounded(value * factor, words.FORMS.get(metric, ".4g"))
+    return "no result" if value is None else words.score(value, metric)

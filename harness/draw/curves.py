@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Line = tuple[NDArray[np.float64], NDArray[np.float64]]  # steps and values
+Drawn = tuple[str, int, Sequence[RunRecord]]  # a model's title, the place of its colour and its runs
+Sizes = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # name -> sizes and values
 SIZE = (6.0, 3.9)  # inches, of learning curves
 COLOURS = 10  # of matplotlib's cycle, C0 to C9; the next ten lines are dashed, then dotted
 
@@ -65,21 +67,16 @@ def _coarse(path: re.Match[bytes]) -> bytes:
     return re.sub(rb"(\d\.\d)\d+", rb"\1", path[0])
 
 
-def learning_curves(runs: Sequence[RunRecord], facts: TaskFacts, order: Sequence[str]) -> bytes:
-    """Validation metric over training steps: each seed thin, the mean of the seeds thick."""
-    by_model: dict[str, list[RunRecord]] = defaultdict(list)
-    for run in sorted(runs, key=lambda run: order.index(run.cell.model) if run.cell.model in order else len(order)):
-        if run.curve:
-            by_model[run.cell.model].append(run)
-    factor = 100.0 if facts.metric == "accuracy" else 1.0
-    titles = Counter(group[0].title or group[0].cell.model for group in by_model.values())
+def learning_curves(models: Sequence[Drawn], facts: TaskFacts, factor: float) -> bytes:
+    """Validation metric, times `factor`, over training steps: each seed thin, the mean of the seeds thick."""
+    known = [one for one in models if any(run.curve for run in one[2])]
+    titles = Counter(title for title, _, _ in known)
     lines: list[tuple[Line, dict[str, Any]]] = []
-    for place, (model, group) in enumerate(by_model.items()):
-        title = group[0].title or model
-        curves, mean = validation(group, factor)
+    for title, place, runs in known:
+        curves, mean = validation([run for run in runs if run.curve], factor)
         lines.append((_joined(curves), {"linewidth": 0.5, "alpha": 0.5, **line_of(place)}))
         if mean is not None:
-            label = title if titles[title] == 1 else f"{title} ({model})"
+            label = title if titles[title] == 1 else f"{title} ({runs[0].cell.model})"
             lines.append((mean, {"linewidth": 2, "label": label, **line_of(place)}))
     steps = around(np.concatenate([[0.0], *(xs for (xs, _), _ in lines)]), margin=0.02)
     levels = {"chance": (facts.chance, "grey", ":"), "target": (facts.target, "black", "--")}
@@ -120,20 +117,20 @@ def _values(run: RunRecord, factor: float) -> Line:
     return steps, np.array([float(point.valid_metric or 0.0) * factor for point in points])
 
 
-def powers(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str, y: str, title: str) -> bytes:
-    """Values over sizes, which are the ticks, both axes logarithmic, a line for each name: name -> (sizes, values)."""
+def powers(curves: Sizes, places: Mapping[str, int], x: str, y: str, title: str) -> bytes:
+    """Values over sizes, which are the ticks, both axes logarithmic, a line for each name. places: of the colours."""
     figure, (panel,) = panels(1, size=SIZE)
     ticks = sorted({size for sizes, _ in curves.values() for size in sizes})
     panel.x = around(ticks, log=True)
     panel.y = around(np.concatenate([values for _, values in curves.values()]), log=True)
-    for place, (name, (sizes, values)) in enumerate(curves.items()):
-        panel.line(sizes, values, label=name, linewidth=1.5, **line_of(place))
+    for name, (sizes, values) in curves.items():
+        panel.line(sizes, values, label=name, linewidth=1.5, **line_of(places[name]))
     panel.frame(title, x, y, xs=ticks)
     legend(figure)
     return svg(figure)
 
 
-def told(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], what: str, unit: str) -> str:
+def told(curves: Sizes, what: str, unit: str) -> str:
     """What `powers` shows, in a sentence for those who cannot see it."""
     last = {name: (sizes[-1], values[-1]) for name, (sizes, values) in curves.items()}
     least, most = (pick(last, key=lambda name: last[name][1]) for pick in (min, max))

@@ -25,7 +25,7 @@ from ..protocol import Budget
 from ..seeds import global_stream
 from ..stats import power
 from ..train.graph import REHEARSALS, recorder_for
-from ..write.words import clock
+from ..write.words import DASH, clock, count, mib, number
 
 if TYPE_CHECKING:
     from ..catalog import Shape
@@ -94,11 +94,11 @@ def shown(plan: Sequence[Row]) -> pd.DataFrame:
             "Task": row.task,
             "Model": row.model,
             "Cells": row.cells,
-            "Width": "–" if row.width is None else f"{row.width:g}",
-            "Parameters": "–" if row.params is None else f"{row.params:,}",
-            "Steps": "–" if row.steps is None else f"{row.steps:,}",
-            "Peak, MiB": "–" if row.peak_bytes is None else f"{row.peak_bytes / 2**20:,.1f}",
-            "Training": clock(row.seconds) if row.seconds else "–",
+            "Width": number(row.width, "g"),
+            "Parameters": count(row.params),
+            "Steps": count(row.steps),
+            "Peak, MiB": number(mib(row.peak_bytes), ",.1f"),
+            "Training": clock(row.seconds) if row.seconds else DASH,
             "Note": row.note,
         }
         for row in plan
@@ -130,7 +130,7 @@ def parameter_table(models: Sequence[str], shape: Shape, budget: Budget) -> pd.D
     table = []
     for name in models:
         spec = find_model(name)
-        row = {"Model": name, "Title": spec.title, "Width": "–", "Parameters": "–", "Note": spec.why_not(shape) or ""}
+        row = {"Model": name, "Title": spec.title, "Width": DASH, "Parameters": DASH, "Note": spec.why_not(shape) or ""}
         if not row["Note"]:
             try:
                 found = solve(spec, shape, budget)

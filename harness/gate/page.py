@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ..write import tables
+from ..write.words import DASH
 from . import trained
 from .gate import Found, Row
 from .judge import BETTER, BROKEN, CANNOT_TELL, METRICS, NOT_JUDGED, SAME, WORSE, Numbers, Times
@@ -44,8 +45,8 @@ def _shown(row: Row) -> dict[str, str]:
     by_key = {each.metric.key: each for each in row.numbers}
     return {
         "Model": row.model,
-        **{metric.title: _number(by_key[metric.key]) if metric.key in by_key else "–" for metric in METRICS},
-        "Step time": "–" if row.times is None else _time(row.times),
+        **{metric.title: _number(by_key[metric.key]) if metric.key in by_key else DASH for metric in METRICS},
+        "Step time": DASH if row.times is None else _time(row.times),
         "Verdict": row.verdict + (f" ({row.note})" if row.note else ""),
     }
 

@@ -1,4 +1,4 @@
-"""One number for many tasks: scores from 0 (chance) to 1 (reference), their means, and honest intervals.
+"""One number for many tasks: means of scores on one scale, and honest intervals.
 
 Scores of one model are (tasks, seeds).
 """
@@ -39,21 +39,6 @@ COVERAGE: dict[Statistic, dict[tuple[int, int], float]] = {
     },
 }
 # fmt: on
-
-
-def normalised(scores: ArrayLike, chance: ArrayLike, reference: ArrayLike) -> NDArray[np.float64]:
-    """Scores (tasks, ...) with 0 for chance and 1 for the reference, each (tasks,) or one number.
-
-    A metric of which lower is better has its reference below chance, and needs nothing else.
-    """
-    x = np.asarray(scores, dtype=np.float64)
-    zero, one = (
-        np.broadcast_to(np.asarray(end, dtype=np.float64), x.shape[:1]).reshape(-1, *(1,) * (x.ndim - 1))
-        for end in (chance, reference)
-    )
-    if not (np.isfinite(zero) & np.isfinite(one) & (zero != one)).all():
-        raise ValueError("each task needs a chance and a reference that differ; leave out a task without them")
-    return (x - zero) / (one - zero)
 
 
 def interquartile_mean(scores: ArrayLike) -> float:

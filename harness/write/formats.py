@@ -11,7 +11,6 @@ from . import markdown
 from .sheet import Sheet
 
 FORMATS = ("md", "html", "csv", "tex")
-BY_PAGE = ("md", "csv", "tex")  # those that are files beside a page
 HTML = "report.html"
 TABLES: dict[str, Callable[[markdown.Table], str]] = {"csv": markdown.as_csv, "tex": markdown.as_latex}
 
@@ -52,13 +51,8 @@ def contents(sheets: Mapping[str, Sheet], formats: Collection[str]) -> dict[str,
     return found
 
 
-def write(sheets: Mapping[str, Sheet], folder: Path, formats: Collection[str] = BY_PAGE) -> list[Path]:
-    """Write the pages to a folder in these formats; the paths of what was written. Nothing there is deleted."""
-    return save(contents(sheets, formats), folder)
-
-
 def save(made: Mapping[str, str | bytes], folder: Path) -> list[Path]:
-    """Write these files to a folder; their paths."""
+    """Write these files to a folder; their paths. Nothing there is deleted."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in made.items():
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)

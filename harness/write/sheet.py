@@ -16,8 +16,8 @@ class Sheet:
     A picture stands in the text as `![what it shows, in words](name.svg)`, a paragraph of its own.
     In HTML its pure black and white become the ink and the paper of the reader's theme; words on a ground of their own
     need a colour of their own, such as #111111, and words in white stay white.
-    `files`: CSV and LaTeX that say more than the tables as shown, file name -> content; a page with a CSV or a LaTeX
-    file of its own has none made from its tables.
+    `files`: a CSV that says more than the tables as shown, file name -> content; a page with one has none made from
+    its tables.
     records: those that it is made from; None: all of the material's. measured: measurements, where it is made from
     these and from no run; its text says where each was taken.
     """

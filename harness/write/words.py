@@ -14,15 +14,40 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+DASH = "–"  # where nothing is known
 METRICS = {
     "accuracy": "Accuracy, %",
     "mse": "MSE",
     "cross_entropy": "Cross-entropy, nats",
     "perplexity": "Perplexity",
 }
-
-
 FORMS = {"accuracy": ".1f", "perplexity": ".1f"}  # of the others four figures
+
+
+def heading(metric: str) -> str:
+    """A metric and its unit."""
+    return METRICS.get(metric, metric)
+
+
+def factor(metric: str) -> float:
+    """What makes a recorded metric one in the unit in which it is shown: an accuracy is shown in %."""
+    return 100.0 if metric == "accuracy" else 1.0
+
+
+def score(value: float, metric: str, half: float = math.nan, *, sign: str = "") -> str:
+    """A recorded metric in its unit, with half of its interval where that is known. sign: "+" of a difference."""
+    return spread(factor(metric) * value, factor(metric) * half, sign + FORMS.get(metric, ".4g"))
+
+
+def spread(mean: float, half: float, form: str) -> str:
+    """'71.3 ± 4.0', or the mean alone where one seed leaves half of the interval unknown, NaN."""
+    text = rounded(mean, form)
+    return text if math.isnan(half) else f"{text} ± {rounded(half, form.removeprefix('+'))}"
+
+
+def rounded(value: float, form: str) -> str:
+    """The value in this format, however it was computed: 17.15 is not 17.1 here and 17.2 there."""
+    return f"{round(value, 9):{form}}"
 
 
 def missing(value: object) -> bool:
@@ -31,15 +56,23 @@ def missing(value: object) -> bool:
 
 
 def number(value: object, form: str) -> str:
-    """The number in a format such as '{:.1f}', or a dash."""
-    return "–" if missing(value) else form.format(value)
+    """The number in a format such as '.1f', or a dash."""
+    return DASH if missing(value) else f"{value:{form}}"
 
 
 def count(value: object) -> str:
     """A whole number such as 1,200, or a dash."""
-    return "–" if missing(value) else f"{int(value):,}"  # type: ignore[call-overload]
+    return DASH if missing(value) else f"{int(value):,}"  # type: ignore[call-overload]
 
 
-def rounded(value: float, form: str) -> str:
-    """The value in this format, however it was computed: 17.15 is not 17.1 here and 17.2 there."""
-    return f"{round(value, 9):{form}}"
+def fixed(value: float | None) -> str:
+    """Three figures without an exponent, 1,234 and 12.3 and 0.0123, or a dash."""
+    if value is None or value == 0:
+        return DASH if value is None else "0"
+    digits = max(0, 2 - int(f"{abs(value):.2e}".partition("e")[2]))
+    return f"{value:,.{digits}f}"
+
+
+def mib(size: float | None) -> float | None:
+    """Bytes as MiB."""
+    return None if size is None else size / 2**20

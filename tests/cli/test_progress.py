@@ -10,7 +10,6 @@ from support.records import made_curve, made_measurement, made_run
 from harness.cli.progress import Bars, Estimate, Lines, describe
 from harness.execute.run import Progress
 from harness.plan import Cell, Group, plan
-from harness.write.words import clock
 
 
 @pytest.fixture
@@ -95,25 +94,6 @@ def test_a_measurement_tells_the_pace_of_cells_that_have_not_begun(now):
     assert estimate.seconds() == pytest.approx(100 * 0.004)
     estimate.heard("done", made_run(measured.model))
     assert estimate.seconds() == 0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (None, "?"),
-        (0, "0:00"),
-        (0.4, "0:00"),
-        (9, "0:09"),
-        (59.6, "1:00"),
-        (61, "1:01"),
-        (3599, "59:59"),
-        (3599.9, "1:00:00"),
-        (3723, "1:02:03"),
-        (100 * 3600, "100:00:00"),
-    ],
-)
-def test_a_clock_shows_hours_only_where_there_are_some(seconds, text):
-    assert clock(seconds) == text
 
 
 def test_seeds_that_train_together_take_the_time_of_one(now):

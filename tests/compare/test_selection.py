@@ -2,7 +2,7 @@
 
 from support.records import made_run
 
-from harness.compare.selection import by_budget, by_place, facts_of, ordered, scores_of, select, titles_of, way_of
+from harness.compare.selection import all_facts, by_budget, by_place, scores_of, select, titles_of
 
 ORDER = ["lstm-s", "gru"]
 
@@ -24,10 +24,6 @@ def test_what_is_pending_is_no_run():
     }
 
 
-def test_models_stand_in_the_order_of_every_table_and_strangers_last():
-    assert ordered(["mine", "gru", "also", "lstm-s"], ORDER) == ["lstm-s", "gru", "also", "mine"]
-
-
 def test_a_task_without_any_result_is_left_out():
     results = by_place([*runs_of("a"), *runs_of("b"), *runs_of("c", None)])
     chosen = select(results, ORDER)
@@ -47,7 +43,6 @@ def test_scores_have_a_place_for_every_run():
     runs[0] = made_run("lstm-s", 0, None, task_name="a", status="diverged")
     results = by_place(runs)
     chosen = select(results, ORDER)
-    scores = scores_of(results, chosen, facts_of(results, chosen))
+    scores = scores_of(results, chosen, all_facts(results, chosen))
     assert scores.tolist() == [[[0.5, 0.75], [0.75, 0.75]], [[0.9, 0.9], [0.9, 0.9]]]  # chance for what diverged
-    assert way_of(scores, facts_of(results, chosen))[0].tolist() == [[0.0, 0.5], [0.5, 0.5]]
     assert titles_of(results, chosen) == ["LSTM-S", "GRU"]

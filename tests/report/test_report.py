@@ -1,3 +1,4 @@
+import io
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -7,11 +8,14 @@ import pandas as pd
 import pytest
 from support.records import FACTS, made_curve, made_measurement, made_run
 
+from harness.compare.order import ordered, places
 from harness.draw.curves import learning_curves
 from harness.errors import BenchError
 from harness.records.kinds import RunRecord
 from harness.records.store import Loaded
-from harness.report.pages import comparisons, write
+from harness.report.task.page import comparisons, task_pages
+from harness.write import formats, words
+from harness.write.sheet import Sheet
 
 ORDER = ["lstm-s", "gru"]
 
@@ -24,22 +28,31 @@ def pair(**changes: Any) -> list[RunRecord]:
     return [made_run(model, seed, 0.7 + seed / 10, **changes) for model in ORDER for seed in (0, 1)]
 
 
+def page(*runs: RunRecord) -> Sheet:
+    """The page of the only task of these runs."""
+    (sheet,) = task_pages(loaded(*runs), ORDER).values()
+    return sheet
+
+
+def frame_of(sheet: Sheet) -> pd.DataFrame:
+    """The table for machines of the page on sfc."""
+    return pd.read_csv(io.StringIO(sheet.files["sfc.csv"]))
+
+
 # ----------------------------------------------------------------------------- reports
 
 
-def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers(tmp_path):
-    pages = write(loaded(*pair(), *pair(task_name="copy-120")), ORDER, tmp_path)
-    assert [page.name for page in pages] == ["copy-120.md", "sfc.md"]
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {
+def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers():
+    sheets = task_pages(loaded(*pair(), *pair(task_name="copy-120")), ORDER)
+    assert list(sheets) == ["copy-120.md", "sfc.md"]
+    assert set(formats.files(sheets, formats.FORMATS)) == {
         f"{task}{ending}" for task in ("sfc", "copy-120") for ending in (".md", ".csv", ".tex", "-3k-curves.svg")
     }
 
 
-def test_a_page_says_all_that_a_reader_must_know(tmp_path):
-    (page,) = write(loaded(*pair()), ORDER, tmp_path)
-    text = page.read_text(encoding="utf-8")
-    for words in (
+def test_a_page_says_all_that_a_reader_must_know():
+    text = page(*pair()).text
+    for said in (
         "# Counting (`sfc`)",
         "Budget: 3k parameters",
         "Protocol `smoke`, version 1: 40 steps a sequence, batch 20, adam 0.001, 300 training steps.",
@@ -53,82 +66,76 @@ def test_a_page_says_all_that_a_reader_must_know(tmp_path):
         "commit 0123456789. Records: `smoke/sfc/{gru,lstm-s}/3k-{0,1}`.",
         "One row is one model",
     ):
-        assert words in text, words
+        assert said in text, said
 
 
-def test_the_picture_that_a_page_shows_is_there(tmp_path):
-    (page,) = write(loaded(*pair(task_name="sfc@length=50")), ORDER, tmp_path)
-    shown = page.read_text().partition("each seed thin.](")[2].partition(")")[0]
-    assert (tmp_path / shown).read_bytes().startswith(b"<?xml")
+def test_the_picture_that_a_page_shows_is_there():
+    sheet = page(*pair(task_name="sfc@length=50"))
+    shown = sheet.text.partition("each seed thin.](")[2].partition(")")[0]
+    assert sheet.pictures[shown].startswith(b"<?xml")
 
 
-def test_uncommitted_changes_and_several_machines_and_days_are_named(tmp_path):
+def test_uncommitted_changes_and_several_machines_and_days_are_named():
     first, second = made_run("gru", 0), made_run("gru", 1)
     second = replace(
         second,
         machine={"gpu": "Some GPU", "torch": "2.10.0", "commit": "fedcba9876543210", "dirty": True},
         finished="2025-03-04T00:00:00+00:00",
     )
-    (page,) = write(loaded(first, second), ORDER, tmp_path)
     expected = (
         "2 runs with seeds 0, 1 on 2 cores of Some processor; Some GPU, torch 2.10.0, 2.9.0, 2025-03-01 to 2025-03-04, "
         "commit 0123456789, fedcba9876* (* with uncommitted changes)."
     )
-    assert expected in page.read_text()
+    assert expected in page(first, second).text
 
 
-def test_a_task_with_two_budgets_has_two_tables_on_one_page(tmp_path):
-    (page,) = write(loaded(*pair(), *pair(budget="paper")), ORDER, tmp_path)
-    text = page.read_text()
-    assert "Budget: 3k parameters" in text
-    assert "Budget: each model at its paper's width" in text
-    assert list(pd.read_csv(tmp_path / "sfc.csv")["budget"]) == ["3k", "3k", "paper", "paper"]
-    assert (tmp_path / "sfc.tex").read_text().count(r"\begin{tabular}") == 2
+def test_a_task_with_two_budgets_has_two_tables_on_one_page():
+    sheet = page(*pair(), *pair(budget="paper"))
+    assert "Budget: 3k parameters" in sheet.text
+    assert "Budget: each model at its paper's width" in sheet.text
+    assert list(frame_of(sheet)["budget"]) == ["3k", "3k", "paper", "paper"]
+    assert set(formats.files({"sfc.md": sheet}, ["tex"])) == {"sfc.tex", "sfc-2.tex"}
 
 
-def test_the_table_for_machines_has_numbers_in_full(tmp_path):
+def test_the_table_for_machines_has_numbers_in_full():
     third = 1 / 3
-    write(loaded(made_run("gru", 0, third), made_run("lstm-s", 0, None, status="failed")), ORDER, tmp_path)
-    frame = pd.read_csv(tmp_path / "sfc.csv").set_index("name")
+    sheet = page(made_run("gru", 0, third), made_run("lstm-s", 0, None, status="failed"))
+    frame = frame_of(sheet).set_index("name")
     assert frame.loc["gru", "metric"] == third
     assert np.isnan(frame.loc["lstm-s", "metric"])
     assert frame.loc["lstm-s", "status"] == "1 failed"
     assert set(frame["task"]) == {"sfc"}
 
 
-def test_records_that_cannot_be_read_are_named_on_the_page(tmp_path):
+def test_records_that_cannot_be_read_are_named_on_the_page():
     everything = loaded(*pair())
     everything.corrupt.append("runs/smoke/sfc/gru/3k-7.json is no record that can be read")
-    (page,) = write(everything, ORDER, tmp_path)
-    assert "- runs/smoke/sfc/gru/3k-7.json is no record" in page.read_text()
+    (sheet,) = task_pages(everything, ORDER).values()
+    assert "- runs/smoke/sfc/gru/3k-7.json is no record" in sheet.text
 
 
-def test_without_records_there_is_nothing_to_report(tmp_path):
+def test_without_records_there_is_nothing_to_report():
     with pytest.raises(BenchError, match="there is no record to report on"):
-        write(Loaded(), ORDER, tmp_path / "reports")
-    assert not (tmp_path / "reports").exists()
+        task_pages(Loaded(), ORDER)
 
 
-def test_two_versions_of_a_protocol_are_refused(tmp_path):
+def test_two_versions_of_a_protocol_are_refused():
     with pytest.raises(BenchError, match="cannot share a table"):
-        write(loaded(made_run("gru", 0), made_run("gru", 1, protocol_version=2)), ORDER, tmp_path)
+        page(made_run("gru", 0), made_run("gru", 1, protocol_version=2))
 
 
-def test_the_same_records_give_the_same_files(tmp_path):
-    runs = pair()
-    write(loaded(*runs), ORDER, tmp_path / "one")
-    write(loaded(*runs), ORDER, tmp_path / "two")
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+def test_the_same_records_give_the_same_files():
+    one, two = (formats.contents({"index.md": page(*pair())}, formats.FORMATS) for _ in range(2))
+    assert one == two
 
 
-def test_a_report_of_nothing_but_failures_can_be_written(tmp_path):
+def test_a_report_of_nothing_but_failures_can_be_written():
     runs = [made_run("gru", 0, None, status="failed", reason="no", curve=(), machine={}, settings={}, finished="")]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (page,) = write(Loaded(runs), ORDER, tmp_path)
-    assert "gru: failed (all seeds): no." in page.read_text()
-    assert "no training steps" in page.read_text()
+        text = page(*runs).text
+    assert "gru: failed (all seeds): no." in text
+    assert "no training steps" in text
 
 
 def test_each_budget_of_a_task_is_a_comparison_with_its_own_measurements():
@@ -160,9 +167,13 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Drawn:
         lines.clear()
+        names = ordered({run.cell.model for run in runs}, order)
+        groups = [(name, [run for run in runs if run.cell.model == name]) for name in names]
+        colours = places(names, order)
+        models = [(group[0].title, colours[name], group) for name, group in groups]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            picture = learning_curves(runs, facts, order)
+            picture = learning_curves(models, facts, words.factor(facts.metric))
         assert picture.startswith(b"<?xml")
         draw.text = picture.decode()
         return lines[:-1]
@@ -251,13 +262,12 @@ def test_runs_without_a_curve_are_left_out(drawn):
         ),
     ],
 )
-def test_a_page_names_the_command_that_makes_it(tmp_path, changes, seeds, command):
+def test_a_page_names_the_command_that_makes_it(changes, seeds, command):
     settings = {"batch": 20, "seeds": 2, "budget": "3k"}
     runs = [made_run(model, seed, settings=settings, **changes) for model in ("gru", "aslstm") for seed in seeds]
-    (page,) = write(loaded(*runs), ORDER, tmp_path)
-    assert f"`{command}`: protocol `{runs[0].cell.protocol}` version 1; {len(runs)} runs" in page.read_text()
+    assert f"`{command}`: protocol `{runs[0].cell.protocol}` version 1; {len(runs)} runs" in page(*runs).text
 
 
-def test_a_page_of_all_models_says_all(tmp_path):
-    (page,) = write(loaded(made_run("gru"), made_run("aslstm")), ["gru", "aslstm"], tmp_path)
-    assert "`bench run --task sfc --models all --protocol" in page.read_text()
+def test_a_page_of_all_models_says_all():
+    (sheet,) = task_pages(loaded(made_run("gru"), made_run("aslstm")), ["gru", "aslstm"]).values()
+    assert "`bench run --task sfc --models all --protocol" in sheet.text

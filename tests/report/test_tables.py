@@ -11,7 +11,8 @@ from harness.errors import BenchError
 from harness.records.kinds import Measurement, RunRecord, TaskFacts
 from harness.report.task.table import Comparison, compare, shown
 from harness.stats.over_seeds import mean_interval, sign_flip_p
-from harness.write.tables import BOLD, latex, markdown, plain
+from harness.write import markdown as pages
+from harness.write.tables import BOLD, markdown, plain
 
 ORDER = ["lstm-s", "gru", "tp-rnn-s"]
 MSE = TaskFacts("Adding", "mse", False, chance=0.1767, target=0.01, length=200)
@@ -39,13 +40,13 @@ def row(comparison: Comparison, name: str) -> dict[str, object]:
 
 
 def cells(comparison: Comparison, heading: str) -> list[str]:
-    return [cell.strip("".join(BOLD)) for cell in shown(comparison)[heading]]
+    return [cell.strip(BOLD) for cell in shown(comparison)[heading]]
 
 
 def bold(comparison: Comparison) -> list[str]:
     """The models whose metric is bold."""
     table = shown(comparison)
-    return [str(model) for model, cell in zip(table["Model"], table["Accuracy, %"], strict=True) if cell[0] == BOLD[0]]
+    return [str(model) for model, cell in zip(table["Model"], table["Accuracy, %"], strict=True) if cell[0] == BOLD]
 
 
 # ----------------------------------------------------------------------------- what may share a table
@@ -351,22 +352,23 @@ def test_markdown_has_a_line_for_each_model_and_a_cell_for_each_column(table):
     assert [cell.strip() for cell in head.strip("|").split("|")] == list(table.columns)
     assert all(cell.strip().endswith(":") for cell in rule.strip("|").split("|")[1:])  # numbers stand right
     for line, expected in zip(lines, table.itertuples(index=False), strict=True):
-        wanted = [cell.replace(BOLD[0], "**").replace(BOLD[1], "**") for cell in expected]
+        wanted = [cell.replace(BOLD, "**") for cell in expected]
         assert [cell.strip() for cell in line.strip("|").split("|")] == wanted
 
 
 def test_latex_is_a_booktabs_tabular_with_its_signs_escaped(table):
-    text = latex(table)
+    (read,) = pages.tables(pages.parse(markdown(table)))
+    text = pages.as_latex(read)
     assert text.startswith(r"\begin{tabular}{lrrrrrrrrr}")
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
     assert r"Accuracy, \%" in text
     assert r"LSTM\_S \& co" in text
-    assert r"\textbf{75.0 ± 63.5}" in text
+    assert r"\textbf{75.0 $\pm$ 63.5}" in text
 
 
 def test_the_terminals_table_shows_the_same_cells(table):
     lines = plain(table).splitlines()
     assert len(lines) == 2 + len(table)
     pairs = [(line, str(cell)) for line, cells in zip(lines[2:], table.values, strict=True) for cell in cells]
-    assert all(cell.strip("".join(BOLD)) in line for line, cell in pairs)
-    assert not any(sign in line for line in lines for sign in BOLD)
+    assert all(cell.strip(BOLD) in line for line, cell in pairs)
+    assert not any(BOLD in line for line in lines)

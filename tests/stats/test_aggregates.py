@@ -14,7 +14,6 @@ from harness.stats.aggregates import (
     coverage,
     interquartile_mean,
     label,
-    normalised,
     probability_of_improvement,
 )
 from harness.stats.over_seeds import Interval
@@ -23,20 +22,6 @@ from harness.stats.over_seeds import Interval
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
-
-
-def test_scores_lie_between_chance_and_the_reference():
-    """The second task's metric is an error: 4 is chance, 2 the reference."""
-    scores = [[[0.1, 0.5], [0.9, 1.0]], [[4.0, 3.0], [2.0, 1.0]]]
-    found = normalised(scores, [0.1, 4.0], [0.9, 2.0])
-    np.testing.assert_allclose(found, [[[0, 0.5], [1, 1.125]], [[0, 0.5], [1, 1.5]]])
-    np.testing.assert_allclose(normalised([0.5, 1.0], 0, 0.5), [1, 2])
-
-
-@pytest.mark.parametrize(("chance", "reference"), [(0.5, 0.5), (math.nan, 1), (0, math.nan)])
-def test_a_task_without_a_scale_is_refused(chance, reference):
-    with pytest.raises(ValueError, match="a chance and a reference that differ"):
-        normalised([[0.5]], [chance], [reference])
 
 
 def test_the_interquartile_mean_by_hand():

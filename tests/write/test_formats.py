@@ -8,7 +8,7 @@ from support.sentences import one_sentence
 
 from harness.errors import BenchError
 from harness.records.store import Loaded, Store
-from harness.report import pages as report
+from harness.report.task.page import task_pages
 from harness.write import formats, markdown
 from harness.write.sheet import Sheet
 
@@ -156,12 +156,12 @@ def test_a_large_report_becomes_a_file_in_good_time(tmp_path):
     import time
 
     loaded = Loaded([made_run(model, seed) for model in ("gru", "lstm-s") for seed in range(5)])
-    (picture,) = report.task_pages(loaded, ["gru"])["sfc.md"].pictures.values()
+    (picture,) = task_pages(loaded, ["gru"])["sfc.md"].pictures.values()
     sheets = {f"page-{place}.md": Sheet(f"{PAGE}\n" * 10) for place in range(45)}
     sheets |= {f"page-{place}.md": Sheet("# P\n\n![words](a.svg)\n", {"a.svg": picture}) for place in range(25)}
     sheets["index.md"] = Sheet("# All\n")
     begin = time.process_time()
-    formats.write(sheets, tmp_path, ["html"])
+    formats.save(formats.contents(sheets, ["html"]), tmp_path)
     assert time.process_time() - begin < 2
 
 

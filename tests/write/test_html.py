@@ -6,12 +6,13 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from support.pages import other_pages
 from support.pictures import drawn
 from support.records import made_run
 
 from harness.draw.curves import canvas, svg
 from harness.records.store import Loaded
-from harness.report import pages as report
+from harness.report.task.page import task_pages
 from harness.write import drawing, html
 from harness.write.html import contents, document, sort_key
 from harness.write.sheet import Sheet
@@ -228,8 +229,8 @@ def test_the_short_form_of_a_font_is_read_too():
 
 def whole(*runs, corrupt=()) -> str:
     loaded = Loaded(list(runs), [], list(corrupt))
-    sheets = report.task_pages(loaded, ORDER) | report.other_pages(loaded, ORDER)
-    return document(sheets | {"index.md": report.index(loaded, sheets, sheets)})
+    sheets = task_pages(loaded, ORDER)
+    return document(sheets | other_pages(loaded, ORDER, sheets))
 
 
 def test_words_of_records_are_never_markup():

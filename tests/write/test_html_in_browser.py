@@ -4,11 +4,12 @@ import re
 
 import pytest
 from support import browser
+from support.pages import other_pages
 from support.pictures import drawn
 from support.records import made_measurement, made_run
 
 from harness.records.store import Loaded
-from harness.report import pages as report
+from harness.report.task.page import task_pages
 from harness.write.html import document
 from harness.write.sheet import Sheet
 
@@ -42,9 +43,11 @@ def page(tmp_path_factory):
         [made_run(model, seed, 0.7 + seed / 10) for model in ("lstm-s", "gru") for seed in (0, 1)],
         [made_measurement("gru")],
     )
-    sheets = report.task_pages(loaded, ["lstm-s", "gru"]) | report.other_pages(loaded, ["lstm-s", "gru"])
-    sheets |= {"sort.md": Sheet(TABLE, {"one.svg": drawn()}), "wide.md": Sheet(WIDE)}
-    sheets["index.md"] = report.index(loaded, sheets, sheets)
+    sheets = task_pages(loaded, ["lstm-s", "gru"]) | {
+        "sort.md": Sheet(TABLE, {"one.svg": drawn()}),
+        "wide.md": Sheet(WIDE),
+    }
+    sheets |= other_pages(loaded, ["lstm-s", "gru"], sheets)
     path = tmp_path_factory.mktemp("html") / "report.html"
     path.write_text(document(sheets), encoding="utf-8")
     return path

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...compare.selection import Results, ordered
+from ...compare.order import facts_of, ordered, title_of
+from ...compare.selection import Results
 from ...records.kinds import RunRecord, TaskFacts
 from ...stats import survival
 from ...stats.survival import Clock
@@ -27,7 +28,7 @@ class Study:
     horizon: int  # steps of the longest run
 
     def title(self, model: str) -> str:
-        return next((run.title for run in self.runs[model].values() if run.title), model)
+        return title_of(self.runs[model].values(), model)
 
     def times(self, clock: Clock) -> Times:
         """When each run arrived at the target, NaN for never."""
@@ -43,7 +44,7 @@ def studies(results: Results, order: Sequence[str]) -> list[Study]:
     for task in dict.fromkeys(task for task, _ in results):
         mine = {model: results[task, model] for model in ordered((m for t, m in results if t == task), order)}
         runs = [run for seeds in mine.values() for run in seeds.values()]
-        facts = next((run.task for run in runs if run.task is not None), None)
+        facts = facts_of(runs)
         horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
         if facts is not None and facts.target is not None and horizon:
             found.append(Study(task, facts, facts.target, mine, horizon))

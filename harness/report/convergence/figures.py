@@ -17,8 +17,11 @@ EDGE = 1.12  # so far the axis goes on after the horizon
 COLUMNS = 3, 5
 
 
-def arrived(studies: Sequence[Study], models: Sequence[str]) -> bytes:
-    """Kaplan-Meier curves of the runs at their targets, a panel for each task. models: all, in the tables' order."""
+def arrived(studies: Sequence[Study], models: Sequence[str], places: Mapping[str, int]) -> bytes:
+    """Kaplan-Meier curves of the runs at their targets, a panel for each task.
+
+    models: all of these studies, in the tables' order; places: of their colours.
+    """
     figure, every = panels(len(studies), columns=COLUMNS[0])
     offsets = SPREAD * (np.linspace(0.5, -0.5, len(models)) if len(models) > 1 else np.zeros(1))
     for number, (panel, study) in enumerate(zip(every, studies, strict=True)):
@@ -26,9 +29,9 @@ def arrived(studies: Sequence[Study], models: Sequence[str]) -> bytes:
         known = [time for runs in times.values() for time in runs.values() if not np.isnan(time)]
         panel.x = Scale(min(known, default=study.horizon) / 2, EDGE * study.horizon, log=True)
         panel.y = Scale(-5, 105)
-        for place, model in enumerate(models):
+        for model, offset in zip(models, offsets, strict=True):
             if model in study.runs:
-                _curve(panel, study, model, times[model], offsets[place], place)
+                _curve(panel, study, model, times[model], offset, places[model])
         if not known:
             panel.text(0.5, 0.5, "no run arrived", ha="center")
         below = "training steps" if number + COLUMNS[0] >= len(studies) else ""

@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ...compare.material import Material
-from ...compare.remarks import learned, level
-from ...compare.selection import Results, by_budget, ordered, select, titles_of
+from ...compare.order import facts_of, ordered
+from ...compare.selection import Results, by_budget, select, titles_of
+from ...compare.way import learned, level
 from ...errors import counted
 from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
@@ -21,7 +22,7 @@ from ...stats import survival
 from ...stats.survival import Clock
 from ...write import tables
 from ...write.sheet import Sheet
-from ...write.words import rounded
+from ...write.words import DASH, number, spread
 from . import figures as convergence_figures
 from .arrivals import Study, Times, arrivals, horizon, studies, why_no_seconds
 
@@ -50,7 +51,7 @@ def sheet(material: Material) -> Sheet | None:
     pictures: dict[str, bytes] = {}
     for budget, results in by_budget(material.runs).items():
         found = studies(results, material.order)
-        parts += _arrivals(budget, found, material.order, pictures)
+        parts += _arrivals(budget, found, material, pictures)
         parts += [_section(budget, study, material.rng()) for study in found]
         together += _together(budget, results, material, pictures)
     if not parts:
@@ -58,13 +59,13 @@ def sheet(material: Material) -> Sheet | None:
     return Sheet("\n\n".join(["# How fast the models learn", HOW_TO_READ, *parts, *together]) + "\n", pictures)
 
 
-def _arrivals(budget: str, found: Sequence[Study], order: Sequence[str], pictures: dict[str, bytes]) -> list[str]:
+def _arrivals(budget: str, found: Sequence[Study], material: Material, pictures: dict[str, bytes]) -> list[str]:
     """The tasks' Kaplan-Meier curves, some tasks a picture."""
-    models = ordered({model for study in found for model in study.runs}, order)
+    models = ordered({model for study in found for model in study.runs}, material.order)
     shown = []
     for begin in range(0, len(found), PANELS):
         some, name = found[begin : begin + PANELS], f"convergence-{budget}-{begin // PANELS + 1}.svg"
-        pictures[name] = convergence_figures.arrived(some, models)
+        pictures[name] = convergence_figures.arrived(some, models, material.places())
         tasks = ", ".join(study.task for study in some)
         shown.append(
             f"![Kaplan-Meier curves under budget {budget}: the share of runs at the target over training steps, a line "
@@ -100,15 +101,14 @@ def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
         row["Steps to target"] = tables.bold(restricted(list(times[name].values()), steps), tied)
         for clock in clocks:
             row[clock.capitalize()] = restricted(list(clocked[clock][name].values()), limits[clock], clock)
-        row |= {f"To {share:.0%}": "–" for share in SHARES}
-        row["Area, %"] = "–"
+        row |= {f"To {share:.0%}": DASH for share in SHARES}
+        row["Area, %"] = DASH
         if facts.chance is not None:
             levels = np.array([arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
             row |= {f"To {share:.0%}": restricted(levels[:, i], steps) for i, share in enumerate(SHARES)}
             area = stats.mean_interval([100 * _area(run, facts, steps) for run in mine])
-            row["Area, %"] = rounded(area.mean, ".1f")
-            row["Area, %"] += f" ± {rounded(area.half, '.1f')}" if len(mine) > 1 else ""
-        row["p"] = f"{p[name]:.3g}" if name in p else "–"
+            row["Area, %"] = spread(area.mean, area.half, ".1f")
+        row["p"] = number(p.get(name), ".3g")
         rows.append(row)
     ends = [f"{steps:,} steps", *(f"{said(limits[clock], clock)} {clock}" for clock in clocks)]
     words = f"Target: {study.target:.4g}. Restricted to {', '.join(ends[:-1])} and {ends[-1]}."
@@ -160,8 +160,9 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
     times, horizons, tasks = [], [], []
     for task in chosen.tasks:
         group = [[results[task, model][seed] for seed in chosen.seeds] for model in chosen.models]
-        target = next(run.task.target for row in group for run in row if run.task is not None)
-        found = [[arrivals(run, [np.nan if target is None else target])[0] for run in row] for row in group]
+        facts = facts_of(run for row in group for run in row)
+        target = np.nan if facts is None or facts.target is None else facts.target
+        found = [[arrivals(run, [target])[0] for run in row] for row in group]
         if not np.isnan(found).all():
             times.append(found)
             horizons.append(max(run.curve[-1].step for row in group for run in row if run.curve))

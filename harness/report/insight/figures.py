@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,8 +17,8 @@ KEY = 2.2  # inches on the right
 Row = tuple[str, Scales]  # the model's title and what its scales do
 
 
-def gradients(seen: Sequence[Seen]) -> bytes:
-    """Gradient over time steps, a line a model: at initialisation, and trained."""
+def gradients(seen: Sequence[Seen], places: Mapping[str, int]) -> bytes:
+    """Gradient over time steps, a line a model: at initialisation, and trained. places: of the models' colours."""
     figure, every = panels(2, columns=2, size=(3.7, 3.3), legend=KEY)
     known = np.concatenate([np.r_[one.initial, one.trained] for one in seen])
     known = known[np.isfinite(known) & (known > 0)]
@@ -26,11 +26,11 @@ def gradients(seen: Sequence[Seen]) -> bytes:
     for panel, name, title in zip(every, ("initial", "trained"), ("before training", "after training"), strict=True):
         panel.x = _steps(max(one.steps for one in seen))
         panel.y = Scale(max(least, most * SMALLEST) / 2, min(2 * most, 1e308), log=True) if most else Scale(0, 1)
-        for place, one in enumerate(seen):
+        for one in seen:
             values: Array = getattr(one, name)
             # a logarithm has no zero, and what is below the picture runs along its edge
             shown = np.where(values > 0, np.maximum(values, panel.y.low), np.nan)
-            panel.line(one.time, shown, linewidth=1.2, label=one.title, **line_of(place))
+            panel.line(one.time, shown, linewidth=1.2, label=one.title, **line_of(places[one.run.cell.model]))
         ticks: list[float] | None = None if most else []
         left = "" if panel is not every[0] else "gradient of the last answer's loss"
         panel.frame(title, "time step", left, ys=ticks)

@@ -8,6 +8,7 @@ import pandas as pd
 from ...compare.material import Material
 from ...write import tables
 from ...write.sheet import Sheet
+from ...write.words import number
 from . import figures as time_figures
 from . import seen
 from .seen import Array, Group
@@ -35,7 +36,8 @@ def sheet(material: Material) -> Sheet | None:
     groups, faults = seen.groups(material)
     if not groups and not faults:
         return None
-    pictures = {group.file("gradients"): time_figures.gradients(group.seen) for group in groups}
+    places = material.places()
+    pictures = {group.file("gradients"): time_figures.gradients(group.seen, places) for group in groups}
     parts = [f"# {TITLE}", HOW_TO_READ, *map(_section, groups), *(said for _, said in faults)]
     return Sheet("\n\n".join(parts) + "\n", pictures, records=seen.records(groups))
 
@@ -44,8 +46,8 @@ def _section(group: Group) -> str:
     rows = [
         {
             "Model": one.title,
-            "First / last tenth, before training": _shown(ratio(one.initial)),
-            "First / last tenth, trained": _shown(ratio(one.trained)),
+            "First / last tenth, before training": number(ratio(one.initial), ".4g"),
+            "First / last tenth, trained": number(ratio(one.trained), ".4g"),
         }
         for one in group.seen
     ]
@@ -69,7 +71,3 @@ def ratio(gradient: Array) -> float:
     tenth = max(1, round(len(gradient) / 10))
     first, last = float(np.mean(gradient[:tenth])), float(np.mean(gradient[-tenth:]))
     return first / last if last > 0 else np.nan
-
-
-def _shown(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.4g}"

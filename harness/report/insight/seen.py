@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...compare.material import Material
+from ...compare.order import ordered, task_title, title_of
 from ...records.kinds import RunRecord
 
 Array = NDArray[np.float64]
@@ -72,7 +73,7 @@ class Seen:
 
     @property
     def title(self) -> str:
-        return self.run.title or self.run.cell.model
+        return title_of([self.run], self.run.cell.model)
 
     @property
     def time(self) -> Array:
@@ -92,8 +93,7 @@ class Group:
 
     @property
     def title(self) -> str:
-        facts = next((one.run.task for one in self.seen if one.run.task is not None), None)
-        return self.task if facts is None else facts.title
+        return task_title((one.run for one in self.seen), self.task)
 
     @property
     def heading(self) -> str:
@@ -113,8 +113,8 @@ def groups(material: Material) -> tuple[list[Group], list[tuple[str, str]]]:
     """What was seen of each task and budget; a task and a sentence for each record of which it cannot be read."""
     found: dict[tuple[str, str], list[Seen]] = defaultdict(list)
     faults = []
-    places = {name: place for place, name in enumerate(material.order)}
-    for run in sorted(material.runs, key=lambda run: (places.get(run.cell.model, len(places)), run.cell)):
+    names = ordered({run.cell.model for run in material.runs}, material.order)
+    for run in sorted(material.runs, key=lambda run: (names.index(run.cell.model), run.cell)):
         try:
             one = read(run)
         except Malformed as fault:

@@ -8,7 +8,8 @@ from ...records.kinds import Latency
 from ...stats import over_seeds as stats
 from ...stats import ratios
 from ...write import tables
-from .parts import Page, Part, fixed, number
+from ...write.words import DASH, fixed, number
+from .parts import Page, Part
 
 OPENING = """\
 # How long a step takes
@@ -44,16 +45,16 @@ def table(part: Part) -> pd.DataFrame:
             "One time step": _ms(one.inference),
             f"of {one.batch}": _ms(one.inference_batch),
             "First call": first,
-            "Step / yardstick": number(one.ratio, "{:.2f}"),
-            "Verdict": "–",
-            "A/A": "–",
-            "Jitter": number(one.step.jitter if one.step else None, "{:.0%}"),
-            "in T": number(one.over_length.time_exponent if one.over_length else None, "{:.2f}"),
-            "in batch": number(one.over_batch.time_exponent if one.over_batch else None, "{:.2f}"),
+            "Step / yardstick": number(one.ratio, ".2f"),
+            "Verdict": DASH,
+            "A/A": DASH,
+            "Jitter": number(one.step.jitter if one.step else None, ".0%"),
+            "in T": number(one.over_length.time_exponent if one.over_length else None, ".2f"),
+            "in batch": number(one.over_batch.time_exponent if one.over_batch else None, ".2f"),
         }
         if one.compared is not None:
-            row["Step / yardstick"] = f"{one.compared.median:.2f} ({number(one.compared.low, '{:.2f}')} to "
-            row["Step / yardstick"] += f"{number(one.compared.high, '{:.2f}')})"
+            row["Step / yardstick"] = f"{one.compared.median:.2f} ({number(one.compared.low, '.2f')} to "
+            row["Step / yardstick"] += f"{number(one.compared.high, '.2f')})"
             row["Verdict"] = ratios.verdict(one.compared, ratios.margin_of(one.controls))
         if one.controls:
             medians = [control.median for control in one.controls]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from ...write import tables
-from .parts import Page, Part, fixed, number
+from ...write.words import count, fixed, mib, number
+from .parts import Page, Part
 
 OPENING = """\
 # What a step holds and computes
@@ -26,29 +27,25 @@ def table(part: Part) -> pd.DataFrame:
     rows = []
     on_gpu = any(one.allocated_bytes is not None for one in part.measured)
     for title, one in zip(part.titles, part.measured, strict=True):
-        cuda = f"{_mib(one.allocated_bytes)} / {_mib(one.reserved_bytes)}"
+        cuda = f"{fixed(mib(one.allocated_bytes))} / {fixed(mib(one.reserved_bytes))}"
         rows.append(
             {
                 "Model": title,
-                "Peak, MiB": _mib(one.peak_bytes),
-                "Forecast": _mib(one.predicted_bytes),
-                "Saved": _mib(one.saved_bytes),
-                "Process": _mib(one.rss_bytes),
+                "Peak, MiB": fixed(mib(one.peak_bytes)),
+                "Forecast": fixed(mib(one.predicted_bytes)),
+                "Saved": fixed(mib(one.saved_bytes)),
+                "Process": fixed(mib(one.rss_bytes)),
                 **({"CUDA": cuda} if on_gpu else {}),
-                "in T": number(one.over_length.bytes_exponent if one.over_length else None, "{:.2f}"),
-                "in batch": number(one.over_batch.bytes_exponent if one.over_batch else None, "{:.2f}"),
-                "Parameters": number(one.params, "{:,}"),
-                "State": number(one.state, "{:,}"),
+                "in T": number(one.over_length.bytes_exponent if one.over_length else None, ".2f"),
+                "in batch": number(one.over_batch.bytes_exponent if one.over_batch else None, ".2f"),
+                "Parameters": count(one.params),
+                "State": count(one.state),
                 "MFLOP a step": fixed(one.flops / 1e6 if one.flops is not None else None),
-                "Of peak": number(one.flops_share, "{:.0%}"),
+                "Of peak": number(one.flops_share, ".0%"),
                 "Joules a step": fixed(one.joules),
             }
         )
     return pd.DataFrame(rows)
-
-
-def _mib(size: int | None) -> str:
-    return fixed(None if size is None else size / 2**20)
 
 
 sheet = Page(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...compare.material import Material
+from ...compare.order import ordered, task_title, title_of
 from ...draw import curves as figures
 from ...errors import BenchError
 from ...protocol import find_protocol
@@ -63,8 +64,8 @@ class Page:
         parts = arranged(material.measurements, material.runs, material.order)
         if not parts:
             return None
-        sections, pictures = [self.opening], {}
-        for place, part in enumerate(parts):
+        sections, pictures, places = [self.opening], {}, material.places()
+        for number, part in enumerate(parts):
             sections += [heading(part, self.whats), *self.body(part)]
             curves = {
                 title: (one.over_length.sizes, self.growth(one.over_length))
@@ -72,8 +73,9 @@ class Page:
                 if one.over_length is not None
             }
             if curves:
-                name = f"{self.name}-{part.slug(place)}.svg"
-                pictures[name] = figures.powers(curves, "time steps of a sequence", self.axis, part.title)
+                name = f"{self.name}-{part.slug(number)}.svg"
+                colours = {title: places[one.model] for title, one in zip(part.titles, part.measured, strict=True)}
+                pictures[name] = figures.powers(curves, colours, "time steps of a sequence", self.axis, part.title)
                 sections.append(f"![{figures.told(curves, *self.told)}]({name})")
             if reasons := absent(part, self.named):
                 sections.append("\n".join(reasons))
@@ -87,16 +89,17 @@ def arranged(measurements: Sequence[Measurement], runs: Sequence[RunRecord], ord
     for one in sorted(measurements, key=lambda one: one.finished):
         if one.status != "skipped":
             grouped[one.budget, one.task, machine_words(one)].append(one)
-    places = {name: place for place, name in enumerate(order)}
-    facts = {run.cell.task: run.task.title for run in runs if run.task is not None}
-    named = {run.cell.model: run.title for run in runs if run.title}
+    of_task, of_model = defaultdict(list), defaultdict(list)
+    for run in runs:
+        of_task[run.cell.task].append(run)
+        of_model[run.cell.model].append(run)
     parts = []
     for (budget, task, machine), group in sorted(grouped.items()):
         latest = {one.model: one for one in group}
-        names = sorted(latest, key=lambda name: (places.get(name.partition("@")[0], len(places)), name))
-        titles = tuple(latest[name].title or named.get(name, name) for name in names)
+        names = ordered(latest, order)
+        titles = tuple(title_of([latest[name], *of_model[name]], name) for name in names)
         measured = tuple(latest[name] for name in names)
-        parts.append(Part(budget, task, machine, facts.get(task, task), titles, measured))
+        parts.append(Part(budget, task, machine, task_title(of_task[task], task), titles, measured))
     return parts
 
 
@@ -158,19 +161,6 @@ def absent(part: Part, names: Sequence[str]) -> list[str]:
     if hasty := [t for t, one in zip(part.titles, part.measured, strict=True) if not one.whole and one.status == "ok"]:
         reasons["only the quick pass of `bench run`; `bench measure` takes the rest"] = hasty
     return [f"- {'; '.join(titles)}: {reason}" for reason, titles in reasons.items()]
-
-
-def number(value: float | None, form: str = "{:.3g}") -> str:
-    """The value in this format, or a dash."""
-    return "–" if value is None else form.format(value)
-
-
-def fixed(value: float | None) -> str:
-    """Three figures without an exponent: 1,234 and 12.3 and 0.0123."""
-    if value is None or value == 0:
-        return "–" if value is None else "0"
-    digits = max(0, 2 - int(f"{abs(value):.2e}".partition("e")[2]))
-    return f"{value:,.{digits}f}"
 
 
 def _commit(measurement: Measurement) -> str:

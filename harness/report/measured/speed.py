@@ -12,6 +12,7 @@ import pandas as pd
 from ...records.findings import RECOMPUTE, Case, Findings, Sizes, SpeedRecord, Timing
 from ...write import tables
 from ...write.sheet import Sheet
+from ...write.words import DASH, mib, number
 from .targets import DEVICES, verdicts
 
 HOW_TO_READ = """\
@@ -99,7 +100,7 @@ def _steps(findings: Findings, sizes: Sizes, backends: Sequence[str]) -> pd.Data
             loop = timing is None or backend != "eager" or "eager" in timing.used
             row[backend] = _ratio(timing) + ("" if loop else " †")
         best = findings.best(model)
-        row["of minima"] = "–" if best is None else f"{findings.timings[best].least:.2f}"
+        row["of minima"] = number(findings.timings[best].least if best else None, ".2f")
         row["eager / best"] = _number(findings.gain(model))
         if sizes.device != "cpu":
             row["best, ms"] = _number(findings.timings[best].step_ms if best else None)
@@ -114,7 +115,7 @@ def _replicas(findings: Findings, sizes: Sizes, backends: Sequence[str]) -> pd.D
         for count in (count for count in sizes.replicas if count > 1):
             for backend in backends:
                 price = findings.price(model, backend, count)
-                row[f"{count}, {backend}"] = "–" if price is None else f"{price:.2f} ({price / count:.2f})"
+                row[f"{count}, {backend}"] = DASH if price is None else f"{price:.2f} ({price / count:.2f})"
         table.append(row)
     return pd.DataFrame(table)
 
@@ -131,9 +132,9 @@ def _work(findings: Findings, sizes: Sizes) -> pd.DataFrame:
                 "GFLOP a step": _number(work.flops / 1e9 if work else None),
                 "FLOPs / yardstick's": _number(share),
                 "step / yardstick per FLOP": _number(ratio / share if ratio is not None and share else None),
-                "share of peak": "–" if used is None else f"{used:.0%}",
-                "peak, MiB": _mib(work.peak_bytes if work else None),
-                f"peak with --recompute {RECOMPUTE}": _mib(work.recomputed_bytes if work else None),
+                "share of peak": number(used, ".0%"),
+                "peak, MiB": number(mib(work.peak_bytes if work else None), ",.0f"),
+                f"peak with --recompute {RECOMPUTE}": number(mib(work.recomputed_bytes if work else None), ",.0f"),
             }
         )
     return pd.DataFrame(table)
@@ -196,12 +197,8 @@ def _title(findings: Findings, model: str) -> str:
 
 
 def _ratio(timing: Timing | None) -> str:
-    return "–" if timing is None else f"{timing.ratio:.2f} ({timing.lower:.2f} to {timing.upper:.2f})"
+    return DASH if timing is None else f"{timing.ratio:.2f} ({timing.lower:.2f} to {timing.upper:.2f})"
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}" if abs(value) < 0.1 else f"{value:.2f}"
-
-
-def _mib(value: int | None) -> str:
-    return "–" if value is None else f"{value / 2**20:,.0f}"
+    return number(value, ".3f" if value is not None and abs(value) < 0.1 else ".2f")

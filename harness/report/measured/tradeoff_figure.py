@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from ...draw.curves import COLOURS, svg
 from ...draw.panels import Panel, around, legend, panels
 from ...write import words
-from ...write.words import rounded
 
 if TYPE_CHECKING:
     from ...records.kinds import TaskFacts
@@ -25,9 +24,9 @@ COSTS = ("training step / yardstick's", "peak memory, MiB")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One model on one task, in the units of the tables; NaN is unknown.
+    """One model on one task; the score as recorded; NaN is unknown.
 
-    place: the model's among all of the page, for its colour; lost: runs without a result.
+    place: of the model's colour; lost: runs without a result.
     """
 
     title: str
@@ -44,28 +43,23 @@ class Choice:
     def measured(self) -> bool:
         return not (math.isnan(self.ratio) and math.isnan(self.peak_mib))
 
-    def text(self, form: str) -> str:
-        """'71.3 ± 4.0', or the mean alone for one seed."""
-        mean = rounded(self.score, form)
-        return mean if math.isnan(self.half) else f"{mean} ± {rounded(self.half, form)}"
-
 
 def drawn(choices: Sequence[Choice], fronts: Sequence[NDArray[np.bool_]], facts: TaskFacts) -> bytes:
     """Each model's score against both costs; better is above, whichever way the metric counts."""
-    scores = [choice.score for choice in choices]
+    scores = [words.factor(facts.metric) * choice.score for choice in choices]
     lower = not facts.higher_is_better
     y = around(scores, log=lower and min(scores) > 0, turned=lower)
-    heading = words.METRICS.get(facts.metric, facts.metric) + (" (lower is better)" if lower else "")
+    heading = words.heading(facts.metric) + (" (lower is better)" if lower else "")
     figure, every = panels(len(COSTS), columns=len(COSTS), size=(3.2, 2.7))
     costs = [[choice.ratio for choice in choices], [choice.peak_mib for choice in choices]]
     for panel, cost, chosen, below in zip(every, costs, fronts, COSTS, strict=True):
         panel.x, panel.y = around(cost, log=True), y
         _front(panel, np.asarray(cost)[chosen], np.asarray(scores)[chosen])
-        for choice, spent in zip(choices, cost, strict=True):
+        for choice, score, spent in zip(choices, scores, cost, strict=True):
             colour = f"C{choice.place % COLOURS}"
             panel.line(
                 [spent],
-                [choice.score],
+                [score],
                 marker=SHAPES[choice.place // COLOURS % len(SHAPES)],
                 markersize=6.5,
                 linestyle="",

@@ -10,13 +10,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ...compare.material import Material
+from ...compare.order import facts_of, ordered, title_of
 from ...compare.pairwise import PENDING
-from ...compare.selection import ordered
 from ...errors import counted
 from ...records.kinds import Measurement, RunRecord, TaskFacts
 from ...stats.over_seeds import Interval, mean_interval
-from ...write import tables, words
+from ...write import tables
 from ...write.sheet import Sheet, slug
+from ...write.words import DASH, heading, number, score
 from . import tradeoff_figure
 from .tradeoff_figure import Choice
 
@@ -51,17 +52,14 @@ def front(good: ArrayLike, cost: ArrayLike) -> NDArray[np.bool_]:
 
 def _section(budget: str, task: str, material: Material, models: Sequence[str], pictures: dict[str, bytes]) -> str:
     runs = [run for run in material.runs if (run.cell.budget, run.cell.task) == (budget, task)]
-    facts = next((run.task for run in runs if run.task is not None), None)
+    facts = facts_of(runs)
     latest = sorted(material.measurements, key=lambda m: m.finished)  # of several machines the latest counts
     measured = {m.model: m for m in latest if (m.budget, m.task) == (budget, task)}
     if facts is None or not measured:
         return ""
     by_model = {name: [run for run in runs if run.cell.model == name] for name in models}
-    every = {
-        name: _choice(mine, place, measured.get(name), facts)
-        for place, (name, mine) in enumerate(by_model.items())
-        if mine
-    }
+    places = material.places()
+    every = {name: _choice(mine, places[name], measured.get(name), facts) for name, mine in by_model.items() if mine}
     choices = [choice for choice in every.values() if choice.seeds]
     if not any(choice.measured for choice in choices):
         return ""
@@ -70,16 +68,15 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
     picture = f"tradeoffs-{slug(task)}-{budget}.svg"
     pictures[picture] = tradeoff_figure.drawn(choices, fronts, facts)
     on = [", ".join(name for name, mine in zip(FRONTS, fronts, strict=True) if mine[i]) for i in range(len(choices))]
-    form = words.FORMS.get(facts.metric, ".4g")
     counts = not all(math.isnan(c.mflop) for c in choices)
     table = {
         "Model": [c.title for c in choices],
-        words.METRICS.get(facts.metric, facts.metric): [c.text(form) for c in choices],
+        heading(facts.metric): [score(c.score, facts.metric, c.half) for c in choices],
         "Seeds": [f"{c.seeds}/{c.seeds + c.lost}" for c in choices],
-        "Step / yardstick": [_number(c.ratio, ".2f") for c in choices],
-        "Peak, MiB": [_number(c.peak_mib, ".1f") for c in choices],
-        **({"MFLOP a step": [_number(c.mflop, ",.1f") for c in choices]} if counts else {}),
-        "On the front of": [text or "–" for text in on],
+        "Step / yardstick": [number(c.ratio, ".2f") for c in choices],
+        "Peak, MiB": [number(c.peak_mib, ".1f") for c in choices],
+        **({"MFLOP a step": [number(c.mflop, ",.1f") for c in choices]} if counts else {}),
+        "On the front of": [text or DASH for text in on],
     }
     best = "; ".join(c.title for c, mine in zip(choices, on, strict=True) if mine)
     lines = [
@@ -93,13 +90,12 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
 
 
 def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None, facts: TaskFacts) -> Choice:
-    factor = 100.0 if facts.metric == "accuracy" else 1.0
-    scores = [factor * run.test_metric for run in runs if run.test_metric is not None]
+    scores = [run.test_metric for run in runs if run.test_metric is not None]
     found = mean_interval(scores) if scores else Interval(math.nan, math.nan, math.nan)
     ran = [run for run in runs if run.status not in PENDING]
     ratio, peak, work = (measured.ratio, measured.peak_bytes, measured.flops) if measured else (None, None, None)
     return Choice(
-        next((run.title for run in runs if run.title), runs[0].cell.model),
+        title_of(runs, runs[0].cell.model),
         place,
         found.mean,
         found.half,
@@ -126,7 +122,3 @@ def _said(every: Mapping[str, Choice], measured: Mapping[str, Measurement]) -> l
     said += [f"Without a result: {'; '.join(without)}."] if without else []
     said += [f"Not measured: {'; '.join(bare)}."] if bare else []
     return said
-
-
-def _number(value: float, form: str) -> str:
-    return "–" if math.isnan(value) else f"{value:{form}}"

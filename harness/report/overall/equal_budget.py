@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ...compare.selection import Results, Selection, facts_of, scores_of, select, titles_of
+from ...compare.selection import Results, Selection, all_facts, scores_of, select, titles_of
 from ...errors import BenchError, counted
 from ...protocol import find_budget
 from ...records.kinds import RunRecord
@@ -29,7 +29,7 @@ def section(budgets: Mapping[str, Results], order: Sequence[str]) -> str:
     rows: dict[str, list[str]] = {"Model": titles_of(common, chosen)}
     means, said = [], []
     for budget, results in equal.items():
-        scores = scores_of(results, chosen, facts_of(results, chosen))
+        scores = scores_of(results, chosen, all_facts(results, chosen))
         means.append(ranks.mean_ranks(scores.mean(axis=2)))
         rows[budget] = [f"{rank:.1f}" for rank in means[-1]]
         said.append(f"- {budget}: {_parameters(results, chosen)}")

@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
-from ...compare.selection import Results, Selection, by_budget, facts_of, scores_of, select, titles_of, way_of
+from ...compare.selection import Results, Selection, all_facts, by_budget, scores_of, select, titles_of
+from ...compare.way import way_of
 from ...draw import ranks as rank_figure
 from ...errors import counted
 from ...stats import aggregates, ranks
 from ...stats.across import Pairs, stratified_pairs
 from ...write import tables
 from ...write.sheet import Sheet
+from ...write.words import DASH
 from . import equal_budget, practical
 
 ALPHA = 0.05
@@ -47,7 +49,7 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     if chosen is None:
         return ""
     rng = material.rng()
-    facts = facts_of(results, chosen)
+    facts = all_facts(results, chosen)
     scores = scores_of(results, chosen, facts)
     titles = titles_of(results, chosen)
     means = scores.mean(axis=2)
@@ -60,7 +62,7 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     for place, title in enumerate(titles):
         tied = place == best or pairs.matrix[place, best] > ALPHA
         row = {"Model": title, "Mean rank": tables.bold(f"{friedman.ranks[place]:.1f}", tied)}
-        row |= dict.fromkeys(("Way from chance, %", "Better than the best", "p, tasks and seeds", "p, tasks"), "–")
+        row |= dict.fromkeys(("Way from chance, %", "Better than the best", "p, tasks and seeds", "p, tasks"), DASH)
         if len(way):
             aggregate = aggregates.bootstrap(100 * way[:, place], rng=rng)
             row["Way from chance, %"] = f"{aggregate.mean:.1f} ({aggregate.low:.1f} to {aggregate.high:.1f})"

@@ -12,6 +12,7 @@ from ...errors import counted
 from ...stats.equivalence import signed_rank, two_one_sided
 from ...stats.over_seeds import holm
 from ...write import tables
+from ...write.words import DASH
 
 MARGIN = 0.01  # of the way from chance to a perfect score; a constant, so that no result can choose it
 DRAWS = 10_000
@@ -26,7 +27,7 @@ def section(way: ArrayLike, titles: Sequence[str], best: int, rng: np.random.Gen
     rows = []
     for place, title in enumerate(titles):
         row = {"Model": title}
-        row |= dict.fromkeys(("P(worse)", "P(practically equal)", "P(better)", "p, equivalence"), "–")
+        row |= dict.fromkeys(("P(worse)", "P(practically equal)", "P(better)", "p, equivalence"), DASH)
         if place != best:
             means = (x[:, place] - x[:, best]).mean(axis=1)
             found = signed_rank(means, MARGIN, rng=rng, draws=DRAWS)

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from ...errors import counted
-from ...write import tables
+from ...write import tables, words
 from . import book as papers
 from .book import Book, Published
 from .tables import PENDING, Recorded, ours, scores
@@ -163,8 +163,8 @@ def _row(book: Book, where: list[str], number: Published, found: Verdict, here: 
         "Where": f"{number.paper} {', '.join(where)}",
         "Published": book.shown(number),
         "Ours": ours(number, here),
-        "Difference": "–" if found.difference is None else f"{found.difference:{'+.1f' if unit else '+.4g'}}",
-        "Margin": "–" if margin is None or not here.comparable else f"{margin:g}",
-        "p": "–" if found.p is None else f"{found.p:.2g}",
+        "Difference": words.number(found.difference, "+.1f" if unit else "+.4g"),
+        "Margin": words.number(margin if here.comparable else None, "g"),
+        "p": words.number(found.p, ".2g"),
         "Verdict": f"{found.word}: {found.why}" if found.why else found.word,
     }

@@ -29,12 +29,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ...write.words import DASH
+
 PERCENT = ("acc_pct", "val_acc_pct")
 ONE_DECIMAL = (*PERCENT, "test_ppl")
 STEPS = "steps_to_low_mse"
 UNKNOWN = ("not_recovered", "M")  # nothing to compare with
 ABSENT = ("not_reported", "not_applicable")  # a dash in the paper
-ABSENT_SHOWN = "–"
 SECOND_HAND, RECALLED = " (second hand)", " (from memory, unverified)"
 
 DIFFERENCES = {
@@ -150,7 +151,7 @@ class Book:
     def shown(self, number: Published) -> str:
         """The published number as people read it; what is unknown says so."""
         if number.status in ABSENT:
-            return ABSENT_SHOWN
+            return DASH
         if number.value is None:
             return number.status.replace("_", " ")
         text = str(number.value) if number.metric != STEPS or isinstance(number.value, str) else f"{number.value:,}"

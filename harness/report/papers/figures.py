@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +36,7 @@ class Picture:
 
 @dataclass(slots=True)
 class Column:
-    """A column of numbers on one task. runs: (the paper's name of a model, its place on the page, ours)."""
+    """A column of numbers on one task. runs: (the paper's name of a model, its row on the page, ours)."""
 
     heading: str
     facts: TaskFacts | None = None
@@ -44,9 +44,9 @@ class Column:
     published: list[tuple[int, Published]] = field(default_factory=list)
 
 
-def sheet(page: Page, here: Recorded) -> Sheet:
-    """The page, with its picture below the table where anything of it was run."""
-    made = DRAWN[page.picture](page, here) if page.picture else None
+def sheet(page: Page, here: Recorded, places: Mapping[str, int]) -> Sheet:
+    """The page, with its picture below the table where anything of it was run. places: of the models' colours."""
+    made = DRAWN[page.picture](page, here, places) if page.picture else None
     if made is None:
         return Sheet(paper_tables.text(page, here))
     name = f"{page.name}.svg"
@@ -54,7 +54,7 @@ def sheet(page: Page, here: Recorded) -> Sheet:
     return Sheet(paper_tables.text(page, here, shown), {name: made.drawn})
 
 
-def _curves(page: Page, here: Recorded) -> Picture | None:
+def _curves(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | None:
     """Validation over training steps, a panel for each column of which anything was run."""
     known = _columns(page, here, _has_curve)
     columns = [column for column in known if column.runs]
@@ -63,7 +63,7 @@ def _curves(page: Page, here: Recorded) -> Picture | None:
     figure, every = panels(len(columns), size=SIZE)
     marked = False
     for panel, column in zip(every, columns, strict=True):
-        marked |= _curve(panel, column, page, here)
+        marked |= _curve(panel, column, page, here, places)
     if marked:
         every[0].line([math.nan], [math.nan], label=READ_OFF, **_mark("none"))  # for the key
     legend(figure)
@@ -85,13 +85,15 @@ def _curves(page: Page, here: Recorded) -> Picture | None:
     return Picture(svg(figure), f"{shows}each of {counted(len(models), 'model')} of ours.", notes)
 
 
-def _curve(panel: Panel, column: Column, page: Page, here: Recorded) -> bool:
+def _curve(panel: Panel, column: Column, page: Page, here: Recorded, places: Mapping[str, int]) -> bool:
     """Draw one column; whether published steps are marked there."""
     facts = column.facts
     assert facts is not None
-    factor = 100.0 if facts.metric == "accuracy" else 1.0
-    found = [(name, place, *validation(runs, factor)) for name, place, runs in column.runs]
-    marks = [(place, steps) for place, n in column.published if n.metric == papers.STEPS and (steps := _value(n))]
+    factor = words.factor(facts.metric)
+    found = [(name, line_of(places[runs[0].cell.model]), *validation(runs, factor)) for name, _, runs in column.runs]
+    marks = [
+        (_colour(n, places), steps) for _, n in column.published if n.metric == papers.STEPS and (steps := _value(n))
+    ]
     marks = marks if here.comparable and facts.target is not None else []
     lines = [line for _, _, curves, _ in found for line in curves]
     levels = [factor * level for level in (facts.chance, facts.target if marks else None) if level is not None]
@@ -101,19 +103,19 @@ def _curve(panel: Panel, column: Column, page: Page, here: Recorded) -> bool:
     ends = [panel.x.low, panel.x.high]
     if facts.chance is not None:
         panel.line(ends, [factor * facts.chance] * 2, color="black", linewidth=1, linestyle=":", label=page.baseline)
-    for name, place, curves, mean in found:
+    for name, style, curves, mean in found:
         for line in curves:
-            panel.line(*line, linewidth=0.5, alpha=0.5, **line_of(place))
+            panel.line(*line, linewidth=0.5, alpha=0.5, **style)
         if mean is not None:
-            panel.line(*mean, linewidth=1.8, label=name, **line_of(place))
-    for place, at in marks:
-        panel.line([at], [factor * (facts.target or 0.0)], **_mark(line_of(place)["color"]))
+            panel.line(*mean, linewidth=1.8, label=name, **style)
+    for colour, at in marks:
+        panel.line([at], [factor * (facts.target or 0.0)], **_mark(colour))
     scale = "" if here.comparable else f", here {facts.length:,} steps a sequence"
     panel.frame(f"{column.heading}{scale}", "training steps", f"{_metric(facts)} (validation)")
     return bool(marks)
 
 
-def _lines(page: Page, here: Recorded) -> Picture | None:
+def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | None:
     """Results over the numbers of the page's first column of numbers, beside the published ones."""
     over = next(i for i in range(len(page.headings)) if all(_number(row[i]) is not None for row in page.rows))
     xs = [float(str(row[over])) for row in page.rows]
@@ -145,7 +147,7 @@ def _lines(page: Page, here: Recorded) -> Picture | None:
     return Picture(svg(figure), shows, notes)
 
 
-DRAWN: dict[str, Callable[[Page, Recorded], Picture | None]] = {"curves": _curves, "lines": _lines}
+DRAWN: dict[str, Callable[[Page, Recorded, Mapping[str, int]], Picture | None]] = {"curves": _curves, "lines": _lines}
 
 
 def _columns(page: Page, here: Recorded, drawable: Callable[[Published, RunRecord], bool]) -> list[Column]:
@@ -174,7 +176,13 @@ def _has_score(number: Published, run: RunRecord) -> bool:
 
 
 def _metric(facts: TaskFacts | None) -> str:
-    return "" if facts is None else words.METRICS.get(facts.metric, facts.metric)
+    return "" if facts is None else words.heading(facts.metric)
+
+
+def _colour(number: Published, places: Mapping[str, int]) -> str:
+    """That of the model here that answers the number; none where there is no such model among these."""
+    _, model = papers.book().ours(number) or ("", "")
+    return str(line_of(places[model])["color"]) if model in places else "none"
 
 
 def _mark(colour: str) -> dict[str, Any]:

@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
+from ...compare.order import title_of
 from ...errors import BenchError
 from ...protocol import find_protocol
 from ...records.kinds import FIRST_SEED, NO_INSIGHT
 from ...write import origin as provenance
 from ...write import tables
 from ...write.sheet import Sheet
+from ...write.words import DASH, number
 from ..insight import figures as time_figures
 from ..insight import seen
 from ..insight import sentence as insight_figures
@@ -92,7 +94,7 @@ def _not_run(task: str, models: Sequence[str], material: Material) -> str:
     for run in there:
         why = [line for line in run.notes.splitlines() if line.startswith(NO_INSIGHT)]
         if run.status != "ok":
-            parts.append(f"{run.title or run.cell.model}: {run.status}{f' ({run.reason})' if run.reason else ''}.")
+            parts.append(f"{title_of([run], run.cell.model)}: {run.status}{f' ({run.reason})' if run.reason else ''}.")
         elif why:
             parts.append(f"{why[0][:1].upper()}{why[0][1:]}.")
         elif run.insight is None:
@@ -142,9 +144,9 @@ def _signal_table(rows: Sequence[Row]) -> list[str]:
     found = []
     for title, told in rows:
         counts = np.bincount(told.example.chosen, minlength=len(told.labels))
-        shares = {label: _percent(n / counts.sum()) for label, n in zip(told.labels, counts, strict=True)}
+        shares = {label: number(100 * n / counts.sum(), ".1f") for label, n in zip(told.labels, counts, strict=True)}
         found.append({"Model": title} | shares)
-    return ["Share of these steps, %:", tables.markdown(pd.DataFrame(found).fillna("–"))]
+    return ["Share of these steps, %:", tables.markdown(pd.DataFrame(found).fillna(DASH))]
 
 
 # ---- classes and scales
@@ -164,7 +166,7 @@ def _classes_table(rows: Sequence[Row]) -> list[str]:
     for title, told in rows:
         lines = [
             {"Class": f"{one.name} ({one.sequences})"}
-            | {label: _percent(value) for label, value in zip(told.labels, one.use, strict=True)}
+            | {label: number(100 * value, ".1f") for label, value in zip(told.labels, one.use, strict=True)}
             for one in told.classes
         ]
         found += [f"{title}, share of steps, %; sequences in brackets:", tables.markdown(pd.DataFrame(lines))]
@@ -202,17 +204,13 @@ def _words_table(rows: Sequence[Row]) -> list[str]:
     columns: dict[str, list[str]] = {"Word": [_code(word) for word in words]}
     for title, told in rows:
         scales = [told.labels[j] for j in told.example.chosen] if told.example.words == words else []
-        columns[title] = [*scales, *["–"] * (len(words) - len(scales))]
+        columns[title] = [*scales, *[DASH] * (len(words) - len(scales))]
     return [tables.markdown(pd.DataFrame(columns))]
 
 
 def _code(word: str) -> str:
     """A word as it is, in a cell of a table."""
     return f"`` {word} ``" if "`" in word else f"`{word}`"
-
-
-def _percent(share: float) -> str:
-    return "–" if np.isnan(share) else f"{100 * share:.1f}"
 
 
 KINDS = {

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...compare.order import facts_of
 from ...compare.pairwise import against_best
 from ...errors import BenchError, counted
 from ...protocol import PAPER, find_protocol
-from ...records.kinds import RunRecord
+from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...write import tables, words
 from . import book as papers
-from .book import ABSENT_SHOWN, Page, Published
+from .book import Page, Published
 
 PENDING = "interrupted"  # the same command goes on with these
 NOT_HERE, NOT_RUN, NO_SCALE = "not in this harness", "not run", "not at this scale"
@@ -111,7 +112,7 @@ def scores(number: Published, runs: Sequence[RunRecord]) -> list[float]:
 def ours(number: Published, here: Recorded) -> str:
     """Our side of a published number, or why there is none."""
     if number.status == "not_applicable":
-        return ABSENT_SHOWN
+        return words.DASH
     if papers.book().ours(number) is None:
         return NOT_HERE
     runs = here.of(number)
@@ -131,7 +132,7 @@ def ours(number: Published, here: Recorded) -> str:
 def interval(values: Sequence[float], form: str) -> str:
     """'97.9 ± 0.2', or the mean alone for one seed."""
     found = stats.mean_interval(values)
-    return words.rounded(found.mean, form) + (f" ± {words.rounded(found.half, form)}" if len(values) > 1 else "")
+    return words.spread(found.mean, found.half, form)
 
 
 def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:
@@ -140,7 +141,7 @@ def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:
     As in the task's own table: restricted to the longest run of any model, and a run that broke off never arrived.
     """
     task = runs[0].cell.task
-    facts = next((run.task for run in runs if run.task is not None), None)
+    facts = facts_of(runs)
     ran = [run for run in runs if run.status not in ("skipped", PENDING)]
     horizon = max(
         (run.curve[-1].step for key in here.runs for run in here.runs[key] if key[0] == task and run.curve), default=0
@@ -183,7 +184,7 @@ def _best(column: Sequence[Published], here: Recorded) -> set[tuple[str, str]]:
     tested = [n for n in column if n.metric != papers.STEPS and not n.metric.startswith("val_") and here.of(n)]
     for task in dict.fromkeys(number.task for number in tested):
         by_model = {place: here.of(n) for n in tested if n.task == task and (place := papers.book().ours(n))}
-        facts = next((run.task for runs in by_model.values() for run in runs if run.task is not None), None)
+        facts = facts_of(run for runs in by_model.values() for run in runs)
         if facts is not None:
             against = against_best(
                 {place[1]: runs for place, runs in by_model.items()}, facts, np.random.default_rng(0)
@@ -231,14 +232,13 @@ def _warning(page: Page, here: Recorded) -> list[str]:
     found = []
     for task in dict.fromkeys(papers.book().tasks[number.task].name for number in page.numbers):
         runs = [run for key in sorted(here.runs) if key[0] == task for run in here.runs[key]]
-        if run := next((run for run in runs if run.task is not None), None):
-            found.append(_setting(task, run, runs))
+        if (facts := facts_of(runs)) is not None:
+            found.append(_setting(task, facts, runs))
     return [first + (", as here:" if found else ". Nothing on this page was run."), *_bullets("", found)]
 
 
-def _setting(task: str, known: RunRecord, runs: Sequence[RunRecord]) -> str:
-    facts, settings = known.task, next((run.settings for run in runs if run.settings), {})
-    assert facts is not None
+def _setting(task: str, facts: TaskFacts, runs: Sequence[RunRecord]) -> str:
+    settings = next((run.settings for run in runs if run.settings), {})
     lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok"})
     trained = f"{', '.join(f'{steps:,}' for steps in lengths)} training steps" if lengths else "no run that ended well"
     detail = f" ({facts.detail})" if facts.detail else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ...compare.order import facts_of, ordered, title_of
 from ...compare.pairwise import PENDING, against_best
 from ...compare.remarks import remarks
 from ...errors import BenchError
 from ...records.kinds import Measurement, RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...write.tables import bold
-from ...write.words import FORMS, METRICS, count, missing, number, rounded
+from ...write.words import DASH, count, heading, mib, missing, number, score
 
 HEADINGS = {
     "model": "Model",
@@ -59,15 +59,14 @@ def compare(
     if len(identities) != 1:
         raise BenchError(f"records of different protocols cannot share a table: {sorted(identities)}")
     ((_, _, task, budget),) = identities
-    facts = next((run.task for run in runs if run.task is not None), None)
+    facts = facts_of(runs)
     if facts is None:
         raise BenchError(f"no record of {task} says what it measures; run it again")
     by_model: dict[str, list[RunRecord]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: run.cell.seed):
         by_model[run.cell.model].append(run)
     measured = {m.model: m for m in measurements}
-    places = {name: place for place, name in enumerate(order)}
-    names = sorted(by_model, key=lambda name: (places.get(name.partition("@")[0], len(places)), name))
+    names = ordered(by_model, order)
     horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
     rows = [_row(by_model[name], measured.get(name), facts, horizon) for name in names]
     frame = pd.DataFrame(rows)
@@ -84,7 +83,7 @@ def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, 
     interval = stats.mean_interval(scores) if scores else None
     known = next((run for run in runs if run.params is not None), runs[0])
     row: dict[str, object] = {
-        "model": next((run.title for run in runs if run.title), runs[0].cell.model),
+        "model": title_of(runs, runs[0].cell.model),
         "name": runs[0].cell.model,
         "width": known.width,
         "params": known.params,
@@ -98,7 +97,7 @@ def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, 
     row |= _target(runs, facts, horizon)
     row["step_ms"] = measured.step.median if measured and measured.step else None
     row["ratio"] = measured.ratio if measured else None
-    row["peak_mib"] = measured.peak_bytes / 2**20 if measured and measured.peak_bytes is not None else None
+    row["peak_mib"] = mib(measured.peak_bytes) if measured else None
     return row
 
 
@@ -129,7 +128,7 @@ def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.D
     sets = list(dict.fromkeys(key for name in names for run in by_model[name] for key in run.more_metrics))
     rows = []
     for name in names:
-        row: dict[str, object] = {"model": next((run.title for run in by_model[name] if run.title), name)}
+        row: dict[str, object] = {"model": title_of(by_model[name], name)}
         for key in sets:
             scores = [s for run in by_model[name] if (s := run.more_metrics.get(key)) is not None]
             interval = stats.mean_interval(scores) if scores else None
@@ -151,27 +150,26 @@ def shown_further(comparison: Comparison) -> pd.DataFrame | None:
     table["Test set"] = [_score(row, metric) for row in _rows(comparison.frame)]
     for key in (key for key in comparison.further.columns[1:] if f"{key} low" in comparison.further):
         found = comparison.further[[key, f"{key} low", f"{key} high"]].set_axis(["metric", "low", "high"], axis=1)
-        table[str(key)] = [_score({**row, "status": "–"}, metric) for row in _rows(found)]
+        table[str(key)] = [_score({**row, "status": DASH}, metric) for row in _rows(found)]
     return pd.DataFrame(table)
 
 
 def shown(comparison: Comparison) -> pd.DataFrame:
     """The table as people read it: a string in every place, a dash where nothing is known."""
     facts, frame = comparison.facts, comparison.frame
-    heading = METRICS.get(facts.metric)
     columns = {
         "model": list(frame["model"]),
         "params": [count(value) for value in frame["params"]],
         "metric": [bold(_score(row, facts.metric), row["tied"]) for row in _rows(frame)],
         "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
         "target": [_steps(row) for row in _rows(frame)],
-        "step": [number(value, "{:.1f}") for value in frame["step_ms"]],
-        "ratio": [number(value, "{:.2f}") for value in frame["ratio"]],
-        "memory": [number(value, "{:.1f}") for value in frame["peak_mib"]],
+        "step": [number(value, ".1f") for value in frame["step_ms"]],
+        "ratio": [number(value, ".2f") for value in frame["ratio"]],
+        "memory": [number(value, ".1f") for value in frame["peak_mib"]],
         "shift": [_signed(value, facts.metric) for value in frame["shift"]],
-        "p": [number(value, "{:.3g}") for value in frame["p"]],
+        "p": [number(value, ".3g") for value in frame["p"]],
     }
-    named = {**HEADINGS, "metric": heading or facts.metric}
+    named = {**HEADINGS, "metric": heading(facts.metric)}
     return pd.DataFrame({named[key]: values for key, values in columns.items()})
 
 
@@ -183,24 +181,19 @@ def _score(row: dict[str, object], metric: str) -> str:
     """'71.3 ± 4.0'; the status where there is no result."""
     if missing(row["metric"]):
         return str(row["status"])
-    factor, form = 100.0 if metric == "accuracy" else 1.0, FORMS.get(metric, ".4g")
-    mean, low, high = (float(row[key]) * factor for key in ("metric", "low", "high"))  # type: ignore[arg-type]
-    text = rounded(mean, form)
-    return text if math.isnan(low) else f"{text} ± {rounded((high - low) / 2, form)}"
+    mean, low, high = (float(row[key]) for key in ("metric", "low", "high"))  # type: ignore[arg-type]
+    return score(mean, metric, (high - low) / 2)
 
 
 def _signed(value: object, metric: str) -> str:
     """A difference in the unit in which the metric is shown: '-4.3'."""
-    if missing(value):
-        return "–"
-    factor = 100.0 if metric == "accuracy" else 1.0
-    return rounded(float(value) * factor, "+" + FORMS.get(metric, ".4g"))  # type: ignore[arg-type]
+    return DASH if missing(value) else score(float(value), metric, sign="+")  # type: ignore[arg-type]
 
 
 def _steps(row: dict[str, object]) -> str:
     """'1,200 (2/3)', or '> 2,000 (0/3)' where none arrived."""
     if missing(row["steps_to_target"]):
-        return "–"
+        return DASH
     reached, planned = int(row["reached"]), int(row["planned"])  # type: ignore[call-overload]
     if reached == 0:
         return f"> {int(row['horizon']):,} (0/{planned})"  # type: ignore[call-overload]

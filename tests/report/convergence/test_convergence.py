@@ -4,17 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.pages import other_pages
 from support.records import FACTS, made_curve, made_run
 
 from harness.compare.material import Material
-from harness.compare.remarks import learned, level
 from harness.compare.selection import by_place
 from harness.records.kinds import TaskFacts
 from harness.records.store import Loaded
 from harness.report.convergence import arrivals
 from harness.report.convergence import figures as convergence_figures
 from harness.report.convergence import page as convergence
-from harness.report.pages import write_papers
 
 ORDER = ["lstm-s", "gru", "aslstm"]
 # chance 0.5, target 0.7; evaluations after 100, 200, 300 and 400 steps
@@ -91,13 +90,6 @@ def test_a_run_that_broke_off_never_arrived():
     assert rows(text(runs))["GRU"][:2] == ["2/3 (21% to 94%)", "≥ 200"]  # (400 + 100 + 100) / 3
 
 
-@pytest.mark.parametrize(("metric", "chance"), [("accuracy", 0.1), ("mse", 0.2), ("perplexity", 100.0)])
-@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-def test_a_level_lies_so_far_on_the_way(metric, chance, share):
-    facts = TaskFacts("Some", metric, metric == "accuracy", chance=chance, target=None, length=4)
-    assert learned(level(share, facts), facts) == pytest.approx(share)
-
-
 def test_errors_fall_to_their_target():
     facts = TaskFacts("Counting", "mse", False, chance=1.0, target=0.3, length=40)
     runs = [run("gru", seed, [0.9, 0.5, 0.2, 0.2], task=facts) for seed in range(2)]
@@ -129,10 +121,10 @@ def test_without_chance_only_the_target_counts():
     assert rows(text(runs))["GRU"][1:8] == ["100", "200", "50", "–", "–", "–", "–"]
 
 
-def test_the_index_links_the_page(tmp_path):
-    paths = {path.name: path for path in write_papers(Loaded(study()), ORDER, tmp_path)}
-    assert "[How fast the models learn](convergence.md)" in paths["index.md"].read_text()
-    assert paths["convergence.md"].read_text().startswith("# How fast the models learn")
+def test_the_index_links_the_page():
+    sheets = other_pages(Loaded(study()), ORDER)
+    assert "[How fast the models learn](convergence.md)" in sheets["index.md"].text
+    assert sheets["convergence.md"].text.startswith("# How fast the models learn")
 
 
 # ----------------------------------------------------------------------------- clocks
@@ -265,7 +257,7 @@ def test_the_drawn_shares_are_the_kaplan_meier_estimate(monkeypatch):
     never = [0.5, 0.5, 0.5]
     runs = [run("gru", 0, FAST), run("gru", 1, never), run("gru", 2, [0.5, 0.5, 0.5, 0.8])]
     (found,) = arrivals.studies(by_place(runs), ORDER)
-    convergence_figures.arrived([found], ["gru"])
+    convergence_figures.arrived([found], ["gru"], {"gru": 0})
     (steps, shares, style), (cut, height, _), *_ = lines
     assert style["label"] == "GRU"
     assert list(steps) == [50, 100, 400, 400]

@@ -1,11 +1,11 @@
 """The page on gradients over time."""
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.pages import other_pages
 from support.records import made_insight, made_run
 
 from harness.compare.material import Material
@@ -13,7 +13,6 @@ from harness.draw.panels import Panel
 from harness.records.store import Loaded
 from harness.report.insight import figures as time_figures
 from harness.report.insight import gradients
-from harness.report.pages import write_papers
 
 ORDER = ["lstm-s", "gru"]
 
@@ -105,11 +104,11 @@ def test_without_insight_there_is_no_page():
     assert page() is None
 
 
-def test_a_report_has_the_page_with_the_records_it_is_from(tmp_path: Path):
+def test_a_report_has_the_page_with_the_records_it_is_from():
     runs = [made_run("gru", insight=made_insight()), made_run("gru", 1), made_run("lstm-s")]
-    write_papers(Loaded(runs), ORDER, tmp_path)
-    text = (tmp_path / "gradients.md").read_text(encoding="utf-8")
-    assert (tmp_path / "gradients-sfc-3k.svg").read_bytes().startswith(b"<?xml")
+    sheets = other_pages(Loaded(runs), ORDER)
+    text = sheets["gradients.md"].text
+    assert sheets["gradients.md"].pictures["gradients-sfc-3k.svg"].startswith(b"<?xml")
     assert "protocol `smoke` version 1; 1 run with seed 0 on 2 cores of Some processor" in text
     assert "commit 0123456789. Records: `smoke/sfc/gru/3k-0`." in text
-    assert "[How much gradient reaches each time step](gradients.md)" in (tmp_path / "index.md").read_text()
+    assert "[How much gradient reaches each time step](gradients.md)" in sheets["index.md"].text

@@ -10,7 +10,7 @@ from harness.records.kinds import Growth, Latency, Ratio
 from harness.records.store import Store
 from harness.report.measured import latency as latency_page
 from harness.report.measured import memory as memory_page
-from harness.report.measured.parts import arranged, fixed
+from harness.report.measured.parts import arranged
 
 MACHINE = {
     "cpu": "Some processor",
@@ -179,12 +179,6 @@ def test_a_budget_of_ones_own_is_in_the_command():
     text = latency_page.sheet(material(whole("gru", budget="4k"), whole("gru", protocol="gone"))).text
     assert "--protocol smoke --budget 4k" in text
     assert "--protocol gone --budget 3k" in text
-
-
-def test_numbers_have_three_figures_and_no_exponent():
-    assert [fixed(value) for value in (None, 0, 0.01234, 0.9996, 12.34, 123.4, 1234567)] == [
-        *("–", "0", "0.0123", "1.00", "12.3", "123", "1,234,567")
-    ]
 
 
 def test_the_record_of_a_whole_measurement_is_plain_json():

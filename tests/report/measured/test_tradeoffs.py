@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.pages import other_pages
 from support.records import FACTS, made_measurement, made_run
 
 from harness.compare.material import Material
 from harness.records.kinds import TaskFacts
 from harness.records.store import Loaded
 from harness.report.measured import tradeoffs
-from harness.report.pages import write_papers
 
 ORDER = ["lstm-s", "gru", "aslstm"]
 ERRORS = TaskFacts("Errors", "mse", False, chance=0.2, target=None, length=4)
@@ -153,7 +153,7 @@ def test_budgets_and_tasks_have_sections_and_a_model_the_same_colour_in_all():
     runs += runs_of({"gru": [0.9], "aslstm": [0.8]}, task_name="sti")
     found = sheet(runs, [*measured, *other])
     assert list(found.pictures) == ["tradeoffs-sfc-3k.svg", "tradeoffs-sti-3k.svg"]
-    assert "#2ca02c" in found.pictures["tradeoffs-sti-3k.svg"].decode()  # C2: ASLSTM is the third model of the page
+    assert "#2ca02c" in found.pictures["tradeoffs-sti-3k.svg"].decode()  # C2: ASLSTM is the third of all models
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_one_model_is_enough():
     assert "on a front: GRU." in sheet(runs_of({"gru": [0.9]}), study()[1]).text
 
 
-def test_names_of_tasks_become_names_of_files(tmp_path):
+def test_names_of_tasks_become_names_of_files():
     runs, measured = study(task_name="my/sfc@length=5", task=FACTS)
     measured = [replace(m, task="my/sfc@length=5") for m in measured]
-    paths = {path.name: path for path in write_papers(Loaded(runs, measured), ORDER, tmp_path)}
-    assert "[Accuracy against cost](tradeoffs.md)" in paths["index.md"].read_text()
-    assert (tmp_path / "tradeoffs-my_sfc@length=5-3k.svg").read_bytes().startswith(b"<?xml")
+    sheets = other_pages(Loaded(runs, measured), ORDER)
+    assert "[Accuracy against cost](tradeoffs.md)" in sheets["index.md"].text
+    assert sheets["tradeoffs.md"].pictures["tradeoffs-my_sfc@length=5-3k.svg"].startswith(b"<?xml")

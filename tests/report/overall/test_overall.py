@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.pages import other_pages
 from support.records import FACTS, made_run
 
 from harness.compare import selection
@@ -11,7 +12,6 @@ from harness.compare.material import Material
 from harness.records.kinds import TaskFacts
 from harness.records.store import Loaded
 from harness.report.overall import page as overall
-from harness.report.pages import write_papers
 
 ORDER = ["lstm-s", "gru", "aslstm"]
 ERRORS = TaskFacts("Errors", "mse", False, chance=0.2, target=None, length=4)
@@ -119,12 +119,12 @@ def test_seeds_that_all_have_are_compared():
 
 
 @pytest.mark.parametrize("runs", [[], clear_winner(1), runs_of("sti", {"gru": [0.9]}) + runs_of("sfc", {"gru": [0.9]})])
-def test_without_two_tasks_of_two_models_there_is_no_page(runs, tmp_path):
+def test_without_two_tasks_of_two_models_there_is_no_page(runs):
     assert text(runs) is None
     if runs:
-        names = [path.name for path in write_papers(Loaded(runs), ORDER, tmp_path)]
-        assert "overall.md" not in names
-        assert "overall.md" not in (tmp_path / "index.md").read_text()
+        sheets = other_pages(Loaded(runs), ORDER)
+        assert "overall.md" not in sheets
+        assert "overall.md" not in sheets["index.md"].text
 
 
 def test_skipped_runs_are_no_results():
@@ -133,14 +133,14 @@ def test_skipped_runs_are_no_results():
     assert "2 tasks (copy-1, copy-2)" in text(runs)
 
 
-def test_each_budget_has_a_section_and_the_index_a_link(tmp_path):
+def test_each_budget_has_a_section_and_the_index_a_link():
     runs = clear_winner() + [
         run for task in ("sti", "sfc") for run in runs_of(task, {"gru": [0.9], "lstm-s": [0.6]}, budget="9k")
     ]
-    paths = {path.name: path for path in write_papers(Loaded(runs), ORDER, tmp_path)}
-    page = paths["overall.md"].read_text()
+    sheets = other_pages(Loaded(runs), ORDER)
+    page = sheets["overall.md"].text
     assert page.index("## Budget: 3k") < page.index("## Budget: 9k")
-    assert "[All tasks together](overall.md)" in paths["index.md"].read_text()
+    assert "[All tasks together](overall.md)" in sheets["index.md"].text
 
 
 def test_the_page_does_not_depend_on_the_order_of_the_records():

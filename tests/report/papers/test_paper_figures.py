@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.pages import other_pages
 from support.records import made_curve, made_run
 
+from harness.compare.material import Material
 from harness.records.kinds import RunRecord, TaskFacts
 from harness.records.store import Loaded
-from harness.report.pages import write_papers
 from harness.report.papers import book as papers
 from harness.report.papers import figures as paper_figures
 from harness.report.papers.book import Page, book
@@ -41,7 +42,7 @@ def addition(**changes):
 
 
 def sheet(name: str, runs):
-    return paper_figures.sheet(page(name), recorded(runs))
+    return paper_figures.sheet(page(name), recorded(runs), Material(runs, [], ORDER).places())
 
 
 def drawn(name: str, runs) -> str:
@@ -70,7 +71,7 @@ def published():
 @pytest.mark.parametrize("name", [entry.name for entry in book().pages])
 def test_a_page_of_which_nothing_was_run_is_the_table_alone(name):
     here = recorded([quick("gru", 0, FALLS, task_name="sdigits")])
-    found = paper_figures.sheet(page(name), here)
+    found = paper_figures.sheet(page(name), here, {})
     assert not found.pictures
     assert found.text == text(page(name), here)
 
@@ -116,7 +117,7 @@ def test_published_steps_stand_at_our_target(monkeypatch):
     lines = []
     monkeypatch.setattr("harness.draw.panels.Panel.line", lambda self, xs, ys, **style: lines.append((xs, ys, style)))
     papers = {"protocol": "paper", "protocol_version": 2, "budget": "paper"}
-    paper_figures.sheet(page("tp-rnn-figure-3"), recorded(addition(**papers)))
+    sheet("tp-rnn-figure-3", addition(**papers))
     marks = [(xs[0], ys[0]) for xs, ys, style in lines if style.get("marker") == "v" and np.isfinite(xs[0])]
     assert marks == [(steps, 1 / 60) for steps in (7900, 6900, 7000, 4000, 4200, 2800)]  # in the order of the rows
     means = [list(ys) for _, ys, style in lines if style.get("label") == "TP-RNN-M"]
@@ -158,7 +159,7 @@ def test_ours_and_the_published_numbers_over_the_number_of_layers(monkeypatch):
         if row != 1
         for seed in range(2)
     ]
-    assert paper_figures.sheet(page("tp-rnn-supplement-figure-2b"), recorded(runs))
+    assert sheet("tp-rnn-supplement-figure-2b", runs)
     labelled = {style["label"]: (list(xs), list(ys)) for xs, ys, style in lines if "label" in style}
     xs, means = labelled["ours"]
     assert xs == [1, 2, 3, 4, 5, 6]
@@ -183,7 +184,7 @@ def test_a_run_without_a_score_is_not_on_a_line():
     assert not sheet("tp-rnn-supplement-figure-2b", runs).pictures
 
 
-def test_the_report_writes_the_pictures(tmp_path):
-    write_papers(Loaded(addition()), ORDER, tmp_path)
-    assert (tmp_path / "tp-rnn-figure-3.svg").read_bytes().startswith(b"<?xml")
-    assert "(tp-rnn-figure-3.svg)" in (tmp_path / "tp-rnn-figure-3.md").read_text()
+def test_the_report_has_the_pictures():
+    sheet = other_pages(Loaded(addition()), ORDER)["tp-rnn-figure-3.md"]
+    assert sheet.pictures["tp-rnn-figure-3.svg"].startswith(b"<?xml")
+    assert "(tp-rnn-figure-3.svg)" in sheet.text

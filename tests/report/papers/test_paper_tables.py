@@ -4,17 +4,16 @@ import random
 import re
 import shlex
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.pages import other_pages
 from support.records import FACTS, made_curve, made_run
 
 from harness.cli.order import Order
 from harness.errors import BenchError
 from harness.records.kinds import RunRecord
 from harness.records.store import Loaded
-from harness.report.pages import write_papers
 from harness.report.papers.book import Page, book
 from harness.report.papers.tables import ours, progress, recorded, table, text
 from harness.write.tables import BOLD, markdown
@@ -63,7 +62,7 @@ def mixed() -> list[RunRecord]:
 
 def cells(name: str, runs: list[RunRecord], heading: str) -> dict[str, str]:
     frame = table(page(name), recorded(runs))
-    return {model: cell.strip("".join(BOLD)) for model, cell in zip(frame["Model"], frame[heading], strict=True)}
+    return {model: cell.strip(BOLD) for model, cell in zip(frame["Model"], frame[heading], strict=True)}
 
 
 def commands(content: str) -> list[list[str]]:
@@ -261,13 +260,13 @@ def test_tables_of_two_protocols_are_refused():
         recorded([quick("gru", 0, 0.9), quick("gru", 0, 0.9, protocol="paper")])
 
 
-def test_a_task_that_has_no_such_scale_is_neither_run_nor_asked_for(tmp_path):
+def test_a_task_that_has_no_such_scale_is_neither_run_is_neither_run_nor_asked_for():
     runs = [quick("lstm-s", 0, 0.9, protocol="robust", protocol_version=1, task_name="vctk-mfcc")]
     here = recorded(runs)
     (first, *_) = [n for n in page("tp-rnn-table-1").numbers if n.model == "TP-RNN-S"]
     assert ours(first, here) == "not at this scale"
     assert not here.lacks(first)
-    names = {path.stem for path in write_papers(Loaded(runs), ORDER, tmp_path)}
+    names = {name.removesuffix(".md") for name in other_pages(Loaded(runs), ORDER)}
     papers = {"tp-rnn-table-3", "tp-rnn-supplement-table-2", "asrnn-table-3"}
     assert names == {*papers, "asrnn-figure-3", "agreement", "convergence", "index"}
 
@@ -275,15 +274,12 @@ def test_a_task_that_has_no_such_scale_is_neither_run_nor_asked_for(tmp_path):
 # ----------------------------------------------------------------------------- all pages
 
 
-def written(runs: list[RunRecord], folder: Path, corrupt: tuple[str, ...] = ()) -> dict[str, str]:
-    return {
-        path.name: path.read_text(encoding="utf-8")
-        for path in write_papers(Loaded(runs, [], list(corrupt)), ORDER, folder)
-    }
+def texts(runs: list[RunRecord], corrupt: tuple[str, ...] = (), there: tuple[str, ...] = ()) -> dict[str, str]:
+    return {name: sheet.text for name, sheet in other_pages(Loaded(runs, [], list(corrupt)), ORDER, there).items()}
 
 
-def test_no_page_breaks_over_what_became_of_the_runs(tmp_path):
-    pages = written(mixed(), tmp_path, ("runs/quick/x.json is no record that can be read",))
+def test_no_page_breaks_over_what_became_of_the_runs():
+    pages = texts(mixed(), ("runs/quick/x.json is no record that can be read",))
     names = [*(entry.name for entry in book().pages), *book().figures, "agreement", "convergence", "index"]
     assert set(pages) == {f"{name}.md" for name in names}
     assert "- runs/quick/x.json is no record" in pages["index.md"]
@@ -293,24 +289,24 @@ def test_no_page_breaks_over_what_became_of_the_runs(tmp_path):
 
 @pytest.mark.parametrize("status", ["diverged", "out-of-memory", "skipped", "failed", "interrupted"])
 @pytest.mark.parametrize("protocol", ["paper", "quick"])
-def test_a_single_record_of_any_kind_is_enough(status, protocol, tmp_path):
+def test_a_single_record_of_any_kind_is_enough(status, protocol):
     run = quick("tp-rnn-s", 0, None, status=status, protocol=protocol, task=None, curve=(), settings={}, machine={})
-    pages = written([run], tmp_path)
+    pages = texts([run])
     assert f"1 {status}" in pages["tp-rnn-table-1.md"]
     assert f"1 {status}" in pages["index.md"]
 
 
-def test_the_same_records_in_another_order_give_the_same_bytes(tmp_path):
+def test_the_same_records_in_another_order_give_the_same_texts():
     runs = mixed()
-    first = written(runs, tmp_path / "one", ("a", "b"))
+    first = texts(runs, ("a", "b"))
     for seed in range(3):
         random.Random(seed).shuffle(runs)
-        assert written(runs, tmp_path / str(seed), ("b", "a")) == first
+        assert texts(runs, ("b", "a")) == first
 
 
-def test_the_index_links_every_page_with_a_line(tmp_path):
-    (tmp_path / "smnist.md").write_text("# a task's page")
-    index = written(mixed(), tmp_path)["index.md"]
+def test_the_index_links_every_page_with_a_line():
+    pages = texts(mixed(), there=("smnist.md",))
+    index = pages["index.md"]
     assert "# Reports under protocol `quick`, version 3\n" in index
     assert (
         "- [Pixel-by-pixel MNIST](smnist.md) (`smnist`): 5 models x 3 seeds recorded "
@@ -320,10 +316,9 @@ def test_the_index_links_every_page_with_a_line(tmp_path):
     assert "- [TP-RNN, Table 1](tp-rnn-table-1.md): " in index
     assert "; 5 of 14 cells run, budget 6k\n" in index
     linked = set(re.findall(r"\]\(([^)]+)\)", index))
-    assert linked == {path.name for path in tmp_path.glob("*.md")} - {"index.md"}
+    assert linked == {*pages, "smnist.md"} - {"index.md"}
 
 
-def test_without_records_there_is_nothing_to_write(tmp_path):
+def test_without_records_there_is_nothing_to_write():
     with pytest.raises(BenchError, match="there is no record to report on"):
-        write_papers(Loaded(), ORDER, tmp_path / "reports")
-    assert not (tmp_path / "reports").exists()
+        other_pages(Loaded(), ORDER)

@@ -8,8 +8,8 @@ from support.records import made_insight, made_run
 
 from harness.compare.material import Material
 from harness.records.kinds import NO_INSIGHT
+from harness.report.index import PAGES
 from harness.report.insight.sentence import CHARACTERS, wrapped
-from harness.report.pages import ACROSS
 from harness.report.papers import book as papers
 from harness.report.papers.scales import KINDS, sheet
 
@@ -31,9 +31,9 @@ def test_every_figure_of_the_data_has_a_page_and_names_that_lead_somewhere():
     from harness.catalog import find_model, find_task
 
     book = papers.book()
-    assert {name for name in ACROSS if "figure" in name} == {f"{name}.md" for name in book.figures}
+    assert {name for name in PAGES if "figure" in name} == {f"{name}.md" for name in book.figures}
     for figure in book.figures.values():
-        assert ACROSS[f"{figure.name}.md"][0] == figure.title
+        assert PAGES[f"{figure.name}.md"][0] == figure.title
         assert figure.shows in KINDS
         for task in (book.tasks[figure.task].name, *figure.stand_ins):
             assert find_task(task).name == task

@@ -1,0 +1,44 @@
+"""The way from chance, 0, to a perfect score, 1: the scale on which tasks can be compared and averaged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..records.kinds import TaskFacts
+
+
+def learned(metric: float, facts: TaskFacts) -> float:
+    """How far a metric is on the way from chance, 0, to a perfect score, 1; of a perplexity, in nats."""
+    chance, perfect = _ends(facts)
+    if facts.metric == "perplexity":
+        metric = math.log(metric)
+    return (metric - chance) / (perfect - chance) if perfect != chance else 1.0
+
+
+def level(share: float, facts: TaskFacts) -> float:
+    """The metric that is so far on the way, the inverse of `learned`."""
+    chance, perfect = _ends(facts)
+    metric = chance + share * (perfect - chance)
+    return math.exp(metric) if facts.metric == "perplexity" else metric
+
+
+def _ends(facts: TaskFacts) -> tuple[float, float]:
+    """Chance and a perfect score; of a perplexity their logarithms."""
+    chance = facts.chance or 0.0
+    if facts.metric == "perplexity":
+        return math.log(chance), 0.0
+    return chance, 1.0 if facts.metric == "accuracy" else 0.0
+
+
+def way_of(scores: NDArray[np.float64], facts: Sequence[TaskFacts]) -> NDArray[np.float64]:
+    """(tasks with a known chance, models, seeds): 0 at chance, 1 at a perfect score."""
+    known = [
+        [[learned(abs(score), fact) for score in seeds] for seeds in task]
+        for task, fact in zip(scores, facts, strict=True)
+        if fact.chance is not None
+    ]
+    return np.array(known) if known else scores[:0]

@@ -1,0 +1,107 @@
+"""The pages on all tasks, and the index of a report: what each page is about, and how much of it was run."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection
+from functools import partial
+
+from ..compare.material import Material
+from ..compare.order import task_title
+from ..errors import BenchError, counted
+from ..records.kinds import STATUSES, RunRecord
+from ..records.store import Loaded
+from ..write.sheet import Sheet
+from .convergence import page as convergence
+from .insight import gradients, scales
+from .measured import latency, memory, tradeoffs
+from .overall import page as overall
+from .papers import agreement
+from .papers import scales as scale_figures
+from .papers import tables as paper_tables
+from .papers.book import Page, book
+from .task.page import task_page
+
+PAGES: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
+    "overall.md": ("All tasks together", overall.sheet),
+    "convergence.md": ("How fast the models learn", convergence.sheet),
+    "tradeoffs.md": ("Accuracy against cost", tradeoffs.sheet),
+    "latency.md": ("How long a step takes", latency.sheet),
+    "memory.md": ("What a step holds and computes", memory.sheet),
+    "gradients.md": (gradients.TITLE, gradients.sheet),
+    "scales.md": (scales.TITLE, scales.sheet),
+    "asrnn-figure-1.md": ("ASRNN, Figure 1", partial(scale_figures.sheet, "asrnn-figure-1")),
+    "asrnn-figure-3.md": ("ASRNN, Figure 3", partial(scale_figures.sheet, "asrnn-figure-3")),
+    "asrnn-figure-4.md": ("ASRNN, Figure 4", partial(scale_figures.sheet, "asrnn-figure-4")),
+}  # pages on all tasks of a protocol: file -> title, and what makes it
+
+
+def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sheet:
+    """A line for each page of a protocol: what it is about, and how much of it was run.
+
+    others: the names of the pages on all tasks; there: those of the tasks' pages that can be linked.
+    """
+    if not loaded.runs:
+        return _index_of_measurements(loaded, others)
+    here = paper_tables.recorded(loaded.runs)
+    groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    for run in sorted(loaded.runs, key=lambda run: run.cell):
+        groups[run.cell.task, run.cell.budget].append(run)
+    lines = []
+    for (task, budget), runs in groups.items():
+        title = task_title(runs, task)
+        shown = f"[{title}]({task_page(task)})" if task_page(task) in there else title
+        size = " x ".join(counted(len({getattr(run.cell, key) for run in runs}), key) for key in ("model", "seed"))
+        ends = Counter(run.status for run in runs)
+        said = ", ".join(f"{ends[status]} {status}" for status in STATUSES if ends[status])
+        lines.append(f"- {shown} (`{task}`): {size} recorded ({said}), budget {budget}")
+    tables_of = [
+        f"- [{page.title}]({page.name}.md): {page.caption.rstrip('.')}; "
+        + "{} of {} cells run, budget {}".format(*paper_tables.progress(page, here), here.budget)
+        for page in offered(here)
+    ]
+    drawn = {f"{figure.name}.md": figure for figure in book().figures.values()}
+    tables_of += [
+        f"- [{figure.title}]({name}): {figure.caption.rstrip('.')}" for name, figure in drawn.items() if name in others
+    ]
+    across = [f"- [{title}]({name})" for name, (title, _) in PAGES.items() if name in others and name not in drawn]
+    parts = [
+        f"# Reports under protocol `{here.protocol}`, version {here.version}",
+        *(
+            []
+            if here.comparable
+            else ["Scale, budget or training are not the papers': no number is comparable as a value."]
+        ),
+        "## Tasks",
+        "\n".join(lines),
+        *(["## All tasks", "\n".join(across)] if across else []),
+        "## The papers' tables, with ours beside them",
+        "\n".join([*tables_of, f"- [{agreement.TITLE}](agreement.md): {agreement.counts(here)}"]),
+    ]
+    return Sheet("\n\n".join([*parts, *_left_out(loaded)]) + "\n")
+
+
+def _index_of_measurements(loaded: Loaded, others: Collection[str]) -> Sheet:
+    across = [f"- [{title}]({name})" for name, (title, _) in PAGES.items() if name in others]
+    protocol, version = measured(loaded)
+    parts = [f"# Reports under protocol `{protocol}`, version {version}", "Nothing was run; this was measured."]
+    return Sheet("\n\n".join([*parts, "## All tasks", "\n".join(across), *_left_out(loaded)]) + "\n")
+
+
+def _left_out(loaded: Loaded) -> list[str]:
+    if not loaded.corrupt:
+        return []
+    lines = "\n".join(f"- {sentence}" for sentence in sorted(loaded.corrupt))
+    return ["Records that cannot be read and are left out:", lines]
+
+
+def offered(here: paper_tables.Recorded) -> list[Page]:
+    """The papers' pages that have anything to do with the tasks of this protocol's scale."""
+    return [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
+
+
+def measured(loaded: Loaded) -> tuple[str, int]:
+    """The protocol of the measurements and their newest version."""
+    if not loaded.measurements:
+        raise BenchError("there is no record to report on; `bench run` makes some")
+    return loaded.measurements[0].protocol, max(m.protocol_version for m in loaded.measurements)

@@ -1,0 +1,138 @@
+"""A page for each task: all models, under every budget."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ...compare.material import Material
+from ...draw import curves as figures
+from ...errors import BenchError
+from ...records.kinds import RunRecord
+from ...records.store import Loaded
+from ...write import origin as provenance
+from ...write import tables, words
+from ...write.sheet import Sheet, slug
+from . import table as task_table
+from .table import Comparison
+
+HOW_TO_READ = """\
+One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
+at the checkpoint that validation picked: mean ± half of the Student-t 95 % interval over seeds. *Seeds*: runs with
+a result of runs planned. *Steps to target*: restricted mean of the steps until validation stays at the target for
+two evaluations, with the number of seeds that got there; runs that never did count as the whole budget (≥), and
+`>` says that none did. *Step*: median time of a training step; *Step / yardstick*: the median ratio to the
+yardstick's step, timed in turn in one run; *Peak*: what a training step holds beyond weights and optimizer state."""
+
+
+def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
+    """One comparison for each task and budget; the records must be of one protocol version."""
+    grouped: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    for run in loaded.runs:
+        grouped[(run.cell.task, run.cell.budget)].append(run)
+    result = []
+    for (task, budget), runs in sorted(grouped.items()):
+        versions = {run.protocol_version for run in runs}
+        measured = [
+            m for m in loaded.measurements if (m.task, m.budget) == (task, budget) and m.protocol_version in versions
+        ]
+        measured.sort(key=lambda m: m.finished)  # of several machines the latest counts
+        result.append(task_table.compare(runs, measured, order, np.random.default_rng(0)))
+    return result
+
+
+def summary(loaded: Loaded, order: Sequence[str]) -> list[str]:
+    """The tables and their notes for a terminal, a paragraph each."""
+    paragraphs = []
+    for comparison in comparisons(loaded, order):
+        detail = f": {comparison.facts.detail}" if comparison.facts.detail else ""
+        paragraphs.append(f"\n{comparison.facts.title} ({comparison.task}), budget {comparison.budget}{detail}\n")
+        paragraphs.append(tables.plain(task_table.shown(comparison)) + "\n")
+        if (further := task_table.shown_further(comparison)) is not None:
+            paragraphs.append(tables.plain(further) + "\n")
+        paragraphs.append("\n".join(comparison.notes))
+    return paragraphs
+
+
+def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
+    """<task>.md of every task with its learning curves, and its numbers in full."""
+    if not loaded.runs:
+        raise BenchError("there is no record to report on; `bench run` makes some")
+    by_task: dict[str, list[Comparison]] = defaultdict(list)
+    for comparison in comparisons(loaded, order):
+        by_task[comparison.task].append(comparison)
+    places = Material(loaded.runs, loaded.measurements, order).places()
+    sheets = {}
+    for task, group in by_task.items():
+        name = slug(task)
+        runs = [run for run in loaded.runs if run.cell.task == task]
+        pages, rows, pictures = [f"# {group[0].facts.title} (`{task}`)\n"], [], {}
+        for comparison in group:
+            mine = [run for run in runs if run.cell.budget == comparison.budget]
+            curves = f"{name}-{comparison.budget}-curves.svg"
+            pictures[curves] = _drawn(comparison, mine, places)
+            table = task_table.shown(comparison)
+            pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command(mine, order)))
+            frame = comparison.frame.assign(task=task, budget=comparison.budget)
+            if comparison.further is not None:
+                frame = frame.join(comparison.further.drop(columns="model"))
+            rows.append(frame)
+        if loaded.corrupt:
+            pages.append(
+                "Records that cannot be read and are left out:\n\n" + "\n".join(f"- {e}" for e in loaded.corrupt)
+            )
+        pages.append(HOW_TO_READ)
+        files = {f"{name}.csv": pd.concat(rows).to_csv(index=False, lineterminator="\n")}
+        sheets[f"{name}.md"] = Sheet("\n\n".join(pages) + "\n", pictures, files)
+    return sheets
+
+
+def task_page(task: str) -> str:
+    """The file name of a task's page."""
+    return f"{slug(task)}.md"
+
+
+def first_page(tasks: Collection[str]) -> str:
+    """The file name of the page to read first: that of the only task, or else the index."""
+    names = {task_page(task) for task in tasks}
+    return names.pop() if len(names) == 1 else "index.md"
+
+
+def _section(comparison: Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:
+    facts, first = comparison.facts, runs[0]
+    settings = next((dict(run.settings) for run in runs if run.settings), {})
+    budget = "each model at its paper's width" if comparison.budget == "paper" else f"{comparison.budget} parameters"
+    chance = "" if facts.chance is None else f" Chance: {facts.chance:.4g}."
+    target = "" if facts.target is None else f" Target: {facts.target:.4g}"
+    target += f" ({facts.target_why})." if target and facts.target_why else "." if target else ""
+    detail = f" ({facts.detail})" if facts.detail else ""
+    further = task_table.shown_further(comparison)
+    lines = [
+        f"## Budget: {budget}",
+        f"Protocol `{first.cell.protocol}`, version {first.protocol_version}: {facts.length} steps a sequence{detail}, "
+        f"batch {settings.get('batch')}, {settings.get('optimizer')} {settings.get('learning_rate')}, "
+        f"{_trained(runs)} training steps.{chance}{target}",
+        table,
+        *([] if further is None else ["On further test sets:", tables.markdown(further)]),
+        *comparison.notes,
+        f"![Validation {facts.metric.replace('_', '-')} over training steps: the mean of each model's seeds thick, "
+        f"each seed thin.]({curves})",
+        f"{provenance.sentence(runs, command)}",
+    ]
+    return "\n\n".join(lines)
+
+
+def _drawn(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[str, int]) -> bytes:
+    models = [
+        (title, places[name], [run for run in runs if run.cell.model == name])
+        for title, name in zip(comparison.frame["model"], comparison.frame["name"], strict=True)
+    ]
+    return figures.learning_curves(models, comparison.facts, words.factor(comparison.facts.metric))
+
+
+def _trained(runs: Sequence[RunRecord]) -> str:
+    lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok"})
+    return ", ".join(f"{length:,}" for length in lengths) or "no"
