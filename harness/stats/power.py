@@ -100,27 +100,6 @@ def smallest_effect(
     return high
 
 
-def seeds_needed(
-    effect: float,
-    test: Test = "paired",
-    *,
-    rng: np.random.Generator,
-    alpha: float = 0.05,
-    likely: float = LIKELY,
-    studies: int = STUDIES,
-) -> int | None:
-    """The fewest seeds that find an effect with probability `likely`; None if it takes more than SEEDS."""
-    if effect <= 0:
-        raise ValueError(f"the effect is {effect:g} standard deviations, but must be above 0")
-    for seeds in range(2, SEEDS + 1):
-        alone = smallest_alone(seeds, test)
-        if alone > alpha * (1 + 1e-12) or _t_power(effect, seeds, test, alpha) < likely - 0.2:
-            continue  # the t-test's power is near enough to pass over what is hopeless
-        if power(effect, seeds, test, rng=rng, alpha=alpha, studies=studies) >= likely:
-            return seeds
-    return None
-
-
 def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, alpha: float = 0.05) -> str:
     """What so many seeds, models and tasks can show: test, smallest p and smallest effect, on one task and over all.
 

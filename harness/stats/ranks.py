@@ -1,4 +1,4 @@
-"""Models over tasks by ranks, one score for each task: Friedman, pairwise Wilcoxon, Nemenyi (Demsar, 2006).
+"""Models over tasks by ranks, one score for each task: Friedman, pairwise Wilcoxon, sets of equals (Demsar, 2006).
 
 Scores are (tasks, models), a model's mean over seeds, and higher is better. Seeds of one task are no
 further tasks. What is found holds for tasks like these, so there must be many: with two models
@@ -107,15 +107,6 @@ def _signed_rank_p(ranks: NDArray[np.float64]) -> float:
         share = (np.append(share, np.zeros(rank)) + np.append(np.zeros(rank), share)) / 2
     positive = int(doubled[ranks > 0].sum())
     return min(1.0, 2 * float(min(share[: positive + 1].sum(), share[positive:].sum())))
-
-
-def nemenyi(scores: ArrayLike) -> NDArray[np.float64]:
-    """Nemenyi's p of every pair by mean ranks, (models, models), for the picture alone (Nemenyi, 1963)."""
-    x = complete(scores, 2)
-    tasks, models = x.shape
-    means = mean_ranks(x)
-    z = np.abs(means[:, None] - means) / math.sqrt(models * (models + 1) / (6 * tasks))
-    return np.asarray(stats.studentized_range.sf(z * math.sqrt(2), models, np.inf), dtype=np.float64)
 
 
 def critical_difference(tasks: int, models: int, alpha: float = 0.05) -> float:

@@ -20,7 +20,6 @@ from ..records.kinds import Point
 from .over_seeds import Interval, Test, arrival, difference_p
 
 Clock = Literal["step", "samples", "seconds"]
-SHARES = (0.8, 0.9, 0.95, 0.99)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +93,6 @@ def restricted_mean_p(
     test's, this p is right for few runs.
     """
     return difference_p(capped(first, horizon), capped(second, horizon), test, rng=rng)
-
-
-def target_grid(chance: float, reference: float, shares: Sequence[float] = SHARES) -> NDArray[np.float64]:
-    """Targets so far on the way from chance to the reference, (shares,), whichever of the two is higher."""
-    return chance + np.asarray(shares, dtype=np.float64) * (reference - chance)
 
 
 def times_to(

@@ -8,7 +8,7 @@ from support.records import made_curve
 
 from harness.records.kinds import Point
 from harness.stats.over_seeds import restricted_mean, sign_flip_p
-from harness.stats.survival import capped, curve_area, kaplan_meier, profile, restricted_mean_p, target_grid, times_to
+from harness.stats.survival import capped, curve_area, kaplan_meier, profile, restricted_mean_p, times_to
 
 NEVER = float("nan")
 
@@ -125,11 +125,6 @@ def test_equal_models_with_censored_runs_differ_no_more_often_than_it_says(rng, 
 
 
 # ----------------------------------------------------------------------------- targets and curves
-
-
-def test_targets_lie_between_chance_and_the_reference():
-    assert list(target_grid(0.1, 0.9, [0, 0.5, 1])) == pytest.approx([0.1, 0.5, 0.9])
-    assert list(target_grid(4.0, 2.0)) == pytest.approx([2.4, 2.2, 2.1, 2.02])  # lower is better
 
 
 def test_arrival_by_three_clocks_at_several_targets():
