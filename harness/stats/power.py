@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..errors import counted
-from ..plan import smallest_p
 from .over_seeds import Test
 
 LIKELY = 0.8
 STUDIES = 2000  # simulated for a power
 MOST = 2048  # sign patterns or labelings that are enumerated in each study; with more seeds the t-test stands in
 SEEDS = 500  # more than these nobody runs
+
+
+def smallest_paired_p(seeds: int) -> float:
+    """The smallest two-sided p that an exact sign-flip test on so many paired seeds can give."""
+    return math.ldexp(2.0, -seeds) if seeds else 1.0
 
 
 def smallest_unpaired_p(first: int, second: int) -> float:
@@ -29,7 +33,7 @@ def smallest_unpaired_p(first: int, second: int) -> float:
 
 def smallest_alone(seeds: int, test: Test) -> float:
     """The smallest p that either test of two models can give, without a correction."""
-    return smallest_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
+    return smallest_paired_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
 
 
 def comparisons(models: int) -> int:
@@ -126,7 +130,7 @@ def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, a
         together = smallest_effect(tasks * seeds, rng=rng, alpha=alpha / pairs)
         text += f"; the permutation test over {tasks} tasks together "
         if together is None:
-            text += "can hardly show more" if smallest_p(tasks * seeds) <= alpha else "shows nothing either"
+            text += "can hardly show more" if smallest_paired_p(tasks * seeds) <= alpha else "shows nothing either"
         else:
             text += f"finds {together:.1f} {paired} with {LIKELY:.0%}"
     return text

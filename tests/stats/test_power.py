@@ -15,6 +15,7 @@ from harness.stats.power import (
     sentence,
     smallest_adjusted_p,
     smallest_effect,
+    smallest_paired_p,
     smallest_unpaired_p,
 )
 
@@ -25,6 +26,15 @@ def rng() -> np.random.Generator:
 
 
 # ----------------------------------------------------------------------------- the smallest p
+
+
+def test_the_smallest_paired_p_is_two_of_all_sign_patterns():
+    """measurement.md, section 3.4: 2 / 2^n for n paired seeds."""
+    assert [smallest_paired_p(n) for n in (3, 4, 5, 6)] == [0.25, 0.125, 0.0625, 0.03125]
+
+
+def test_one_seed_or_none_can_prove_nothing():
+    assert smallest_paired_p(1) == smallest_paired_p(0) == 1.0
 
 
 def test_the_smallest_unpaired_p_is_that_of_measurement_md():

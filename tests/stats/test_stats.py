@@ -11,7 +11,6 @@ from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 from support.records import made_curve
 
-from harness.plan import smallest_p
 from harness.stats.over_seeds import (
     difference_p,
     holm,
@@ -23,6 +22,7 @@ from harness.stats.over_seeds import (
     success_interval,
     unpaired_p,
 )
+from harness.stats.power import smallest_paired_p
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_beyond_that_p_is_drawn_and_never_zero(rng):
 @pytest.mark.parametrize("seeds", range(1, 8))
 def test_p_never_falls_below_the_smallest_that_so_many_seeds_can_give(rng, seeds):
     found = [sign_flip_p(rng.normal(2, 1, seeds), rng=rng) for _ in range(100)]
-    assert min(found) == pytest.approx(smallest_p(seeds))
+    assert min(found) == pytest.approx(smallest_paired_p(seeds))
 
 
 def test_without_a_difference_p_is_small_no_more_often_than_it_says(rng):
