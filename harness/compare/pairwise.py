@@ -12,8 +12,8 @@ from ..errors import counted
 from ..records.kinds import RunRecord, TaskFacts
 from ..stats import over_seeds as stats
 from ..stats import power
+from ..stats.verdicts import ALPHA
 
-ALPHA = 0.05
 PENDING = ("skipped", "interrupted")  # nothing can be said of these; other runs without a result count as bad ones
 NAMES: dict[stats.Test, str] = {
     "paired": "exact sign-flip test of the paired differences over common seeds",

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from .over_seeds import Interval
+from .verdicts import LEVEL
 
 Statistic = Literal["mean", "interquartile mean"]
-LEVEL = 0.95
 
 # True coverage of a 95 % interval by `bootstrap`: statistic -> (tasks, seeds) -> share, found by `coverage`
 # fmt: off

@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ..records.kinds import Point
+from .verdicts import LEVEL
 
-PATTERNS = 2**16  # sign patterns at most: up to 16 seeds are enumerated, beyond that patterns are drawn
+SIGN_PATTERNS = 2**16  # at most: up to 16 seeds are enumerated, beyond that patterns are drawn
 LABELINGS = 200_000  # ways to label runs at most: up to 10 seeds of each model are enumerated
 
 Test = Literal["paired", "unpaired"]
@@ -34,7 +35,7 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     """The mean over seeds and its Student-t interval. values: (seeds,), at least one."""
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or x.size == 0:
@@ -51,7 +52,7 @@ def _quantile(level: float, seeds: int) -> float:
     return float(stats.t.ppf((1 + level) / 2, seeds - 1))
 
 
-def success_interval(successes: int, runs: int, level: float = 0.95) -> Interval:
+def success_interval(successes: int, runs: int, level: float = LEVEL) -> Interval:
     """The share of runs that succeeded, and Wilson's score interval (1927), which has a width at 0 and 1 too."""
     if not 0 <= successes <= runs or runs == 0:
         raise ValueError(f"{successes} of {runs} runs cannot have succeeded; give 0 to `runs` of at least one run")
@@ -67,11 +68,11 @@ def sign_flip_p(differences: ArrayLike, *, rng: np.random.Generator) -> float:
     d = np.asarray(differences, dtype=np.float64)
     if d.size < 2 or not d.any():
         return 1.0
-    if 2**d.size <= PATTERNS:
+    if 2**d.size <= SIGN_PATTERNS:
         sums = _signs(d.size) @ d
         return float(np.mean(np.abs(sums) >= abs(sums[0]) - 1e-9 * np.abs(d).max()))
     result = stats.permutation_test(
-        (d,), np.mean, permutation_type="samples", vectorized=True, n_resamples=PATTERNS, rng=rng
+        (d,), np.mean, permutation_type="samples", vectorized=True, n_resamples=SIGN_PATTERNS, rng=rng
     )
     return min(1.0, float(np.asarray(result.pvalue)))
 

@@ -14,6 +14,7 @@ from scipy import stats
 
 from ..errors import counted
 from .over_seeds import Test
+from .verdicts import ALPHA
 
 LIKELY = 0.8
 STUDIES = 2000  # simulated for a power
@@ -47,7 +48,7 @@ def smallest_adjusted_p(seeds: int, models: int, test: Test) -> float:
     return min(1.0, max(1, comparisons(models)) * alone)
 
 
-def chosen_test(seeds: int, models: int, alpha: float = 0.05) -> Test:
+def chosen_test(seeds: int, models: int, alpha: float = ALPHA) -> Test:
     """The test of two models on one task, by the plan alone.
 
     Paired, since models share their seeds, unless so few seeds can reach alpha by the unpaired test only: then
@@ -64,7 +65,7 @@ def power(
     test: Test = "paired",
     *,
     rng: np.random.Generator,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     studies: int = STUDIES,
 ) -> float:
     """How likely the exact test finds an effect of normal runs, p <= alpha, by simulation.
@@ -80,7 +81,7 @@ def smallest_effect(
     test: Test = "paired",
     *,
     rng: np.random.Generator,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     likely: float = LIKELY,
     studies: int = STUDIES,
 ) -> float | None:
@@ -104,7 +105,7 @@ def smallest_effect(
     return high
 
 
-def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, alpha: float = 0.05) -> str:
+def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, alpha: float = ALPHA) -> str:
     """What so many seeds, models and tasks can show: test, smallest p and smallest effect, on one task and over all.
 
     Over all tasks it is across.stratified_pairs, which has the power of a paired test of as many blocks, nearly.

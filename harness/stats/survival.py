@@ -18,6 +18,7 @@ from scipy import stats
 
 from ..records.kinds import Point
 from .over_seeds import Interval, Test, arrival, difference_p
+from .verdicts import LEVEL
 
 Clock = Literal["step", "samples", "seconds"]
 
@@ -143,7 +144,7 @@ def profile(
     *,
     rng: np.random.Generator,
     ratios: ArrayLike | None = None,
-    level: float = 0.95,
+    level: float = LEVEL,
     draws: int = 2000,
 ) -> Profile:
     """Performance profiles over tasks (Dolan and More, 2002) of the restricted mean times, with a bootstrap band.

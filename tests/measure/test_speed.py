@@ -18,7 +18,8 @@ from harness.process import WORKER_ENVIRONMENT
 from harness.records.findings import Case, Findings, Sizes, SpeedRecord, Timing, WholeRun, Work, timing_of
 from harness.records.store import Store
 from harness.report.measured.speed import page, sheets
-from harness.report.measured.targets import MISSED, NOT_RUN, REACHED, verdicts
+from harness.report.measured.targets import verdicts
+from harness.stats.verdicts import MISSED, NOT_RUN, REACHED
 from models import MODELS
 from models.targets import STEP_TARGETS
 

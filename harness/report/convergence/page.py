@@ -19,6 +19,7 @@ from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...stats import survival
 from ...stats.survival import Clock
+from ...stats.verdicts import ALPHA
 from ...write import tables
 from ...write.sheet import Sheet
 from ...write.words import rounded
@@ -27,7 +28,6 @@ from .arrivals import Study, Times, arrivals, horizon, studies, why_no_seconds
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
 DRAWS = 500
-ALPHA = 0.05
 PANELS = 12  # tasks in one picture
 HOW_TO_READ = """\
 A run arrives at a target where its validation reaches it and stays there for two evaluations. *Arrived*: how many

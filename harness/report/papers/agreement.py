@@ -20,14 +20,13 @@ import pandas as pd
 from scipy import stats
 
 from ...errors import counted
+from ...stats.verdicts import ALPHA, CANNOT_TELL, NOT_REPRODUCED, NOT_RUN, REPRODUCED
 from ...write import tables
 from . import book as papers
 from .book import Book, Published
 from .tables import PENDING, Recorded, ours, scores
 
-LEVEL = 0.05
-REPRODUCED, NOT_REPRODUCED, CANNOT_TELL = "reproduced", "not reproduced", "cannot tell"
-NOT_RUN, UNKNOWN, NOT_COMPARABLE = "not run", "unknown in the source", "not comparable"
+UNKNOWN, NOT_COMPARABLE = "unknown in the source", "not comparable"
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, CANNOT_TELL, NOT_RUN, UNKNOWN, NOT_COMPARABLE)
 TITLE = "Agreement with the papers"
 HOW_TO_READ = """\
@@ -52,7 +51,7 @@ class Verdict:
 def equivalence(values: Sequence[float], published: float, margin: float) -> tuple[float, float]:
     """p that the mean of the values lies within the margin of the published number, and p that it lies outside.
 
-    values: (seeds,), at least two. Small p speak for it: below LEVEL the other hypothesis is rejected.
+    values: (seeds,), at least two. Small p speak for it: below ALPHA the other hypothesis is rejected.
     """
     x = np.asarray(values, dtype=np.float64)
     difference, error, freedom = float(x.mean()) - published, float(stats.sem(x)), x.size - 1
@@ -91,13 +90,13 @@ def verdict(number: Published, here: Recorded) -> Verdict:
     if len(values) < 2:
         return Verdict(CANNOT_TELL, "one seed has no spread", difference)
     inside, outside = equivalence(values, number.value, margin)
-    if outside < LEVEL:
+    if outside < ALPHA:
         return Verdict(NOT_REPRODUCED, "ours is higher" if difference > 0 else "ours is lower", difference, inside)
     if len(values) < len(runs):
         return Verdict(
             CANNOT_TELL, f"{len(runs) - len(values)} of {len(runs)} seeds have no result", difference, inside
         )
-    if inside < LEVEL:
+    if inside < ALPHA:
         return Verdict(REPRODUCED, "", difference, inside)
     return Verdict(CANNOT_TELL, f"{counted(len(values), 'seed')} spread too wide for the margin", difference, inside)
 

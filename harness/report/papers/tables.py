@@ -15,12 +15,13 @@ from ...errors import BenchError, counted
 from ...protocol import PAPER, find_protocol
 from ...records.kinds import RunRecord
 from ...stats import over_seeds as stats
+from ...stats.verdicts import NOT_RUN
 from ...write import tables, words
 from . import book as papers
 from .book import ABSENT_SHOWN, Page, Published
 
 PENDING = "interrupted"  # the same command goes on with these
-NOT_HERE, NOT_RUN, NO_SCALE = "not in this harness", "not run", "not at this scale"
+NOT_HERE, NO_SCALE = "not in this harness", "not at this scale"
 SAID = ("batch", "optimizer", "learning_rate", "clip", "epochs")
 HOW_TO_READ = """\
 Beside each published number stands ours: mean ± half of the Student-t 95 % interval over seeds, with the trained
