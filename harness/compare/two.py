@@ -25,13 +25,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import BenchError, counted, nearest
-from ..records.kinds import RunRecord, TaskFacts
+from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
 from ..records.store import Loaded, Store
 from ..stats import across, equivalence, power
 from ..stats import over_seeds as stats
 from ..stats.verdicts import ALPHA, BETTER, CANNOT_TELL, EQUIVALENT, WORSE
 from ..write import words
-from .pairwise import NAMES, PENDING
+from .pairwise import NAMES
 from .remarks import learned
 
 Place = tuple[str, ...]  # protocol, task, budget, and of two folders the model
@@ -155,7 +155,7 @@ def _sample(
 ) -> tuple[TaskFacts, NDArray[np.float64], NDArray[np.float64]] | None:
     """How far the runs of both came, (seeds,) each; None where there is no common seed with something to say."""
     shared = sorted(set(first) & set(second))
-    pairs = [(first[s], second[s]) for s in shared if not {first[s].status, second[s].status} & set(PENDING)]
+    pairs = [(first[s], second[s]) for s in shared if not {first[s].status, second[s].status} & set(NOT_COUNTED)]
     facts = next((run.task for pair in pairs for run in pair if run.task is not None), None)
     versions = {run.protocol_version for pair in pairs for run in pair}
     if len(versions) > 1:

@@ -15,7 +15,9 @@ from ..plan import Cell
 SCHEMA = 1
 FIRST_SEED = 0  # of every protocol; what a trained model does is looked into for this one
 NO_INSIGHT = "no insight into"  # a note that begins so says why
-STATUSES = ("ok", "diverged", "out-of-memory", "skipped", "failed", "interrupted")
+INTERRUPTED = "interrupted"  # the same command goes on with such a run
+STATUSES = ("ok", "diverged", "out-of-memory", "skipped", "failed", INTERRUPTED)
+NOT_COUNTED = ("skipped", INTERRUPTED)  # nothing can be said of these; other runs without a result count as bad ones
 
 
 @dataclass(frozen=True, slots=True)

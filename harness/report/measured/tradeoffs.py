@@ -10,10 +10,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from ...compare.material import Material
-from ...compare.pairwise import PENDING
 from ...compare.selection import ordered
 from ...errors import counted
-from ...records.kinds import Measurement, RunRecord, TaskFacts
+from ...records.kinds import NOT_COUNTED, Measurement, RunRecord, TaskFacts
 from ...stats.over_seeds import Interval, mean_interval
 from ...write import tables, words
 from ...write.sheet import Sheet, slug
@@ -96,7 +95,7 @@ def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None,
     factor = 100.0 if facts.metric == "accuracy" else 1.0
     scores = [factor * run.test_metric for run in runs if run.test_metric is not None]
     found = mean_interval(scores) if scores else Interval(math.nan, math.nan, math.nan)
-    ran = [run for run in runs if run.status not in PENDING]
+    ran = [run for run in runs if run.status not in NOT_COUNTED]
     ratio, peak, work = (measured.ratio, measured.peak_bytes, measured.flops) if measured else (None, None, None)
     return Choice(
         next((run.title for run in runs if run.title), runs[0].cell.model),

@@ -20,11 +20,12 @@ import pandas as pd
 from scipy import stats
 
 from ...errors import counted
+from ...records.kinds import INTERRUPTED
 from ...stats.verdicts import ALPHA, CANNOT_TELL, NOT_REPRODUCED, NOT_RUN, REPRODUCED
 from ...write import tables
 from . import book as papers
 from .book import Book, Published
-from .tables import PENDING, Recorded, ours, scores
+from .tables import Recorded, ours, scores
 
 UNKNOWN, NOT_COMPARABLE = "unknown in the source", "not comparable"
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, CANNOT_TELL, NOT_RUN, UNKNOWN, NOT_COMPARABLE)
@@ -66,7 +67,7 @@ def equivalence(values: Sequence[float], published: float, margin: float) -> tup
 
 def verdict(number: Published, here: Recorded) -> Verdict:
     """Ours against one published number."""
-    runs = [run for run in here.of(number) if run.status != PENDING]
+    runs = [run for run in here.of(number) if run.status != INTERRUPTED]
     if not here.comparable:
         return Verdict(NOT_COMPARABLE)
     if number.status in papers.UNKNOWN:

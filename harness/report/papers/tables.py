@@ -13,14 +13,13 @@ import pandas as pd
 from ...compare.pairwise import against_best
 from ...errors import BenchError, counted
 from ...protocol import PAPER, find_protocol
-from ...records.kinds import RunRecord
+from ...records.kinds import INTERRUPTED, NOT_COUNTED, RunRecord
 from ...stats import over_seeds as stats
 from ...stats.verdicts import NOT_RUN
 from ...write import tables, words
 from . import book as papers
 from .book import ABSENT_SHOWN, Page, Published
 
-PENDING = "interrupted"  # the same command goes on with these
 NOT_HERE, NO_SCALE = "not in this harness", "not at this scale"
 SAID = ("batch", "optimizer", "learning_rate", "clip", "epochs")
 HOW_TO_READ = """\
@@ -65,7 +64,7 @@ class Recorded:
         """Is there anything left to run for a published number?"""
         if papers.book().ours(number) is None or not self.offers(number):
             return False
-        return sum(run.status != PENDING for run in self.of(number)) < self.seeds
+        return sum(run.status != INTERRUPTED for run in self.of(number)) < self.seeds
 
 
 def recorded(runs: Iterable[RunRecord]) -> Recorded:
@@ -142,7 +141,7 @@ def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:
     """
     task = runs[0].cell.task
     facts = next((run.task for run in runs if run.task is not None), None)
-    ran = [run for run in runs if run.status not in ("skipped", PENDING)]
+    ran = [run for run in runs if run.status not in NOT_COUNTED]
     horizon = max(
         (run.curve[-1].step for key in here.runs for run in here.runs[key] if key[0] == task and run.curve), default=0
     )

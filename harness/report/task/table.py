@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ...compare.pairwise import PENDING, against_best
+from ...compare.pairwise import against_best
 from ...compare.remarks import remarks
 from ...errors import BenchError
-from ...records.kinds import Measurement, RunRecord, TaskFacts
+from ...records.kinds import NOT_COUNTED, Measurement, RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...write.tables import bold
 from ...write.words import FORMS, METRICS, count, missing, number, rounded
@@ -108,7 +108,7 @@ def _target(runs: list[RunRecord], facts: TaskFacts, horizon: int) -> dict[str, 
     The horizon is that of the longest run in the table, so that all rows are restricted alike; a
     run that diverged or failed counts as one that never arrived.
     """
-    ran = [run for run in runs if run.status not in PENDING]
+    ran = [run for run in runs if run.status not in NOT_COUNTED]
     if facts.target is None or not any(run.curve for run in ran):
         return {"steps_to_target": None, "reached": None, "horizon": None}
     hits = [
