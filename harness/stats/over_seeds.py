@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -13,7 +12,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from ..records.kinds import Point
 from .verdicts import LEVEL
 
 SIGN_PATTERNS = 2**16  # at most: up to 16 seeds are enumerated, beyond that patterns are drawn
@@ -150,35 +148,3 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     result = np.empty_like(raw)
     result[order] = np.minimum(adjusted, 1.0)
     return result
-
-
-def steps_to_target(curve: Sequence[Point], target: float, *, higher_is_better: bool, stay: int = 2) -> int | None:
-    """The step of the evaluation at which the curve arrives at the target, or None."""
-    point = arrival(curve, target, higher_is_better=higher_is_better, stay=stay)
-    return None if point is None else point.step
-
-
-def arrival(curve: Sequence[Point], target: float, *, higher_is_better: bool, stay: int = 2) -> Point | None:
-    """The first evaluation that reaches the target and stays there for `stay` evaluations, or None.
-
-    At the end of a curve fewer than `stay` evaluations are left; those must all reach it.
-    """
-    hits = [
-        point.valid_metric is not None
-        and (point.valid_metric >= target if higher_is_better else point.valid_metric <= target)
-        for point in curve
-    ]
-    for index, point in enumerate(curve):
-        if all(hits[index : index + stay]):
-            return point
-    return None
-
-
-def restricted_mean(times: Sequence[float | None], horizon: float) -> float:
-    """Mean time up to a common horizon; None is a run that had not arrived by then (censored).
-
-    The area under the Kaplan-Meier curve up to the horizon, where all runs are watched that long.
-    """
-    if not times:
-        raise ValueError("a restricted mean needs at least one run")
-    return float(np.mean([horizon if time is None else min(time, horizon) for time in times]))

@@ -13,8 +13,9 @@ import pandas as pd
 from ...compare.pairwise import against_best
 from ...errors import BenchError, counted
 from ...protocol import PAPER, find_protocol
-from ...records.kinds import INTERRUPTED, NOT_COUNTED, RunRecord
+from ...records.kinds import INTERRUPTED, RunRecord
 from ...stats import over_seeds as stats
+from ...stats import survival
 from ...stats.verdicts import NOT_RUN
 from ...write import tables, words
 from . import book as papers
@@ -140,21 +141,14 @@ def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:
     As in the task's own table: restricted to the longest run of any model, and a run that broke off never arrived.
     """
     task = runs[0].cell.task
-    facts = next((run.task for run in runs if run.task is not None), None)
-    ran = [run for run in runs if run.status not in NOT_COUNTED]
+    target = next((run.task.target for run in runs if run.task is not None), None)
     horizon = max(
         (run.curve[-1].step for key in here.runs for run in here.runs[key] if key[0] == task and run.curve), default=0
     )
-    if facts is None or facts.target is None or not any(run.curve for run in ran):
+    found = survival.steps_to_target(runs, target, horizon)
+    if found is None:
         return ""
-    better = facts.higher_is_better
-    hits = [
-        stats.steps_to_target(run.curve, facts.target, higher_is_better=better) if run.status == "ok" else None
-        for run in ran
-    ]
-    reached = sum(hit is not None for hit in hits)
-    mean = f"{'' if reached == len(ran) else '≥ '}{round(stats.restricted_mean(hits, horizon)):,}"
-    return f"{mean if reached else f'> {horizon:,}'}, {reached}/{len(ran)} seeds"
+    return f"{words.restricted(found.mean, found.arrived, found.runs)}, {found.arrived}/{found.runs} seeds"
 
 
 def table(page: Page, here: Recorded) -> pd.DataFrame:
