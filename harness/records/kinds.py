@@ -133,7 +133,7 @@ class Growth:
 class Measurement:
     """Speed and memory of one (task, model, budget) on one machine, at the protocol's batch size.
 
-    `ratio` is the training step's median over the yardstick's, the two timed in turn in one run. What
+    `ratio` is the training step over the yardstick's, the median over rounds A B B A in one process. What
     `bench run` does not take, but `bench measure` does, is None without the latter (`whole`).
     """
 

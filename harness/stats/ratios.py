@@ -10,6 +10,8 @@ import numpy as np
 from ..records.kinds import Latency, Ratio
 from .verdicts import CANNOT_TELL, EQUIVALENT, FASTER, SLOWER, TIMES_LEVEL, TIMES_MARGIN
 
+FEWEST = 8  # rounds, for an interval
+
 
 def latency(samples: Sequence[float]) -> Latency:
     """Milliseconds as what is kept of them."""
@@ -24,7 +26,7 @@ def of_rounds(mine: Sequence[float], theirs: Sequence[float]) -> Ratio:
 
     A round's ratio is that of its geometric means, so that a machine that slows down evenly changes nothing.
     The interval is between order statistics of the rounds, which needs no assumption on how noise is distributed
-    and is not moved by a few slow rounds; it needs eight rounds.
+    and is not moved by a few slow rounds; it needs FEWEST rounds.
     """
     if len(mine) != len(theirs) or len(mine) < 2 or len(mine) % 2:
         raise ValueError(f"{len(mine)} and {len(theirs)} samples are no rounds A B B A; give two of each a round")
