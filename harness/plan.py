@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -62,11 +61,6 @@ def parse_seeds(text: str) -> list[int]:
     if not seeds:
         raise ValueError(text)
     return list(dict.fromkeys(seeds))
-
-
-def smallest_p(seeds: int) -> float:
-    """The smallest two-sided p that an exact sign-flip test on so many paired seeds can give."""
-    return math.ldexp(2.0, -seeds) if seeds else 1.0
 
 
 def split_words(text: str) -> list[str]:

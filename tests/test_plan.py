@@ -2,7 +2,7 @@ import pickle
 
 import pytest
 
-from harness.plan import Cell, Group, parse_seeds, plan, smallest_p
+from harness.plan import Cell, Group, parse_seeds, plan
 
 
 def test_every_task_meets_every_model_and_seed_once():
@@ -64,12 +64,3 @@ def test_seeds_are_a_count_or_a_list(text, seeds):
 def test_what_are_no_seeds_is_refused(text):
     with pytest.raises(ValueError):  # noqa: PT011 - the caller writes the sentence
         parse_seeds(text)
-
-
-def test_the_smallest_p_is_two_of_all_sign_patterns():
-    """measurement.md, section 3.4: 2 / 2^n for n paired seeds."""
-    assert [smallest_p(n) for n in (3, 4, 5, 6)] == [0.25, 0.125, 0.0625, 0.03125]
-
-
-def test_one_seed_or_none_can_prove_nothing():
-    assert smallest_p(1) == smallest_p(0) == 1.0

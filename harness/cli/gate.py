@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ..errors import BenchError
+from ..stats.verdicts import EXIT, TIMES_MARGIN
 
 
 @click.command()
@@ -19,7 +20,9 @@ from ..errors import BenchError
 @click.option(
     "--seconds", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Of timing a model, at most."
 )
-@click.option("--margin", type=float, default=5.0, show_default=True, help="A slowdown that does not matter, in %.")
+@click.option(
+    "--margin", type=float, default=100 * TIMES_MARGIN, show_default=True, help="A slowdown that does not matter, in %."
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--format", "form", type=click.Choice(["plain", "md"]), default="plain", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="A file for the table as well, always Markdown.")
@@ -42,7 +45,6 @@ def gate(
         from ..catalog import GATED
         from ..gate import gate as comparing
         from ..gate import page as gate_page
-        from ..gate.judge import EXIT
         from ..machine import find_device
         from ..plan import split_words
         from .progress import Countdown, terminal

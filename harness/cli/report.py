@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import BenchError
+from ..stats.verdicts import EXIT, MARGIN
 from ..write import tables
 from .options import REPORTS, RESULTS
 
@@ -151,7 +152,11 @@ def _made(
 @click.option("--protocol", help="[default: every protocol with records of both]")
 @click.option("--task", "tasks", multiple=True, help="Names, separated by commas. [default: every task with both]")
 @click.option(
-    "--margin", type=float, default=1.0, show_default=True, help="A difference that does not matter, in % of the way."
+    "--margin",
+    type=float,
+    default=100 * MARGIN,
+    show_default=True,
+    help="A difference that does not matter, in % of the way.",
 )
 @click.option("--format", "form", type=click.Choice(["plain", "md"]), default="plain", show_default=True)
 def compare(
@@ -175,4 +180,4 @@ def compare(
     click.echo(drawn(comparing.table(found)))
     for note in found.notes:
         click.echo(f"\n{note}")
-    return comparing.EXIT[found.verdict]
+    return EXIT[found.verdict]

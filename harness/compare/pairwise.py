@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -9,13 +10,12 @@ from itertools import combinations
 import numpy as np
 
 from ..errors import counted
-from ..records.kinds import RunRecord, TaskFacts
+from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
+from ..stats import across, power
 from ..stats import over_seeds as stats
-from ..stats import power
+from ..stats.verdicts import ALPHA
 from .order import title_of
 
-ALPHA = 0.05
-PENDING = ("skipped", "interrupted")  # nothing can be said of these; other runs without a result count as bad ones
 NAMES: dict[stats.Test, str] = {
     "paired": "exact sign-flip test of the paired differences over common seeds",
     "unpaired": "exact permutation test of the runs' labels",
@@ -42,19 +42,23 @@ class Against:
 def scored(by_model: Mapping[str, Sequence[RunRecord]], facts: TaskFacts) -> Scores:
     """Test metrics with the sign that makes higher better; models that did not run are left out.
 
-    A run without a result counts as the worst result seen, or as chance where that is worse.
+    A run without a result counts as across.with_failures has it.
     """
     sign = 1.0 if facts.higher_is_better else -1.0
-    ran = {name: {r.cell.seed: r for r in runs if r.status not in PENDING} for name, runs in by_model.items()}
-    seen = [sign * run.test_metric for runs in ran.values() for run in runs.values() if run.test_metric is not None]
-    if not seen:
-        return {}
-    worst = min([*seen, sign * facts.chance] if facts.chance is not None else seen)
-    return {
-        name: {seed: worst if run.test_metric is None else sign * run.test_metric for seed, run in runs.items()}
-        for name, runs in ran.items()
-        if runs
+    found = {
+        (name, run.cell.seed): math.nan if run.test_metric is None else sign * run.test_metric
+        for name, runs in by_model.items()
+        for run in runs
+        if run.status not in NOT_COUNTED
     }
+    if np.isnan(list(found.values())).all():
+        return {}
+    chance = math.nan if facts.chance is None else sign * facts.chance
+    filled = across.with_failures([[list(found.values())]], [chance]).ravel()
+    scores: dict[str, dict[int, float]] = {}
+    for (name, seed), score in zip(found, filled, strict=True):
+        scores.setdefault(name, {})[seed] = float(score)
+    return scores
 
 
 def against_best(by_model: Mapping[str, Sequence[RunRecord]], facts: TaskFacts, rng: np.random.Generator) -> Against:

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..records.kinds import RunRecord, TaskFacts
+from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
 from ..stats import over_seeds as stats
 from .order import title_of
-from .pairwise import PENDING
 from .way import learned
 
 LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
@@ -78,7 +77,7 @@ def _success(by_model: Runs, names: Sequence[str]) -> list[str]:
     """How likely a run of a model comes to a result, where some did not."""
     found = []
     for name in names:
-        ran = [run for run in by_model[name] if run.status not in PENDING]
+        ran = [run for run in by_model[name] if run.status not in NOT_COUNTED]
         good = sum(run.test_metric is not None for run in ran)
         if good < len(ran):
             share = stats.success_interval(good, len(ran))

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records.kinds import RunRecord, TaskFacts
+from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
 from ..stats.across import with_failures
 from .order import facts_of, ordered, title_of
-from .pairwise import PENDING
 
 Results = Mapping[tuple[str, str], Mapping[int, RunRecord]]  # (task, model) -> seed -> run
 
@@ -32,7 +31,7 @@ class Selection:
 
 def has_run(run: RunRecord) -> bool:
     """Can anything be said of this run?"""
-    return run.status not in PENDING and run.task is not None
+    return run.status not in NOT_COUNTED and run.task is not None
 
 
 def by_place(runs: Iterable[RunRecord]) -> Results:

@@ -25,19 +25,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ..errors import BenchError, counted, nearest
-from ..records.kinds import RunRecord, TaskFacts
+from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
 from ..records.store import Loaded, Store
 from ..stats import across, equivalence, power
 from ..stats import over_seeds as stats
+from ..stats.verdicts import ALPHA, BETTER, CANNOT_TELL, EQUIVALENT, WORSE
 from ..write import words
 from .order import facts_of
-from .pairwise import ALPHA, NAMES, PENDING
+from .pairwise import NAMES
 from .way import learned
 
-MARGIN = 0.01  # of the way from chance to a perfect score
-PATTERNS = 2**14
-BETTER, WORSE, EQUIVALENT, CANNOT_TELL = "better", "worse", "equivalent", "cannot tell"
-EXIT = {BETTER: 0, EQUIVALENT: 0, WORSE: 3, CANNOT_TELL: 4}
 Place = tuple[str, ...]  # protocol, task, budget, and of two folders the model
 Side = Mapping[Place, Mapping[int, RunRecord]]
 Sample = tuple[Place, TaskFacts, NDArray[np.float64], NDArray[np.float64]]  # of A and of B (seeds,), on the way
@@ -159,7 +156,7 @@ def _sample(
 ) -> tuple[TaskFacts, NDArray[np.float64], NDArray[np.float64]] | None:
     """How far the runs of both came, (seeds,) each; None where there is no common seed with something to say."""
     shared = sorted(set(first) & set(second))
-    pairs = [(first[s], second[s]) for s in shared if not {first[s].status, second[s].status} & set(PENDING)]
+    pairs = [(first[s], second[s]) for s in shared if not {first[s].status, second[s].status} & set(NOT_COUNTED)]
     facts = facts_of(run for pair in pairs for run in pair)
     versions = {run.protocol_version for pair in pairs for run in pair}
     if len(versions) > 1:
@@ -226,7 +223,7 @@ def _together(
     seeds = min(row.seeds for row in rows)
     scores = np.array([[x[:seeds], y[:seeds]] for _, _, x, y in samples])
     pooled = (scores[:, 1] - scores[:, 0]).ravel()
-    pairs = across.stratified_pairs(scores, rng=rng, patterns=PATTERNS)
+    pairs = across.stratified_pairs(scores, rng=rng)
     p, equal = float(pairs.p[0]), equivalence.two_one_sided(pooled, margin).p
     if len(rows) == 1:
         p, equal = rows[0].p, rows[0].equal_p

@@ -17,8 +17,9 @@ from typing import IO, Any
 
 from ..catalog import GATED, GATED_TASK
 from ..errors import BenchError, nearest
+from ..stats.verdicts import BROKEN
 from . import trained
-from .judge import BROKEN, METRICS, Numbers, Times, numbers, together
+from .judge import METRICS, Numbers, Times, numbers, together
 from .race import Racers, race
 from .workers import PROBE, Broken, Worker, environment, last_line
 from .worktrees import Checkout, checkouts

@@ -23,18 +23,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from ..stats.over_seeds import Interval, mean_interval
+from ..stats.verdicts import BETTER, BROKEN, CANNOT_TELL, NOT_JUDGED, SAME, TIMES_LEVEL, TIMES_MARGIN, WORSE
 
-SAME, BETTER, WORSE, CANNOT_TELL, NOT_JUDGED, BROKEN = (
-    "same",
-    "better",
-    "worse",
-    "cannot tell",
-    "not judged",
-    "broken",
-)
-EXIT = {SAME: 0, BETTER: 0, WORSE: 3, CANNOT_TELL: 4, NOT_JUDGED: 4, BROKEN: 2}
-LEVEL = 0.99
-MARGIN = 0.05  # a slowdown that does not matter
 FEWEST = 6  # rounds
 TRIM = 0.2  # of the rounds at each end, as a busy machine spoils some of them
 
@@ -115,7 +105,7 @@ def _verdict(metric: Metric, x: ArrayLike, y: ArrayLike) -> str:
     if metric.tolerance is None:
         return WORSE
     allowed = metric.tolerance * (abs(x.mean()) if metric.relative else 1.0)
-    found = mean_interval(y - x, LEVEL)
+    found = mean_interval(y - x, TIMES_LEVEL)
     if abs(found.mean) <= allowed:
         return SAME
     if x.size > 1 and found.low <= 0 <= found.high:
@@ -123,7 +113,7 @@ def _verdict(metric: Metric, x: ArrayLike, y: ArrayLike) -> str:
     return WORSE if found.mean > 0 else BETTER
 
 
-def times(rounds: Sequence[Round], margin: float = MARGIN) -> Times:
+def times(rounds: Sequence[Round], margin: float = TIMES_MARGIN) -> Times:
     """The verdict on times after some rounds, at least two.
 
     Base is the mean of its two processes, so that the luck of one, where its memory happens to lie, counts for half.
@@ -149,7 +139,7 @@ def trimmed(values: ArrayLike) -> Interval:
     cut = int(TRIM * x.size)
     inner = x[cut : x.size - cut]
     spread = float(np.clip(x, inner[0], inner[-1]).std(ddof=1)) / (1 - 2 * cut / x.size) / math.sqrt(x.size)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, inner.size - 1)) * spread
+    half = float(stats.t.ppf((1 + TIMES_LEVEL) / 2, inner.size - 1)) * spread
     return Interval(float(inner.mean()), float(inner.mean()) - half, float(inner.mean()) + half)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ..stats.verdicts import BETTER, BROKEN, CANNOT_TELL, NOT_JUDGED, SAME, WORSE
 from ..write import tables
 from ..write.words import DASH
 from . import trained
 from .gate import Found, Row
-from .judge import BETTER, BROKEN, CANNOT_TELL, METRICS, NOT_JUDGED, SAME, WORSE, Numbers, Times
+from .judge import METRICS, Numbers, Times
 
 SENTENCES = {
     SAME: "Head is as good as base.",

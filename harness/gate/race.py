@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .judge import CANNOT_TELL, FEWEST, Round, Times, times
+from ..stats.verdicts import CANNOT_TELL
+from .judge import FEWEST, Round, Times, times
 from .workers import Worker
 
 TURN = 0.002  # seconds; steps that are shorter are timed some together

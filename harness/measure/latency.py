@@ -165,12 +165,6 @@ def pair_samples(
     return walls(mine), walls(theirs)
 
 
-def time_pair(function: Call, yardstick: Call, seconds: float, device: torch.device) -> tuple[Latency, float]:
-    """The latency of `function`, and the median ratio of adjacent timings to those of `yardstick`."""
-    mine, theirs = pair_samples(function, yardstick, seconds, device)
-    return ratios.latency(mine), float(np.median(np.array(mine) / np.array(theirs)))
-
-
 def time_alone(function: Call, seconds: float, device: torch.device) -> Latency:
     """The latency of `function`, after a short warm-up."""
     for _ in range(_warm_up(WARM_UP, device)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +17,8 @@ from ..machine import find_device
 from ..plan import split_words
 from ..prepare.modules import made
 from ..process import prepare_process
-from ..records.findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work, timing_of
+from ..records.findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work
+from ..stats import ratios
 from ..train.graph import Recorder, recorder_for
 from . import latency
 from . import steps as measure
@@ -147,7 +149,8 @@ class Bench:
     def _control(self) -> str:
         self._peak()
         self.findings.yardstick_flops = self.flops(self.yardstick)
-        timing = self.findings.control = self._beside_yardstick(self.yardstick_step(), 3 * self.seconds, self.rounds)
+        rounds = max(self.rounds, ratios.FEWEST)
+        timing = self.findings.control = self._beside_yardstick(self.yardstick_step(), 3 * self.seconds, rounds)
         return f"ratio {timing.ratio:.3f}, of minima {timing.least:.3f}"
 
     def _peak(self) -> None:
@@ -163,7 +166,7 @@ class Bench:
             timing = self._beside_yardstick(step, self.seconds, rounds, 1 if slow else 2, used)
         self.findings.timings[case] = timing
         self.findings.notes += [f"{case.model}, {case.backend}: {note}" for note in used.notes]
-        return f"{timing.ratio:.2f} x nn.LSTM ({timing.pairs} pairs)"
+        return f"{timing.ratio:.2f} x nn.LSTM ({counted(timing.compared.rounds, 'round')})"
 
     def _work(self, model: str) -> str:
         self._peak()
@@ -187,7 +190,9 @@ class Bench:
         self, step: Callable[[], None], seconds: float, rounds: int, warm_up: int = 2, used: Collection[str] = ()
     ) -> Timing:
         yardstick, device = self.yardstick_step(), torch.device(self.device)
-        return timing_of(*latency.pair_samples(step, yardstick, seconds, device, rounds=rounds, warm_up=warm_up), used)
+        mine, theirs = latency.pair_samples(step, yardstick, seconds, device, rounds=rounds, warm_up=warm_up)
+        compared, least = ratios.of_rounds(mine, theirs), min(mine) / min(theirs)
+        return Timing(compared, least, median(mine), median(theirs), min(mine), tuple(sorted(used)))
 
     def step(self, model: str, replicas: int, recorder: Recorder | None = None) -> Callable[[], None]:
         """A function that does one training step of a model, or of several replicas of it, as `bench run` does it."""

@@ -15,6 +15,7 @@ from ..plan import Group
 from ..prepare.budget import Width, solve
 from ..prepare.modules import Skip, Where, first_batch, fitted, load_splits, made, resolved
 from ..protocol import Protocol, find_budget
+from ..stats import ratios
 from ..train.evaluate import loss_of
 from ..train.graph import recorder_for
 from . import latency
@@ -89,10 +90,10 @@ def quick(subject: Subject) -> dict[str, Any]:
     """The pass of `bench run`: the step beside the yardstick's, the forward pass, the peak, and what is exact."""
     seconds, device = subject.protocol.measure_seconds, subject.device
     step, other = subject.step(subject.module), subject.step(subject.yardstick)
-    taken, ratio = latency.time_pair(step, other, seconds, device)
+    mine, theirs = latency.pair_samples(step, other, seconds, device)
     return exact(subject) | {
-        "step": taken,
-        "ratio": ratio,
+        "step": ratios.latency(mine),
+        "ratio": ratios.of_rounds(mine, theirs).median,
         "forward": latency.time_alone(measure.forward(subject.module, subject.x), seconds / 3, device),
         "peak_bytes": peak_bytes(subject.plain_step(), device),
     }

@@ -23,7 +23,7 @@ from .latency import BLOCK, clock_for, pair_blocks, settle, walls
 from .memory import cuda_peaks, peak_bytes
 from .subject import Subject, exact
 
-FEWEST, MOST = 8, 20  # rounds A B B A; an interval needs eight
+MOST = 20  # rounds A B B A
 CONTROLS = 3  # the yardstick beside itself, so often with every model
 PARTS = (8, 4, 2, 1)  # sizes of a growth: the whole divided by these
 NO_STATE = "the model has no initial_state(batch), so it cannot go on from one time step to the next"
@@ -83,7 +83,7 @@ def _beside_yardstick(
     """The step and the yardstick's in rounds A B B A, and as many rounds of the yardstick beside itself."""
     other, again = (subject.step(module) for module in (subject.yardstick, copy.deepcopy(subject.yardstick)))
     settled = settle((step, other, again), 3 * seconds, clock)
-    mine, theirs = pair_blocks(step, other, seconds, clock, fewest=FEWEST, most=MOST)
+    mine, theirs = pair_blocks(step, other, seconds, clock, fewest=ratios.FEWEST, most=MOST)
     rounds = len(mine) // 2
     pairs = [pair_blocks(again, other, 0.0, clock, fewest=rounds, most=rounds) for _ in range(CONTROLS)]
     device = [taken for block in mine for taken in block.device]

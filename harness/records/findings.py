@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from statistics import median
 from typing import Any
 
-import numpy as np
-
 from ..errors import CorruptRecord
-from .kinds import SCHEMA, as_text
+from .kinds import SCHEMA, Ratio, as_text
 from .typed import parsed, typed
 
 RECOMPUTE = 100  # steps a stretch
@@ -28,25 +25,28 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Step / yardstick's step: median and quartiles of adjacent pairs, and the ratio of the two minima.
+    """Step / yardstick's step in rounds A B B A, and the ratio of the two minima.
 
     step_ms, yardstick_ms: medians; fastest_ms: the shortest step. used: the back ends of the recurrences that ran.
     """
 
-    ratio: float
-    lower: float
-    upper: float
+    compared: Ratio
     least: float
-    pairs: int
     step_ms: float
     yardstick_ms: float
     fastest_ms: float
     used: tuple[str, ...] = ()
 
     @property
+    def ratio(self) -> float:
+        """The median over rounds."""
+        return self.compared.median
+
+    @property
     def spread(self) -> float:
-        """How far the quartiles reach from 1."""
-        return max(abs(self.lower - 1), abs(self.upper - 1), abs(self.ratio - 1))
+        """How far the ratio and its interval reach from 1."""
+        ends = (self.compared.low, self.ratio, self.compared.high)
+        return max(abs(end - 1) for end in ends if end is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +189,3 @@ def _check(record: SpeedRecord) -> None:
     numbers += [sizes.length, sizes.batch, *sizes.replicas, *([] if found.runs is None else [found.runs.cell_seconds])]
     if sizes.device not in ("cpu", "cuda") or not sizes.replicas or not sizes.models or min(numbers) <= 0:
         raise ValueError("a size or a time is not above 0, it names no model or no device")
-
-
-def timing_of(mine: Sequence[float], theirs: Sequence[float], used: Collection[str] = ()) -> Timing:
-    """The ratios of neighbouring samples, in milliseconds."""
-    lower, middle, upper = (float(q) for q in np.percentile(np.array(mine) / np.array(theirs), (25, 50, 75)))
-    least = min(mine) / min(theirs)
-    return Timing(middle, lower, upper, least, len(mine), median(mine), median(theirs), min(mine), tuple(sorted(used)))

@@ -15,7 +15,9 @@ from ..plan import Cell, Group
 SCHEMA = 1
 FIRST_SEED = 0  # of every protocol; what a trained model does is looked into for this one
 NO_INSIGHT = "no insight into"  # a note that begins so says why
-STATUSES = ("ok", "diverged", "out-of-memory", "skipped", "failed", "interrupted")
+INTERRUPTED = "interrupted"  # the same command goes on with such a run
+STATUSES = ("ok", "diverged", "out-of-memory", "skipped", "failed", INTERRUPTED)
+NOT_COUNTED = ("skipped", INTERRUPTED)  # nothing can be said of these; other runs without a result count as bad ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Growth:
 class Measurement:
     """Speed and memory of one (task, model, budget) on one machine, at the protocol's batch size.
 
-    `ratio` is the training step's median over the yardstick's, the two timed in turn in one run. What
+    `ratio` is the training step over the yardstick's, the median over rounds A B B A in one process. What
     `bench run` does not take, but `bench measure` does, is None without the latter (`whole`).
     """
 

@@ -3,9 +3,10 @@
 over_seeds   one model over its seeds, and two models: intervals, exact tests, shifts
 across       all pairs of models over tasks and seeds: max-T
 ranks        mean ranks over tasks: Friedman, Wilcoxon, sets that cannot be told apart
-survival     steps to a target: Kaplan-Meier, restricted means, log-rank
+survival     steps to a target: Kaplan-Meier, restricted means, profiles
 aggregates   scores of many tasks: interquartile mean, profiles, probability of improvement
 equivalence  two one-sided tests; Bayesian signed-rank with a region of practical equivalence
 power        which test a plan allows, and what it can find
 ratios       paired timings: ratios, intervals, verdicts
+verdicts     the words of every verdict, exit codes, and the constants by which all are judged
 """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .over_seeds import PATTERNS
+from .verdicts import PATTERNS
 
 ROUNDING = 1e-9  # statistics of two patterns that differ by less are ties
 CHUNK = 2**12  # patterns at a time

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from ..errors import counted
 from .over_seeds import Interval
+from .verdicts import LEVEL
 
 Statistic = Literal["mean", "interquartile mean"]
-LEVEL = 0.95
 
 # True coverage of a 95 % interval by `bootstrap`: statistic -> (tasks, seeds) -> share, found by `coverage`
 # fmt: off
@@ -41,11 +40,6 @@ COVERAGE: dict[Statistic, dict[tuple[int, int], float]] = {
 # fmt: on
 
 
-def interquartile_mean(scores: ArrayLike) -> float:
-    """The mean of all scores but the lowest and the highest quarter (Agarwal et al., 2021). Any shape."""
-    return float(stats.trim_mean(_checked(scores), 0.25, axis=None))
-
-
 def bootstrap(
     scores: ArrayLike,
     *,
@@ -56,7 +50,7 @@ def bootstrap(
 ) -> Interval:
     """The statistic of scores (tasks, seeds) and its percentile interval, redrawing seeds within each task.
 
-    With few seeds it is too short: show it with `label`.
+    With few seeds it is too short: COVERAGE says how much it truly covers.
     """
     x = _checked(scores)
     if x.ndim != 2:
@@ -76,20 +70,6 @@ def probability_of_improvement(
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
         raise ValueError(f"scores are {x.shape} and {y.shape}, but must be (tasks, seeds) of the same tasks")
     return _interval(_improvement, [x, y], level, draws, rng)
-
-
-def label(interval: Interval, tasks: int, seeds: int, statistic: Statistic = "interquartile mean") -> str:
-    """A 95 % bootstrap interval in words, with what it truly covers at so many tasks and seeds.
-
-    Between the entries of COVERAGE the next smaller one speaks.
-    """
-    known = COVERAGE[statistic]
-    fitting = [key for key in known if key[0] <= tasks and key[1] <= seeds]
-    truth = f"covers about {round(100 * known[max(fitting)])} %" if fitting else "covers an unknown share"
-    return (
-        f"{statistic} {interval.mean:.3g}, 95 % bootstrap interval {interval.low:.3g} to {interval.high:.3g}, which "
-        f"truly {truth} with {counted(seeds, 'seed')} of {counted(tasks, 'task')}"
-    )
 
 
 def coverage(

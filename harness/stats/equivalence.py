@@ -16,10 +16,14 @@ CHUNK = 10_000  # draws at a time
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """One-sided p: `not_worse` that the mean is below -margin, `not_better` that it is above margin."""
+    """p that the mean is below -margin (`not_worse`), above margin (`not_better`), between the two (`outside`).
+
+    Each is small where that is refuted; `outside` is the smaller of two one-sided p, one for each end.
+    """
 
     not_worse: float
     not_better: float
+    outside: float
 
     @property
     def p(self) -> float:
@@ -43,12 +47,13 @@ def two_one_sided(differences: ArrayLike, margin: float) -> Equivalence:
     """
     d = _checked(differences, margin)
     if d.size < 2:
-        return Equivalence(1.0, 1.0)
+        return Equivalence(1.0, 1.0, 1.0)
     error = float(stats.sem(d))
     if error == 0:
-        return Equivalence(float(d[0] <= -margin), float(d[0] >= margin))
+        return Equivalence(float(d[0] <= -margin), float(d[0] >= margin), float(abs(d[0]) <= margin))
+    t = stats.t(d.size - 1)
     low, high = (d.mean() + margin) / error, (d.mean() - margin) / error
-    return Equivalence(float(stats.t.sf(low, d.size - 1)), float(stats.t.cdf(high, d.size - 1)))
+    return Equivalence(float(t.sf(low)), float(t.cdf(high)), float(min(t.cdf(low), t.sf(high))))
 
 
 def signed_rank(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -13,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from ..records.kinds import Point
+from .verdicts import LEVEL
 
-PATTERNS = 2**16  # sign patterns at most: up to 16 seeds are enumerated, beyond that patterns are drawn
+SIGN_PATTERNS = 2**16  # at most: up to 16 seeds are enumerated, beyond that patterns are drawn
 LABELINGS = 200_000  # ways to label runs at most: up to 10 seeds of each model are enumerated
 
 Test = Literal["paired", "unpaired"]
@@ -34,7 +33,7 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     """The mean over seeds and its Student-t interval. values: (seeds,), at least one."""
     x = np.asarray(values, dtype=np.float64)
     if x.ndim != 1 or x.size == 0:
@@ -51,7 +50,7 @@ def _quantile(level: float, seeds: int) -> float:
     return float(stats.t.ppf((1 + level) / 2, seeds - 1))
 
 
-def success_interval(successes: int, runs: int, level: float = 0.95) -> Interval:
+def success_interval(successes: int, runs: int, level: float = LEVEL) -> Interval:
     """The share of runs that succeeded, and Wilson's score interval (1927), which has a width at 0 and 1 too."""
     if not 0 <= successes <= runs or runs == 0:
         raise ValueError(f"{successes} of {runs} runs cannot have succeeded; give 0 to `runs` of at least one run")
@@ -67,11 +66,11 @@ def sign_flip_p(differences: ArrayLike, *, rng: np.random.Generator) -> float:
     d = np.asarray(differences, dtype=np.float64)
     if d.size < 2 or not d.any():
         return 1.0
-    if 2**d.size <= PATTERNS:
+    if 2**d.size <= SIGN_PATTERNS:
         sums = _signs(d.size) @ d
         return float(np.mean(np.abs(sums) >= abs(sums[0]) - 1e-9 * np.abs(d).max()))
     result = stats.permutation_test(
-        (d,), np.mean, permutation_type="samples", vectorized=True, n_resamples=PATTERNS, rng=rng
+        (d,), np.mean, permutation_type="samples", vectorized=True, n_resamples=SIGN_PATTERNS, rng=rng
     )
     return min(1.0, float(np.asarray(result.pvalue)))
 
@@ -149,35 +148,3 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     result = np.empty_like(raw)
     result[order] = np.minimum(adjusted, 1.0)
     return result
-
-
-def steps_to_target(curve: Sequence[Point], target: float, *, higher_is_better: bool, stay: int = 2) -> int | None:
-    """The step of the evaluation at which the curve arrives at the target, or None."""
-    point = arrival(curve, target, higher_is_better=higher_is_better, stay=stay)
-    return None if point is None else point.step
-
-
-def arrival(curve: Sequence[Point], target: float, *, higher_is_better: bool, stay: int = 2) -> Point | None:
-    """The first evaluation that reaches the target and stays there for `stay` evaluations, or None.
-
-    At the end of a curve fewer than `stay` evaluations are left; those must all reach it.
-    """
-    hits = [
-        point.valid_metric is not None
-        and (point.valid_metric >= target if higher_is_better else point.valid_metric <= target)
-        for point in curve
-    ]
-    for index, point in enumerate(curve):
-        if all(hits[index : index + stay]):
-            return point
-    return None
-
-
-def restricted_mean(times: Sequence[float | None], horizon: float) -> float:
-    """Mean time up to a common horizon; None is a run that had not arrived by then (censored).
-
-    The area under the Kaplan-Meier curve up to the horizon, where all runs are watched that long.
-    """
-    if not times:
-        raise ValueError("a restricted mean needs at least one run")
-    return float(np.mean([horizon if time is None else min(time, horizon) for time in times]))

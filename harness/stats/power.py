@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ..errors import counted
-from ..plan import smallest_p
 from .over_seeds import Test
+from .verdicts import ALPHA
 
 LIKELY = 0.8
 STUDIES = 2000  # simulated for a power
 MOST = 2048  # sign patterns or labelings that are enumerated in each study; with more seeds the t-test stands in
 SEEDS = 500  # more than these nobody runs
+
+
+def smallest_paired_p(seeds: int) -> float:
+    """The smallest two-sided p that an exact sign-flip test on so many paired seeds can give."""
+    return math.ldexp(2.0, -seeds) if seeds else 1.0
 
 
 def smallest_unpaired_p(first: int, second: int) -> float:
@@ -29,7 +34,7 @@ def smallest_unpaired_p(first: int, second: int) -> float:
 
 def smallest_alone(seeds: int, test: Test) -> float:
     """The smallest p that either test of two models can give, without a correction."""
-    return smallest_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
+    return smallest_paired_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
 
 
 def comparisons(models: int) -> int:
@@ -43,7 +48,7 @@ def smallest_adjusted_p(seeds: int, models: int, test: Test) -> float:
     return min(1.0, max(1, comparisons(models)) * alone)
 
 
-def chosen_test(seeds: int, models: int, alpha: float = 0.05) -> Test:
+def chosen_test(seeds: int, models: int, alpha: float = ALPHA) -> Test:
     """The test of two models on one task, by the plan alone.
 
     Paired, since models share their seeds, unless so few seeds can reach alpha by the unpaired test only: then
@@ -60,7 +65,7 @@ def power(
     test: Test = "paired",
     *,
     rng: np.random.Generator,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     studies: int = STUDIES,
 ) -> float:
     """How likely the exact test finds an effect of normal runs, p <= alpha, by simulation.
@@ -76,7 +81,7 @@ def smallest_effect(
     test: Test = "paired",
     *,
     rng: np.random.Generator,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     likely: float = LIKELY,
     studies: int = STUDIES,
 ) -> float | None:
@@ -100,28 +105,7 @@ def smallest_effect(
     return high
 
 
-def seeds_needed(
-    effect: float,
-    test: Test = "paired",
-    *,
-    rng: np.random.Generator,
-    alpha: float = 0.05,
-    likely: float = LIKELY,
-    studies: int = STUDIES,
-) -> int | None:
-    """The fewest seeds that find an effect with probability `likely`; None if it takes more than SEEDS."""
-    if effect <= 0:
-        raise ValueError(f"the effect is {effect:g} standard deviations, but must be above 0")
-    for seeds in range(2, SEEDS + 1):
-        alone = smallest_alone(seeds, test)
-        if alone > alpha * (1 + 1e-12) or _t_power(effect, seeds, test, alpha) < likely - 0.2:
-            continue  # the t-test's power is near enough to pass over what is hopeless
-        if power(effect, seeds, test, rng=rng, alpha=alpha, studies=studies) >= likely:
-            return seeds
-    return None
-
-
-def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, alpha: float = 0.05) -> str:
+def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, alpha: float = ALPHA) -> str:
     """What so many seeds, models and tasks can show: test, smallest p and smallest effect, on one task and over all.
 
     Over all tasks it is across.stratified_pairs, which has the power of a paired test of as many blocks, nearly.
@@ -147,7 +131,7 @@ def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, a
         together = smallest_effect(tasks * seeds, rng=rng, alpha=alpha / pairs)
         text += f"; the permutation test over {tasks} tasks together "
         if together is None:
-            text += "can hardly show more" if smallest_p(tasks * seeds) <= alpha else "shows nothing either"
+            text += "can hardly show more" if smallest_paired_p(tasks * seeds) <= alpha else "shows nothing either"
         else:
             text += f"finds {together:.1f} {paired} with {LIKELY:.0%}"
     return text

@@ -1,4 +1,4 @@
-"""Models over tasks by ranks, one score for each task: Friedman, pairwise Wilcoxon, Nemenyi (Demsar, 2006).
+"""Models over tasks by ranks, one score for each task: Friedman, pairwise Wilcoxon, sets of equals (Demsar, 2006).
 
 Scores are (tasks, models), a model's mean over seeds, and higher is better. Seeds of one task are no
 further tasks. What is found holds for tasks like these, so there must be many: with two models
@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from .across import ROUNDING, Pairs, complete
-from .over_seeds import PATTERNS, holm
+from .over_seeds import holm
+from .verdicts import ALPHA, PATTERNS
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,22 +110,13 @@ def _signed_rank_p(ranks: NDArray[np.float64]) -> float:
     return min(1.0, 2 * float(min(share[: positive + 1].sum(), share[positive:].sum())))
 
 
-def nemenyi(scores: ArrayLike) -> NDArray[np.float64]:
-    """Nemenyi's p of every pair by mean ranks, (models, models), for the picture alone (Nemenyi, 1963)."""
-    x = complete(scores, 2)
-    tasks, models = x.shape
-    means = mean_ranks(x)
-    z = np.abs(means[:, None] - means) / math.sqrt(models * (models + 1) / (6 * tasks))
-    return np.asarray(stats.studentized_range.sf(z * math.sqrt(2), models, np.inf), dtype=np.float64)
-
-
-def critical_difference(tasks: int, models: int, alpha: float = 0.05) -> float:
+def critical_difference(tasks: int, models: int, alpha: float = ALPHA) -> float:
     """Mean ranks that are further apart differ by Nemenyi's test; it belongs to that test only."""
     q = float(stats.studentized_range.ppf(1 - alpha, models, np.inf)) / math.sqrt(2)
     return q * math.sqrt(models * (models + 1) / (6 * tasks))
 
 
-def groups(adjusted: ArrayLike, all_alike_p: float, alpha: float = 0.05) -> list[tuple[int, ...]] | None:
+def groups(adjusted: ArrayLike, all_alike_p: float, alpha: float = ALPHA) -> list[tuple[int, ...]] | None:
     """Largest sets of models of which no two differ, for the bars of a critical-difference diagram.
 
     adjusted: (models, models), a corrected p for each pair, as Pairs.matrix. all_alike_p: that of Friedman; None where

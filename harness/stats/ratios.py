@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..records.kinds import Latency, Ratio
+from .verdicts import CANNOT_TELL, EQUIVALENT, FASTER, SLOWER, TIMES_LEVEL, TIMES_MARGIN
 
-MARGIN = 0.05  # ratios from 1 / 1.05 to 1.05 count as equal
-LEVEL = 0.99  # of the interval of a ratio
-FASTER, SLOWER, EQUIVALENT, UNKNOWN = "faster", "slower", "equivalent", "cannot tell"
+FEWEST = 8  # rounds, for an interval
 
 
 def latency(samples: Sequence[float]) -> Latency:
@@ -27,7 +26,7 @@ def of_rounds(mine: Sequence[float], theirs: Sequence[float]) -> Ratio:
 
     A round's ratio is that of its geometric means, so that a machine that slows down evenly changes nothing.
     The interval is between order statistics of the rounds, which needs no assumption on how noise is distributed
-    and is not moved by a few slow rounds; it needs eight rounds.
+    and is not moved by a few slow rounds; it needs FEWEST rounds.
     """
     if len(mine) != len(theirs) or len(mine) < 2 or len(mine) % 2:
         raise ValueError(f"{len(mine)} and {len(theirs)} samples are no rounds A B B A; give two of each a round")
@@ -37,7 +36,7 @@ def of_rounds(mine: Sequence[float], theirs: Sequence[float]) -> Ratio:
     return Ratio(math.exp(float(np.median(logs))), low, high, len(logs))
 
 
-def median_interval(values: Sequence[float], level: float = LEVEL) -> list[float]:
+def median_interval(values: Sequence[float], level: float = TIMES_LEVEL) -> list[float]:
     """The ends of a median's interval: the narrowest symmetric pair of order statistics; empty where none is enough."""
     n, ordered = len(values), sorted(values)
     below, rank = 0.0, 0  # the chance that the median lies below the value number `rank`, from 0
@@ -49,23 +48,23 @@ def median_interval(values: Sequence[float], level: float = LEVEL) -> list[float
     return [ordered[rank - 1], ordered[n - rank]] if rank else []
 
 
-def verdict(ratio: Ratio, margin: float = MARGIN) -> str:
+def verdict(ratio: Ratio, margin: float = TIMES_MARGIN) -> str:
     """Faster or slower where the whole interval is beyond the margin, equivalent where all of it is inside."""
     if ratio.low is None or ratio.high is None:
-        return UNKNOWN
+        return CANNOT_TELL
     if ratio.high < 1 / (1 + margin):
         return FASTER
     if ratio.low > 1 + margin:
         return SLOWER
-    return EQUIVALENT if ratio.low >= 1 / (1 + margin) and ratio.high <= 1 + margin else UNKNOWN
+    return EQUIVALENT if ratio.low >= 1 / (1 + margin) and ratio.high <= 1 + margin else CANNOT_TELL
 
 
 def margin_of(controls: Sequence[Ratio]) -> float:
     """The margin that these controls allow: no claim is smaller than what something showed beside itself."""
-    return max([MARGIN, *(math.exp(abs(math.log(control.median))) - 1 for control in controls)])
+    return max([TIMES_MARGIN, *(math.exp(abs(math.log(control.median))) - 1 for control in controls)])
 
 
-def false_alarms(controls: Sequence[Ratio], margin: float = MARGIN) -> int:
+def false_alarms(controls: Sequence[Ratio], margin: float = TIMES_MARGIN) -> int:
     """How many of the controls, where nothing differs, were called faster or slower."""
     return sum(verdict(control, margin) in (FASTER, SLOWER) for control in controls)
 

@@ -16,11 +16,65 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from ..records.kinds import Point
-from .over_seeds import Interval, Test, arrival, difference_p
+from ..records.kinds import NOT_COUNTED, Point, RunRecord
+from .over_seeds import Interval, Test, difference_p
+from .verdicts import LEVEL
 
 Clock = Literal["step", "samples", "seconds"]
-SHARES = (0.8, 0.9, 0.95, 0.99)
+
+
+def arrival(curve: Sequence[Point], target: float, *, higher_is_better: bool, stay: int = 2) -> Point | None:
+    """The first evaluation that reaches the target and stays there for `stay` evaluations, or None.
+
+    At the end of a curve fewer than `stay` evaluations are left; those must all reach it.
+    """
+    hits = [
+        point.valid_metric is not None
+        and (point.valid_metric >= target if higher_is_better else point.valid_metric <= target)
+        for point in curve
+    ]
+    for index, point in enumerate(curve):
+        if all(hits[index : index + stay]):
+            return point
+    return None
+
+
+def arrivals(run: RunRecord, targets: ArrayLike, clock: Clock = "step") -> NDArray[np.float64]:
+    """When a run comes to each of the targets to stay, (targets,), NaN for never; one that broke off never arrived."""
+    wanted = np.atleast_1d(np.asarray(targets, dtype=np.float64))
+    if run.status != "ok" or run.task is None:
+        return np.full(wanted.shape, np.nan)
+    points = [arrival(run.curve, float(t), higher_is_better=run.task.higher_is_better) for t in wanted]
+    return np.array([np.nan if point is None else float(getattr(point, clock)) for point in points])
+
+
+@dataclass(frozen=True, slots=True)
+class Restricted:
+    """The restricted mean of times, the mean of min(time, horizon), and how many of the runs arrived by then."""
+
+    mean: float
+    arrived: int
+    runs: int
+
+
+def restricted_mean(times: ArrayLike, horizon: float) -> Restricted:
+    """Of times (runs,), NaN for never, where every run is watched up to the horizon (see `capped`)."""
+    x = np.asarray(times, dtype=np.float64)
+    if x.size == 0:
+        raise ValueError("a restricted mean needs at least one run")
+    return Restricted(float(capped(x, horizon).mean()), int(np.sum(x <= horizon)), x.size)
+
+
+def steps_to_target(runs: Sequence[RunRecord], target: float | None, horizon: float) -> Restricted | None:
+    """The restricted mean of the steps of one model's runs on a task; None without a target or any curve.
+
+    Runs of which nothing can be said are left out. The horizon is that of the longest run that it is compared with,
+    so that all models are restricted alike.
+    """
+    ran = [run for run in runs if run.status not in NOT_COUNTED]
+    if target is None or not any(run.curve for run in ran):
+        return None
+    return restricted_mean([arrivals(run, target)[0] for run in ran], horizon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +150,6 @@ def restricted_mean_p(
     return difference_p(capped(first, horizon), capped(second, horizon), test, rng=rng)
 
 
-def target_grid(chance: float, reference: float, shares: Sequence[float] = SHARES) -> NDArray[np.float64]:
-    """Targets so far on the way from chance to the reference, (shares,), whichever of the two is higher."""
-    return chance + np.asarray(shares, dtype=np.float64) * (reference - chance)
-
-
-def times_to(
-    curve: Sequence[Point], targets: ArrayLike, clock: Clock, *, higher_is_better: bool, stay: int = 2
-) -> NDArray[np.float64]:
-    """When a run's validation arrives at each of the targets and stays there, (targets,), NaN for never."""
-    points = [arrival(curve, float(t), higher_is_better=higher_is_better, stay=stay) for t in np.atleast_1d(targets)]
-    return np.array([np.nan if point is None else float(getattr(point, clock)) for point in points])
-
-
 def curve_area(
     times: ArrayLike, values: ArrayLike, horizon: float, *, chance: float, reference: float, failed: bool = False
 ) -> float:
@@ -149,7 +190,7 @@ def profile(
     *,
     rng: np.random.Generator,
     ratios: ArrayLike | None = None,
-    level: float = 0.95,
+    level: float = LEVEL,
     draws: int = 2000,
 ) -> Profile:
     """Performance profiles over tasks (Dolan and More, 2002) of the restricted mean times, with a bootstrap band.

@@ -76,3 +76,14 @@ def fixed(value: float | None) -> str:
 def mib(size: float | None) -> float | None:
     """Bytes as MiB."""
     return None if size is None else size / 2**20
+
+
+def time_on(time: float, clock: str) -> str:
+    """A time in steps, samples or seconds: '1,234', or '1.23' for few seconds."""
+    return f"{time:.3g}" if clock == "seconds" and time < 100 else f"{time:,.0f}"
+
+
+def restricted(mean: float, arrived: int, runs: int, clock: str = "step") -> str:
+    """A restricted mean time: '1,200'; '≥ 1,500' where some runs did not arrive, '> 1,600' where none did."""
+    sign = "" if arrived == runs else "≥ " if arrived else "> "
+    return sign + time_on(mean, clock)

@@ -10,13 +10,14 @@ from harness import catalog
 from harness.measure import whole as whole_measure
 from harness.measure.memory import peak_bytes
 from harness.measure.subject import Subject
-from harness.measure.whole import CONTROLS, FEWEST, of_length, parts_of
+from harness.measure.whole import CONTROLS, of_length, parts_of
 from harness.plan import Group
 from harness.prepare.budget import Width
 from harness.prepare.modules import Where, made
 from harness.process import WORKER_ENVIRONMENT
 from harness.protocol import SMOKE
 from harness.records.kinds import Measurement, Ratio, from_json
+from harness.stats.ratios import FEWEST
 from tasks.text import wikitext_2
 
 WORDS = ("measure", "--task", "sfc", "--protocol", "smoke", "--seconds", 0, "--device", "cpu")

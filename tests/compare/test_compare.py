@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from support.records import FACTS, made_run
 
-from harness.compare.two import BETTER, CANNOT_TELL, EQUIVALENT, WORSE, compare, sides, table
+from harness.compare.two import compare, sides, table
 from harness.errors import BenchError
 from harness.records.kinds import TaskFacts
 from harness.records.store import Store
 from harness.stats.equivalence import two_one_sided
+from harness.stats.verdicts import BETTER, CANNOT_TELL, EQUIVALENT, WORSE
 
 SEEDS = range(8)
 PLAN = ("smoke", "sfc", "3k")

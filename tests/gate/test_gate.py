@@ -15,27 +15,13 @@ from support import ROOT, plants
 from harness.errors import BenchError
 from harness.gate import trained
 from harness.gate.gate import Found, Row, Wanted, gate
-from harness.gate.judge import (
-    BETTER,
-    BROKEN,
-    CANNOT_TELL,
-    EXIT,
-    FEWEST,
-    METRICS,
-    NOT_JUDGED,
-    SAME,
-    WORSE,
-    Round,
-    numbers,
-    times,
-    together,
-    trimmed,
-)
+from harness.gate.judge import FEWEST, METRICS, Round, numbers, times, together, trimmed
 from harness.gate.page import page
 from harness.gate.race import Racers, race
 from harness.gate.workers import Broken, Worker
 from harness.gate.worktrees import _remove, checkouts
 from harness.stats.over_seeds import mean_interval
+from harness.stats.verdicts import BETTER, BROKEN, CANNOT_TELL, EXIT, NOT_JUDGED, SAME, WORSE
 
 METRIC = {metric.key: metric for metric in METRICS}
 

@@ -15,10 +15,11 @@ from harness.measure.latency import (
     clock_for,
     in_turn,
     pair_blocks,
+    pair_samples,
     settle,
     time_alone,
-    time_pair,
 )
+from harness.stats import ratios
 
 CPU = torch.device("cpu")
 
@@ -41,16 +42,14 @@ class Clock:
 
 def test_the_two_are_timed_in_turn_after_a_warm_up(monkeypatch):
     clock = Clock(monkeypatch)
-    time_pair(clock.takes("A", lambda: 1.0), clock.takes("B", lambda: 1.0), 0.0, CPU)
+    pair_samples(clock.takes("A", lambda: 1.0), clock.takes("B", lambda: 1.0), 0.0, CPU)
     assert clock.calls == "AB" * WARM_UP + "ABBA" * (FEWEST // 2)
 
 
-def test_the_ratio_is_that_of_adjacent_timings(monkeypatch):
+def test_samples_of_the_two_are_milliseconds_each(monkeypatch):
     clock = Clock(monkeypatch)
-    latency, ratio = time_pair(clock.takes("A", lambda: 3.0), clock.takes("B", lambda: 2.0), 0.0, CPU)
-    assert ratio == pytest.approx(1.5)
-    assert (latency.lower, latency.median, latency.upper) == pytest.approx((3.0, 3.0, 3.0))
-    assert latency.samples == FEWEST
+    mine, theirs = pair_samples(clock.takes("A", lambda: 3.0), clock.takes("B", lambda: 2.0), 0.0, CPU)
+    assert (mine, theirs) == (pytest.approx([3.0] * FEWEST), pytest.approx([2.0] * FEWEST))
 
 
 def test_a_slow_minute_of_the_machine_falls_on_both(monkeypatch):
@@ -60,16 +59,16 @@ def test_a_slow_minute_of_the_machine_falls_on_both(monkeypatch):
     def slowed(milliseconds: float) -> Callable[[], float]:
         return lambda: milliseconds * (10 if len(clock.calls) > 40 else 1)
 
-    latency, ratio = time_pair(clock.takes("A", slowed(3.0)), clock.takes("B", slowed(2.0)), 1.0, CPU)
-    assert ratio == pytest.approx(1.5)
-    assert latency.upper == pytest.approx(30.0)
+    mine, theirs = pair_samples(clock.takes("A", slowed(3.0)), clock.takes("B", slowed(2.0)), 1.0, CPU)
+    assert ratios.of_rounds(mine, theirs).median == pytest.approx(1.5)
+    assert max(mine) == pytest.approx(30.0)
 
 
 def test_the_warm_up_is_not_timed(monkeypatch):
     clock = Clock(monkeypatch)
     cold = clock.takes("A", lambda: 1000.0 if clock.calls.count("A") <= WARM_UP else 1.0)
-    latency, _ = time_pair(cold, clock.takes("B", lambda: 1.0), 0.0, CPU)
-    assert latency.upper == pytest.approx(1.0)
+    mine, _ = pair_samples(cold, clock.takes("B", lambda: 1.0), 0.0, CPU)
+    assert max(mine) == pytest.approx(1.0)
 
 
 def test_timing_ends_with_its_time_or_its_most_samples(monkeypatch):

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -15,10 +16,13 @@ from harness.measure.flops import matmul_rate
 from harness.measure.latency import Block, WallClock
 from harness.measure.whole_run import Command, whole_run
 from harness.process import WORKER_ENVIRONMENT
-from harness.records.findings import Case, Findings, Sizes, SpeedRecord, Timing, WholeRun, Work, timing_of
+from harness.records.findings import Case, Findings, Sizes, SpeedRecord, Timing, WholeRun, Work
+from harness.records.kinds import Ratio
 from harness.records.store import Store
+from harness.report.measured import speed as speed_page
 from harness.report.measured.speed import page, sheets
-from harness.report.measured.targets import MISSED, NOT_RUN, REACHED, verdicts
+from harness.report.measured.targets import verdicts
+from harness.stats.verdicts import MISSED, NOT_RUN, REACHED
 from models import MODELS
 from models.targets import STEP_TARGETS
 
@@ -254,14 +258,24 @@ def test_replicas_take_the_steps_that_each_would_take_alone(monkeypatch, model):
             torch.testing.assert_close(mine, theirs[k], rtol=1e-10, atol=1e-12)
 
 
-def test_a_timing_is_of_neighbours_and_of_the_two_minima():
-    timing = timing_of([2.0, 4.0, 30.0], [1.0, 2.0, 10.0], {"native", "eager"})
-    assert (timing.ratio, timing.least, timing.pairs) == (2.0, 2.0, 3)
-    assert (timing.lower, timing.upper) == (2.0, 2.5)
-    assert (timing.step_ms, timing.yardstick_ms) == (4.0, 2.0)
-    assert timing.fastest_ms == 2.0
+def test_a_timing_is_of_rounds_and_of_the_two_minima(monkeypatch):
+    """Three rounds of two samples each: the ratios of the geometric means are 2, 4 and 3."""
+    samples = [2.0, 8.0, 6.0, 6.0, 3.0, 3.0], [2.0, 2.0, 1.5, 1.5, 1.0, 1.0]
+    monkeypatch.setattr("harness.measure.latency.pair_samples", lambda *a, **k: samples)
+    made = speed.Bench("gru", 8, 2, "4", "1", "eager", "cpu", 0.0, 3, False)
+    timing = made._beside_yardstick(lambda: None, 0.0, 3, used={"native", "eager"})
+    assert timing.compared == Ratio(pytest.approx(3.0), None, None, 3)
+    assert (timing.ratio, timing.least) == (timing.compared.median, 2.0)
+    assert (timing.step_ms, timing.yardstick_ms, timing.fastest_ms) == (4.5, 1.5, 2.0)
     assert timing.used == ("eager", "native")
-    assert timing.spread == 1.5
+    assert replace(timing, compared=Ratio(1.1, 0.7, 1.2, 8)).spread == pytest.approx(0.3)
+    assert replace(timing, compared=Ratio(1.1, None, None, 7)).spread == pytest.approx(0.1)
+
+
+def test_only_enough_rounds_have_an_interval():
+    assert speed_page._ratio(Timing(Ratio(1.1, 0.7, 1.2, 8), 1.0, 1.0, 1.0, 1.0)) == "1.10 (0.70 to 1.20)"
+    assert speed_page._ratio(Timing(Ratio(1.1, None, None, 7), 1.0, 1.0, 1.0, 1.0), ".3f") == "1.100"
+    assert speed_page._ratio(None) == "–"
 
 
 def test_the_rate_of_the_machine_is_that_of_its_fastest_product(monkeypatch):
@@ -274,7 +288,7 @@ def test_the_rate_of_the_machine_is_that_of_its_fastest_product(monkeypatch):
 
 
 def timing(ratio: float, *used: str) -> Timing:
-    return Timing(ratio, ratio, ratio, ratio, 4, 10 * ratio, 10.0, 10 * ratio, used)
+    return Timing(Ratio(ratio, ratio, ratio, 8), ratio, 10 * ratio, 10.0, 10 * ratio, used)
 
 
 def made_findings() -> Findings:

@@ -27,7 +27,7 @@ from support import plants  # noqa: E402
 from harness import machine  # noqa: E402
 from harness.catalog import GATED  # noqa: E402
 from harness.gate.gate import Found, Wanted, gate  # noqa: E402
-from harness.gate.judge import BETTER, BROKEN, CANNOT_TELL, SAME, WORSE  # noqa: E402
+from harness.stats.verdicts import BETTER, BROKEN, CANNOT_TELL, SAME, WORSE  # noqa: E402
 
 PLANTED, FILE, SPEC = "gru", "gru.py", "GRU"
 SOUND = "clockwork"  # stands beside the planted model, untouched

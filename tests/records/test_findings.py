@@ -7,9 +7,10 @@ import pytest
 
 from harness.errors import CorruptRecord
 from harness.records.findings import Case, Findings, Sizes, SpeedRecord, Timing, WholeRun, Work, from_json, to_json
+from harness.records.kinds import Ratio
 from harness.records.store import Store
 
-STEP = Timing(2.0, 1.5, 2.5, 1.75, 4, 20.0, 10.0, 17.5, ("native",))
+STEP = Timing(Ratio(2.0, None, None, 4), 1.75, 20.0, 10.0, 17.5, ("native",))
 
 
 def made(**changes) -> SpeedRecord:
@@ -17,8 +18,11 @@ def made(**changes) -> SpeedRecord:
         titles={"gru": "GRU"},
         yardstick_flops=100,
         peak_rate=1e9,
-        control=replace(STEP, ratio=1.0, used=()),
-        timings={Case("gru", "native", 1): STEP, Case("gru", "native", 5): replace(STEP, ratio=9.0)},
+        control=replace(STEP, compared=Ratio(1.0, 0.9, 1.1, 9), used=()),
+        timings={
+            Case("gru", "native", 1): STEP,
+            Case("gru", "native", 5): replace(STEP, compared=Ratio(9.0, None, None, 1)),
+        },
         work={"gru": Work(75, 2**20, 2**19), "mine.py:Net": Work(0)},
         runs=WholeRun(2, 4, 10.0, 3.0, cold=1.3, warm=1.1, rest=0.04, rest_cold=0.2),
         missing=["hm-lstm, FLOPs and memory: interrupted"],
@@ -56,8 +60,9 @@ def test_a_field_that_came_later_may_be_missing_and_none_may_be_unknown():
         (("sizes", "replicas"), []),
         (("sizes", "device"), "tpu"),
         (("findings", "timings"), {}),
-        (("findings", "timings", 0, "timing", "ratio"), None),
-        (("findings", "timings", 0, "timing", "ratio"), 0.0),
+        (("findings", "timings", 0, "timing", "compared"), None),
+        (("findings", "timings", 0, "timing", "compared", "median"), 0.0),
+        (("findings", "timings", 0, "timing", "compared", "low"), "1.9"),
         (("findings", "timings", 0, "timing", "step_ms"), float("nan")),
         (("findings", "timings", 0, "timing", "step_ms"), 10**400),
         (("findings", "timings", 0, "case"), "gru"),

@@ -12,11 +12,8 @@ from harness.stats.aggregates import (
     COVERAGE,
     bootstrap,
     coverage,
-    interquartile_mean,
-    label,
     probability_of_improvement,
 )
-from harness.stats.over_seeds import Interval
 
 
 @pytest.fixture
@@ -24,15 +21,15 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def test_the_interquartile_mean_by_hand():
-    assert interquartile_mean([[1, 2, 3, 4], [5, 6, 7, 800]]) == (3 + 4 + 5 + 6) / 4
-    assert interquartile_mean([1, 2, 6]) == 3  # a quarter of three is no run
+def test_the_interquartile_mean_by_hand(rng):
+    assert bootstrap([[1, 2, 3, 4], [5, 6, 7, 800]], rng=rng).mean == (3 + 4 + 5 + 6) / 4
+    assert bootstrap([[1, 2, 6]], rng=rng).mean == 3  # a quarter of three is no run
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (2, 7), (4, 8)])
 def test_the_interquartile_mean_agrees_with_statsmodels(rng, shape):
     x = rng.normal(size=shape)
-    assert interquartile_mean(x) == pytest.approx(TrimmedMean(x.ravel(), 0.25).mean_trimmed)
+    assert bootstrap(x, rng=rng).mean == pytest.approx(TrimmedMean(x.ravel(), 0.25).mean_trimmed)
 
 
 @pytest.mark.parametrize("statistic", ["mean", "interquartile mean"])
@@ -97,21 +94,10 @@ def test_more_seeds_cover_more():
             assert found[-1] < 0.95
 
 
-def test_a_label_says_what_the_interval_truly_covers():
-    interval = Interval(0.712, 0.65, 0.77)
-    listed = round(100 * COVERAGE["interquartile mean"][4, 5])
-    text = label(interval, 4, 5)
-    assert text.startswith("interquartile mean 0.712, 95 % bootstrap interval 0.65 to 0.77")
-    assert f"truly covers about {listed} % with 5 seeds of 4 tasks" in text
-    assert f"about {listed} %" in label(interval, 5, 9)  # neither 6 tasks nor 10 seeds
-    assert "covers an unknown share with 2 seeds of 4 tasks" in label(interval, 4, 2)
-    assert label(interval, 1, 3, "mean").startswith("mean 0.712")
-
-
 @pytest.mark.parametrize("scores", [[[1.0, math.nan]], [[]]])
 def test_a_missing_score_is_refused(rng, scores):
     with pytest.raises(ValueError, match="a score is missing"):
-        interquartile_mean(scores)
+        bootstrap(scores, rng=rng)
     with pytest.raises(ValueError, match="a score is missing"):
         probability_of_improvement(scores, scores, rng=rng)
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from statsmodels.stats.weightstats import ttost_paired
+from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
 
 from harness.stats.equivalence import signed_rank, two_one_sided
 
@@ -22,6 +22,16 @@ def test_two_one_sided_tests_agree_with_statsmodels(rng, margin):
     assert (found.p, found.not_worse, found.not_better) == pytest.approx((p, low[1], high[1]))
 
 
+@pytest.mark.parametrize("published", [97.0, 98.0, 98.4, 98.6, 99.5])
+@pytest.mark.parametrize("margin", [0.2, 0.5, 1.0])
+def test_inside_and_outside_of_a_margin_agree_with_statsmodels(published, margin):
+    values = np.array([98.1, 98.4, 97.9, 98.6, 98.3])
+    found = two_one_sided(values - published, margin)
+    expected, (_, low, _), (_, high, _) = DescrStatsW(values).ttost_mean(published - margin, published + margin)
+    assert found.p == pytest.approx(expected, rel=1e-9)
+    assert found.outside == pytest.approx(min(1 - low, 1 - high), rel=1e-6, abs=1e-12)
+
+
 def test_a_large_difference_is_no_equivalence_but_no_loss_either():
     found = two_one_sided([2.0, 2.1, 1.9], 0.5)
     assert found.not_worse < 0.01
@@ -29,10 +39,14 @@ def test_a_large_difference_is_no_equivalence_but_no_loss_either():
 
 
 def test_equivalence_without_any_spread_or_with_one_seed():
-    assert two_one_sided([0.1, 0.1], 0.5).p == 0
-    assert two_one_sided([0.5, 0.5], 0.5).p == 1  # at the margin is not within it
-    assert two_one_sided([-0.5, -0.5], 0.5).p == 1
-    assert two_one_sided([0.1], 0.5).p == 1
+    def of(*differences: float) -> tuple[float, float]:
+        found = two_one_sided(differences, 0.5)
+        return found.p, found.outside
+
+    assert of(0.1, 0.1) == (0, 1)
+    assert of(0.5, 0.5) == of(-0.5, -0.5) == (1, 1)  # at the margin is neither within nor outside
+    assert of(1.0, 1.0) == of(-1.0, -1.0) == (1, 0)
+    assert of(0.1) == of(1.0) == (1, 1)
 
 
 def test_models_that_differ_by_the_margin_are_called_equal_no_more_often_than_it_says(rng):

@@ -12,10 +12,10 @@ from harness.stats.power import (
     chosen_test,
     comparisons,
     power,
-    seeds_needed,
     sentence,
     smallest_adjusted_p,
     smallest_effect,
+    smallest_paired_p,
     smallest_unpaired_p,
 )
 
@@ -26,6 +26,15 @@ def rng() -> np.random.Generator:
 
 
 # ----------------------------------------------------------------------------- the smallest p
+
+
+def test_the_smallest_paired_p_is_two_of_all_sign_patterns():
+    """measurement.md, section 3.4: 2 / 2^n for n paired seeds."""
+    assert [smallest_paired_p(n) for n in (3, 4, 5, 6)] == [0.25, 0.125, 0.0625, 0.03125]
+
+
+def test_one_seed_or_none_can_prove_nothing():
+    assert smallest_paired_p(1) == smallest_paired_p(0) == 1.0
 
 
 def test_the_smallest_unpaired_p_is_that_of_measurement_md():
@@ -101,23 +110,6 @@ def test_so_few_seeds_find_no_effect_at_all(rng):
     assert smallest_effect(6, rng=rng, alpha=0.05 / 3) is None
     assert smallest_effect(3, "unpaired", rng=rng) is None
     assert smallest_effect(6, rng=rng, alpha=2 / 64) is not None  # 2/64 is reached exactly
-
-
-def test_the_seeds_that_an_effect_needs(rng):
-    found = seeds_needed(1.0, rng=rng)
-    assert found == pytest.approx(TTestPower().solve_power(1.0, alpha=0.05, power=0.8), abs=1)
-    assert power(1.0, found, rng=rng, studies=8000) > 0.78
-    assert power(1.0, found - 1, rng=rng, studies=8000) < 0.81
-    assert seeds_needed(100.0, rng=rng) == 6  # no effect is large enough for five
-    assert seeds_needed(100.0, "unpaired", rng=rng) == 4
-    assert seeds_needed(0.01, rng=rng) is None
-    large = seeds_needed(0.5, "unpaired", rng=rng)
-    assert large == math.ceil(TTestIndPower().solve_power(0.5, alpha=0.05, power=0.8))
-
-
-def test_an_effect_is_above_0(rng):
-    with pytest.raises(ValueError, match="must be above 0"):
-        seeds_needed(0.0, rng=rng)
 
 
 @pytest.mark.parametrize("likely", [0, 1])

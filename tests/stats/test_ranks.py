@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from harness.stats.ranks import critical_difference, friedman, groups, mean_ranks, nemenyi, wilcoxon_pairs
+from harness.stats.ranks import critical_difference, friedman, groups, mean_ranks, wilcoxon_pairs
 
 
 @pytest.fixture
@@ -135,26 +135,11 @@ def test_a_third_model_does_not_change_the_p_of_a_pair(rng):
     assert wilcoxon_pairs(scores).p[0] == wilcoxon_pairs(scores[:, :2]).p[0]
 
 
-def test_nemenyi_agrees_with_scikit_posthocs(rng):
-    posthocs = pytest.importorskip("scikit_posthocs")
-    scores = rng.normal(size=(7, 5)) + np.arange(5)
-    np.testing.assert_allclose(nemenyi(scores), posthocs.posthoc_nemenyi_friedman(scores).to_numpy(), atol=1e-9)
-
-
 def test_the_critical_difference_is_demsars():
     """Demsar (2006), table 5a: q = 2.343, 2.728, 3.031, 3.164 of 3, 5, 8, 10 models. 8 models, 5 tasks: 4.70."""
     q = [critical_difference(6, k) / math.sqrt(k * (k + 1) / 36) for k in (3, 5, 8, 10)]
     assert q == pytest.approx([2.343, 2.728, 3.031, 3.164], abs=1.5e-3)
     assert critical_difference(5, 8) == pytest.approx(4.70, abs=5e-3)
-
-
-def test_ranks_as_far_apart_as_the_critical_difference_have_p_alpha():
-    """Two models, 20 tasks: |z| = 2 (1.5 - r) sqrt(20)."""
-    scores = np.array([[1.0, 0.0]] * 15 + [[0.0, 1.0]] * 5)
-    distance = mean_ranks(scores) @ [-1, 1]
-    assert distance == 0.5
-    p = nemenyi(scores)[0, 1]
-    assert critical_difference(20, 2, p) == pytest.approx(distance)
 
 
 # ----------------------------------------------------------------------------- groups

@@ -8,7 +8,8 @@ from scipy import stats
 
 from harness.records.kinds import Ratio
 from harness.stats import ratios
-from harness.stats.ratios import EQUIVALENT, FASTER, SLOWER, UNKNOWN, exponent, false_alarms, median_interval, of_rounds
+from harness.stats.ratios import exponent, false_alarms, median_interval, of_rounds
+from harness.stats.verdicts import CANNOT_TELL, EQUIVALENT, FASTER, SLOWER, TIMES_MARGIN
 
 
 def test_a_latency_keeps_quantiles_jitter_and_every_sample():
@@ -59,12 +60,12 @@ def test_the_ends_are_the_innermost_order_statistics_with_the_level(n):
     ("low", "high", "said"),
     [
         (0.7, 0.9, FASTER),
-        (0.7, 0.96, UNKNOWN),
+        (0.7, 0.96, CANNOT_TELL),
         (0.96, 1.04, EQUIVALENT),
-        (0.99, 1.06, UNKNOWN),
-        (0.5, 2.0, UNKNOWN),
+        (0.99, 1.06, CANNOT_TELL),
+        (0.5, 2.0, CANNOT_TELL),
         (1.06, 1.2, SLOWER),
-        (None, None, UNKNOWN),
+        (None, None, CANNOT_TELL),
     ],
 )
 def test_a_verdict_is_on_the_whole_interval(low, high, said):
@@ -74,7 +75,7 @@ def test_a_verdict_is_on_the_whole_interval(low, high, said):
 def test_no_claim_is_smaller_than_what_a_control_showed():
     controls = [Ratio(1.02, None, None, 8), Ratio(1 / 1.2, None, None, 8)]
     assert ratios.margin_of(controls) == pytest.approx(0.2)
-    assert ratios.margin_of(controls[:1]) == ratios.margin_of([]) == ratios.MARGIN
+    assert ratios.margin_of(controls[:1]) == ratios.margin_of([]) == TIMES_MARGIN
 
 
 def test_exponents_are_slopes_of_logarithms():

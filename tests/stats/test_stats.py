@@ -9,20 +9,17 @@ import scipy.stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
-from support.records import made_curve
 
-from harness.plan import smallest_p
 from harness.stats.over_seeds import (
     difference_p,
     holm,
     mean_interval,
-    restricted_mean,
     shift,
     sign_flip_p,
-    steps_to_target,
     success_interval,
     unpaired_p,
 )
+from harness.stats.power import smallest_paired_p
 
 
 @pytest.fixture
@@ -133,7 +130,7 @@ def test_beyond_that_p_is_drawn_and_never_zero(rng):
 @pytest.mark.parametrize("seeds", range(1, 8))
 def test_p_never_falls_below_the_smallest_that_so_many_seeds_can_give(rng, seeds):
     found = [sign_flip_p(rng.normal(2, 1, seeds), rng=rng) for _ in range(100)]
-    assert min(found) == pytest.approx(smallest_p(seeds))
+    assert min(found) == pytest.approx(smallest_paired_p(seeds))
 
 
 def test_without_a_difference_p_is_small_no_more_often_than_it_says(rng):
@@ -290,65 +287,3 @@ def test_holm_leaves_what_it_is_given_alone():
     raw = np.array([0.04, 0.01])
     holm(raw)
     assert list(raw) == [0.04, 0.01]
-
-
-# ----------------------------------------------------------------------------- time to a target
-
-
-@pytest.mark.parametrize(
-    ("values", "step"),
-    [
-        ([0.1, 0.8, 0.9], 200),
-        ([0.8, 0.9], 100),
-        ([0.7, 0.7], 100),  # reaching it exactly counts
-        ([0.8, 0.1, 0.8, 0.8, 0.1], 300),  # it has to stay for two
-        ([0.8, 0.1, 0.8, 0.1], None),
-        ([0.1, 0.8], 200),  # the last evaluation has none after it
-        ([0.8, None], None),
-        ([None, 0.8, 0.8], 200),
-        ([0.1, 0.2], None),
-        ([], None),
-    ],
-)
-def test_the_target_is_reached_where_validation_stays_at_it(values, step):
-    assert steps_to_target(made_curve(values), 0.7, higher_is_better=True) == step
-
-
-def test_where_lower_is_better_the_target_is_reached_from_above():
-    assert steps_to_target(made_curve([0.9, 0.3, 0.2]), 0.3, higher_is_better=False) == 200
-
-
-def test_how_long_it_must_stay_can_be_chosen():
-    curve = made_curve([0.8, 0.1, 0.8, 0.8, 0.1, 0.8, 0.8, 0.8])
-    found = [steps_to_target(curve, 0.7, higher_is_better=True, stay=stay) for stay in (1, 2, 3)]
-    assert found == [100, 300, 600]
-
-
-A = [20.0, 22.0, 25.0, 24.0, 23.0]
-B = [15.0, 16.0, None, None, None]
-
-
-def test_runs_that_never_arrive_count_as_the_whole_budget():
-    """measurement.md, section 3.1: the mean of successes prefers B, 15.5 to 22.8; the restricted mean does not."""
-    assert restricted_mean(A, 100) == pytest.approx(22.8)
-    assert restricted_mean(B, 100) == pytest.approx(66.2)
-
-
-@pytest.mark.parametrize("times", [A, B, [None, None], [100.0, None, 3.0], [5.0]])
-def test_the_restricted_mean_is_the_area_under_the_kaplan_meier_curve(times):
-    horizon = 100.0
-    known = np.array([horizon if time is None else time for time in times])
-    data = scipy.stats.CensoredData.right_censored(known, [time is None for time in times])
-    survival = scipy.stats.ecdf(data).sf
-    edges = np.unique([0.0, *known, horizon])
-    area = float(np.sum(survival.evaluate(edges[:-1]) * np.diff(edges)))
-    assert restricted_mean(times, horizon) == pytest.approx(area)
-
-
-def test_a_run_that_arrives_after_the_horizon_has_not_arrived_by_then():
-    assert restricted_mean([50.0, 150.0], 100) == 75
-
-
-def test_a_restricted_mean_needs_a_run():
-    with pytest.raises(ValueError, match="at least one run"):
-        restricted_mean([], 100)

@@ -1,14 +1,27 @@
 """Time to a target with runs that never arrive: by hand, against lifelines and scikit-learn, and by simulation."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.records import made_curve
+import scipy.stats
+from support.records import FACTS, made_curve, made_run
 
 from harness.records.kinds import Point
-from harness.stats.over_seeds import restricted_mean, sign_flip_p
-from harness.stats.survival import capped, curve_area, kaplan_meier, profile, restricted_mean_p, target_grid, times_to
+from harness.stats.over_seeds import sign_flip_p
+from harness.stats.survival import (
+    Restricted,
+    arrival,
+    arrivals,
+    capped,
+    curve_area,
+    kaplan_meier,
+    profile,
+    restricted_mean,
+    restricted_mean_p,
+    steps_to_target,
+)
 
 NEVER = float("nan")
 
@@ -16,6 +29,43 @@ NEVER = float("nan")
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+# ----------------------------------------------------------------------------- the arrival of one run
+
+
+def step_of(curve, target, **words):
+    found = arrival(curve, target, **words)
+    return None if found is None else found.step
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        ([0.1, 0.8, 0.9], 200),
+        ([0.8, 0.9], 100),
+        ([0.7, 0.7], 100),  # reaching it exactly counts
+        ([0.8, 0.1, 0.8, 0.8, 0.1], 300),  # it has to stay for two
+        ([0.8, 0.1, 0.8, 0.1], None),
+        ([0.1, 0.8], 200),  # the last evaluation has none after it
+        ([0.8, None], None),
+        ([None, 0.8, 0.8], 200),
+        ([0.1, 0.2], None),
+        ([], None),
+    ],
+)
+def test_the_target_is_reached_where_validation_stays_at_it(values, step):
+    assert step_of(made_curve(values), 0.7, higher_is_better=True) == step
+
+
+def test_where_lower_is_better_the_target_is_reached_from_above():
+    assert step_of(made_curve([0.9, 0.3, 0.2]), 0.3, higher_is_better=False) == 200
+
+
+def test_how_long_it_must_stay_can_be_chosen():
+    curve = made_curve([0.8, 0.1, 0.8, 0.8, 0.1, 0.8, 0.8, 0.8])
+    found = [step_of(curve, 0.7, higher_is_better=True, stay=stay) for stay in (1, 2, 3)]
+    assert found == [100, 300, 600]
 
 
 # ----------------------------------------------------------------------------- Kaplan and Meier
@@ -64,8 +114,42 @@ def test_a_model_that_fails_often_is_not_the_faster_one(rng):
 @pytest.mark.parametrize("times", [A, B, [NEVER], [0.0, 5.0]])
 def test_under_one_budget_the_area_is_the_mean_of_what_is_capped(times):
     area = kaplan_meier(times, 100).mean(50)
-    assert area == pytest.approx(capped(times, 50).mean())
-    assert area == pytest.approx(restricted_mean([None if math.isnan(time) else time for time in times], 50))
+    assert area == pytest.approx(restricted_mean(times, 50).mean)
+
+
+@pytest.mark.parametrize("times", [A, B, [NEVER, NEVER], [100.0, NEVER, 3.0], [5.0]])
+def test_the_restricted_mean_is_the_area_under_scipys_curve(times):
+    horizon = 100.0
+    known, never = np.nan_to_num(times, nan=horizon), np.isnan(times)
+    curve = scipy.stats.ecdf(scipy.stats.CensoredData.right_censored(known, never)).sf
+    edges = np.unique([0.0, *known, horizon])
+    area = float(np.sum(curve.evaluate(edges[:-1]) * np.diff(edges)))
+    assert restricted_mean(times, horizon).mean == pytest.approx(area)
+
+
+def test_runs_that_never_arrive_count_as_the_whole_budget():
+    """measurement.md, section 3.1: the mean of successes prefers B, 15.5 to 22.8; the restricted mean does not."""
+    assert restricted_mean(A, 100) == Restricted(pytest.approx(22.8), 5, 5)
+    assert restricted_mean(B, 100) == Restricted(pytest.approx(66.2), 2, 5)
+
+
+def test_a_run_that_arrives_after_the_horizon_has_not_arrived_by_then():
+    assert restricted_mean([50.0, 150.0], 100) == Restricted(75, 1, 2)
+
+
+def test_a_restricted_mean_needs_a_run():
+    with pytest.raises(ValueError, match="at least one run"):
+        restricted_mean([], 100)
+
+
+def test_steps_to_a_target_are_of_the_runs_that_say_anything():
+    """Of four runs with the same curve one broke off, so that it never arrived, and of two nothing can be said."""
+    ends = ("ok", "diverged", "interrupted", "skipped")
+    runs = [made_run(seed=seed, status=status, curve=made_curve([0.8, 0.8])) for seed, status in enumerate(ends)]
+    assert steps_to_target(runs, 0.7, 400) == Restricted((100 + 400) / 2, 1, 2)
+    assert steps_to_target(runs, None, 400) is None
+    assert steps_to_target(runs[2:], 0.7, 400) is None
+    assert steps_to_target([made_run(curve=())], 0.7, 400) is None
 
 
 def test_a_run_that_diverged_early_counts_as_one_that_never_arrives():
@@ -127,21 +211,22 @@ def test_equal_models_with_censored_runs_differ_no_more_often_than_it_says(rng, 
 # ----------------------------------------------------------------------------- targets and curves
 
 
-def test_targets_lie_between_chance_and_the_reference():
-    assert list(target_grid(0.1, 0.9, [0, 0.5, 1])) == pytest.approx([0.1, 0.5, 0.9])
-    assert list(target_grid(4.0, 2.0)) == pytest.approx([2.4, 2.2, 2.1, 2.02])  # lower is better
-
-
 def test_arrival_by_three_clocks_at_several_targets():
     curve = [Point(100 * i, 5000 * i, 0.5 * i, None, value) for i, value in enumerate([0.2, 0.6, 0.5, 0.8, 0.9])]
     found = {
-        clock: times_to(curve, [0.5, 0.6, 0.95], clock, higher_is_better=True)
-        for clock in ("step", "samples", "seconds")
+        clock: arrivals(made_run(curve=curve), [0.5, 0.6, 0.95], clock) for clock in ("step", "samples", "seconds")
     }
     np.testing.assert_array_equal(found["step"], [100, 300, NEVER])
     np.testing.assert_array_equal(found["samples"], [5000, 15000, NEVER])
     np.testing.assert_array_equal(found["seconds"], [0.5, 1.5, NEVER])
-    np.testing.assert_array_equal(times_to(made_curve([0.9, 0.3, 0.2]), 0.3, "step", higher_is_better=False), [200])
+    error = made_run(curve=made_curve([0.9, 0.3, 0.2]), task=replace(FACTS, higher_is_better=False))
+    np.testing.assert_array_equal(arrivals(error, 0.3), [200])
+
+
+@pytest.mark.parametrize("changes", [{"status": "diverged"}, {"status": "failed"}, {"task": None}])
+def test_a_run_that_broke_off_never_arrived(changes):
+    found = arrivals(made_run(curve=made_curve([0.8, 0.8]), **changes), [0.5, 0.7])
+    np.testing.assert_array_equal(found, [NEVER, NEVER])
 
 
 def test_the_area_of_a_curve_by_hand():

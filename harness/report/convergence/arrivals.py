@@ -33,7 +33,7 @@ class Study:
     def times(self, clock: Clock) -> Times:
         """When each run arrived at the target, NaN for never."""
         return {
-            model: {seed: float(arrivals(run, [self.target], clock)[0]) for seed, run in runs.items()}
+            model: {seed: float(survival.arrivals(run, self.target, clock)[0]) for seed, run in runs.items()}
             for model, runs in self.runs.items()
         }
 
@@ -49,13 +49,6 @@ def studies(results: Results, order: Sequence[str]) -> list[Study]:
         if facts is not None and facts.target is not None and horizon:
             found.append(Study(task, facts, facts.target, mine, horizon))
     return found
-
-
-def arrivals(run: RunRecord, targets: Sequence[float], clock: Clock = "step") -> np.ndarray:
-    """When a run comes to each of the targets to stay, NaN for never; one that broke off never arrived."""
-    if run.status != "ok" or run.task is None:
-        return np.full(len(targets), np.nan)
-    return survival.times_to(run.curve, targets, clock, higher_is_better=run.task.higher_is_better)
 
 
 def horizon(study: Study, clock: Clock, times: Times) -> float:

@@ -20,15 +20,15 @@ from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...stats import survival
 from ...stats.survival import Clock
-from ...write import tables
+from ...stats.verdicts import ALPHA
+from ...write import tables, words
 from ...write.sheet import Sheet
 from ...write.words import DASH, number, spread
 from . import figures as convergence_figures
-from .arrivals import Study, Times, arrivals, horizon, studies, why_no_seconds
+from .arrivals import Study, Times, horizon, studies, why_no_seconds
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
 DRAWS = 500
-ALPHA = 0.05
 PANELS = 12  # tasks in one picture
 HOW_TO_READ = """\
 A run arrives at a target where its validation reaches it and stays there for two evaluations. *Arrived*: how many
@@ -85,7 +85,7 @@ def _arrivals(budget: str, found: Sequence[Study], material: Material, pictures:
 def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
     facts, steps = study.facts, study.horizon
     times = study.times("step")
-    means = {name: float(survival.capped(list(mine.values()), steps).mean()) for name, mine in times.items()}
+    means = {name: survival.restricted_mean(list(mine.values()), steps).mean for name, mine in times.items()}
     fastest = min(means, key=lambda name: means[name])
     p = _against(fastest, times, steps, rng)
     unshown = why_no_seconds(study)
@@ -98,22 +98,22 @@ def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
         row = {"Model": study.title(name)}
         row["Arrived"] = _arrived(list(times[name].values()))
         tied = means[fastest] < steps and p.get(name, 1.0) > ALPHA
-        row["Steps to target"] = tables.bold(restricted(list(times[name].values()), steps), tied)
+        row["Steps to target"] = tables.bold(_restricted(list(times[name].values()), steps), tied)
         for clock in clocks:
-            row[clock.capitalize()] = restricted(list(clocked[clock][name].values()), limits[clock], clock)
+            row[clock.capitalize()] = _restricted(list(clocked[clock][name].values()), limits[clock], clock)
         row |= {f"To {share:.0%}": DASH for share in SHARES}
         row["Area, %"] = DASH
         if facts.chance is not None:
-            levels = np.array([arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
-            row |= {f"To {share:.0%}": restricted(levels[:, i], steps) for i, share in enumerate(SHARES)}
+            levels = np.array([survival.arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
+            row |= {f"To {share:.0%}": _restricted(levels[:, i], steps) for i, share in enumerate(SHARES)}
             area = stats.mean_interval([100 * _area(run, facts, steps) for run in mine])
             row["Area, %"] = spread(area.mean, area.half, ".1f")
         row["p"] = number(p.get(name), ".3g")
         rows.append(row)
-    ends = [f"{steps:,} steps", *(f"{said(limits[clock], clock)} {clock}" for clock in clocks)]
-    words = f"Target: {study.target:.4g}. Restricted to {', '.join(ends[:-1])} and {ends[-1]}."
-    words += f" Seconds are not shown: {unshown}." if unshown else ""
-    return f"## {facts.title} (`{study.task}`), budget {budget}\n\n{words}\n\n{tables.markdown(pd.DataFrame(rows))}"
+    ends = [f"{steps:,} steps", *(f"{words.time_on(limits[clock], clock)} {clock}" for clock in clocks)]
+    said = f"Target: {study.target:.4g}. Restricted to {', '.join(ends[:-1])} and {ends[-1]}."
+    said += f" Seconds are not shown: {unshown}." if unshown else ""
+    return f"## {facts.title} (`{study.task}`), budget {budget}\n\n{said}\n\n{tables.markdown(pd.DataFrame(rows))}"
 
 
 def _area(run: RunRecord, facts: TaskFacts, horizon: int) -> float:
@@ -128,17 +128,9 @@ def _arrived(times: Sequence[float]) -> str:
     return f"{count}/{len(times)} ({share.low:.0%} to {share.high:.0%})"
 
 
-def restricted(times: ArrayLike, horizon: float, clock: Clock = "step") -> str:
-    """'1,200', '≥ 1,500' where some did not arrive up to the horizon, '> 1,600' where none did."""
-    x = np.asarray(times, dtype=np.float64)
-    count = int(np.sum(x <= horizon))
-    sign = "" if count == x.size else "≥ " if count else "> "
-    return f"{sign}{said(float(survival.capped(x, horizon).mean()), clock)}"
-
-
-def said(time: float, clock: Clock) -> str:
-    """'1,234', or '1.23' for few seconds."""
-    return f"{time:.3g}" if clock == "seconds" and time < 100 else f"{time:,.0f}"
+def _restricted(times: ArrayLike, horizon: float, clock: Clock = "step") -> str:
+    found = survival.restricted_mean(times, horizon)
+    return words.restricted(found.mean, found.arrived, found.runs, clock)
 
 
 def _against(fastest: str, times: Times, horizon: int, rng: np.random.Generator) -> dict[str, float]:
@@ -162,7 +154,7 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
         group = [[results[task, model][seed] for seed in chosen.seeds] for model in chosen.models]
         facts = facts_of(run for row in group for run in row)
         target = np.nan if facts is None or facts.target is None else facts.target
-        found = [[arrivals(run, [target])[0] for run in row] for row in group]
+        found = [[survival.arrivals(run, target)[0] for run in row] for row in group]
         if not np.isnan(found).all():
             times.append(found)
             horizons.append(max(run.curve[-1].step for row in group for run in row if run.curve))

@@ -7,6 +7,7 @@ import pandas as pd
 from ...records.kinds import Latency
 from ...stats import over_seeds as stats
 from ...stats import ratios
+from ...stats.verdicts import TIMES_MARGIN
 from ...write import tables
 from ...write.words import DASH, fixed, number
 from .parts import Page, Part
@@ -72,7 +73,7 @@ def false_alarm(part: Part) -> str:
     share = stats.success_interval(alarms, len(controls))
     return (
         f"The yardstick beside itself, {len(controls)} times: {alarms} were called faster or slower beyond "
-        f"{ratios.MARGIN:.0%}, a false-alarm rate of {share.mean:.1%} (95 % interval {max(0.0, share.low):.1%} to "
+        f"{TIMES_MARGIN:.0%}, a false-alarm rate of {share.mean:.1%} (95 % interval {max(0.0, share.low):.1%} to "
         f"{share.high:.1%}). The yardstick is `{part.measured[0].yardstick}`."
     )
 

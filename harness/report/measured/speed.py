@@ -16,8 +16,8 @@ from ...write.words import DASH, mib, number
 from .targets import DEVICES, verdicts
 
 HOW_TO_READ = """\
-A step is forward, loss, backward, clipping by norm and Adam on one batch. Each ratio is the median over adjacent pairs
-of samples, timed in turn (A B B A) in one process, with the quartiles in brackets; *of minima* is the shortest sample
+A step is forward, loss, backward, clipping by norm and Adam on one batch. Each ratio is the median over rounds A B B A
+in one process, in brackets its 99 % interval where there were eight rounds or more; *of minima* is the shortest sample
 of the best back end over the yardstick's shortest, which noise moves least. *Eager / best*: what the fast code gains
 over the plain loop. † marks cells that `eager` does not run as a loop but on torch's own kernel. *FLOPs* are those of
 matrix products, forward and backward, counted on the plain loop. *Share of peak*: FLOPs a second of the best back end's
@@ -75,10 +75,10 @@ def rows(findings: Findings, sizes: Sizes) -> pd.DataFrame:
             "replicas": case.replicas,
             "used": "+".join(timing.used) or "library",
             "ratio": timing.ratio,
-            "lower": timing.lower,
-            "upper": timing.upper,
+            "low": timing.compared.low,
+            "high": timing.compared.high,
             "ratio_of_minima": timing.least,
-            "pairs": timing.pairs,
+            "rounds": timing.compared.rounds,
             "flops": work.flops if work else None,
             "flop_ratio": findings.flop_ratio(case.model),
             "share_of_peak": _share(findings, case),
@@ -178,8 +178,8 @@ def _control(control: Timing | None) -> str:
     if control is None:
         return "The control, the yardstick beside a second yardstick, was not measured."
     return (
-        f"Control: the yardstick beside a second yardstick has the ratio {control.ratio:.3f} "
-        f"({control.lower:.3f} to {control.upper:.3f}), of minima {control.least:.3f}. Differences below "
+        f"Control: the yardstick beside a second yardstick has the ratio {_ratio(control, '.3f')}, "
+        f"of minima {control.least:.3f}. Differences below "
         f"{max(control.spread, abs(control.least - 1)):.1%} mean nothing here."
     )
 
@@ -196,8 +196,12 @@ def _title(findings: Findings, model: str) -> str:
     return findings.titles.get(model, model)
 
 
-def _ratio(timing: Timing | None) -> str:
-    return DASH if timing is None else f"{timing.ratio:.2f} ({timing.lower:.2f} to {timing.upper:.2f})"
+def _ratio(timing: Timing | None, form: str = ".2f") -> str:
+    if timing is None:
+        return DASH
+    low, high = timing.compared.low, timing.compared.high
+    interval = "" if low is None or high is None else f" ({low:{form}} to {high:{form}})"
+    return f"{timing.ratio:{form}}{interval}"
 
 
 def _number(value: float | None) -> str:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from ...catalog import STEP_TARGETS
 from ...errors import counted
 from ...records.findings import Findings
+from ...stats.verdicts import MISSED, NOT_RUN, REACHED
 
 LEAST_GAIN = {"cpu": 3.0, "cuda": 10.0}  # plain eager loop / best back end, of any custom cell
 MOST_FOR_REPLICAS = (5, 1.3)  # on a GPU: so many replicas cost at most so many steps of one
 MOST_FOR_WORKERS = 1.15  # wall x workers / sum of the cells' times alone
 MOST_BESIDE = 0.03  # of a run: neither training nor evaluation
 DEVICES = {"cpu": "CPU, one thread", "cuda": "GPU"}
-REACHED, MISSED, NOT_RUN = "reached", "not reached", "not run"
 
 
 @dataclass(frozen=True, slots=True)

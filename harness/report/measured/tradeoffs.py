@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...compare.material import Material
 from ...compare.order import facts_of, ordered, title_of
-from ...compare.pairwise import PENDING
 from ...errors import counted
-from ...records.kinds import Measurement, RunRecord, TaskFacts
+from ...records.kinds import NOT_COUNTED, Measurement, RunRecord, TaskFacts
 from ...stats.over_seeds import Interval, mean_interval
 from ...write import tables
 from ...write.sheet import Sheet, slug
@@ -92,7 +91,7 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
 def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None, facts: TaskFacts) -> Choice:
     scores = [run.test_metric for run in runs if run.test_metric is not None]
     found = mean_interval(scores) if scores else Interval(math.nan, math.nan, math.nan)
-    ran = [run for run in runs if run.status not in PENDING]
+    ran = [run for run in runs if run.status not in NOT_COUNTED]
     ratio, peak, work = (measured.ratio, measured.peak_bytes, measured.flops) if measured else (None, None, None)
     return Choice(
         title_of(runs, runs[0].cell.model),

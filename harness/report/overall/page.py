@@ -14,13 +14,12 @@ from ...draw import ranks as rank_figure
 from ...errors import counted
 from ...stats import aggregates, ranks
 from ...stats.across import Pairs, stratified_pairs
+from ...stats.verdicts import ALPHA, PATTERNS
 from ...write import tables
 from ...write.sheet import Sheet
 from ...write.words import DASH
 from . import equal_budget, practical
 
-ALPHA = 0.05
-PATTERNS = 2**14  # a report should not take long
 HOW_TO_READ = """\
 *Mean rank*: over tasks, of the means over seeds; 1 is best; bold are the best and all that *p, tasks and seeds*,
 cannot tell from it. *Way from chance*: interquartile mean over tasks and
@@ -53,8 +52,8 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     scores = scores_of(results, chosen, facts)
     titles = titles_of(results, chosen)
     means = scores.mean(axis=2)
-    friedman = ranks.friedman(means, rng=rng, draws=PATTERNS)
-    pairs = stratified_pairs(scores, rng=rng, patterns=PATTERNS)
+    friedman = ranks.friedman(means, rng=rng)
+    pairs = stratified_pairs(scores, rng=rng)
     wilcoxon = ranks.wilcoxon_pairs(means)
     way = way_of(scores, facts)
     best = int(friedman.ranks.argmin())

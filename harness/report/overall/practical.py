@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 from ...errors import counted
 from ...stats.equivalence import signed_rank, two_one_sided
 from ...stats.over_seeds import holm
+from ...stats.verdicts import MARGIN
 from ...write import tables
 from ...write.words import DASH
 
-MARGIN = 0.01  # of the way from chance to a perfect score; a constant, so that no result can choose it
 DRAWS = 10_000
 
 

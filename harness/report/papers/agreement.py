@@ -12,22 +12,21 @@ its own error is in the margin (`papers`). No correction for the number of tests
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from ...errors import counted
+from ...records.kinds import INTERRUPTED
+from ...stats import equivalence
+from ...stats.verdicts import ALPHA, CANNOT_TELL, NOT_REPRODUCED, NOT_RUN, REPRODUCED
 from ...write import tables, words
 from . import book as papers
 from .book import Book, Published
-from .tables import PENDING, Recorded, ours, scores
+from .tables import Recorded, ours, scores
 
-LEVEL = 0.05
-REPRODUCED, NOT_REPRODUCED, CANNOT_TELL = "reproduced", "not reproduced", "cannot tell"
-NOT_RUN, UNKNOWN, NOT_COMPARABLE = "not run", "unknown in the source", "not comparable"
+UNKNOWN, NOT_COMPARABLE = "unknown in the source", "not comparable"
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, CANNOT_TELL, NOT_RUN, UNKNOWN, NOT_COMPARABLE)
 TITLE = "Agreement with the papers"
 HOW_TO_READ = """\
@@ -49,25 +48,9 @@ class Verdict:
     p: float | None = None
 
 
-def equivalence(values: Sequence[float], published: float, margin: float) -> tuple[float, float]:
-    """p that the mean of the values lies within the margin of the published number, and p that it lies outside.
-
-    values: (seeds,), at least two. Small p speak for it: below LEVEL the other hypothesis is rejected.
-    """
-    x = np.asarray(values, dtype=np.float64)
-    difference, error, freedom = float(x.mean()) - published, float(stats.sem(x)), x.size - 1
-    low, high = difference + margin, difference - margin
-    if error == 0:  # all seeds alike
-        return float(not low > 0 > high), float(not (low < 0 or high > 0))
-    above, below = stats.t.sf(low / error, freedom), stats.t.cdf(high / error, freedom)
-    inside = max(float(above), float(below))
-    outside = min(float(stats.t.cdf(low / error, freedom)), float(stats.t.sf(high / error, freedom)))
-    return inside, outside
-
-
 def verdict(number: Published, here: Recorded) -> Verdict:
     """Ours against one published number."""
-    runs = [run for run in here.of(number) if run.status != PENDING]
+    runs = [run for run in here.of(number) if run.status != INTERRUPTED]
     if not here.comparable:
         return Verdict(NOT_COMPARABLE)
     if number.status in papers.UNKNOWN:
@@ -90,16 +73,16 @@ def verdict(number: Published, here: Recorded) -> Verdict:
         return Verdict(CANNOT_TELL, "no margin was stated", difference)
     if len(values) < 2:
         return Verdict(CANNOT_TELL, "one seed has no spread", difference)
-    inside, outside = equivalence(values, number.value, margin)
-    if outside < LEVEL:
-        return Verdict(NOT_REPRODUCED, "ours is higher" if difference > 0 else "ours is lower", difference, inside)
+    found = equivalence.two_one_sided(np.array(values) - number.value, margin)
+    if found.outside < ALPHA:
+        return Verdict(NOT_REPRODUCED, "ours is higher" if difference > 0 else "ours is lower", difference, found.p)
     if len(values) < len(runs):
         return Verdict(
-            CANNOT_TELL, f"{len(runs) - len(values)} of {len(runs)} seeds have no result", difference, inside
+            CANNOT_TELL, f"{len(runs) - len(values)} of {len(runs)} seeds have no result", difference, found.p
         )
-    if inside < LEVEL:
-        return Verdict(REPRODUCED, "", difference, inside)
-    return Verdict(CANNOT_TELL, f"{counted(len(values), 'seed')} spread too wide for the margin", difference, inside)
+    if found.p < ALPHA:
+        return Verdict(REPRODUCED, "", difference, found.p)
+    return Verdict(CANNOT_TELL, f"{counted(len(values), 'seed')} spread too wide for the margin", difference, found.p)
 
 
 def verdicts(here: Recorded) -> list[tuple[list[str], Published, Verdict]]:

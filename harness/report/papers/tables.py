@@ -14,14 +14,15 @@ from ...compare.order import facts_of
 from ...compare.pairwise import against_best
 from ...errors import BenchError, counted
 from ...protocol import PAPER, find_protocol
-from ...records.kinds import RunRecord, TaskFacts
+from ...records.kinds import INTERRUPTED, RunRecord, TaskFacts
 from ...stats import over_seeds as stats
+from ...stats import survival
+from ...stats.verdicts import NOT_RUN
 from ...write import tables, words
 from . import book as papers
 from .book import Page, Published
 
-PENDING = "interrupted"  # the same command goes on with these
-NOT_HERE, NOT_RUN, NO_SCALE = "not in this harness", "not run", "not at this scale"
+NOT_HERE, NO_SCALE = "not in this harness", "not at this scale"
 SAID = ("batch", "optimizer", "learning_rate", "clip", "epochs")
 HOW_TO_READ = """\
 Beside each published number stands ours: mean ± half of the Student-t 95 % interval over seeds, with the trained
@@ -65,7 +66,7 @@ class Recorded:
         """Is there anything left to run for a published number?"""
         if papers.book().ours(number) is None or not self.offers(number):
             return False
-        return sum(run.status != PENDING for run in self.of(number)) < self.seeds
+        return sum(run.status != INTERRUPTED for run in self.of(number)) < self.seeds
 
 
 def recorded(runs: Iterable[RunRecord]) -> Recorded:
@@ -142,20 +143,14 @@ def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:
     """
     task = runs[0].cell.task
     facts = facts_of(runs)
-    ran = [run for run in runs if run.status not in ("skipped", PENDING)]
+    target = None if facts is None else facts.target
     horizon = max(
         (run.curve[-1].step for key in here.runs for run in here.runs[key] if key[0] == task and run.curve), default=0
     )
-    if facts is None or facts.target is None or not any(run.curve for run in ran):
+    found = survival.steps_to_target(runs, target, horizon)
+    if found is None:
         return ""
-    better = facts.higher_is_better
-    hits = [
-        stats.steps_to_target(run.curve, facts.target, higher_is_better=better) if run.status == "ok" else None
-        for run in ran
-    ]
-    reached = sum(hit is not None for hit in hits)
-    mean = f"{'' if reached == len(ran) else '≥ '}{round(stats.restricted_mean(hits, horizon)):,}"
-    return f"{mean if reached else f'> {horizon:,}'}, {reached}/{len(ran)} seeds"
+    return f"{words.restricted(found.mean, found.arrived, found.runs)}, {found.arrived}/{found.runs} seeds"
 
 
 def table(page: Page, here: Recorded) -> pd.DataFrame:

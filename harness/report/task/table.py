@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from ...compare.order import facts_of, ordered, title_of
-from ...compare.pairwise import PENDING, against_best
+from ...compare.pairwise import against_best
 from ...compare.remarks import remarks
 from ...errors import BenchError
 from ...records.kinds import Measurement, RunRecord, TaskFacts
 from ...stats import over_seeds as stats
+from ...stats import survival
 from ...write.tables import bold
-from ...write.words import DASH, count, heading, mib, missing, number, score
+from ...write.words import DASH, count, heading, mib, missing, number, restricted, score
 
 HEADINGS = {
     "model": "Model",
@@ -94,33 +95,15 @@ def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, 
         "planned": len(runs),
         "status": ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items()),
     }
-    row |= _target(runs, facts, horizon)
+    steps = survival.steps_to_target(runs, facts.target, horizon)
+    row["steps_to_target"] = steps.mean if steps else None
+    row["reached"] = steps.arrived if steps else None
+    row["ran"] = steps.runs if steps else None
+    row["horizon"] = horizon if steps else None
     row["step_ms"] = measured.step.median if measured and measured.step else None
     row["ratio"] = measured.ratio if measured else None
     row["peak_mib"] = mib(measured.peak_bytes) if measured else None
     return row
-
-
-def _target(runs: list[RunRecord], facts: TaskFacts, horizon: int) -> dict[str, object]:
-    """Steps to the target: the restricted mean, how many reached it, and the horizon.
-
-    The horizon is that of the longest run in the table, so that all rows are restricted alike; a
-    run that diverged or failed counts as one that never arrived.
-    """
-    ran = [run for run in runs if run.status not in PENDING]
-    if facts.target is None or not any(run.curve for run in ran):
-        return {"steps_to_target": None, "reached": None, "horizon": None}
-    hits = [
-        stats.steps_to_target(run.curve, facts.target, higher_is_better=facts.higher_is_better)
-        if run.status == "ok"
-        else None
-        for run in ran
-    ]
-    return {
-        "steps_to_target": stats.restricted_mean(hits, horizon),
-        "reached": sum(hit is not None for hit in hits),
-        "horizon": horizon,
-    }
 
 
 def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.DataFrame | None:
@@ -191,11 +174,8 @@ def _signed(value: object, metric: str) -> str:
 
 
 def _steps(row: dict[str, object]) -> str:
-    """'1,200 (2/3)', or '> 2,000 (0/3)' where none arrived."""
+    """'1,200 (2/3)': of how many seeds that ran how many arrived."""
     if missing(row["steps_to_target"]):
         return DASH
-    reached, planned = int(row["reached"]), int(row["planned"])  # type: ignore[call-overload]
-    if reached == 0:
-        return f"> {int(row['horizon']):,} (0/{planned})"  # type: ignore[call-overload]
-    sign = "" if reached == planned else "≥ "
-    return f"{sign}{round(float(row['steps_to_target'])):,} ({reached}/{planned})"  # type: ignore[arg-type]
+    reached, ran = int(row["reached"]), int(row["ran"])  # type: ignore[call-overload]
+    return f"{restricted(float(row['steps_to_target']), reached, ran)} ({reached}/{ran})"  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from harness.report.overall import practical
+from harness.stats.verdicts import MARGIN
 
 TITLES = ["One", "Two", "Three"]
 
@@ -36,7 +37,7 @@ def test_the_probabilities_are_those_of_baycomp():
     table = rows(practical.section(way, TITLES, 0, np.random.default_rng(0)))
     means = way.mean(axis=2)
     worse, equal, better = baycomp.SignedRankTest.probs(
-        means[:, 0], means[:, 1], practical.MARGIN, nsamples=20_000, random_state=1
+        means[:, 0], means[:, 1], MARGIN, nsamples=20_000, random_state=1
     )
     assert [float(cell) for cell in table["Two"][:3]] == pytest.approx([worse, equal, better], abs=0.03)
 
@@ -47,7 +48,7 @@ def test_the_two_one_sided_tests_are_those_of_statsmodels():
 
     way = made(np.random.default_rng(3), tasks=3)
     flat = way.transpose(1, 0, 2).reshape(3, -1)
-    margin = practical.MARGIN
+    margin = MARGIN
     alone = [weightstats.ttost_paired(flat[i], flat[j], -margin, margin)[0] for i, j in ((0, 1), (0, 2), (1, 2))]
     expected = multipletests(alone, method="holm")[1]
     table = rows(practical.section(way, TITLES, 0, np.random.default_rng(0)))
