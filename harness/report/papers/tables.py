@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from ...errors import BenchError, counted
 from ...protocol import PAPER, find_protocol
 from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
-from ...write import tables, words
+from ...write import origin, tables, words
 from . import book as papers
 from .book import Page, Published
 
@@ -281,12 +280,8 @@ def _commands(page: Page, here: Recorded) -> list[str]:
     together: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for task, models in lacking.items():
         together[tuple(models)].append(task)
-    budget = "" if here.usual else f" --budget {here.budget}"
-    lines = [
-        f"bench run --task {','.join(tasks)} --models {shlex.quote(','.join(models))} "
-        f"--protocol {shlex.quote(here.protocol)}{budget}"
-        for models, tasks in together.items()
-    ]
+    budget = "" if here.usual else here.budget
+    lines = [origin.command("run", tasks, models, here.protocol, budget) for models, tasks in together.items()]
     refused = (
         f" This harness has version {here.current} of the protocol: move records of version {here.version} away first."
         if here.current != here.version
