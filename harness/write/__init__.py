@@ -7,5 +7,5 @@ markdown  pages, read: the parser, and their tables as CSV and LaTeX
 html      all pages as one file; page.css and page.js are its style and script
 drawing   a figure as part of that file
 formats   pages -> Markdown, one HTML file, CSV, LaTeX
-origin    what stands under each page: command, machine, commit, records
+origin    where numbers come from: command, machine, commit, records
 """

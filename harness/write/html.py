@@ -17,7 +17,7 @@ from markdown_it.token import Token
 
 from ..records.kinds import STATUSES
 from . import drawing, markdown
-from .sheet import Sheet
+from .sheet import Sheet, slug
 
 INDEX = "index.md"
 SHORT = 18  # letters of a cell that stay on one line
@@ -72,8 +72,8 @@ def contents(sheets: Mapping[str, Sheet]) -> dict[str, list[tuple[str, str]]]:
 
 def anchor(name: str, heading: str = "") -> str:
     """'tp-rnn-table-1', 'overall--budget-6k': where a page begins, or a section of it."""
-    page = re.sub(r"[^\w.=@+-]", "_", name.removesuffix(".md"))
-    return f"{page}--{_slug(heading)}" if heading else page
+    page = slug(name.removesuffix(".md"))
+    return f"{page}--{_as_github(heading)}" if heading else page
 
 
 def sort_key(text: str) -> str | None:
@@ -197,7 +197,7 @@ def _heading(sheet: Sheet) -> str:
     return next((markdown.plain(tokens[at + 1]) for at, token in enumerate(tokens) if token.type == "heading_open"), "")
 
 
-def _slug(heading: str) -> str:
+def _as_github(heading: str) -> str:
     """As GitHub makes it: 'Budget: 6k parameters' is 'budget-6k-parameters'."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
 

@@ -1,43 +1,72 @@
-"""Where the numbers of a page come from: command, protocol, machine, commit, seeds and records, in words."""
+"""Where numbers come from: command, protocol, machine, commit, seeds and records, in words."""
 
 from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ..errors import counted
 from ..plan import Cell, Group
 from ..records.kinds import Measurement, RunRecord
 
 
-def command(runs: Sequence[RunRecord], order: Sequence[str]) -> str:
+def command(
+    verb: str, tasks: Iterable[str], models: Iterable[str], protocol: str, budget: str = "", seeds: str = ""
+) -> str:
+    """A command as a shell takes it. budget, seeds: where they are others than the protocol's own."""
+    words = ["bench", verb, "--task", ",".join(tasks), "--models", ",".join(models), "--protocol", protocol]
+    words += ["--budget", budget] if budget else []
+    return shlex.join([*words, *(["--seeds", seeds] if seeds else [])])
+
+
+def command_of(runs: Sequence[RunRecord], order: Sequence[str]) -> str:
     """The command that makes these records, of one task and budget, the place of the data aside."""
     cell, models = runs[0].cell, list(dict.fromkeys(run.cell.model for run in runs))
-    named = "all" if set(models) >= set(order) and len(models) == len(order) else ",".join(models)
-    words = ["bench", "run", "--task", cell.task, "--models", named, "--protocol", cell.protocol]
+    named = ["all"] if set(models) >= set(order) and len(models) == len(order) else models
     settings = next((run.settings for run in runs if run.settings), {})
-    if cell.budget != settings.get("budget"):
-        words += ["--budget", cell.budget]
-    seeds = sorted({run.cell.seed for run in runs})
+    budget = "" if cell.budget == settings.get("budget") else cell.budget
+    seeds, words = sorted({run.cell.seed for run in runs}), ""
     if seeds != list(range(int(settings.get("seeds", 0)))):
-        words += ["--seeds", f"{seeds[0]}-{seeds[-1]}" if len(seeds) == 1 else ",".join(map(str, seeds))]
-    return shlex.join(words)
+        words = f"{seeds[0]}-{seeds[-1]}" if len(seeds) == 1 else ",".join(map(str, seeds))
+    return command("run", [cell.task], named, cell.protocol, budget, words)
+
+
+def machine(facts: Mapping[str, Any]) -> str:
+    """'4 cores of Some processor', or the name of the GPU."""
+    return str(facts.get("gpu") or _processor(facts))
+
+
+def whole_machine(facts: Mapping[str, Any]) -> str:
+    """'4 cores of Some processor, 1 thread', or 'Some GPU, CUDA 12.8, 4 cores of Some processor'."""
+    if gpu := facts.get("gpu"):
+        return f"{gpu}, CUDA {facts.get('cuda')}, {_processor(facts)}"
+    threads = facts.get("threads")
+    return _processor(facts) + ("" if threads is None else f", {counted(threads, 'thread')}")
+
+
+def _processor(facts: Mapping[str, Any]) -> str:
+    return f"{facts.get('cores', '?')} cores of {facts['cpu']}" if facts.get("cpu") else "an unknown machine"
+
+
+def commits(machines: Iterable[Mapping[str, Any]]) -> str:
+    """'0123456789, fedcba9876* (* with uncommitted changes)': the states of the code that ran there."""
+    known = sorted({str(m.get("commit") or "unknown")[:10] + "*" * bool(m.get("dirty")) for m in machines})
+    return ", ".join(known) + " (* with uncommitted changes)" * ("*" in "".join(known))
 
 
 def origin(runs: Sequence[RunRecord]) -> str:
     """How many runs, with which seeds, on what machine, with which torch, when and of which commit; no full stop."""
     known = [run.machine for run in runs if run.machine]
-    machines = sorted({str(m.get("gpu") or f"{m.get('cores')} cores of {m.get('cpu')}") for m in known})
-    commits = sorted({str(m.get("commit") or "unknown")[:10] + ("*" if m.get("dirty") else "") for m in known})
+    machines = sorted(set(map(machine, known)))
     dates = sorted(run.finished[:10] for run in runs if run.finished)
     torches = sorted({str(m.get("torch")) for m in known})
     when = dates[0] if dates and dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}" if dates else "?"
     seeds = sorted({run.cell.seed for run in runs})
     return (
         f"{counted(len(runs), 'run')} with {_listed('seed', seeds)} on {'; '.join(machines) or 'an unknown machine'}, "
-        f"torch {', '.join(torches)}, {when}, commit {', '.join(commits)}"
-        f"{' (* with uncommitted changes)' if '*' in ''.join(commits) else ''}"
+        f"torch {', '.join(torches)}, {when}, commit {commits(known)}"
     )
 
 

@@ -29,6 +29,6 @@ class Sheet:
     measured: Sequence[Measurement] = ()
 
 
-def slug(word: str) -> str:
-    """A task's name as part of a file's."""
-    return re.sub(r"[^\w.@=+-]", "_", word)
+def slug(words: str) -> str:
+    """Names, of a task for one, as part of a file's."""
+    return re.sub(r"[^\w.@=+-]", "_", words)

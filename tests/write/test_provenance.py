@@ -1,9 +1,11 @@
+import shlex
 from dataclasses import replace
 
+import pytest
 from support.records import made_measurement, made_run
 
 from harness.plan import Cell
-from harness.write.origin import measured, records, sentence
+from harness.write.origin import command, commits, machine, measured, records, sentence, whole_machine
 
 
 def cell(task="sfc", model="gru", seed=0, budget="3k"):
@@ -43,3 +45,36 @@ def test_a_page_of_measurements_says_where_their_records_are():
     assert measured([made_measurement("gru"), made_measurement("lstm-s")], "bench report --protocol smoke") == (
         "`bench report --protocol smoke`: protocol `smoke` version 1; 2 records of `measures/smoke`."
     )
+
+
+FACTS = {"cpu": "Some processor", "cores": 4, "threads": 1}
+BOARD = {"gpu": "Some GPU", "cuda": "12.8"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "short", "whole"),
+    [
+        (FACTS, "4 cores of Some processor", "4 cores of Some processor, 1 thread"),
+        (FACTS | {"threads": 2}, "4 cores of Some processor", "4 cores of Some processor, 2 threads"),
+        (FACTS | BOARD, "Some GPU", "Some GPU, CUDA 12.8, 4 cores of Some processor"),
+        ({"cpu": "Some processor"}, "? cores of Some processor", "? cores of Some processor"),
+        ({}, "an unknown machine", "an unknown machine"),
+    ],
+)
+def test_a_machine_is_named_by_what_a_record_says_of_it(facts, short, whole):
+    assert (machine(facts), whole_machine(facts)) == (short, whole)
+
+
+def test_commits_are_named_once_and_a_star_is_explained():
+    clean, dirty = {"commit": "0123456789abcdef", "dirty": False}, {"commit": "fedcba9876543210", "dirty": True}
+    assert commits([clean, clean, {}]) == "0123456789, unknown"
+    assert commits([dirty, clean]) == "0123456789, fedcba9876* (* with uncommitted changes)"
+
+
+def test_a_command_can_be_given_to_a_shell():
+    found = command("run", ["sfc", "copy-5@train=9"], ["gru@x=(1, 2)"], "smoke@batch=7", "9k", "0,3")
+    assert shlex.split(found) == [
+        *("bench", "run", "--task", "sfc,copy-5@train=9", "--models", "gru@x=(1, 2)"),
+        *("--protocol", "smoke@batch=7", "--budget", "9k", "--seeds", "0,3"),
+    ]
+    assert command("measure", ["sfc"], ["all"], "quick") == "bench measure --task sfc --models all --protocol quick"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from ...compare.material import Material
 from ...compare.order import ordered, task_title, title_of
 from ...records.kinds import RunRecord
+from ...write.sheet import slug
 
 Array = NDArray[np.float64]
 
@@ -106,7 +106,7 @@ class Group:
 
     def file(self, kind: str) -> str:
         """The name of a picture."""
-        return re.sub(r"[^\w.@=+-]", "_", f"{kind}-{self.task}-{self.budget}") + ".svg"
+        return slug(f"{kind}-{self.task}-{self.budget}") + ".svg"
 
 
 def groups(material: Material) -> tuple[list[Group], list[tuple[str, str]]]:

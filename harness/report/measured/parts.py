@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from ...draw import curves as figures
 from ...errors import BenchError
 from ...protocol import find_protocol
 from ...records.kinds import Growth, Measurement, Ratio, RunRecord
-from ...write.sheet import Sheet
+from ...write import origin
+from ...write.sheet import Sheet, slug
 from . import conditions
 
 
@@ -35,10 +35,7 @@ class Part:
 
     def slug(self, number: int) -> str:
         """A file name without ending, for the part of this number on its page."""
-        word = "".join(
-            letter if letter.isalnum() or letter in "-_." else "_" for letter in f"{self.task}-{self.budget}"
-        )
-        return f"{word}-{number}"
+        return slug(f"{self.task}-{self.budget}-{number}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ def arranged(measurements: Sequence[Measurement], runs: Sequence[RunRecord], ord
     grouped: dict[tuple[str, str, str], list[Measurement]] = defaultdict(list)
     for one in sorted(measurements, key=lambda one: one.finished):
         if one.status != "skipped":
-            grouped[one.budget, one.task, machine_words(one)].append(one)
+            grouped[one.budget, one.task, origin.whole_machine(one.machine)].append(one)
     of_task, of_model = defaultdict(list), defaultdict(list)
     for run in runs:
         of_task[run.cell.task].append(run)
@@ -103,21 +100,10 @@ def arranged(measurements: Sequence[Measurement], runs: Sequence[RunRecord], ord
     return parts
 
 
-def machine_words(measurement: Measurement) -> str:
-    """'4 cores of Some processor, 1 thread', or the name of the GPU."""
-    facts = measurement.machine
-    cpu = f"{facts.get('cores', '?')} cores of {facts.get('cpu', 'an unknown processor')}"
-    if gpu := facts.get("gpu"):
-        return f"{gpu}, CUDA {facts.get('cuda')}, {cpu}"
-    threads = facts.get("threads")
-    return cpu if threads is None else f"{cpu}, {threads} thread{'s' * (threads != 1)}"
-
-
 def heading(part: Part, whats: str) -> str:
     """What was measured, where, from what state of the code and by which command."""
     first = part.measured[0]
     length = next((one.length for one in part.measured if one.length), None)
-    commits = sorted({_commit(one) for one in part.measured})
     versions = sorted({str(one.machine.get("torch")) for one in part.measured if one.machine.get("torch")})
     backends = sorted({one.backend for one in part.measured if one.backend})
     dates = sorted({one.finished[:10] for one in part.measured if one.finished})
@@ -127,7 +113,7 @@ def heading(part: Part, whats: str) -> str:
         f"{whats} Protocol `{first.protocol}`, version {first.protocol_version}: "
         f"{'' if length is None else f'{length:,} steps a sequence, '}batch {first.batch}. Measured on {part.machine}; "
         f"torch {', '.join(versions) or '?'}; back ends: {', '.join(backends) or '?'}; "
-        f"commit {', '.join(commits)}{' (* with uncommitted changes)' if '*' in ''.join(commits) else ''}; "
+        f"commit {origin.commits(one.machine for one in part.measured)}; "
         f"{' to '.join(dict.fromkeys((dates[0], dates[-1]))) if dates else 'an unknown day'}. "
         f"Absolute numbers of time are of that machine alone.{disturbed and ' '}{disturbed}\n\n    {command(part)}"
     )
@@ -136,13 +122,12 @@ def heading(part: Part, whats: str) -> str:
 def command(part: Part) -> str:
     """The command that takes all of it."""
     first = part.measured[0]
-    words = ["bench", "measure", "--task", part.task, "--models", ",".join(one.model for one in part.measured)]
-    words += ["--protocol", first.protocol]
     try:
         usual = find_protocol(first.protocol).budget
     except BenchError:  # a protocol of another version of this program
         usual = ""
-    return shlex.join([*words, *([] if part.budget == usual else ["--budget", part.budget])])
+    budget = "" if part.budget == usual else part.budget
+    return origin.command("measure", [part.task], [one.model for one in part.measured], first.protocol, budget)
 
 
 def absent(part: Part, names: Sequence[str]) -> list[str]:
@@ -161,7 +146,3 @@ def absent(part: Part, names: Sequence[str]) -> list[str]:
     if hasty := [t for t, one in zip(part.titles, part.measured, strict=True) if not one.whole and one.status == "ok"]:
         reasons["only the quick pass of `bench run`; `bench measure` takes the rest"] = hasty
     return [f"- {'; '.join(titles)}: {reason}" for reason, titles in reasons.items()]
-
-
-def _commit(measurement: Measurement) -> str:
-    return str(measurement.machine.get("commit") or "unknown")[:10] + "*" * bool(measurement.machine.get("dirty"))

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ...records.findings import RECOMPUTE, Case, Findings, Sizes, SpeedRecord, Timing
-from ...write import tables
+from ...write import origin, tables
 from ...write.sheet import Sheet
 from ...write.words import DASH, mib, number
 from .targets import DEVICES, verdicts
@@ -166,11 +166,9 @@ def _magnitude(findings: Findings, sizes: Sizes) -> str:
 
 def _machine(known: Mapping[str, Any]) -> str:
     facts = defaultdict(lambda: "unknown", known)
-    where = f"{facts['gpu']}, CUDA {facts['cuda']}" if "gpu" in facts else f"{facts['threads']} thread"
-    commit = str(facts.get("commit") or "unknown")[:10] + (" with uncommitted changes" if facts.get("dirty") else "")
     return (
-        f"{facts['cpu']}, {facts['cores']} cores, {facts['system']}; {where}; torch {facts['torch']}, "
-        f"Python {facts['python']}, bench {facts['bench']}, commit {commit}."
+        f"{origin.whole_machine(facts)}; {facts['system']}; torch {facts['torch']}, Python {facts['python']}, "
+        f"bench {facts['bench']}, commit {origin.commits([facts])}."
     )
 
 

@@ -14,7 +14,7 @@ from ...compare.order import facts_of, ordered, title_of
 from ...errors import counted
 from ...records.kinds import NOT_COUNTED, Measurement, RunRecord, TaskFacts
 from ...stats.over_seeds import Interval, mean_interval
-from ...write import tables
+from ...write import origin, tables
 from ...write.sheet import Sheet, slug
 from ...write.words import DASH, heading, number, score
 from . import tradeoff_figure
@@ -109,7 +109,7 @@ def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None,
 def _said(every: Mapping[str, Choice], measured: Mapping[str, Measurement]) -> list[str]:
     """On which machine, and which models are missing."""
     used = [measured[name] for name, choice in every.items() if choice.seeds and choice.measured]
-    machines = sorted({str(m.machine.get("gpu") or m.machine.get("cpu") or "an unknown machine") for m in used})
+    machines = sorted({origin.machine(m.machine) for m in used})
     yardsticks = sorted({m.yardstick for m in used if m.yardstick})
     said = [
         f"Measured on {' and '.join(machines)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -83,7 +82,7 @@ def _section(figure: Figure, kind: Kind, group: Group, stand_in: str) -> str:
 def _not_run(task: str, models: Sequence[str], material: Material) -> str:
     """What is missing, why, and the command that makes it."""
     protocol = material.runs[0].cell.protocol if material.runs else "paper"
-    command = shlex.join(["bench", "run", "--task", task, "--models", ",".join(models), "--protocol", protocol])
+    command = provenance.command("run", [task], models, protocol)
     there = [
         run
         for run in sorted(material.runs, key=lambda run: run.cell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from ...records.kinds import INTERRUPTED, RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...stats import survival
 from ...stats.verdicts import NOT_RUN
-from ...write import tables, words
+from ...write import origin, tables, words
 from . import book as papers
 from .book import Page, Published
 
@@ -276,12 +275,8 @@ def _commands(page: Page, here: Recorded) -> list[str]:
     together: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for task, models in lacking.items():
         together[tuple(models)].append(task)
-    budget = "" if here.usual else f" --budget {here.budget}"
-    lines = [
-        f"bench run --task {','.join(tasks)} --models {shlex.quote(','.join(models))} "
-        f"--protocol {shlex.quote(here.protocol)}{budget}"
-        for models, tasks in together.items()
-    ]
+    budget = "" if here.usual else here.budget
+    lines = [origin.command("run", tasks, models, here.protocol, budget) for models, tasks in together.items()]
     refused = (
         f" This harness has version {here.current} of the protocol: move records of version {here.version} away first."
         if here.current != here.version

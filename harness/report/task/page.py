@@ -75,7 +75,7 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
             curves = f"{name}-{comparison.budget}-curves.svg"
             pictures[curves] = _drawn(comparison, mine, places)
             table = task_table.shown(comparison)
-            pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command(mine, order)))
+            pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command_of(mine, order)))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
