@@ -253,6 +253,7 @@ def _place(errand: _Errand, wanted: Download, archive: Path) -> None:
                 made,
                 strip=wanted.strip,
                 only=wanted.only,
+                most=wanted.most_unpacked,
                 room=partial(_fits, errand),
                 tell=partial(errand.tell, f"unpacking {wanted.file}"),
             )
