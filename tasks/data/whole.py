@@ -111,6 +111,17 @@ def tree_digest(sums: dict[str, str]) -> str:
     return "sha256:" + hashlib.sha256(lines.encode()).hexdigest()
 
 
+def differs(download: Download, place: Path) -> str:
+    """How the file itself, before it is unpacked, is not what it should be, in a clause, or an empty string."""
+    if (size := place.stat().st_size) > download.most:
+        return f"it has {size:,} bytes, more than {download.most:,}"
+    if not download.checksum:
+        return ""
+    algorithm, _, _ = download.checksum.partition(":")
+    found = f"{algorithm}:{file_hash(place, algorithm)}"
+    return "" if found == download.checksum else f"expected {download.checksum}, found {found}"
+
+
 def file_hash(path: Path, algorithm: str = "sha256", gzipped: bool = False, most: int = 0) -> str:
     """The digest of a file; of what is inside if it is a .gz that may be either. Raises DataError.
 

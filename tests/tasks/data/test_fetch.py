@@ -7,7 +7,6 @@ import shutil
 import tarfile
 from pathlib import Path
 
-import pooch
 import pytest
 from support.file_server import WORDS, packed, sha256, toy
 
@@ -190,18 +189,6 @@ def test_an_interrupted_download_goes_on_in_the_next_command(server, archive, tm
     assert said[0].startswith(f"toy: {fetch.megabytes(len(archive) - kept)} to download")
 
 
-def test_an_interruption_while_the_checksum_is_computed_loses_nothing(server, archive, tmp_path, monkeypatch):
-    source = toy([f"{server.url}/toy.zip"], archive)
-    with monkeypatch.context() as patch:
-        patch.setattr(pooch.core, "hash_matches", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            fetch.fetch(source, tmp_path)
-    assert [path.name for path in (tmp_path / "toy" / ".download").iterdir()] == ["toy.zip.part"]
-    fetch.fetch(source, tmp_path)
-    assert whole(tmp_path)
-    assert len(server.requests) == 1
-
-
 def test_an_interruption_while_unpacking_loses_nothing_and_leaves_nothing_half(server, archive, tmp_path):
     def interrupt(what, done, total):
         if what.startswith("unpacking"):
@@ -264,7 +251,7 @@ def test_another_file_than_the_expected_is_refused_and_the_next_mirror_asked(ser
         fetch.fetch(toy(urls[:2], archive), tmp_path / "again")
     text = str(caught.value)
     assert "a file of 26 bytes instead of" in text
-    assert f"expected {sha256(archive)} but got {sha256(server.files['other.zip']).removeprefix('sha256:')})" in text
+    assert f"expected {sha256(archive)}, found {sha256(server.files['other.zip'])})" in text
     assert f"put toy.zip ({sha256(archive)}) into {tmp_path / 'again' / 'toy'} yourself, then run" in text
     assert list((tmp_path / "again" / "toy").iterdir()) == []
 
