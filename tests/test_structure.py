@@ -70,7 +70,7 @@ OPEN = {"harness", "harness.errors", "harness.plan", "harness.protocol"}
 WORDS = {name for name in ROOMS if name.count(".") == 1 and (ROOT / f"{name.replace('.', '/')}.py").exists()}
 READING = ("records", "stats", "compare", "draw", "write", "report", "gate", "cli")  # rooms that need no torch
 WORKING = ("harness.gate.probe", "harness.cli.order", "harness.cli.progress")  # but for these
-ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
+ALLOWED = {"torch", "numpy", "triton", "filelock", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading and augmenting data
 LAZY = {"scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
 
