@@ -44,7 +44,6 @@ def download(url: str, wanted: Download, waiting: Path, tell: Tell) -> Path:
     than `wanted.most` bytes are kept.
     """
     whole, part = waiting / wanted.file, waiting / f"{wanted.file}.part"
-    waiting.mkdir(exist_ok=True)
     if whole.is_file() and not differs(wanted, whole):  # the command ended before it was unpacked
         return whole
     if not wanted.checksum:

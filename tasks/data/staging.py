@@ -3,13 +3,14 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .sources import DataError, Download
 from .whole import SUMS
 
 WAITING = ".download"  # folder of what is being downloaded, inside that of the data set
+LOCK = "lock"
 UNPACKING = ".unpacking"
 LITTER = (f".{SUMS}", WAITING, UNPACKING)
 OURS = {SUMS, *LITTER}  # names that no archive may hold
@@ -18,23 +19,22 @@ OURS = {SUMS, *LITTER}  # names that no archive may hold
 @contextmanager
 def alone(place: Path) -> Iterator[None]:
     """Two commands would write into the same files. Raises DataError where another is at work."""
+    from filelock import FileLock, Timeout
+
+    waiting = place / WAITING
+    waiting.mkdir(exist_ok=True)
     try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    held = os.open(place, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(held)
+        with FileLock(waiting / LOCK, timeout=0):
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # Windows keeps what is open
+                    (waiting / LOCK).unlink()
+    except Timeout:
         raise DataError(f"another `bench data fetch` is at work in {place}; wait until it is done") from None
-    except OSError:  # a file system without locks
-        pass
-    try:
-        yield
     finally:
-        os.close(held)
+        with suppress(OSError):  # a part of a file is there
+            waiting.rmdir()
 
 
 def is_littered(place: Path) -> bool:
@@ -48,10 +48,10 @@ def sweep(place: Path, missing: list[Download]) -> None:
     (place / f".{SUMS}").unlink(missing_ok=True)
     waiting = place / WAITING
     wanted = {name for one in missing for name in (one.file, f"{one.file}.part")}
-    for entry in waiting.iterdir() if waiting.is_dir() else ():
+    for entry in waiting.iterdir():
+        if entry.name == LOCK:
+            continue
         if entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)
         elif entry.name not in wanted or not entry.stat().st_size:
             entry.unlink()
-    if waiting.is_dir() and not any(waiting.iterdir()):
-        waiting.rmdir()

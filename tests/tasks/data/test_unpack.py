@@ -45,7 +45,7 @@ def opened(archive, into, most=1_000_000, **options):
     return unpack(archive, into, most=most, room=lambda _: None, tell=lambda *_: None, **options)
 
 
-HOSTILE = ["/abs", "../up", "in/../../up", "..\\up", "C:\\abs", "C:abs", "\\abs", "//abs"]
+HOSTILE = ["/unpacked-abs", "../up", "in/../../up", "..\\up", "C:\\abs", "C:abs", "\\abs", "//abs"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -60,7 +60,7 @@ def test_a_name_that_leads_out_is_refused_and_nothing_written(name, pack, tmp_pa
     with pytest.raises(Refused, match="which leads out of its folder"):
         opened(archive, inside)
     assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(["a", "b", archive.name])
-    assert not Path("/abs").exists()
+    assert not Path("/unpacked-abs").exists()
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
