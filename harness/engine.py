@@ -31,8 +31,8 @@ def build_native() -> Generator[str, None, str]:
 
     Returns why they cannot be built, or an empty string.
     """
-    from models.engine.native import kernels as native
+    from models.engine.native import build, kernels
 
-    if not native.is_built() and native.compiler() is not None:
+    if not kernels.is_built() and build.compiler() is not None:
         yield "building native code for the recurrences (once, about ten seconds)"
-    return native.why_not()
+    return kernels.why_not()

@@ -1,4 +1,4 @@
-"""What a process that trains or times must have: its environment, threads, number format and deafness to Ctrl-C."""
+"""What a process that trains, times or fetches must have: environment, threads, number format, what ends it and how."""
 
 from __future__ import annotations
 
@@ -51,6 +51,24 @@ def deaf() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def tidy() -> Iterator[None]:
+    """What `timeout`, a cancelled job and a closed terminal send ends what runs in here as Ctrl-C does, not at once.
+
+    What was set to be ignored, as `nohup` does, stays so.
+    """
+    kinds = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # the latter not on Windows
+    before = {kind: signal.getsignal(kind) for kind in kinds}
+    before = {kind: handler for kind, handler in before.items() if handler == signal.SIG_DFL}
+    for kind in before:
+        signal.signal(kind, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 def prepare_process(device: str, threads: int) -> None:

@@ -70,9 +70,9 @@ OPEN = {"harness", "harness.errors", "harness.plan", "harness.protocol"}
 WORDS = {name for name in ROOMS if name.count(".") == 1 and (ROOT / f"{name.replace('.', '/')}.py").exists()}
 READING = ("records", "stats", "compare", "draw", "write", "report", "gate", "cli")  # rooms that need no torch
 WORKING = ("harness.gate.probe", "harness.cli.order", "harness.cli.progress")  # but for these
-ALLOWED = {"torch", "numpy", "triton", *sys.stdlib_module_names}  # of models and tasks
-# and of the tasks, where they are needed: reading, fetching and augmenting data
-LAZY = {"pooch", "scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
+ALLOWED = {"torch", "numpy", "triton", "filelock", *sys.stdlib_module_names}  # of models and tasks
+# and of the tasks, where they are needed: reading and augmenting data
+LAZY = {"scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
 
 
 def name_of(path: Path) -> str:
@@ -241,7 +241,7 @@ def test_the_statistics_need_no_more_than_numpy_and_scipy():
 
 
 def test_the_slow_and_optional_packages_are_imported_when_needed():
-    slow = {"matplotlib", "pooch", "rich"}
+    slow = {"matplotlib", "rich"}
     code = f"import sys, harness.execute.run, harness.execute.local; sys.exit(bool({slow} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import BenchError, nearest
+from ..process import tidy
 from .options import DATA
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def fetch_(names: tuple[str, ...], data: Path | None) -> int:
     from tasks.data import fetch
 
     for source in _found(names):
-        with _progress() as tell, _sentences():
+        with tidy(), _progress() as tell, _sentences():
             fetch.fetch(source, data, tell, click.echo)
     return 0
 

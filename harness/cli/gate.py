@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
 from pathlib import Path
 
@@ -47,6 +46,7 @@ def gate(
         from ..gate import page as gate_page
         from ..machine import find_device
         from ..plan import split_words
+        from ..process import tidy
         from .progress import Countdown, terminal
     except Exception as error:  # the commit that is checked out here may be the broken one
         raise BenchError(f"this tree's own code cannot be imported: {type(error).__name__}: {error}") from None
@@ -56,13 +56,8 @@ def gate(
     comparing.check(wanted)
     if output is not None and not output.resolve().parent.is_dir():
         raise BenchError(f"there is no folder {output.resolve().parent} to write {output.name} to")
-    # what `timeout` and a cancelled job send removes the worktrees as Ctrl-C does
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with Countdown(wanted.jobs, lambda text: click.echo(text, err=True), terminal()) as tell:
-            found = comparing.gate(base, head, wanted, tell)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with tidy(), Countdown(wanted.jobs, lambda text: click.echo(text, err=True), terminal()) as tell:
+        found = comparing.gate(base, head, wanted, tell)  # which removes its worktrees at the end
     facts = (shlex.join(["bench", *sys.argv[1:]]), machine.words(wanted.device))
     if output is not None:
         output.write_text(gate_page.page(found, *facts, "md"), encoding="utf-8")

@@ -2,8 +2,9 @@
 
 sources   the data sets: addresses, sizes, checksums, licences
 fetch     bench data fetch: what is missing, disk, archives
-download  one file, resumed and checked
-unpack    archives, never outside their folder
+staging   what lies there meanwhile: a lock, and sweeping
+download  one file, resumed, bounded and checked
+unpack    archives, never outside their folder, never more than declared
 whole     is a data set whole?
 idx       MNIST's file format
 """

@@ -2,23 +2,20 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from .download import Tell, Unreachable, download
 from .sources import SOURCES, DataError, DataSet, Download
+from .staging import OURS, UNPACKING, WAITING, alone, is_littered, sweep
 from .unpack import Refused, merge, unpack
-from .whole import Verdict, check, file_hash, is_begun, lacking, verify, write_sums
+from .whole import Verdict, check, differs, file_hash, is_begun, lacking, verify, write_sums
 
 # what others may take from here
 __all__ = ["SOURCES", "DataError", "DataSet", "Verdict", "cache_folder", "data_folder", "derived"]
 __all__ += ["fetch", "folder", "is_begun", "megabytes", "verify", "whereabouts"]
-
-WAITING = ".download"  # folder of what is being downloaded, inside that of the data set
-UNPACKING = ".unpacking"
 
 
 def cache_folder() -> Path:
@@ -116,54 +113,40 @@ def fetch(
     place = data_folder(data_root) / source.name
     errand = _Errand(source, place, _command(source, data_root), tell, say)
     try:
-        missing = [wanted for wanted in source.downloads if not _is_whole(errand, wanted)]
-        if not missing:
+        if not any(_gap(wanted, place) for wanted in source.downloads) and not is_littered(place):
             say(f"{source.name}: nothing to fetch, all of it is in {place}")
             return place
         place.mkdir(parents=True, exist_ok=True)
-        with _alone(place):
-            _announce(errand, missing)
-            while missing:
-                _bring(errand, missing)
-                del missing[0]
+        with alone(place):
+            missing = [wanted for wanted in source.downloads if not _is_whole(errand, wanted)]
+            sweep(place, missing)
+            try:
+                if missing:
+                    _announce(errand, missing)
+                while missing:
+                    _bring(errand, missing)
+                    del missing[0]
+            finally:
+                sweep(place, missing)
         say(f"{source.name}: whole, in {place}")
     except OSError as error:
-        raise DataError(f"cannot write into {place}: {error.strerror or error}") from None
+        raise DataError(f"cannot write into {place}: {error.strerror or error}; `{errand.command}` goes on") from None
     return place
 
 
-@contextmanager
-def _alone(place: Path) -> Iterator[None]:
-    """Two commands would write into the same files. Raises DataError where another is at work."""
+def _gap(wanted: Download, place: Path) -> str:
+    """What of a download is missing or damaged, in a clause, or an empty string."""
     try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    held = os.open(place, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(held)
-        raise DataError(f"another `bench data fetch` is at work in {place}; wait until it is done") from None
-    except OSError:  # a file system without locks
-        pass
-    try:
-        yield
-    finally:
-        os.close(held)
+        if not (gap := lacking(wanted, place)):
+            check(wanted, place)
+    except DataError as error:
+        return str(error)
+    return gap
 
 
 def _is_whole(errand: _Errand, wanted: Download) -> bool:
-    gap = lacking(wanted, errand.place)
-    if gap.startswith("there"):
-        return False
-    try:
-        if not gap:
-            check(wanted, errand.place)
-    except DataError as error:
-        gap = str(error)
-    if gap:
+    gap = _gap(wanted, errand.place)
+    if gap and not gap.startswith("there"):
         errand.say(f"{errand.source.name}: {gap}; it is fetched again")
     return not gap
 
@@ -208,19 +191,11 @@ def _bring(errand: _Errand, missing: list[Download]) -> None:
             if wanted.checksum and isinstance(error, Refused):
                 break  # it is the right file, so no mirror has another
         else:
-            archive.unlink()
-            _drop_if_empty(place / WAITING)
-            return None
-    _drop_if_empty(place / WAITING)
+            return archive.unlink()
     raise DataError(
         f"could not download {wanted.file} from {' or '.join(reasons)}; "
         f"put {_listed(missing)} into {place} yourself, then run `{errand.command}` again"
     )
-
-
-def _drop_if_empty(folder: Path) -> None:
-    if not any(folder.iterdir()):  # another file may be there in part
-        folder.rmdir()
 
 
 def _bring_by_hand(errand: _Errand, wanted: Download) -> None:
@@ -228,11 +203,8 @@ def _bring_by_hand(errand: _Errand, wanted: Download) -> None:
     archive = errand.place / wanted.file
     errand.say(f"{errand.source.name}: checking and unpacking {archive}, which may be deleted afterwards")
     try:
-        if wanted.checksum:
-            algorithm, _, _ = wanted.checksum.partition(":")
-            actual = f"{algorithm}:{file_hash(archive, algorithm)}"
-            if actual != wanted.checksum:
-                raise Refused(f"expected {wanted.checksum}, found {actual}")
+        if wrong := differs(wanted, archive):
+            raise Refused(wrong)
         _place(errand, wanted, archive)
     except Refused as error:
         raise DataError(
@@ -253,18 +225,17 @@ def _place(errand: _Errand, wanted: Download, archive: Path) -> None:
                 made,
                 strip=wanted.strip,
                 only=wanted.only,
+                most=wanted.most_unpacked,
                 room=partial(_fits, errand),
                 tell=partial(errand.tell, f"unpacking {wanted.file}"),
             )
         else:
             shutil.copyfile(archive, made / wanted.file)
             sums = {wanted.file: file_hash(archive)}
-        if gap := lacking(wanted, made):
+        if taken := {name.partition("/")[0] for name in sums} & OURS:
+            raise Refused(f"it holds {', '.join(sorted(taken))}, which is a name of ours")
+        if gap := _gap(wanted, made):
             raise Refused(gap)
-        try:
-            check(wanted, made)
-        except DataError as error:
-            raise Refused(str(error)) from None
         # beforehand, so that files which an interruption keeps from their place are known to be missing
         write_sums(errand.place, sums)
         for content in wanted.files:

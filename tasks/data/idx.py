@@ -8,6 +8,7 @@ import gzip
 import math
 import zlib
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -21,13 +22,14 @@ def read(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
     path = next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
     if path is None:
         raise DataError(f"{folder} has neither {name} nor {name}.gz; put the original file there")
+    magic, head = bytes((0, 0, UNSIGNED_BYTES, len(shape))), 4 + 4 * len(shape)
+    size = head + math.prod(shape)
+    source: IO[bytes] | gzip.GzipFile
     try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as source:
+            data = source.read(size + 1)  # a .gz of this size may hold a thousand times as much
     except (OSError, EOFError, zlib.error) as error:
         raise _wrong(path, f"cannot be read: {error}") from None
-    magic, head = bytes((0, 0, UNSIGNED_BYTES, len(shape))), 4 + 4 * len(shape)
     if data[:4] != magic:
         raise _wrong(path, f"starts with the bytes '{data[:4].hex()}', not with '{magic.hex()}'")
     if len(data) < head:
@@ -35,7 +37,9 @@ def read(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
     found = tuple(np.frombuffer(data[4:head], ">u4").tolist())
     if found != shape:
         raise _wrong(path, f"says that it holds {_times(found)} bytes, not {_times(shape)}")
-    if len(data) != head + math.prod(shape):
+    if len(data) > size:
+        raise _wrong(path, f"has more than {math.prod(shape):,} bytes after its head")
+    if len(data) < size:
         raise _wrong(path, f"has {len(data) - head:,} bytes after its head, not {math.prod(shape):,}")
     return np.frombuffer(data, np.uint8, offset=head).reshape(shape)
 

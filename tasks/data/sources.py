@@ -7,6 +7,8 @@ of the decompressed contents, which are the same whatever archive they came in.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+SLACK = 2  # how many times as large as declared a thing may be whose size is only about
+
 
 class DataError(Exception):
     """Data that are missing or damaged, and what to do about it, in one sentence."""
@@ -47,7 +49,7 @@ class Download:
     urls: mirrors in the order in which they are tried. size: bytes; `about` says that it is not exact.
     checksum: of the file; empty where its packing differs from time to time, so that contents are checked.
     archive: it is unpacked, without the first `strip` folders of its paths, and only below `only`, if that
-    is given; `unpacked`: the bytes that takes, about.
+    is given; `unpacked`: the bytes that takes, about (of a tar all that is in it, for all of it must be read).
     """
 
     file: str
@@ -61,6 +63,16 @@ class Download:
     only: tuple[str, ...] = ()
     files: tuple[Content, ...] = ()
     many: tuple[Many, ...] = ()
+
+    @property
+    def most(self) -> int:
+        """The most bytes that are taken from a server."""
+        return self.size * (SLACK if self.about else 1)
+
+    @property
+    def most_unpacked(self) -> int:
+        """The most bytes that come out of the archive."""
+        return self.unpacked * SLACK
 
 
 @dataclass(frozen=True, slots=True)

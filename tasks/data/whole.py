@@ -98,7 +98,7 @@ def edition(content: Content, place: Path) -> str:
     seen = set()
     for name, checksum in content.editions.items():
         algorithm, _, _ = checksum.partition(":")
-        seen.add(f"{algorithm}:{file_hash(place, algorithm, content.gzipped)}")
+        seen.add(f"{algorithm}:{file_hash(place, algorithm, content.gzipped, content.size)}")
         if checksum in seen:
             return name
     expected = " or ".join(content.editions.values())
@@ -111,14 +111,33 @@ def tree_digest(sums: dict[str, str]) -> str:
     return "sha256:" + hashlib.sha256(lines.encode()).hexdigest()
 
 
-def file_hash(path: Path, algorithm: str = "sha256", gzipped: bool = False) -> str:
-    """The digest of a file; of what is inside if it is a .gz that may be either. Raises DataError."""
-    digest = hashlib.new(algorithm)
+def differs(download: Download, place: Path) -> str:
+    """How the file itself, before it is unpacked, is not what it should be, in a clause, or an empty string."""
+    if (size := place.stat().st_size) > download.most:
+        return f"it has {size:,} bytes, more than {download.most:,}"
+    if not download.checksum:
+        return ""
+    algorithm, _, _ = download.checksum.partition(":")
+    found = f"{algorithm}:{file_hash(place, algorithm)}"
+    return "" if found == download.checksum else f"expected {download.checksum}, found {found}"
+
+
+def file_hash(path: Path, algorithm: str = "sha256", gzipped: bool = False, most: int = 0) -> str:
+    """The digest of a file; of what is inside if it is a .gz that may be either. Raises DataError.
+
+    most: bytes after which it is too long to go on, 0: none.
+    """
+    digest, done = hashlib.new(algorithm), 0
     source: IO[bytes] | gzip.GzipFile
     try:
         with gzip.open(path) if gzipped and path.suffix == ".gz" else path.open("rb") as source:
             while chunk := source.read(CHUNK):
                 digest.update(chunk)
+                done += len(chunk)
+                if most and done > most:
+                    raise DataError(f"damaged file {path.name}: it has more than {most:,} bytes")
+    except DataError:
+        raise
     except FileNotFoundError:
         raise DataError(f"missing file {path.name}") from None
     except (OSError, EOFError) as error:
@@ -165,7 +184,7 @@ def read_sums(folder: Path) -> dict[str, str]:
     """Path -> SHA-256 of the file SHA256SUMS, as `sha256sum` writes it; empty where there is none."""
     if not (folder / SUMS).is_file():
         return {}
-    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines) if name}
 
 

@@ -13,6 +13,7 @@ from support import ROOT
 from support.file_server import packed, toy
 
 from harness.cli import data as data_verbs
+from harness.process import tidy
 from tasks.data.sources import SOURCES
 
 REAL = os.environ.get("BENCH_DATA", "nowhere")
@@ -172,3 +173,15 @@ def test_the_real_data_are_whole_and_a_damaged_copy_is_not(bench, tmp_path):
     done = bench("data", "verify", "mnist", "--data", tmp_path)
     assert done.code == 2
     assert "  damaged file: t10k-labels-idx1-ubyte.gz has " in done.out
+
+
+def test_what_nohup_ignores_stays_ignored():
+    with tidy(), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGHUP)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with tidy():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

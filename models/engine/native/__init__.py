@@ -1,6 +1,7 @@
 """Recurrences in C++.
 
-kernels      builds and loads the C++ beside it
+kernels      the C++ beside it as a library, from the user's cache
+build        compiles it
 recurrences  LSTM, GRU, clockwork, attention: forward and backward
 hmlstm       the same for HM-LSTM
 """

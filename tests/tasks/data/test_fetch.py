@@ -4,18 +4,14 @@ import gzip
 import io
 import os
 import shutil
-import stat
 import tarfile
-import zipfile
 from pathlib import Path
 
-import pooch
 import pytest
 from support.file_server import WORDS, packed, sha256, toy
 
 from tasks.data import fetch
 from tasks.data.sources import SOURCES, Content, DataError, Many
-from tasks.data.unpack import Refused, merge, unpack
 from tasks.data.whole import file_hash, lacking, read_sums, tree_digest, verify, write_sums
 
 REAL = Path(os.environ.get("BENCH_DATA", "nowhere"))
@@ -193,18 +189,6 @@ def test_an_interrupted_download_goes_on_in_the_next_command(server, archive, tm
     assert said[0].startswith(f"toy: {fetch.megabytes(len(archive) - kept)} to download")
 
 
-def test_an_interruption_while_the_checksum_is_computed_loses_nothing(server, archive, tmp_path, monkeypatch):
-    source = toy([f"{server.url}/toy.zip"], archive)
-    with monkeypatch.context() as patch:
-        patch.setattr(pooch.core, "hash_matches", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            fetch.fetch(source, tmp_path)
-    assert [path.name for path in (tmp_path / "toy" / ".download").iterdir()] == ["toy.zip.part"]
-    fetch.fetch(source, tmp_path)
-    assert whole(tmp_path)
-    assert len(server.requests) == 1
-
-
 def test_an_interruption_while_unpacking_loses_nothing_and_leaves_nothing_half(server, archive, tmp_path):
     def interrupt(what, done, total):
         if what.startswith("unpacking"):
@@ -267,7 +251,7 @@ def test_another_file_than_the_expected_is_refused_and_the_next_mirror_asked(ser
         fetch.fetch(toy(urls[:2], archive), tmp_path / "again")
     text = str(caught.value)
     assert "a file of 26 bytes instead of" in text
-    assert f"expected {sha256(archive)} but got {sha256(server.files['other.zip']).removeprefix('sha256:')})" in text
+    assert f"expected {sha256(archive)}, found {sha256(server.files['other.zip'])})" in text
     assert f"put toy.zip ({sha256(archive)}) into {tmp_path / 'again' / 'toy'} yourself, then run" in text
     assert list((tmp_path / "again" / "toy").iterdir()) == []
 
@@ -314,9 +298,10 @@ def test_too_small_a_disk_is_refused_before_anything_is_sent(server, archive, tm
 
 
 def test_a_disk_that_is_too_small_for_the_contents_keeps_the_download(server, archive, tmp_path, monkeypatch):
-    usage = shutil.disk_usage(tmp_path)._replace(free=600_000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    source = toy([f"{server.url}/toy.zip"], archive, size=1000, about=True, unpacked=0)
+    free = [2_000_000, 2_000_000, 600_000]  # twice before the download, then someone else takes the rest
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=free.pop(0)))
+    source = toy([f"{server.url}/toy.zip"], archive)
     with pytest.raises(DataError, match=r"toy needs 656\.0 kB more"):
         fetch.fetch(source, tmp_path)
     assert [path.name for path in (tmp_path / "toy" / ".download").iterdir()] == ["toy.zip"]
@@ -382,73 +367,7 @@ def test_a_wrong_archive_that_someone_put_there_stays_and_is_named(server, archi
     assert [path.name for path in place.iterdir()] == ["toy.zip"]
 
 
-# archives
-
-
-def zipped(path, *members):
-    """A zip of (name, mode of the system or 0, content)."""
-    with zipfile.ZipFile(path, "w") as pack:
-        for name, mode, content in members:
-            info = zipfile.ZipInfo(name)
-            info.external_attr = mode << 16
-            pack.writestr(info, content)
-    return path
-
-
-def tarred(path, *members):
-    """A tar of (name, type, content or target of a link)."""
-    with tarfile.open(path, "w:gz") as pack:
-        for name, kind, content in members:
-            info = tarfile.TarInfo(name)
-            info.type = kind
-            if kind == tarfile.REGTYPE:
-                info.size = len(content)
-                pack.addfile(info, io.BytesIO(content.encode()))
-            else:
-                info.linkname = content
-                pack.addfile(info)
-    return path
-
-
-def opened(archive, into, **options):
-    return unpack(archive, into, room=lambda _: None, tell=lambda *_: None, **options)
-
-
-HOSTILE = ["/abs", "../up", "in/../../up", "..\\up", "C:\\abs", "C:abs", "\\abs", "//abs"]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize("pack", ["zip", "tar"])
-def test_a_name_that_leads_out_is_refused_and_nothing_written(name, pack, tmp_path):
-    inside = tmp_path / "a" / "b"
-    inside.mkdir(parents=True)
-    if pack == "zip":
-        archive = zipped(tmp_path / "x.zip", ("fine", 0, "1"), (name, 0, "2"))
-    else:
-        archive = tarred(tmp_path / "x.tar.gz", ("fine", tarfile.REGTYPE, "1"), (name, tarfile.REGTYPE, "2"))
-    with pytest.raises(Refused, match="which leads out of its folder"):
-        opened(archive, inside)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == sorted(["a", "b", archive.name])
-    assert not Path("/abs").exists()
-
-
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
-def test_links_and_devices_in_a_tar_are_refused(kind, tmp_path):
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    archive = tarred(tmp_path / "x.tar.gz", ("out", kind, str(outside)), ("out/file", tarfile.REGTYPE, "2"))
-    with pytest.raises(Refused, match="which is a link or a device"):
-        opened(archive, tmp_path / "in")
-    assert not list(outside.iterdir())
-    assert not (tmp_path / "in").exists()
-
-
-def test_links_and_devices_in_a_zip_are_refused(tmp_path):
-    for mode in (stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO):
-        archive = zipped(tmp_path / "x.zip", ("out", mode | 0o777, "/tmp"), ("out/file", 0, "2"))
-        with pytest.raises(Refused, match="which is a link or a device"):
-            opened(archive, tmp_path / "in")
-    assert not (tmp_path / "in").exists()
+# what archives may do is in test_unpack
 
 
 def test_a_hostile_download_writes_nothing(server, tmp_path):
@@ -457,39 +376,6 @@ def test_a_hostile_download_writes_nothing(server, tmp_path):
     with pytest.raises(DataError, match=r"it holds '\.\./escaped', which leads out of its folder"):
         fetch.fetch(toy([f"{server.url}/toy.zip"], archive), tmp_path)
     assert [path.name for path in tmp_path.rglob("*")] == ["toy"]
-
-
-def test_only_what_is_wanted_is_unpacked_without_the_leading_folders(tmp_path):
-    members = [("top/keep/a", tarfile.REGTYPE, "1"), ("top/keep/b/c", tarfile.REGTYPE, "2")]
-    archive = tarred(tmp_path / "x.tar.gz", *members, ("top/drop", tarfile.REGTYPE, "3"), ("top", tarfile.DIRTYPE, ""))
-    sums = opened(archive, tmp_path / "in", strip=1, only=("keep/",))
-    assert sorted(sums) == ["keep/a", "keep/b/c"]
-    assert sums["keep/a"] == file_hash(tmp_path / "in" / "keep" / "a")
-    assert not (tmp_path / "in" / "drop").exists()
-
-
-@pytest.mark.parametrize("damage", ["short", "changed", "text"])
-def test_a_broken_archive_is_said_to_be_so(damage, tmp_path):
-    archive = tmp_path / "x"
-    whole = packed()
-    content = {"short": whole[:-300_000], "changed": whole.replace(b"aaaa", b"abab", 1), "text": b"not found"}[damage]
-    archive.write_bytes(content)
-    with pytest.raises(Refused, match="it is no whole zip or tar archive"):
-        opened(archive, tmp_path / "in")
-    with gzip.open(archive, "wb") as file:
-        file.write(os.urandom(100_000))
-    archive.write_bytes(archive.read_bytes()[:50_000])
-    with pytest.raises(Refused, match="it is no whole zip or tar archive"):
-        opened(archive, tmp_path / "in")
-
-
-def test_merging_keeps_what_was_there(tmp_path):
-    for name in ("new/both/1", "new/both/2", "new/fresh/3", "old/both/0", "old/both/1"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    merge(tmp_path / "new", tmp_path / "old")
-    assert (tmp_path / "old" / "both" / "1").read_text() == "new/both/1"
-    assert sorted(path.name for path in (tmp_path / "old").rglob("?")) == ["0", "1", "2", "3"]
 
 
 # verification

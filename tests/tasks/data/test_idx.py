@@ -1,6 +1,7 @@
 """IDX files written byte by byte, whole and damaged."""
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_a_missing_file_is_a_sentence(tmp_path):
     ("data", "message"),
     [
         (WHOLE[:-1], "has 59 bytes after its head, not 60"),
-        (WHOLE + b"x", "has 61 bytes after its head, not 60"),
+        (WHOLE + b"x", "has more than 60 bytes after its head"),
         (WHOLE[:9], "ends inside its head, after 9 bytes"),
         (b"", "starts with the bytes '', not with '00000803'"),
         (b"\0\0\x08\x01" + WHOLE[4:], "starts with the bytes '00000801'"),
@@ -64,3 +65,12 @@ def test_a_damaged_packing_is_named(tmp_path, damage):
     (tmp_path / "some.gz").write_bytes(data)
     with pytest.raises(DataError, match=r"some\.gz cannot be read: .*; put the original file in its place"):
         idx.read(tmp_path, "some", (5, 3, 4))
+
+
+def test_a_gz_that_holds_a_thousand_times_as_much_is_not_unpacked(tmp_path):
+    (tmp_path / "some.gz").write_bytes(gzip.compress(WHOLE + bytes(200_000_000), 1))
+    tracemalloc.start()
+    with pytest.raises(DataError, match="has more than 60 bytes after its head"):
+        idx.read(tmp_path, "some", (5, 3, 4))
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
