@@ -72,3 +72,14 @@ def test_bytes_become_mebibytes():
 )
 def test_a_clock_shows_hours_only_where_there_are_some(seconds, text):
     assert words.clock(seconds) == text
+
+
+def test_few_seconds_have_fractions():
+    assert words.time_on(0.1235, "seconds") == "0.123"
+    assert words.time_on(1234.5, "seconds") == "1,234"
+    assert words.time_on(12.35, "step") == "12"
+
+
+@pytest.mark.parametrize(("arrived", "text"), [(3, "1,200"), (2, "≥ 1,200"), (0, "> 1,200")])
+def test_a_restricted_mean_says_whether_all_arrived(arrived, text):
+    assert words.restricted(1200.0, arrived, 3) == text

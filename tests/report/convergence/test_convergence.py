@@ -203,12 +203,6 @@ def test_a_machine_matters_only_where_a_run_has_a_curve():
     assert "Seconds" in rows(text(runs))["Model"]
 
 
-def test_few_seconds_have_fractions():
-    assert convergence._restricted([0.1234, 0.1236], 1.0, "seconds") == "0.123"
-    assert convergence._restricted([1234.5, np.nan], 5000.0, "seconds") == "≥ 3,117"
-    assert convergence._restricted([12.3, 12.4], 50.0) == "12"
-
-
 # ----------------------------------------------------------------------------- pictures
 
 
