@@ -1,4 +1,4 @@
-"""`bench measure`: speed, memory, work and energy of every model. Prints, but does not exit."""
+"""`bench measure`: speed, memory, work and energy of every model; `bench speed`: a step of each beside nn.LSTM."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import click
 
 from ..errors import BenchError, counted
 from ..write import tables
-from .options import group_options
+from .options import group_options, speed_options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..records.kinds import Measurement
     from .order import Order
 
@@ -97,3 +99,30 @@ def _conclude(order: Order, groups: list[tuple[str, str, str, str]], slug: str) 
 
 def _is_fault(measurement: Measurement) -> bool:
     return measurement.status not in ("ok", "skipped")
+
+
+@click.command()
+@speed_options
+def speed(reports: Path, **words: Any) -> int:
+    """Time a training step of every model beside torch's nn.LSTM, and write reports/speed.md."""
+    from .. import machine
+    from ..measure import speed as timing
+    from ..process import missing_environment
+    from ..report.measured import speed as speed_page
+    from .progress import Countdown, terminal
+
+    bench = timing.Bench(**words)
+    if missing := missing_environment(bench.device):  # a process must have these from its start
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **missing})
+    for line in bench.prepare():
+        click.echo(line)
+    code = 0
+    with Countdown([kind for kind, _, _ in bench.jobs()], click.echo, terminal()) as tell:
+        try:
+            bench.measure(tell)
+        except KeyboardInterrupt:
+            code = 130
+    command, facts = " ".join(["bench", *sys.argv[1:]]), machine.provenance(bench.device)
+    page = speed_page.write(bench.findings, bench.sizes, facts, command, reports, bench.backends)
+    click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")
+    return code

@@ -99,7 +99,7 @@ def test_the_process_that_measures_starts_with_the_tuned_allocator(bench, monkey
         started.append((words, environment))
         raise Replaced
 
-    monkeypatch.setattr("harness.cli.bench.os.execve", execve)
+    monkeypatch.setattr("harness.cli.measure.os.execve", execve)
     with pytest.raises(Replaced):
         bench(*TINY)
     ((_, environment),) = started
