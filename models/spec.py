@@ -67,10 +67,6 @@ class ModelSpec:
     the outputs, and where nothing is detached the gradients, of the sequence at once. Modules built
     with `shape.per_step` must do so; `why_not` refuses a shape that is `carried` where they cannot.
 
-    `flops(module, steps)` is the work of what `build` made, in closed form: floating-point operations of the matrix
-    products that answer one sequence of so many steps, two for a multiplication and an addition. Without it they are
-    counted.
-
     A module whose scales do something that can be read off has a method `scale_use(x) -> ScaleUse`, or any
     object with its attributes, or None where with these options there is nothing to read. x are sequences as
     for `module(x)`; called in evaluation mode it tells what the answer to x is made from, and changes nothing.
@@ -85,18 +81,12 @@ class ModelSpec:
     causal: bool = True  # where per_step: the answer at t depends on no later input
     cite: str = ""
     source: str = ""
-    flops: Callable[[nn.Module, int], int] | None = None
 
     def layers_at(self, shape: Shape) -> int:
         return self.layers(shape) if callable(self.layers) else self.layers
 
     def paper_width_at(self, shape: Shape) -> int | None:
         return self.paper_width(shape) if callable(self.paper_width) else self.paper_width
-
-
-def products(*weights: Tensor) -> int:
-    """FLOPs of one vector's product with each of these matrices."""
-    return 2 * sum(weight.numel() for weight in weights)
 
 
 def spread(width: float, layers: int) -> list[int]:

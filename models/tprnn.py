@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from .parts.aggregation import OutputAggregation
 from .parts.pyramid import Pyramid, windows
-from .spec import ModelSpec, ScaleUse, Shape, carries, products, spread
+from .spec import ModelSpec, ScaleUse, Shape, carries, spread
 
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
 
@@ -231,20 +231,9 @@ def _why_not(shape: Shape) -> str | None:
     return None
 
 
-def flops(module: TPRNN, steps: int) -> int:
-    """The cell's steps, the aggregations of each layer's windows, the output head and the classifier."""
-    total = products(module.classifier.weight) + (module.head.flops() if module.head is not None else 0)
-    for layer in module.layers:
-        work, steps = layer.flops(steps)
-        total += work
-    return total
-
-
 def _spec(name: str, title: str, **options: Any) -> ModelSpec:
     build = partial(TPRNN, **options)
-    return ModelSpec(
-        name, title, build, paper_width=100, layers=options["layers"], why_not=_why_not, cite=CITE, flops=flops
-    )
+    return ModelSpec(name, title, build, paper_width=100, layers=options["layers"], why_not=_why_not, cite=CITE)
 
 
 TP_RNN_S = _spec("tp-rnn-s", "TP-RNN-S", layers=1)
