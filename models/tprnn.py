@@ -24,7 +24,7 @@ a zero state, and inside it nodes still replace h; with `iterative` off a layer'
 root; with `output` off the last layer's output is classified; L must be a multiple of g.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from math import isqrt
 from typing import Any
@@ -153,74 +153,6 @@ def _settled(
             g = isqrt(given_L)
         settled.append((L if given_L is None else given_L, g))
     return settled
-
-
-def from_official(
-    variables: Mapping[str, Any],
-    *,
-    window: Sequence[int],
-    granularity: Sequence[int],
-    inputs: int = 1,
-    classes: int = 10,
-    official_tail: bool = True,
-) -> TPRNN:
-    """The authors' trained variables as a TPRNN with the released code's arithmetic.
-
-    variables: name in the authors' graph -> array. window, granularity: one integer for each layer.
-    Raises KeyError for a missing variable.
-    """
-
-    plain = {name.removesuffix(":0"): array for name, array in variables.items()}
-
-    def tensor(name: str) -> Tensor:
-        return torch.as_tensor(plain[name], dtype=torch.float32)
-
-    layers = len(window)
-    width = tensor("Softmax/softmax_w").shape[0]
-    shape = _OfficialShape(inputs, classes)
-    module = TPRNN(
-        shape,
-        width,
-        layers=layers,
-        window=tuple(int(L) for L in window),
-        granularity=tuple(int(g) for g in granularity),
-        weights="released",
-        official_tail=official_tail,
-    )
-    with torch.no_grad():
-        for k, layer in enumerate(module.layers):
-            kernel = _gates(tensor(f"MultiLSTM/LSTM_{k}/lstm_cell/kernel"))
-            layer.cell.weight_x.copy_(kernel[: -width or None].T)
-            layer.cell.weight_h.copy_(kernel[-width:].T)
-            layer.cell.bias.copy_(_gates(tensor(f"MultiLSTM/LSTM_{k}/lstm_cell/bias")))
-            layer.cell.bias[width : 2 * width] += 0.1  # the released cell adds its forget bias at each step
-            for weight, side in ((layer.tree.w_in, "in"), (layer.tree.w_out, "out")):
-                weight.copy_(torch.stack([tensor(f"w_{side}_{state}_{k}") for state in "hc"]))
-            layer.path.w_in.copy_(tensor(f"w_in_ite_{k}"))
-            layer.path.w_out.copy_(tensor(f"w_out_ite_{k}"))
-            if module.head is not None:
-                module.head.maps[k].copy_(tensor(f"map_{k}"))
-        if module.head is not None:
-            module.head.theta.w_in.copy_(tensor("ouput_up_w"))
-            module.head.theta.w_out.copy_(tensor("ouput_do_w"))
-        module.classifier.weight.copy_(tensor("Softmax/softmax_w").T)
-        module.classifier.bias.copy_(tensor("Softmax/softmax_b"))
-    return module
-
-
-def _gates(kernel: Tensor) -> Tensor:
-    """TensorFlow's gates i, candidate, f, o along the last axis become our i, f, candidate, o."""
-    i, g, f, o = kernel.chunk(4, dim=-1)
-    return torch.cat([i, f, g, o], dim=-1)
-
-
-class _OfficialShape:
-    """A shape whose length does not matter, because windows are given."""
-
-    length, per_step = 1, False
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        self.inputs, self.outputs = inputs, outputs
 
 
 def _why_not(shape: Shape) -> str | None:
