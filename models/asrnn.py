@@ -264,7 +264,8 @@ def _checked(fixed_scale: int) -> int:
 
 
 # the widths are recalled, unverified; they give about 68,000 (LSTM) and 52,000 (GRU) weights each
-SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, paper_width=129, cite=CITE)
-SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, paper_width=129, cite=CITE)
-ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), 128, cite=CITE)
-ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), 128, cite=CITE)
+FIXED, CHOSEN = "{} on its input filtered at one scale", "{} that chooses the scale of its input at every step"
+SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, 129, what=FIXED.format("LSTM"), cite=CITE)
+SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, 129, what=FIXED.format("GRU"), cite=CITE)
+ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), 128, what=CHOSEN.format("LSTM"), cite=CITE)
+ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), 128, what=CHOSEN.format("GRU"), cite=CITE)

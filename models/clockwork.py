@@ -130,4 +130,12 @@ def _why_not(shape: Shape) -> str | None:
     return _misses_a_period(shape.length, modules_for(shape)) if carries(shape) else None
 
 
-CLOCKWORK = ModelSpec("clockwork", "Clockwork RNN", Clockwork, paper_width=262, why_not=_why_not, cite=CITE)
+CLOCKWORK = ModelSpec(
+    "clockwork",
+    "Clockwork RNN",
+    Clockwork,
+    paper_width=262,
+    why_not=_why_not,
+    what="modules that update at periods 1, 2, 4, ...",
+    cite=CITE,
+)

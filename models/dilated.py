@@ -143,6 +143,7 @@ DILATED_LSTM = ModelSpec(
     DilatedLSTM,
     paper_width=paper_width,
     layers=layers,
+    what="layers of LSTM with dilations 1, 2, 4, ...",
     cite=CITE,
     source="https://github.com/code-terminator/DilatedRNN",
 )

@@ -41,5 +41,6 @@ GRU = ModelSpec(
     "GRU",
     GatedRecurrentNetwork,
     paper_width=129,  # recalled from ASRNN's Table 2, unverified
+    what="one layer of GRU",
     cite="Cho et al.: Learning phrase representations using RNN encoder-decoder, EMNLP 2014",
 )

@@ -70,5 +70,13 @@ class StackedLSTM(nn.Module):
         return answers if state is None else (answers, tuple(after))
 
 
-LSTM_S = ModelSpec("lstm-s", "LSTM-S", LSTM, paper_width=100, cite=CITE)
-LSTM_M = ModelSpec("lstm-m", "LSTM-M", StackedLSTM, paper_width=100, layers=3, cite=CITE)
+LSTM_S = ModelSpec("lstm-s", "LSTM-S", LSTM, paper_width=100, what="one layer of LSTM", cite=CITE)
+LSTM_M = ModelSpec(
+    "lstm-m",
+    "LSTM-M",
+    StackedLSTM,
+    paper_width=100,
+    layers=3,
+    what="three layers of LSTM, joined by TP-RNN-M's output head",
+    cite=CITE,
+)

@@ -55,6 +55,7 @@ class ModelSpec:
     to (batch, outputs), or to (batch, time, outputs) where `shape.per_step`. `width` is the mean
     number of hidden units of a layer: a whole number, or a multiple of 1 / layers (see `spread`).
     The keyword-only parameters of `build` are the options that `name@key=value` may change.
+    `what` says in a clause what sets it apart, `cite` where it was published, `source` where code of it lies.
 
     A module may have a method `set_progress(fraction)`; the trainer then calls it before each
     step with the part of the training that is done, in [0, 1].
@@ -79,6 +80,7 @@ class ModelSpec:
     layers: Callable[[Shape], int] | int = 1
     why_not: Callable[[Shape], str | None] = _always_applies
     causal: bool = True  # where per_step: the answer at t depends on no later input
+    what: str = ""
     cite: str = ""
     source: str = ""
 

@@ -37,6 +37,7 @@ from .parts.pyramid import Pyramid, windows
 from .spec import ModelSpec, ScaleUse, Shape, carries, spread
 
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
+SOURCE = "https://github.com/qianlima-lab/TPRNN"
 
 
 class TPRNN(nn.Module):
@@ -163,13 +164,24 @@ def _why_not(shape: Shape) -> str | None:
     return None
 
 
-def _spec(name: str, title: str, **options: Any) -> ModelSpec:
-    build = partial(TPRNN, **options)
-    return ModelSpec(name, title, build, paper_width=100, layers=options["layers"], why_not=_why_not, cite=CITE)
+def _spec(name: str, title: str, layers: int, what: str, **options: Any) -> ModelSpec:
+    return ModelSpec(
+        name,
+        title,
+        partial(TPRNN, layers=layers, **options),
+        paper_width=100,
+        layers=layers,
+        why_not=_why_not,
+        what=f"{'one layer' if layers == 1 else 'three layers'}, {what}",
+        cite=CITE,
+        source=SOURCE,
+    )
 
 
-TP_RNN_S = _spec("tp-rnn-s", "TP-RNN-S", layers=1)
-TP_RNN_M = _spec("tp-rnn-m", "TP-RNN-M", layers=3)
+EQUATIONS = "states aggregated in pyramids over time"
+TP_RNN_S = _spec("tp-rnn-s", "TP-RNN-S", 1, EQUATIONS)
+TP_RNN_M = _spec("tp-rnn-m", "TP-RNN-M", 3, EQUATIONS)
+RELEASED = "the released code's arithmetic, which departs from Eq. 8"
 _RELEASED = {"weights": "released", "official_tail": True}
-TP_RNN_S_RELEASED = _spec("tp-rnn-s-released", "TP-RNN-S, released code", layers=1, **_RELEASED)
-TP_RNN_M_RELEASED = _spec("tp-rnn-m-released", "TP-RNN-M, released code", layers=3, **_RELEASED)
+TP_RNN_S_RELEASED = _spec("tp-rnn-s-released", "TP-RNN-S, released code", 1, RELEASED, **_RELEASED)
+TP_RNN_M_RELEASED = _spec("tp-rnn-m-released", "TP-RNN-M, released code", 3, RELEASED, **_RELEASED)

@@ -94,7 +94,7 @@ def _made(
             runs=[run for run in whole.runs if run.cell.task in tasks],
             measurements=[m for m in whole.measurements if m.task in tasks],
         )
-    every = pages_of.task_pages(some, order) if some.runs else {}  # measurements may be all there is
+    every = pages_of.task_pages(some, order, catalog.groups()) if some.runs else {}  # measurements may be all there is
     mine = {pages_of.task_page(task) for task in tasks}
     others = pages_of.other_pages(whole, order)
     if not others:  # whatever was measured was skipped

@@ -122,12 +122,10 @@ def params(task: str | None, shape: str | None, models: str, budget: str, scale:
     """Count the parameters of models, or solve their widths for a budget."""
     from .. import catalog
     from ..execute import planning
-    from ..plan import split_words
     from ..protocol import find_budget
 
     if (task is None) == (shape is None):
         raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")
     sizes = catalog.find_task(task, scale).shape if task else planning.parse_shape(shape or "")
-    names = catalog.model_names() if models == "all" else split_words(models)
-    click.echo(tables.plain(planning.parameter_table(names, sizes, find_budget(budget))))
+    click.echo(tables.plain(planning.parameter_table(catalog.chosen(models), sizes, find_budget(budget))))
     return 0

@@ -65,15 +65,14 @@ class Bench:
         self.backends = split_words(backends) if backends is not None else list(USUAL[device])
         wanted = "counts of at least 1, such as 1,5"
         self.sizes = Sizes(
-            models=tuple(catalog.model_names() if models == "all" else split_words(models)),
+            models=tuple(catalog.chosen(models)),
             replicas=tuple(_whole(word, "number of replicas", wanted) for word in split_words(replicas)),
             length=length,
             batch=batch,
             width=None if width == "paper" else _whole(width, "width", "a whole number of at least 1, or paper"),
             device=device,
         )
-        named = ((self.sizes.models, "--models"), (self.sizes.replicas, "--replicas"), (self.backends, "--backends"))
-        for names, option in named:
+        for names, option in ((self.sizes.replicas, "--replicas"), (self.backends, "--backends")):
             if not names:
                 raise BenchError(f"{option} names nothing")
         for name in self.sizes.models:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -97,8 +97,11 @@ def write_papers(loaded: Loaded, order: Sequence[str], folder: Path) -> list[Pat
     return [folder / name for name in sheets]
 
 
-def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
-    """<task>.md of every task with its learning curves, its numbers in full and its tables in LaTeX."""
+def task_pages(loaded: Loaded, order: Sequence[str], groups: Mapping[str, Sequence[str]] = {}) -> dict[str, Sheet]:
+    """<task>.md of every task with its learning curves, its numbers in full and its tables in LaTeX.
+
+    groups: word -> the models that it stands for in a command.
+    """
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
     by_task: dict[str, list[Comparison]] = defaultdict(list)
@@ -114,7 +117,7 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
             curves = f"{name}-{comparison.budget}-curves.svg"
             pictures[curves] = figures.learning_curves(mine, comparison.facts, order)
             table = task_table.shown(comparison)
-            pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command(mine, order)))
+            pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command(mine, groups)))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import counted
 from ..plan import Cell
 from ..records.kinds import Measurement, RunRecord
 
 
-def command(runs: Sequence[RunRecord], order: Sequence[str]) -> str:
-    """The command that makes these records, of one task and budget, the place of the data aside."""
-    cell, models = runs[0].cell, list(dict.fromkeys(run.cell.model for run in runs))
-    named = "all" if set(models) >= set(order) and len(models) == len(order) else ",".join(models)
-    words = ["bench", "run", "--task", cell.task, "--models", named, "--protocol", cell.protocol]
+def command(runs: Sequence[RunRecord], groups: Mapping[str, Sequence[str]]) -> str:
+    """The command that makes these records, of one task and budget, the place of the data aside.
+
+    groups: word -> the models it stands for.
+    """
+    cell, models = runs[0].cell, dict.fromkeys(run.cell.model for run in runs)
+    named = []
+    for word, names in groups.items():
+        if names and models.keys() >= set(names):
+            named.append(word)
+            models = {name: None for name in models if name not in names}
+    words = ["bench", "run", "--task", cell.task, "--models", ",".join([*named, *models]), "--protocol", cell.protocol]
     settings = next((run.settings for run in runs if run.settings), {})
     if cell.budget != settings.get("budget"):
         words += ["--budget", cell.budget]

@@ -11,7 +11,7 @@ from harness.draw.curves import learning_curves
 from harness.errors import BenchError
 from harness.records.kinds import RunRecord
 from harness.records.store import Loaded
-from harness.report.pages import comparisons, write
+from harness.report.pages import comparisons, task_pages, write
 
 ORDER = ["lstm-s", "gru"]
 
@@ -258,6 +258,6 @@ def test_a_page_names_the_command_that_makes_it(tmp_path, changes, seeds, comman
     assert f"`{command}`: protocol `{runs[0].cell.protocol}` version 1; {len(runs)} runs" in page.read_text()
 
 
-def test_a_page_of_all_models_says_all(tmp_path):
-    (page,) = write(loaded(made_run("gru"), made_run("aslstm")), ["gru", "aslstm"], tmp_path)
-    assert "`bench run --task sfc --models all --protocol" in page.read_text()
+def test_a_page_of_a_whole_group_names_the_group():
+    pages = task_pages(loaded(made_run("gru"), made_run("aslstm")), ORDER, {"all": ["aslstm", "gru"]})
+    assert "`bench run --task sfc --models all --protocol" in pages["sfc.md"].text

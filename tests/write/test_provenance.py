@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import pytest
 from support.records import made_measurement, made_run
 
 from harness.plan import Cell
-from harness.write.origin import measured, records, sentence
+from harness.write.origin import command, measured, records, sentence
 
 
 def cell(task="sfc", model="gru", seed=0, budget="3k"):
@@ -27,6 +28,24 @@ def test_what_has_other_seeds_or_models_stands_apart():
         "smoke/sti/gru/3k-0",
         "smoke/sti/gru/6k-0",
     ]
+
+
+GROUPS = {"papers": ("gru", "lstm-s"), "variants": ("asgru",), "zoo": (), "all": ("gru", "lstm-s", "net")}
+
+
+@pytest.mark.parametrize(
+    ("models", "named"),
+    [
+        ("lstm-s,net,gru", "papers,net"),
+        ("lstm-s,gru", "papers"),
+        ("asgru,lstm-s,mine.py:Net,gru", "papers,variants,mine.py:Net"),
+        ("asgru,lstm-s", "variants,lstm-s"),
+        ("lstm-s", "lstm-s"),
+    ],
+)
+def test_a_command_names_groups_of_which_every_model_was_run(models, named):
+    runs = [made_run(model) for model in models.split(",")]
+    assert f" --models {named} --protocol " in command(runs, GROUPS)
 
 
 def test_the_sentence_names_versions_seeds_machine_commit_and_records():
