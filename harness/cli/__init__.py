@@ -2,7 +2,8 @@
 
 bench    the command: the table of the verbs, errors as one line, exit codes
 run      `bench run`, `bench plan`, `bench params`
-lists    `bench list`, `bench check`
+lists    `bench list`
+check    `bench check`
 results  `bench status`
 data     `bench data`: list, fetch, verify
 measure  `bench measure`, `bench speed`

@@ -8,14 +8,14 @@ import click
 
 from .. import __version__, foreign_package
 from ..errors import BenchError
-from . import data, gate, lists, measure, report, results, run
+from . import check, data, gate, lists, measure, report, results, run
 
 VERBS = (
     run.run,
     run.plan,
     run.params,
     lists.list_,
-    lists.check,
+    check.check,
     results.status,
     measure.measure,
     measure.speed,

@@ -1,4 +1,4 @@
-"""`bench list` and `bench check`: what there is, and whether it is as it must be."""
+"""`bench list`: what there is."""
 
 from __future__ import annotations
 
@@ -138,26 +138,3 @@ def _source(spec: TaskSpec) -> str:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows))
-
-
-@click.command()
-@click.option("--models", default="all", show_default=True)
-def check(models: str) -> int:
-    """Check that models do what any model must: shapes, gradients, causality, determinism and so on."""
-    from .. import catalog
-    from ..checks import models as checks
-
-    failed = 0
-    for name in catalog.chosen(models):
-        spec = catalog.find_model(name)
-        problems = []
-        for shape in checks.EXAMPLES:
-            if reason := spec.why_not(shape):
-                click.echo(f"{name}: does not apply to {shape}: {reason}")
-            else:
-                problems += checks.problems(spec, shape)
-        failed += bool(problems)
-        click.echo(f"{name}: {'ok' if not problems else 'FAILED'}")
-        for problem in dict.fromkeys(problems):
-            click.echo(f"  {problem}")
-    return int(failed > 0)

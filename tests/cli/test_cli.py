@@ -15,6 +15,12 @@ from harness.write import markdown
 
 RUN = ("run", "--task", "sfc", "--protocol", "smoke", "--workers", 0, "--seeds", 1)
 
+FLAT = """
+import torch
+
+def flat(data_seed, data_root):
+    return [(torch.full((n, 4, 1), float(n)), torch.arange(n) % 2) for n in (8, 4, 6)]
+"""
 BAD_MODELS = """
 import torch
 from torch import nn
@@ -372,6 +378,23 @@ def test_check_passes_a_good_model_and_names_what_is_wrong_with_a_bad_one(bench,
     assert outcome.code == 1
     assert "FAILED" in outcome.out
     assert "is needed" in outcome.out
+
+
+def test_check_takes_tasks_as_well(bench, tmp_path):
+    (tmp_path / "flat.py").write_text(FLAT)
+    outcome = bench("check", "--task", f"sfc,{tmp_path}/flat.py:flat")
+    assert outcome.code == 1
+    assert outcome.out.startswith("sfc: ok\n")
+    assert "flat: FAILED\n" in outcome.out
+    assert "another data seed gives the same data" in outcome.out
+    assert "gru" not in outcome.out
+    assert bench("check", "--task", "addition-20", "--models", "gru").out.splitlines()[-2:] == [
+        "gru: ok",
+        "addition-20: ok",
+    ]
+    missing = bench("check", "--task", "vctk-mfcc", "--data", str(tmp_path))
+    assert (missing.code, missing.out[:12]) == (0, "not checked:")
+    assert "no task called" in one_sentence(bench("check", "--task", "nothing"))
 
 
 def test_a_back_end_of_another_device_is_refused_before_anything_runs(bench, tmp_path):
