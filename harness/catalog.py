@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -18,7 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import foreign_package
+from . import foreign_package, strangers
 from .errors import BenchError, nearest
 from .plan import split_words
 from .protocol import parse_changes
@@ -26,7 +24,7 @@ from .protocol import parse_changes
 if message := foreign_package():
     raise BenchError(message)
 
-from models import MODELS
+from models import GROUPS, MODELS, SHOWN_AFTER
 from models.targets import GATED, STEP_TARGETS
 from tasks import FAMILIES, GATED_TASK, TASKS
 
@@ -38,6 +36,7 @@ __all__ = [
     "FAMILIES",
     "GATED",
     "GATED_TASK",
+    "GROUPS",
     "MODELS",
     "STEP_TARGETS",
     "TASKS",
@@ -49,6 +48,7 @@ __all__ = [
     "chosen",
     "find_model",
     "find_task",
+    "groups",
     "model_names",
     "task_names",
 ]
@@ -57,18 +57,41 @@ LISTED = "`bench list`"
 
 
 def model_names() -> list[str]:
-    """The built-in models in the order of the papers' tables, then those of entry points."""
-    return [*MODELS, *_plugged("bench.models", MODELS)]
+    """The built-in models in the order of every report, then those of entry points."""
+    names = [name for name in MODELS if name not in SHOWN_AFTER]
+    for name, before in SHOWN_AFTER.items():
+        names.insert(names.index(before) + 1, name)
+    return [*names, *_plugged("bench.models", MODELS)]
+
+
+def groups() -> dict[str, list[str]]:
+    """The words that stand for several models, and their names. `all`: the papers' and those of entry points.
+
+    Raises BenchError where an entry point claims such a word.
+    """
+    plugged = _plugged("bench.models", MODELS)
+    found = {word: list(names) for word, names in GROUPS.items()} | {"all": [*GROUPS["papers"], *plugged]}
+    for word in found.keys() & plugged.keys():
+        raise BenchError(f"'{word}' has two owners: it is a group of models, and {plugged[word].value} claims it")
+    return found
+
+
+def chosen(words: str) -> list[str]:
+    """The models that groups and names, separated by commas, stand for: each once, in the order of the words.
+
+    Raises BenchError where that is none.
+    """
+    known, asked = groups(), split_words(words)
+    names = list(dict.fromkeys(name for word in asked for name in known.get(word, [word])))
+    if not names:
+        what = f"--models is '{words}', which has no model yet" if asked else "--models names nothing"
+        raise BenchError(f"{what}; {LISTED} shows what there is")
+    return names
 
 
 def task_names() -> list[str]:
     """The built-in tasks, then those of entry points."""
     return [*TASKS, *_plugged("bench.tasks", TASKS)]
-
-
-def chosen(words: str) -> list[str]:
-    """The models that the words of a command stand for, `all` or names between commas; not yet looked for."""
-    return model_names() if words == "all" else split_words(words)
 
 
 def find_model(name: str) -> ModelSpec:
@@ -80,7 +103,7 @@ def find_model(name: str) -> ModelSpec:
     if not isinstance(found, ModelSpec):
         if not callable(found):
             raise BenchError(f"'{base}' is a {type(found).__name__}; a model is a function (shape, width) -> nn.Module")
-        found = ModelSpec(base, getattr(found, "title", _short(base)), build=found)
+        found = ModelSpec(base, getattr(found, "title", strangers.short(base)), build=found)
     changes = parse_changes(options)
     if not changes:
         return found
@@ -97,8 +120,8 @@ def find_task(name: str, scale: str = "paper") -> TaskSpec:
         factory = partial(_load("tasks", FAMILIES[family]), number)
     else:
         factory = _resolve(base, "task", "tasks", TASKS, "bench.tasks")
-    if _is_loader(factory):
-        return _task_of_loader(base, factory)
+    if strangers.is_loader(factory):
+        return strangers.task_of_loader(base, factory)
     spec: TaskSpec = _made(base, factory, {}) if callable(factory) else factory
     changes = parse_changes(options)
     if scale not in {*spec.scales, "paper", "quick", "smoke"}:
@@ -176,49 +199,15 @@ def _resolve(name: str, kind: str, package: str, table: Mapping[str, str], group
     if name in table:
         return _load(package, table[name])
     if name in plugged:
-        return _loaded(name, plugged[name].load)
-    place, colon, attribute = name.rpartition(":")
-    if colon and place.endswith(".py"):
-        return _attribute(name, _file_module(Path(place)), attribute)
-    if colon:
-        return _attribute(name, _loaded(name, partial(importlib.import_module, place)), attribute)
+        return strangers.loaded(name, plugged[name].load)
+    if ":" in name:
+        return strangers.named(name)
     raise nearest(kind, name, [*table, *plugged], LISTED)
 
 
 def _load(package: str, place: str) -> Any:
     module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module, package), attribute)
-
-
-def _loaded(name: str, load: Callable[[], Any]) -> Any:
-    try:
-        return load()
-    except Exception as error:  # a stranger's module may raise anything while it is imported
-        raise BenchError(f"'{name}' cannot be imported: {type(error).__name__}: {error}") from None
-
-
-def _file_module(path: Path) -> Any:
-    if not path.is_file():
-        raise BenchError(f"there is no file {path}; write the path of a Python file, a colon and a name in it")
-    key = f"bench_file_{path.resolve()}"
-    if key not in sys.modules:
-        spec = importlib.util.spec_from_file_location(key, path)
-        if spec is None or spec.loader is None:
-            raise BenchError(f"{path} is no Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[key] = module
-        try:
-            _loaded(str(path), partial(spec.loader.exec_module, module))
-        except BenchError:
-            del sys.modules[key]
-            raise
-    return sys.modules[key]
-
-
-def _attribute(name: str, module: Any, attribute: str) -> Any:
-    if not hasattr(module, attribute):
-        raise nearest("name in that file", attribute, [word for word in vars(module) if word[0] != "_"], f"'{name}'")
-    return getattr(module, attribute)
 
 
 def _plugged(group: str, builtin: Mapping[str, str]) -> dict[str, Any]:
@@ -230,50 +219,6 @@ def _plugged(group: str, builtin: Mapping[str, str]) -> dict[str, Any]:
             raise BenchError(f"'{point.name}' has two owners: {found[point.name].value} and {point.value} ({group})")
         found[point.name] = point
     return found
-
-
-def _short(name: str) -> str:
-    return name.rpartition(":")[2]
-
-
-def _is_loader(found: Any) -> bool:
-    """A plain function (data_seed, data_root) instead of a TaskSpec or a factory of one."""
-    if not inspect.isroutine(found):
-        return False
-    needed = [p for p in inspect.signature(found).parameters.values() if p.default is p.empty]
-    return len(needed) == 2
-
-
-def _task_of_loader(name: str, load: Callable[..., Any]) -> TaskSpec:
-    """A stranger's task: what the spec needs is read off the data and the function's attributes."""
-    from tasks.spec import SequenceShape, Split, Splits, TaskSpec
-
-    def checked(data_seed: int, data_root: Path | None) -> Splits:
-        train, valid, test = (Split(*split) for split in load(data_seed, data_root))
-        return Splits(train, valid, test)
-
-    try:
-        splits = checked(0, None)
-        x, y = splits.train
-        labels = not y.is_floating_point()
-        outputs = int(max(split.y.max() for split in splits)) + 1 if labels else y.shape[-1]
-        shape = SequenceShape(x.shape[1], x.shape[2], outputs, per_step=y.ndim == (2 if labels else 3))
-    except Exception as error:
-        raise BenchError(
-            f"the task '{name}' does not give three pairs (x, y) with x (sequences, time, inputs): "
-            f"{type(error).__name__}: {error}"
-        ) from None
-    metric = str(getattr(load, "metric", "accuracy" if labels else "mse"))
-    return TaskSpec(
-        name=name,
-        title=str(getattr(load, "title", _short(name))),
-        shape=shape,
-        load=checked,
-        metric=metric,
-        higher_is_better=metric == "accuracy",
-        chance=getattr(load, "chance", None),
-        target=getattr(load, "target", None),
-    )
 
 
 def source_digest(model: str) -> str:

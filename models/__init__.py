@@ -1,10 +1,10 @@
-"""The models, one paper a file. This table is the only place that lists them.
+"""The models, one paper a file. These tables are the only place that lists them.
 
-A name leads to "file:attribute", a ModelSpec, which is imported only when it is asked for. The
-order is that of the papers' tables. To add a model, write a file and add one line.
+A name leads to "file:attribute", a ModelSpec, which is imported only when it is asked for. To add a model, write a file
+and add one line.
 """
 
-MODELS: dict[str, str] = {
+PAPERS: dict[str, str] = {
     "lstm-s": ".lstm:LSTM_S",
     "lstm-m": ".lstm:LSTM_M",
     "gru": ".gru:GRU",
@@ -12,12 +12,27 @@ MODELS: dict[str, str] = {
     "dilated-lstm": ".dilated:DILATED_LSTM",
     "tp-rnn-s": ".tprnn:TP_RNN_S",
     "tp-rnn-m": ".tprnn:TP_RNN_M",
-    "tp-rnn-s-released": ".tprnn:TP_RNN_S_RELEASED",
-    "tp-rnn-m-released": ".tprnn:TP_RNN_M_RELEASED",
     "slstm": ".asrnn:SLSTM",
     "sgru": ".asrnn:SGRU",
     "aslstm": ".asrnn:ASLSTM",
     "asgru": ".asrnn:ASGRU",
     "clockwork": ".clockwork:CLOCKWORK",
+}
+"""The rows of the two papers' tables, in their order: what `--models all` and every number of the README mean."""
+
+VARIANTS: dict[str, str] = {
+    "tp-rnn-s-released": ".tprnn:TP_RNN_S_RELEASED",
+    "tp-rnn-m-released": ".tprnn:TP_RNN_M_RELEASED",
     "hm-lstm-compact-gates": ".hmlstm:HM_LSTM_COMPACT_GATES",
 }
+"""The same models as released or ported code has them."""
+
+ZOO: dict[str, str] = {}
+"""Models of other papers, beside which those of the two may be seen."""
+
+GROUPS = {"papers": PAPERS, "variants": VARIANTS, "zoo": ZOO}
+
+MODELS = PAPERS | VARIANTS | ZOO
+
+SHOWN_AFTER = {"tp-rnn-s-released": "tp-rnn-m", "tp-rnn-m-released": "tp-rnn-s-released"}
+"""In reports these follow another model; all others stand in the order of MODELS."""

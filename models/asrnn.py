@@ -48,7 +48,7 @@ from .engine.triton import lstm as triton_lstm
 from .parts import library
 from .parts.cells import CELLS, Cell, GRUCell, make_cell
 from .parts.haar import filtered, haar, one_of, reach
-from .spec import ModelSpec, ScaleUse, Shape, products
+from .spec import ModelSpec, ScaleUse, Shape
 
 CITE = "Hu, Wang, Qi: Learning to adaptively scale recurrent neural networks, AAAI 2019, arXiv 1902.05696"
 
@@ -263,18 +263,9 @@ def _checked(fixed_scale: int) -> int:
     return fixed_scale
 
 
-def scaled_flops(module: AdaptivelyScaledRNN, steps: int) -> int:
-    every = steps * products(module.W_z, module.U_z) + module.cell.flops(steps)  # the filters are sums
-    return every + (steps if module.per_step else 1) * products(module.classifier.weight)
-
-
-def fixed_flops(module: ScaledLSTM | ScaledGRU, steps: int) -> int:
-    cell = library.flops(module.rnn, steps) if isinstance(module, ScaledLSTM) else module.cell.flops(steps)
-    return cell + (steps if module.per_step else 1) * products(module.classifier.weight)
-
-
 # the widths are recalled, unverified; they give about 68,000 (LSTM) and 52,000 (GRU) weights each
-SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, paper_width=129, cite=CITE, flops=fixed_flops)
-SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, paper_width=129, cite=CITE, flops=fixed_flops)
-ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), 128, cite=CITE, flops=scaled_flops)
-ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), 128, cite=CITE, flops=scaled_flops)
+FIXED, CHOSEN = "{} on its input filtered at one scale", "{} that chooses the scale of its input at every step"
+SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, 129, what=FIXED.format("LSTM"), cite=CITE)
+SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, 129, what=FIXED.format("GRU"), cite=CITE)
+ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), 128, what=CHOSEN.format("LSTM"), cite=CITE)
+ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), 128, what=CHOSEN.format("GRU"), cite=CITE)

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 from .engine.native import recurrences
 from .engine.scan import Recurrence, State, scan
 from .parts.cells import project
-from .spec import ModelSpec, ScaleUse, Shape, carries, products, spread
+from .spec import ModelSpec, ScaleUse, Shape, carries, spread
 
 CITE = "Koutnik, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014"
 MOST_MODULES = 8
@@ -130,14 +130,12 @@ def _why_not(shape: Shape) -> str | None:
     return _misses_a_period(shape.length, modules_for(shape)) if carries(shape) else None
 
 
-def flops(module: Clockwork, steps: int) -> int:
-    """W_H: at each step the rows of the modules that are due, zero blocks included."""
-    units, due_units = sum(module.widths), list(accumulate(module.widths))
-    rows = sum(due_units[_slowest_due(t, len(due_units))] for t in range(steps))
-    answers = steps if module.per_step else 1
-    return steps * products(module.W_I) + 2 * rows * units + answers * products(module.classifier.weight)
-
-
 CLOCKWORK = ModelSpec(
-    "clockwork", "Clockwork RNN", Clockwork, paper_width=262, why_not=_why_not, cite=CITE, flops=flops
+    "clockwork",
+    "Clockwork RNN",
+    Clockwork,
+    paper_width=262,
+    why_not=_why_not,
+    what="modules that update at periods 1, 2, 4, ...",
+    cite=CITE,
 )

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from .engine.scan import State
 from .parts import library
-from .spec import ModelSpec, Shape, products, spread
+from .spec import ModelSpec, Shape, spread
 
 CITE = "Chang et al.: Dilated recurrent neural networks, NeurIPS 2017"
 MOST_LAYERS = 9
@@ -137,23 +137,13 @@ def _checked(dilations: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(dilations)
 
 
-def flops(module: DilatedLSTM, steps: int) -> int:
-    """Each layer at the steps that the answer reads, filled up to whole turns of its phases."""
-    total, kept = 0, 1
-    for layer, (rnn, s) in enumerate(zip(module.rnns, module.dilations, strict=True)):
-        needed = 1 if module.per_step else math.gcd(*module.dilations[layer:])
-        steps, kept = math.ceil(steps * kept / needed), needed
-        total += library.flops(rnn, steps + -steps % (s // kept))
-    return total + (steps if module.per_step else 1) * products(module.classifier.weight)
-
-
 DILATED_LSTM = ModelSpec(
     "dilated-lstm",
     "Dilated LSTM",
     DilatedLSTM,
     paper_width=paper_width,
     layers=layers,
+    what="layers of LSTM with dilations 1, 2, 4, ...",
     cite=CITE,
     source="https://github.com/code-terminator/DilatedRNN",
-    flops=flops,
 )

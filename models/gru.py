@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .engine.scan import State
 from .parts import library
-from .spec import ModelSpec, Shape, products
+from .spec import ModelSpec, Shape
 
 
 class GatedRecurrentNetwork(nn.Module):
@@ -36,16 +36,11 @@ class GatedRecurrentNetwork(nn.Module):
         return answers if state is None else (answers, after)
 
 
-def flops(module: GatedRecurrentNetwork, steps: int) -> int:
-    answers = steps if module.per_step else 1
-    return library.flops(module.rnn, steps) + answers * products(module.classifier.weight)
-
-
 GRU = ModelSpec(
     "gru",
     "GRU",
     GatedRecurrentNetwork,
     paper_width=129,  # recalled from ASRNN's Table 2, unverified
+    what="one layer of GRU",
     cite="Cho et al.: Learning phrase representations using RNN encoder-decoder, EMNLP 2014",
-    flops=flops,
 )

@@ -42,7 +42,7 @@ from torch.nn import functional as F
 
 from .engine.native import hmlstm as hmlstm_native
 from .engine.scan import Recurrence, State, scan
-from .spec import ModelSpec, ScaleUse, Shape, products, spread
+from .spec import ModelSpec, ScaleUse, Shape, spread
 
 CITE = "Chung, Ahn, Bengio: Hierarchical multiscale recurrent neural networks, ICLR 2017, arXiv 1609.01704"
 LAYERS = 3
@@ -225,16 +225,14 @@ def hierarchy(sizes: tuple[tuple[int, int], ...], kept: str) -> Recurrence:
     return Recurrence(partial(step, sizes, which), project, native=partial(native, sizes, which))
 
 
-def flops(module: HMLSTM, steps: int) -> int:
-    """All weights once a step, but for those that read nothing; no boundary spares a product."""
-    read = [w for layer in module.layers for w in (layer.W, layer.U, *([layer.U_above] if layer.reads_above else []))]
-    answers = steps if module.per_step else 1
-    every = products(*read, module.gates.weight, module.embedding.weight)
-    return steps * every + answers * products(module.classifier.weight)
-
-
 HM_LSTM = ModelSpec(
-    "hm-lstm", "HM-LSTM", partial(HMLSTM, False), paper_width=100, layers=LAYERS, cite=CITE, flops=flops
+    "hm-lstm",
+    "HM-LSTM",
+    partial(HMLSTM, False),
+    paper_width=100,
+    layers=LAYERS,
+    what="layers of LSTM that copy, update or flush at boundaries that they find",
+    cite=CITE,
 )
 HM_LSTM_COMPACT_GATES = ModelSpec(
     "hm-lstm-compact-gates",
@@ -242,7 +240,7 @@ HM_LSTM_COMPACT_GATES = ModelSpec(
     partial(HMLSTM, True),
     paper_width=100,
     layers=LAYERS,
+    what="HM-LSTM in the layout of a public port, which has TP-RNN's count, 353,111",
     cite=CITE,
     source="https://github.com/n-s-f/hierarchical-rnn",
-    flops=flops,
 )

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .engine.scan import State
 from .parts import library
-from .spec import ModelSpec, Shape, products, spread
+from .spec import ModelSpec, Shape, spread
 from .tprnn import OutputAggregation
 
 CITE = "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 9(8), 1997"
@@ -70,16 +70,13 @@ class StackedLSTM(nn.Module):
         return answers if state is None else (answers, tuple(after))
 
 
-def flops(module: LSTM, steps: int) -> int:
-    answers = steps if module.per_step else 1
-    return library.flops(module.rnn, steps) + answers * products(module.classifier.weight)
-
-
-def stacked_flops(module: StackedLSTM, steps: int) -> int:
-    answers = steps if module.per_step else 1
-    each = module.head.flops() + products(module.classifier.weight)
-    return sum(library.flops(rnn, steps) for rnn in module.rnns) + answers * each
-
-
-LSTM_S = ModelSpec("lstm-s", "LSTM-S", LSTM, paper_width=100, cite=CITE, flops=flops)
-LSTM_M = ModelSpec("lstm-m", "LSTM-M", StackedLSTM, paper_width=100, layers=3, cite=CITE, flops=stacked_flops)
+LSTM_S = ModelSpec("lstm-s", "LSTM-S", LSTM, paper_width=100, what="one layer of LSTM", cite=CITE)
+LSTM_M = ModelSpec(
+    "lstm-m",
+    "LSTM-M",
+    StackedLSTM,
+    paper_width=100,
+    layers=3,
+    what="three layers of LSTM, joined by TP-RNN-M's output head",
+    cite=CITE,
+)

@@ -55,6 +55,7 @@ class ModelSpec:
     to (batch, outputs), or to (batch, time, outputs) where `shape.per_step`. `width` is the mean
     number of hidden units of a layer: a whole number, or a multiple of 1 / layers (see `spread`).
     The keyword-only parameters of `build` are the options that `name@key=value` may change.
+    `what` says in a clause what sets it apart, `cite` where it was published, `source` where code of it lies.
 
     A module may have a method `set_progress(fraction)`; the trainer then calls it before each
     step with the part of the training that is done, in [0, 1].
@@ -66,10 +67,6 @@ class ModelSpec:
     alone. It is exact: a long sequence in pieces of `shape.length` steps, the state handed on, gives
     the outputs, and where nothing is detached the gradients, of the sequence at once. Modules built
     with `shape.per_step` must do so; `why_not` refuses a shape that is `carried` where they cannot.
-
-    `flops(module, steps)` is the work of what `build` made, in closed form: floating-point operations of the matrix
-    products that answer one sequence of so many steps, two for a multiplication and an addition. Without it they are
-    counted.
 
     A module whose scales do something that can be read off has a method `scale_use(x) -> ScaleUse`, or any
     object with its attributes, or None where with these options there is nothing to read. x are sequences as
@@ -83,20 +80,15 @@ class ModelSpec:
     layers: Callable[[Shape], int] | int = 1
     why_not: Callable[[Shape], str | None] = _always_applies
     causal: bool = True  # where per_step: the answer at t depends on no later input
+    what: str = ""
     cite: str = ""
     source: str = ""
-    flops: Callable[[nn.Module, int], int] | None = None
 
     def layers_at(self, shape: Shape) -> int:
         return self.layers(shape) if callable(self.layers) else self.layers
 
     def paper_width_at(self, shape: Shape) -> int | None:
         return self.paper_width(shape) if callable(self.paper_width) else self.paper_width
-
-
-def products(*weights: Tensor) -> int:
-    """FLOPs of one vector's product with each of these matrices."""
-    return 2 * sum(weight.numel() for weight in weights)
 
 
 def spread(width: float, layers: int) -> list[int]:

@@ -24,7 +24,7 @@ a zero state, and inside it nodes still replace h; with `iterative` off a layer'
 root; with `output` off the last layer's output is classified; L must be a multiple of g.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from math import isqrt
 from typing import Any
@@ -34,9 +34,10 @@ from torch import Tensor, nn
 
 from .parts.aggregation import OutputAggregation
 from .parts.pyramid import Pyramid, windows
-from .spec import ModelSpec, ScaleUse, Shape, carries, products, spread
+from .spec import ModelSpec, ScaleUse, Shape, carries, spread
 
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
+SOURCE = "https://github.com/qianlima-lab/TPRNN"
 
 
 class TPRNN(nn.Module):
@@ -155,74 +156,6 @@ def _settled(
     return settled
 
 
-def from_official(
-    variables: Mapping[str, Any],
-    *,
-    window: Sequence[int],
-    granularity: Sequence[int],
-    inputs: int = 1,
-    classes: int = 10,
-    official_tail: bool = True,
-) -> TPRNN:
-    """The authors' trained variables as a TPRNN with the released code's arithmetic.
-
-    variables: name in the authors' graph -> array. window, granularity: one integer for each layer.
-    Raises KeyError for a missing variable.
-    """
-
-    plain = {name.removesuffix(":0"): array for name, array in variables.items()}
-
-    def tensor(name: str) -> Tensor:
-        return torch.as_tensor(plain[name], dtype=torch.float32)
-
-    layers = len(window)
-    width = tensor("Softmax/softmax_w").shape[0]
-    shape = _OfficialShape(inputs, classes)
-    module = TPRNN(
-        shape,
-        width,
-        layers=layers,
-        window=tuple(int(L) for L in window),
-        granularity=tuple(int(g) for g in granularity),
-        weights="released",
-        official_tail=official_tail,
-    )
-    with torch.no_grad():
-        for k, layer in enumerate(module.layers):
-            kernel = _gates(tensor(f"MultiLSTM/LSTM_{k}/lstm_cell/kernel"))
-            layer.cell.weight_x.copy_(kernel[: -width or None].T)
-            layer.cell.weight_h.copy_(kernel[-width:].T)
-            layer.cell.bias.copy_(_gates(tensor(f"MultiLSTM/LSTM_{k}/lstm_cell/bias")))
-            layer.cell.bias[width : 2 * width] += 0.1  # the released cell adds its forget bias at each step
-            for weight, side in ((layer.tree.w_in, "in"), (layer.tree.w_out, "out")):
-                weight.copy_(torch.stack([tensor(f"w_{side}_{state}_{k}") for state in "hc"]))
-            layer.path.w_in.copy_(tensor(f"w_in_ite_{k}"))
-            layer.path.w_out.copy_(tensor(f"w_out_ite_{k}"))
-            if module.head is not None:
-                module.head.maps[k].copy_(tensor(f"map_{k}"))
-        if module.head is not None:
-            module.head.theta.w_in.copy_(tensor("ouput_up_w"))
-            module.head.theta.w_out.copy_(tensor("ouput_do_w"))
-        module.classifier.weight.copy_(tensor("Softmax/softmax_w").T)
-        module.classifier.bias.copy_(tensor("Softmax/softmax_b"))
-    return module
-
-
-def _gates(kernel: Tensor) -> Tensor:
-    """TensorFlow's gates i, candidate, f, o along the last axis become our i, f, candidate, o."""
-    i, g, f, o = kernel.chunk(4, dim=-1)
-    return torch.cat([i, f, g, o], dim=-1)
-
-
-class _OfficialShape:
-    """A shape whose length does not matter, because windows are given."""
-
-    length, per_step = 1, False
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        self.inputs, self.outputs = inputs, outputs
-
-
 def _why_not(shape: Shape) -> str | None:
     if carries(shape):
         return "it aggregates windows of the whole sequence before it answers, so it cannot predict a text's next word"
@@ -231,24 +164,24 @@ def _why_not(shape: Shape) -> str | None:
     return None
 
 
-def flops(module: TPRNN, steps: int) -> int:
-    """The cell's steps, the aggregations of each layer's windows, the output head and the classifier."""
-    total = products(module.classifier.weight) + (module.head.flops() if module.head is not None else 0)
-    for layer in module.layers:
-        work, steps = layer.flops(steps)
-        total += work
-    return total
-
-
-def _spec(name: str, title: str, **options: Any) -> ModelSpec:
-    build = partial(TPRNN, **options)
+def _spec(name: str, title: str, layers: int, what: str, **options: Any) -> ModelSpec:
     return ModelSpec(
-        name, title, build, paper_width=100, layers=options["layers"], why_not=_why_not, cite=CITE, flops=flops
+        name,
+        title,
+        partial(TPRNN, layers=layers, **options),
+        paper_width=100,
+        layers=layers,
+        why_not=_why_not,
+        what=f"{'one layer' if layers == 1 else 'three layers'}, {what}",
+        cite=CITE,
+        source=SOURCE,
     )
 
 
-TP_RNN_S = _spec("tp-rnn-s", "TP-RNN-S", layers=1)
-TP_RNN_M = _spec("tp-rnn-m", "TP-RNN-M", layers=3)
+EQUATIONS = "states aggregated in pyramids over time"
+TP_RNN_S = _spec("tp-rnn-s", "TP-RNN-S", 1, EQUATIONS)
+TP_RNN_M = _spec("tp-rnn-m", "TP-RNN-M", 3, EQUATIONS)
+RELEASED = "the released code's arithmetic, which departs from Eq. 8"
 _RELEASED = {"weights": "released", "official_tail": True}
-TP_RNN_S_RELEASED = _spec("tp-rnn-s-released", "TP-RNN-S, released code", layers=1, **_RELEASED)
-TP_RNN_M_RELEASED = _spec("tp-rnn-m-released", "TP-RNN-M, released code", layers=3, **_RELEASED)
+TP_RNN_S_RELEASED = _spec("tp-rnn-s-released", "TP-RNN-S, released code", 1, RELEASED, **_RELEASED)
+TP_RNN_M_RELEASED = _spec("tp-rnn-m-released", "TP-RNN-M, released code", 3, RELEASED, **_RELEASED)

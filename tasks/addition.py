@@ -43,7 +43,7 @@ def addition(
     valid: int = 10_000,
     test: int = 10_000,
 ) -> TaskSpec:
-    """The sum of two marked values among `length`."""
+    """The sum of two marked values in a sequence."""
     if length < 2:
         raise ValueError(f"length is {length}; two markers need at least 2 steps")
     if markers not in MARKERS:

@@ -34,7 +34,7 @@ SCALES = {
 
 
 def copy(delay: int = 120, *, train: int = 10_000, valid: int = 1_000, test: int = 1_000) -> TaskSpec:
-    """Ten digits, each asked for again `delay` + 10 steps later."""
+    """Ten digits, each asked for again after a delay."""
     if delay < 1:
         raise ValueError(f"the delay is {delay}; it must be at least 1 step")
     if min(train, valid, test) < 1:

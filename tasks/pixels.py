@@ -107,7 +107,7 @@ def pmnist(
 def noisy_mnist(
     length: int = 1000, *, side: int = SIDE, train: int = TRAIN, valid: int = VALID, test: int = TEST
 ) -> TaskSpec:
-    """The digit, from its pixels and `length` - 784 steps of noise after them (at side 28)."""
+    """The digit, from its pixels and the noise that follows them."""
     _check(side, (train, valid, test))
     if length < SIDE * SIDE:
         raise ValueError(f"the length is {length}; the pixels alone take {SIDE * SIDE} steps")

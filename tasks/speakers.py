@@ -184,11 +184,19 @@ def _check_rate(hertz: int, most: int) -> None:
 def _vctk(name: str, made: Recordings, **fields: Any) -> TaskSpec:
     if not 2 <= made.classes <= 109:
         raise ValueError(f"speakers is {made.classes}; VCTK has 2 to 109 of them")
-    return _task(name, made, title="VCTK", cite=CITE, needs={"soundfile": "soundfile"}, **fields)
+    return _task(
+        name,
+        made,
+        title="VCTK",
+        split="7:1:2 of about 44,000 clips",
+        cite=CITE,
+        needs={"soundfile": "soundfile"},
+        **fields,
+    )
 
 
 def _fsdd(name: str, made: Recordings, **fields: Any) -> TaskSpec:
-    return _task(name, made, title="Spoken digits", cite=CITE_DIGITS, **fields)
+    return _task(name, made, title="Spoken digits", split="2,400, 300 and 300 clips", cite=CITE_DIGITS, **fields)
 
 
 def _task(name: str, made: Recordings, *, target: float | None = None, **fields: Any) -> TaskSpec:

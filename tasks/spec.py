@@ -99,6 +99,7 @@ class TaskSpec:
     scales: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()  # of the labels 0, 1, ..., where they have other names than their numbers
     detail: str = ""  # what the data are at these options, in a clause: "14 x 14 pixels, 10,000 training images"
+    split: str = ""  # how many sequences train, validate and test, where `detail` does not say
     training: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """A scale -> settings of a protocol of that scale that this task changes, as the paper's batch size."""
     data: str = ""  # the data set of fetch.py that must lie there

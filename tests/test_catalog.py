@@ -9,7 +9,7 @@ from support import ROOT
 
 from harness import catalog
 from harness.errors import BenchError
-from models import MODELS
+from models import GROUPS, MODELS, PAPERS, VARIANTS
 from tasks import TASKS
 
 STRANGER = ROOT / "tests" / "support" / "stranger"
@@ -27,12 +27,33 @@ def test_every_built_in_task_resolves_to_a_spec_of_its_own_name(name):
     assert catalog.find_task(name).name == name
 
 
-def test_all_stands_for_every_model_and_other_words_for_themselves(monkeypatch):
-    assert catalog.chosen("all") == catalog.model_names()
-    monkeypatch.setattr(catalog, "model_names", lambda: ["gru", "plugged-in"])
-    assert catalog.chosen("all") == ["gru", "plugged-in"]
-    assert catalog.chosen("gru, dilated-lstm@dilations=(1,2),gru") == ["gru", "dilated-lstm@dilations=(1,2)"]
-    assert catalog.chosen(" ,") == []
+def test_groups_part_the_models_and_none_has_the_name_of_a_model():
+    assert [name for names in GROUPS.values() for name in names] == list(MODELS)
+    assert not {*GROUPS, "all", "models", "tasks"} & {*MODELS, *TASKS}
+    assert len(PAPERS) == 12
+    assert sorted(catalog.model_names()) == sorted(MODELS)
+
+
+def test_words_stand_for_models_each_of_them_once(monkeypatch):
+    assert catalog.chosen("all") == catalog.chosen("papers") == list(PAPERS)
+    assert catalog.chosen("papers,variants") == [*PAPERS, *VARIANTS]
+    mixed = catalog.chosen("gru, variants,mine.py:Net,papers,tp-rnn-s@aggregation=mean")
+    others = [name for name in PAPERS if name != "gru"]
+    assert mixed == ["gru", *VARIANTS, "mine.py:Net", *others, "tp-rnn-s@aggregation=mean"]
+    point = EntryPoint("net", "somebody:Net", "bench.models")
+    monkeypatch.setattr(catalog, "entry_points", lambda group: (point,) if group == "bench.models" else ())
+    assert catalog.chosen("all") == [*PAPERS, "net"]
+    assert catalog.chosen("papers") == list(PAPERS)
+    assert catalog.model_names()[-1] == "net"
+
+
+def test_an_empty_group_alone_is_a_sentence(monkeypatch):
+    monkeypatch.setitem(catalog.GROUPS, "zoo", {})
+    with pytest.raises(BenchError, match="--models is 'zoo', which has no model yet"):
+        catalog.chosen("zoo")
+    assert catalog.chosen("zoo,gru") == ["gru"]
+    with pytest.raises(BenchError, match="--models names nothing"):
+        catalog.chosen(" , ")
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
@@ -127,6 +148,9 @@ def test_two_owners_of_one_name_are_refused(monkeypatch):
     claim(EntryPoint("gru", "somebody:GRU", "bench.models"))
     with pytest.raises(BenchError, match=r"'gru' has two owners.*somebody:GRU"):
         catalog.find_model("gru")
+    claim(EntryPoint("zoo", "somebody:Zoo", "bench.models"))
+    with pytest.raises(BenchError, match=r"'zoo' has two owners: it is a group of models, and somebody:Zoo"):
+        catalog.chosen("gru")
     claim(EntryPoint("net", "one:Net", "bench.models"), EntryPoint("net", "two:Net", "bench.models"))
     with pytest.raises(BenchError, match=r"'net' has two owners: one:Net and two:Net"):
         catalog.model_names()

@@ -26,7 +26,8 @@ ROOMS = {
     "harness.seeds": "",
     "harness.machine": "",
     "harness.process": "",
-    "harness.catalog": "models models.spec models.targets models.engine.scan tasks tasks.spec",
+    "harness.catalog": "strangers models models.spec models.targets models.engine.scan tasks tasks.spec",
+    "harness.strangers": "tasks.spec",
     "harness.engine": "models.engine models.engine.native",
     # the ground floor
     "harness.records": "",

@@ -1,4 +1,5 @@
-"""What any model must satisfy; `bench check`.
+"""What any model or task must satisfy; `bench check`.
 
 models  shapes, gradients, causality, seeds, checkpoints of a model
+tasks   shapes, seeds and splits of a task's data
 """

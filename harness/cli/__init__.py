@@ -1,8 +1,12 @@
 """The verbs of `bench`. Only this room prints or exits.
 
-bench    the command: run, plan, params, list, check, status, speed; the other verbs from the files beside it
+bench    the command: the table of the verbs, errors as one line, exit codes
+run      `bench run`, `bench plan`, `bench params`
+lists    `bench list`
+check    `bench check`
+results  `bench status`
 data     `bench data`: list, fetch, verify
-measure  `bench measure`
+measure  `bench measure`, `bench speed`
 report   `bench report`, `bench compare`
 gate     `bench gate`
 options  options that several verbs have

@@ -15,7 +15,7 @@ from ..stats.verdicts import EXIT, TIMES_MARGIN
 @click.command()
 @click.argument("base")
 @click.argument("head", default=".")
-@click.option("--models", help="Names, separated by commas. [default: one for each kind of recurrence]")
+@click.option("--models", help="Groups and names, separated by commas. [default: one for each kind of recurrence]")
 @click.option(
     "--seconds", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Of timing a model, at most."
 )
@@ -41,18 +41,17 @@ def gate(
     """
     try:
         from .. import machine
-        from ..catalog import GATED
+        from ..catalog import GATED, chosen
         from ..gate import gate as comparing
         from ..gate import page as gate_page
         from ..machine import find_device
-        from ..plan import split_words
         from ..process import tidy
         from .progress import Countdown, terminal
     except Exception as error:  # the commit that is checked out here may be the broken one
         raise BenchError(f"this tree's own code cannot be imported: {type(error).__name__}: {error}") from None
 
-    chosen = GATED if models is None else tuple(split_words(models))
-    wanted = comparing.Wanted(chosen, seconds, margin / 100, find_device(device))
+    names = GATED if models is None else tuple(chosen(models))
+    wanted = comparing.Wanted(names, seconds, margin / 100, find_device(device))
     comparing.check(wanted)
     if output is not None and not output.resolve().parent.is_dir():
         raise BenchError(f"there is no folder {output.resolve().parent} to write {output.name} to")

@@ -1,16 +1,19 @@
-"""`bench measure`: speed, memory, work and energy of every model. Prints, but does not exit."""
+"""`bench measure`: speed, memory, work and energy of every model; `bench speed`: a step of each beside nn.LSTM."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import BenchError, counted
 from ..write import tables
-from .options import group_options
+from .options import group_options, speed_options
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..plan import Group
     from ..records.kinds import Measurement
     from .order import Order
@@ -95,3 +98,40 @@ def _conclude(order: Order, groups: list[Group], slug: str) -> int:
 
 def _is_fault(measurement: Measurement) -> bool:
     return measurement.status not in ("ok", "skipped")
+
+
+@click.command()
+@speed_options
+def speed(results: Path, reports: Path | None, **words: Any) -> int:
+    """Time a training step of every model beside torch's nn.LSTM: a record, and its page speed.md."""
+    from datetime import UTC, datetime
+
+    from .. import machine
+    from ..measure import speed as timing
+    from ..process import start_as_worker
+    from ..records.campaign import campaign_of
+    from ..records.findings import SpeedRecord
+    from ..records.store import Store
+    from ..report.measured import speed as speed_page
+    from ..write import formats
+    from .progress import Countdown, terminal
+
+    bench, store = timing.Bench(**words), Store(results)
+    folder = campaign_of(results).reports if reports is None else reports
+    store.check_writable()
+    start_as_worker(bench.device)
+    for line in bench.prepare():
+        click.echo(line)
+    code = 0
+    with Countdown([kind for kind, _, _ in bench.jobs()], click.echo, terminal()) as tell:
+        try:
+            bench.measure(tell)
+        except KeyboardInterrupt:
+            code = 130
+    command, facts = " ".join(["bench", *sys.argv[1:]]), machine.provenance(bench.device)
+    finished = datetime.now(UTC).isoformat(timespec="seconds")
+    record = SpeedRecord(bench.sizes, tuple(bench.backends), bench.findings, command, facts, finished)
+    click.echo(store.save_speed(record, machine.slug(bench.device)))
+    page, *_ = formats.save(formats.files(speed_page.sheets([record]), ("md", "csv", "tex")), folder)
+    click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")
+    return code

@@ -29,7 +29,7 @@ def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name tasks, models and a budget, and say where and how they run."""
     options = [
         click.option("--task", "tasks", required=True, multiple=True, help="Names, separated by commas."),
-        click.option("--models", default="all", show_default=True, help="all, or names separated by commas."),
+        click.option("--models", default="all", show_default=True, help="Groups and names, separated by commas."),
         click.option(
             "--protocol", "protocol_name", help="paper, quick or smoke. [default: paper with CUDA, else quick]"
         ),
@@ -62,7 +62,7 @@ def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def speed_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What to time, and for how long."""
     options = [
-        click.option("--models", default="all", show_default=True, help="all, or names separated by commas."),
+        click.option("--models", default="all", show_default=True, help="Groups and names, separated by commas."),
         click.option("--length", type=click.IntRange(min=1), default=1000, show_default=True, help="Steps."),
         click.option("--batch", type=click.IntRange(min=1), default=50, show_default=True),
         click.option("--width", default="100", show_default=True, help="Units of every layer, or paper."),

@@ -69,9 +69,8 @@ class Order:
             self.seeds = parse_seeds(seeds) if seeds else list(range(self.protocol.seeds))
         except ValueError:
             raise BenchError(f"'{seeds}' are no seeds; write a count such as 5, or a list such as 0,3,5-7") from None
-        for names, option in ((self.tasks, "--task"), (self.models, "--models")):
-            if not names:
-                raise BenchError(f"{option} names nothing; `bench list` shows what there is")
+        if not self.tasks:
+            raise BenchError("--task names nothing; `bench list` shows what there is")
         self.specs = {task: catalog.find_task(task, self.protocol.scale) for task in self.tasks}
         for model in self.models:
             catalog.find_model(model)

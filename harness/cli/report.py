@@ -130,7 +130,7 @@ def _made(
             runs=[run for run in whole.runs if run.cell.task in tasks],
             measurements=[m for m in whole.measurements if m.task in tasks],
         )
-    every = task_pages(some, order) if some.runs else {}  # measurements may be all there is
+    every = task_pages(some, order, catalog.groups()) if some.runs else {}  # measurements may be all there is
     mine = {task_page(task) for task in tasks}
     others = other_pages(whole, order)
     if not others:  # whatever was measured was skipped

@@ -74,8 +74,7 @@ class Bench:
             width=None if width == "paper" else _whole(width, "width", "a whole number of at least 1, or paper"),
             device=device,
         )
-        named = ((self.sizes.models, "--models"), (self.sizes.replicas, "--replicas"), (self.backends, "--backends"))
-        for names, option in named:
+        for names, option in ((self.sizes.replicas, "--replicas"), (self.backends, "--backends")):
             if not names:
                 raise BenchError(f"{option} names nothing")
         for name in self.sizes.models:

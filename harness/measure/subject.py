@@ -116,13 +116,6 @@ def exact(subject: Subject) -> dict[str, Any]:
         "params": subject.found.params,
         "state": subject.tried("state", state),
         "saved_bytes": subject.tried("saved_bytes", lambda: saved_bytes(lambda: loss_of(module(x), y), known)),
-        "flops": subject.tried("flops", lambda: _flops(subject)),
+        # the way back has two products for each of the way there, but for a few inputs
+        "flops": subject.tried("flops", lambda: 3 * len(y) * forward_flops(module, x[:1])),
     }
-
-
-def _flops(subject: Subject) -> int:
-    """Of a training step: the backward pass has two products for each of the forward pass's, but for a few inputs."""
-    spec, batch = subject.spec, len(subject.y)
-    if spec.flops is not None and subject.task.frame is None:
-        return 3 * batch * spec.flops(subject.module, subject.task.shape.length)
-    return 3 * batch * forward_flops(subject.module, subject.x[:1])

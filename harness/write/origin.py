@@ -21,16 +21,23 @@ def command(
     return shlex.join([*words, *(["--seeds", seeds] if seeds else [])])
 
 
-def command_of(runs: Sequence[RunRecord], order: Sequence[str]) -> str:
-    """The command that makes these records, of one task and budget, the place of the data aside."""
-    cell, models = runs[0].cell, list(dict.fromkeys(run.cell.model for run in runs))
-    named = ["all"] if set(models) >= set(order) and len(models) == len(order) else models
+def command_of(runs: Sequence[RunRecord], groups: Mapping[str, Sequence[str]]) -> str:
+    """The command that makes these records, of one task and budget, the place of the data aside.
+
+    groups: word -> the models it stands for.
+    """
+    cell, models = runs[0].cell, dict.fromkeys(run.cell.model for run in runs)
+    named = []
+    for word, names in groups.items():
+        if names and models.keys() >= set(names):
+            named.append(word)
+            models = {name: None for name in models if name not in names}
     settings = next((run.settings for run in runs if run.settings), {})
     budget = "" if cell.budget == settings.get("budget") else cell.budget
     seeds, words = sorted({run.cell.seed for run in runs}), ""
     if seeds != list(range(int(settings.get("seeds", 0)))):
         words = f"{seeds[0]}-{seeds[-1]}" if len(seeds) == 1 else ",".join(map(str, seeds))
-    return command("run", [cell.task], named, cell.protocol, budget, words)
+    return command("run", [cell.task], [*named, *models], cell.protocol, budget, words)
 
 
 def machine(facts: Mapping[str, Any]) -> str:

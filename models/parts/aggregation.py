@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from ..engine.native import recurrences
 from ..engine.replicas import lifted
 from ..engine.scan import takes_native
-from ..spec import products
 
 KINDS = ("attention", "mean", "max", "senet")
 GROWTH = 3  # D / M
@@ -63,13 +62,6 @@ class Aggregation(nn.Module):
             summed = (self.weights(E, *matrices) * E).sum(dim=1)
         return torch.tanh(summed) if self.squash else summed
 
-    def flops(self, nodes: int, width: int) -> int:
-        """FLOPs of one aggregation of so many nodes of so many units, in every set."""
-        if not self.matrices:
-            return 0
-        columns = 1 if self.kind == "senet" else width
-        return len(self.w_in) * 2 * (2 * GROWTH * nodes * nodes * columns)
-
     def _native(self, replicas: int | None, *tensors: Tensor) -> tuple[Tensor]:
         if replicas is None:
             return (recurrences.Attention.apply(*tensors, self.released, self.squash),)
@@ -104,10 +96,6 @@ class OutputAggregation(nn.Module):
         for weight in self.maps:
             nn.init.trunc_normal_(weight, std=0.1, a=-0.2, b=0.2)
         self.theta = Aggregation(len(widths), kind=kind, released=released, squash=False)
-
-    def flops(self) -> int:
-        """FLOPs of one answer."""
-        return products(*self.maps) + self.theta.flops(len(self.maps), self.maps[-1].shape[1])
 
     def forward(self, outputs: list[Tensor]) -> Tensor:
         mapped = self._mapped(outputs)

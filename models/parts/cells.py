@@ -23,7 +23,6 @@ from torch.nn import functional as F
 from ..engine.native import recurrences
 from ..engine.scan import Recurrence, State
 from ..engine.triton import lstm as triton_lstm
-from ..spec import products
 
 
 def project(weights: State, x: Tensor) -> State:
@@ -112,10 +111,6 @@ class Cell(nn.Module):
     def initial(self, x: Tensor) -> State:
         """Zero states (batch, h) for inputs x, (time, batch, ...)."""
         return tuple(x.new_zeros(x.shape[1], self.width) for _ in range(self.states))
-
-    def flops(self, steps: int) -> int:
-        """FLOPs of so many steps: both matrices once a step."""
-        return steps * products(self.weight_x, self.weight_h)
 
     def initial_state(self, batch: int) -> State:
         """Zero states (batch, h) as the weights are."""

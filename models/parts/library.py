@@ -16,7 +16,6 @@ from torch.nn import functional as F
 
 from ..engine.native import recurrences
 from ..engine.scan import Recurrence, State, scan
-from ..spec import products
 from . import cells
 
 
@@ -96,11 +95,6 @@ class GRU(nn.GRU):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         return _run(GRU_AFTER, self, x, self.initial_state(x.shape[0]) if state is None else state)
-
-
-def flops(rnn: nn.RNNBase, steps: int) -> int:
-    """FLOPs of a layer: each of its two matrices once a step."""
-    return steps * products(rnn.weight_ih_l0, rnn.weight_hh_l0)
 
 
 def of_layers(state: State | None, layers: int) -> list[State | None]:

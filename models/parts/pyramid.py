@@ -88,41 +88,6 @@ class Pyramid(nn.Module):
             level_1.append(nodes)
         return roots, torch.cat(level_1)
 
-    def flops(self, steps: int) -> tuple[int, int]:
-        """FLOPs of so many steps, and how many nodes of level 1 they give: `_windows` with counts for nodes."""
-        width = self.cell.width
-        total, roots, level_1, done = self.cell.flops(steps), 0, 0, 0
-        for begin in range(0, steps, self.window):
-            piece = min(self.window, steps - begin)
-            done += piece
-            levels: list[int] = []  # nodes of each level so far
-            whole, rest = divmod(piece, self.g)
-            for _ in range(whole):
-                total += self.tree.flops(self.g, width)
-                for place in range(len(levels)):
-                    levels[place] += 1
-                    if levels[place] % self.g:
-                        break
-                    total += self.tree.flops(self.g, width)
-                else:
-                    levels.append(1)
-            total += self.tree.flops(rest, width) if rest else 0
-            roots += 1
-            if self.official_tail and 1 == piece < steps:
-                level_1 += whole
-                continue
-            level_1 += whole + (rest > 0)
-            carried = rest > 0
-            for number, count in enumerate(levels):
-                nodes = count % self.g
-                if not carried and nodes and self.official_tail and self.g ** (number + 1) < self.window:
-                    nodes += done < steps
-                nodes += carried
-                total += self.tree.flops(nodes, width) if nodes > 1 else 0
-                carried = carried or nodes > 0
-        paths = 0 if self.path is None else (roots - 1) * self.path.flops(2, width)
-        return total + paths, level_1
-
     def _windows(self, states: int, done: int, steps: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         """Some windows from step number `done` of `steps` on: (state, x, weights) -> roots, level 1, state."""
         state, x, weights, matrices = (

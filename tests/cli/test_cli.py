@@ -9,11 +9,18 @@ import sys
 import pytest
 from support.sentences import one_sentence
 
+from harness import catalog
 from harness.cli.order import find_replicas
 from harness.write import markdown
 
 RUN = ("run", "--task", "sfc", "--protocol", "smoke", "--workers", 0, "--seeds", 1)
 
+FLAT = """
+import torch
+
+def flat(data_seed, data_root):
+    return [(torch.full((n, 4, 1), float(n)), torch.arange(n) % 2) for n in (8, 4, 6)]
+"""
 BAD_MODELS = """
 import torch
 from torch import nn
@@ -341,13 +348,46 @@ def test_list_names_everything(bench):
     for name in (*MODELS, *TASKS, "paper", "quick", "smoke"):
         assert f"  {name} " in out
     assert "aggregation = attention" in bench("list", "tp-rnn-s").out
+    assert "any other length: addition-N" in out
     assert "lengths = (20, 40, 60, 80)" in bench("list", "sfc").out
     assert "max_steps" in bench("list", "quick").out
     assert "no model called" in one_sentence(bench("list", "nothing"))
 
 
+def test_list_names_one_group(bench):
+    from models import MODELS, VARIANTS
+
+    def names(*words):
+        return [line.split()[0] for line in bench("list", *words).out.splitlines() if line.startswith("  ")]
+
+    assert names("variants") == list(VARIANTS)
+    assert names("models") == list(MODELS)
+    assert names("tasks")[:2] == ["sfc", "sti"]
+    assert "sfc" not in names("all")
+
+
+def test_list_as_a_table_has_a_row_for_each_name_and_no_empty_cell(bench):
+    from models import VARIANTS
+    from tasks import TASKS
+
+    for words, names in (("variants", VARIANTS), ("tasks", TASKS)):
+        rows = [line.strip("| ").split(" | ") for line in bench("list", words, "--format", "md").out.splitlines()]
+        assert [row[0] for row in rows[2:]] == [f"`{name}`" for name in names]
+        assert all(len(row) == len(rows[0]) and all(row) for row in rows)
+    assert rows[2][2] == "50.78 %"
+    assert "CC BY-SA 3.0" in next(row for row in rows if row[0] == "`smnist`")[-1]
+    for words in (("gru", "--format", "md"), ("--format", "md")):
+        assert "--format md is for tasks, models and groups of them" in one_sentence(bench("list", *words))
+
+
+def test_a_group_without_a_model_is_listed_but_not_run(bench, monkeypatch):
+    monkeypatch.setitem(catalog.GROUPS, "zoo", {})
+    assert bench("list", "zoo").out == "Models, zoo: none yet\n"
+    assert "--models is 'zoo', which has no model yet" in one_sentence(bench(*RUN, "--models", "zoo"))
+
+
 def test_params_prints_the_papers_counts(bench):
-    out = bench("params", "--shape", "784x1x10").out
+    out = bench("params", "--shape", "784x1x10", "--models", "papers,variants").out
     for count in ("41,810", "232,664", "42,422", "233,564", "239,668", "353,111"):
         assert count in out
     assert "no shape" in one_sentence(bench("params", "--shape", "784"))
@@ -376,6 +416,23 @@ def test_check_passes_a_good_model_and_names_what_is_wrong_with_a_bad_one(bench,
     assert outcome.code == 1
     assert "FAILED" in outcome.out
     assert "is needed" in outcome.out
+
+
+def test_check_takes_tasks_as_well(bench, tmp_path):
+    (tmp_path / "flat.py").write_text(FLAT)
+    outcome = bench("check", "--task", f"sfc,{tmp_path}/flat.py:flat")
+    assert outcome.code == 1
+    assert outcome.out.startswith("sfc: ok\n")
+    assert "flat: FAILED\n" in outcome.out
+    assert "another data seed gives the same data" in outcome.out
+    assert "gru" not in outcome.out
+    assert bench("check", "--task", "addition-20", "--models", "gru").out.splitlines()[-2:] == [
+        "gru: ok",
+        "addition-20: ok",
+    ]
+    missing = bench("check", "--task", "vctk-mfcc", "--data", str(tmp_path))
+    assert (missing.code, missing.out[:12]) == (0, "not checked:")
+    assert "no task called" in one_sentence(bench("check", "--task", "nothing"))
 
 
 def test_a_back_end_of_another_device_is_refused_before_anything_runs(bench, tmp_path):

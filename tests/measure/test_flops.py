@@ -7,7 +7,6 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness import catalog, engine
-from harness.checks import models as checks
 from harness.measure.flops import _unfused, forward_flops, step_flops
 from harness.measure.speed import Yardstick
 from models import MODELS
@@ -89,34 +88,34 @@ def test_counting_leaves_the_random_numbers_and_the_fused_kernels_alone():
     assert torch.backends.mkldnn.enabled == fused
 
 
-# ----------------------------------------------------------------------------- closed formulas
+# of a sequence of 37 steps at width 9: what a closed formula, written beside each model, gave for it
+KNOWN = {
+    "lstm-s": 26_820,
+    "lstm-m": 124_182,
+    "gru": 20_160,
+    "hm-lstm": 198_056,
+    "dilated-lstm": 77_364,
+    "tp-rnn-s": 54_252,
+    "tp-rnn-m": 114_246,
+    "tp-rnn-s-released": 54_252,
+    "tp-rnn-m-released": 109_926,
+    "slstm": 26_820,
+    "sgru": 20_160,
+    "aslstm": 29_780,
+    "asgru": 23_120,
+    "clockwork": 4_068,
+    "hm-lstm-compact-gates": 199_388,
+    "tp-rnn-m@aggregation=senet+iterative=no": 69_654,
+    "tp-rnn-m-released@window=12+granularity=2": 118_134,
+    "clockwork@modules=3": 4_410,
+    "dilated-lstm@dilations=(1,3,6)": 52_740,
+}
 
-# lengths with and without an incomplete last window, turn of phases and slowest period; answers at the end and always
-SHAPES = [checks.Example(length=37), checks.Example(length=64), checks.Example(length=50, per_step=True)]
-OPTIONS = [
-    "tp-rnn-s@aggregation=mean",
-    "tp-rnn-s@cell=gru",
-    "tp-rnn-m@aggregation=senet+iterative=no",
-    "tp-rnn-m@output=no",
-    "tp-rnn-m-released@window=12+granularity=2",
-    "tp-rnn-s-released@window=18+granularity=2",
-    "clockwork@modules=3",
-    "dilated-lstm@dilations=(1,3,6)",
-    "asgru@scales=2",
-    "lstm-m@layers=2",
-]
 
-
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-@pytest.mark.parametrize("name", [*MODELS, *OPTIONS])
-def test_the_formula_of_a_model_is_what_its_plain_loop_counts(name, shape):
-    spec = catalog.find_model(name)
-    if reason := spec.why_not(shape):
-        pytest.skip(reason)
-    module = spec.build(shape, 9)
-    formula = spec.flops(module, shape.length)
-    assert formula == forward_flops(module, torch.randn(1, shape.length, shape.inputs))
-    assert formula == spec.flops(module, shape.length)  # it changes nothing
+@pytest.mark.parametrize(("name", "flops"), KNOWN.items())
+def test_a_forward_pass_has_the_count_of_the_papers_equations(name, flops):
+    module = catalog.find_model(name).build(catalog.sequence_shape(37, 1, 10), 9)
+    assert forward_flops(module, torch.randn(1, 37, 1)) == flops
 
 
 @pytest.mark.parametrize("length", [24, 96])
@@ -124,9 +123,9 @@ def test_the_formula_of_a_model_is_what_its_plain_loop_counts(name, shape):
 def test_a_step_is_three_forward_passes_less_the_gradients_that_inputs_do_not_need(name, length):
     shape, spec = catalog.sequence_shape(length, 1, 10), catalog.find_model(name)
     module = spec.build(shape, 16)
-    formula = 3 * spec.flops(module, length)
+    three = 3 * forward_flops(module, torch.randn(1, length, 1))
     step = step_flops(lambda: module, length=length, inputs=1, batch=1)
-    assert 0.9 * formula <= step <= formula
+    assert 0.9 * three <= step <= three
 
 
 def test_counting_a_module_leaves_it_where_and_as_it_is():

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from plain import clockwork as plain
-from support.clockwork import as_the_paper_draws_it
 
 from models.clockwork import CLOCKWORK
 from tasks.spec import SequenceShape
@@ -43,7 +42,7 @@ def test_values_and_gradients_equal_the_plain_loop(length, width, modules, width
     module, x = make(length, per_step, width, modules=modules), batch(length).requires_grad_()
     weights = trained(module)
     assert module.widths == widths
-    expected = plain.run(*as_the_paper_draws_it(weights, widths), widths, x)
+    expected = plain.run(*plain.as_the_paper_draws_it(weights, widths), widths, x)
     expected = expected if per_step else expected[:, -1]
     answers = module(x)
     torch.testing.assert_close(answers, expected)

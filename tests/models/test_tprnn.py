@@ -6,12 +6,13 @@ import pytest
 import torch
 from plain import tprnn as plain
 from support import ROOT
+from support.official import from_official, official_names
 from torch.nn import functional as F
 
 from harness.checks.models import Example
 from models.engine.scan import backend
 from models.parts.aggregation import Aggregation, OutputAggregation
-from models.tprnn import TP_RNN_M, TP_RNN_S, TP_RNN_S_RELEASED, TPRNN, from_official, windows
+from models.tprnn import TP_RNN_M, TP_RNN_S, TP_RNN_S_RELEASED, TPRNN, windows
 from tasks.spec import SequenceShape
 
 OFFICIAL = Path(os.environ.get("BENCH_REFERENCE", ROOT.parent / "shared" / "reference")) / "tprnn"
@@ -175,32 +176,6 @@ def test_the_authors_variables_give_their_predictions_loss_and_gradients(case):
 def close(seen, expected):
     scale = np.abs(expected).max()
     assert np.abs(np.asarray(seen) - expected).max() <= 1e-4 * scale
-
-
-def official_names(module):
-    """Our gradients under the names and in the layout of the authors' variables."""
-
-    def tf_gates(gradient):
-        i, f, g, o = gradient.chunk(4)
-        return torch.cat([i, g, f, o]).t()
-
-    found = {
-        "Softmax/softmax_w": module.classifier.weight.grad.T,
-        "Softmax/softmax_b": module.classifier.bias.grad,
-    }
-    for k, layer in enumerate(module.layers):
-        joint = torch.cat([layer.cell.weight_x.grad, layer.cell.weight_h.grad], dim=1)
-        found[f"MultiLSTM/LSTM_{k}/lstm_cell/kernel"] = tf_gates(joint)
-        found[f"MultiLSTM/LSTM_{k}/lstm_cell/bias"] = tf_gates(layer.cell.bias.grad)
-        for side, weight in (("in", layer.tree.w_in), ("out", layer.tree.w_out)):
-            found[f"w_{side}_h_{k}"], found[f"w_{side}_c_{k}"] = weight.grad.unbind(0)
-        found[f"w_in_ite_{k}"], found[f"w_out_ite_{k}"] = layer.path.w_in.grad[0], layer.path.w_out.grad[0]
-        if module.head is not None:
-            found[f"map_{k}"] = module.head.maps[k].grad
-    if module.head is not None:
-        found["ouput_up_w"] = module.head.theta.w_in.grad[0]
-        found["ouput_do_w"] = module.head.theta.w_out.grad[0]
-    return {name: gradient.numpy() for name, gradient in found.items()}
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,27 @@ def run(
             outputs.append(p["classifier.weight"] @ h + p["classifier.bias"])
     shape = x.shape[:2]
     return torch.stack(outputs).unflatten(0, shape), torch.tensor(chosen).reshape(shape if chosen else (0,))
+
+
+NAMES = {"rnn.weight_ih_l0": "cell.weight_x", "rnn.weight_hh_l0": "cell.weight_h", "rnn.bias_ih_l0": "cell.bias"}
+
+
+def loop(kind, weights_of_scales):
+    def of(module, shape):
+        def answer(weights, x):
+            renamed = {NAMES.get(key, key): value for key, value in weights.items()}
+            settings = {"taps": 8, "normalisation": "1/sqrt(K)", "weights": weights_of_scales}
+            every, _ = run(kind, renamed, x, **settings)
+            return every if shape.per_step else every[:, -1]
+
+        return answer
+
+    return of
+
+
+LOOPS = {
+    "slstm": loop("lstm", "3"),
+    "sgru": loop("gru", "3"),
+    "aslstm": loop("lstm", "argmax"),
+    "asgru": loop("gru", "argmax"),
+}

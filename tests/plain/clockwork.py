@@ -23,3 +23,23 @@ def run(W_I: Tensor, W_H: Tensor, b: Tensor, V: Tensor, a: Tensor, widths: list[
             row.append(V @ y + a)
         answers.append(torch.stack(row))
     return torch.stack(answers)
+
+
+def as_the_paper_draws_it(weights, widths):
+    """W_I (n, d), W_H (n, n) with zeros below its diagonal blocks, b (n), the classifier."""
+    W_H = torch.zeros(sum(widths), sum(widths), dtype=torch.float64)
+    for i, k in enumerate(widths):
+        start = sum(widths[:i])
+        W_H[start : start + k, start:] = weights[f"W_H.{i}"]
+    return weights["W_I"], W_H, weights["b"], weights["classifier.weight"], weights["classifier.bias"]
+
+
+def loop(module, shape):
+    def answer(weights, x):
+        every = run(*as_the_paper_draws_it(weights, module.widths), module.widths, x)
+        return every if shape.per_step else every[:, -1]
+
+    return answer
+
+
+LOOPS = {"clockwork": loop}

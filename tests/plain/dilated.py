@@ -27,3 +27,10 @@ def answer(weights: dict[str, Tensor], dilations: tuple[int, ...], sequence: Ten
     if per_step:
         return torch.stack([V @ h_t + a for h_t in below])
     return V @ below[-1] + a
+
+
+def loop(module, shape):
+    return lambda weights, x: run(weights, module.dilations, x, per_step=shape.per_step)
+
+
+LOOPS = {"dilated-lstm": loop}

@@ -70,3 +70,10 @@ def run(p: dict[str, Tensor], x: Tensor, *, per_step: bool, slope: float, select
         pooled = torch.stack(embeddings) if per_step else sum(embeddings) / len(embeddings)
         outputs.append(pooled @ p["classifier.weight"].t() + p["classifier.bias"])
     return torch.stack(outputs), torch.tensor(boundaries).reshape(*x.shape[:2], -1), seen
+
+
+def loop(module, shape):
+    return lambda weights, x: run(weights, x, per_step=shape.per_step, slope=module.slope, select=by_arithmetic)[0]
+
+
+LOOPS = {"hm-lstm": loop, "hm-lstm-compact-gates": loop}

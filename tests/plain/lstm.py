@@ -58,3 +58,10 @@ def lstm_m(weights, x, per_step):
         for t in (range(x.shape[1]) if per_step else [x.shape[1] - 1])
     ]
     return classified(weights, torch.stack(steps, dim=1), per_step)
+
+
+def loop(plain):
+    return lambda module, shape: lambda weights, x: plain(weights, x, shape.per_step)
+
+
+LOOPS = {"lstm-s": loop(lstm_s), "lstm-m": loop(lstm_m), "gru": loop(gru_model)}

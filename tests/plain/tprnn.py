@@ -5,6 +5,7 @@ definition (Eq. 2), not by growing lists as the module does.
 """
 
 import math
+from functools import partial
 
 import torch
 
@@ -183,3 +184,13 @@ def logits(
         w = [None if entry is None else entry[0] for entry in w]
         last = theta(mapped, *w, kind=aggregation, released=released, squash=False)
     return last @ weights["classifier.weight"].T + weights["classifier.bias"]
+
+
+def loop(module, shape, **settings):
+    windows = [(layer.window, layer.g) for layer in module.layers]
+    return lambda weights, x: logits(weights, x, windows, **settings)
+
+
+released = partial(loop, released=True, official_tail=True)
+
+LOOPS = {"tp-rnn-s": loop, "tp-rnn-m": loop, "tp-rnn-s-released": released, "tp-rnn-m-released": released}

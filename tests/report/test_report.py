@@ -268,6 +268,6 @@ def test_a_page_names_the_command_that_makes_it(changes, seeds, command):
     assert f"`{command}`: protocol `{runs[0].cell.protocol}` version 1; {len(runs)} runs" in page(*runs).text
 
 
-def test_a_page_of_all_models_says_all():
-    (sheet,) = task_pages(loaded(made_run("gru"), made_run("aslstm")), ["gru", "aslstm"]).values()
-    assert "`bench run --task sfc --models all --protocol" in sheet.text
+def test_a_page_of_a_whole_group_names_the_group():
+    pages = task_pages(loaded(made_run("gru"), made_run("aslstm")), ORDER, {"all": ["aslstm", "gru"]})
+    assert "`bench run --task sfc --models all --protocol" in pages["sfc.md"].text

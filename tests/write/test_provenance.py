@@ -31,6 +31,24 @@ def test_what_has_other_seeds_or_models_stands_apart():
     ]
 
 
+GROUPS = {"papers": ("gru", "lstm-s"), "variants": ("asgru",), "zoo": (), "all": ("gru", "lstm-s", "net")}
+
+
+@pytest.mark.parametrize(
+    ("models", "named"),
+    [
+        ("lstm-s,net,gru", "papers,net"),
+        ("lstm-s,gru", "papers"),
+        ("asgru,lstm-s,mine.py:Net,gru", "papers,variants,mine.py:Net"),
+        ("asgru,lstm-s", "variants,lstm-s"),
+        ("lstm-s", "lstm-s"),
+    ],
+)
+def test_a_command_names_groups_of_which_every_model_was_run(models, named):
+    runs = [made_run(model) for model in models.split(",")]
+    assert f" --models {named} --protocol " in command(runs, GROUPS)
+
+
 def test_the_sentence_names_versions_seeds_machine_commit_and_records():
     runs = [made_run("gru", seed) for seed in (0, 3)]
     assert sentence(runs, "bench report") == (

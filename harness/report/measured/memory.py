@@ -17,9 +17,9 @@ byte on a CPU and by the allocator on a GPU. *Forecast*: what two steps on a few
 and inputs aside. *Process*: the most that a fresh process had resident during its first steps, beyond what it had
 before them. *CUDA*: the most that the allocator gave to tensors, weights included, and took from the device. *In T* and
 *in batch*: the slope of log peak over log size; 1 is proportional. *State*: numbers carried from one time step to the
-next, of one sequence. *MFLOP*: of the matrix products of a step, three times those of the forward pass by the model's
-closed formula. *Of peak*: FLOPs a second of the fastest step over the most that a large float32 matrix product reached
-in the same process. *Joules*: of a step, by the board's own counter, over a second of steps; on a CPU none is read."""
+next, of one sequence. *MFLOP*: of the matrix products of a step, three times those of the forward pass, counted on the
+plain loop. *Of peak*: FLOPs a second of the fastest step over the most that a large float32 matrix product reached in
+the same process. *Joules*: of a step, by the board's own counter, over a second of steps; on a CPU none is read."""
 
 
 def table(part: Part) -> pd.DataFrame:

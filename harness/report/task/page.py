@@ -57,8 +57,11 @@ def summary(loaded: Loaded, order: Sequence[str]) -> list[str]:
     return paragraphs
 
 
-def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
-    """<task>.md of every task with its learning curves, and its numbers in full."""
+def task_pages(loaded: Loaded, order: Sequence[str], groups: Mapping[str, Sequence[str]]) -> dict[str, Sheet]:
+    """<task>.md of every task with its learning curves, and its numbers in full.
+
+    groups: word -> the models that it stands for in a command.
+    """
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
     by_task: dict[str, list[Comparison]] = defaultdict(list)
@@ -75,7 +78,8 @@ def task_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
             curves = f"{name}-{comparison.budget}-curves.svg"
             pictures[curves] = _drawn(comparison, mine, places)
             table = task_table.shown(comparison)
-            pages.append(_section(comparison, tables.markdown(table), mine, curves, provenance.command_of(mine, order)))
+            command = provenance.command_of(mine, groups)
+            pages.append(_section(comparison, tables.markdown(table), mine, curves, command))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))

@@ -1,0 +1,134 @@
+"""`bench run`, `bench plan` and `bench params`: what will run, and running it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import BenchError
+from ..write import tables
+from .options import cell_options
+from .report import next_step
+from .results import counts
+
+if TYPE_CHECKING:
+    from .order import Order
+
+
+@click.command()
+@cell_options
+@click.option(
+    "--workers", type=click.IntRange(min=0), help="Processes. [default: one a core, one for a GPU; 0: this process]"
+)
+@click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
+@click.option("--measure/--no-measure", default=True, show_default=True, help="Time each model before training.")
+@click.option("--dry-run", is_flag=True, help="Say what would run, and stop.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
+def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **words: Any) -> int:
+    """Train every model on every task; what has a record is not run again."""
+    from .. import machine
+    from ..execute.local import execute
+    from .order import Order
+    from .progress import Bars, Lines, Preparation, terminal
+
+    order = Order(**words)
+    if workers is None:
+        workers = machine.cores() if order.device == "cpu" else 1
+    say: Callable[[str], None] = (lambda text: click.echo(text, err=True)) if as_json else click.echo
+    say(order.headline(workers))
+    todo, done = order.todo()
+    if done:
+        say("already recorded: " + counts(done))
+    if dry_run:
+        say("\n".join(map(str, todo)))
+        return 0
+    order.store.check_writable()
+    console = None if as_json else terminal()
+    groups = order.to_measure(todo) if measure else []
+    with Preparation(say, console) as tell:
+        known = list(order.prepare_data({*(cell.task for cell in todo), *(group.task for group in groups)}, tell))
+    for line in known:
+        say(line)
+    for line in order.prepare_backend():
+        say(line)
+    jobs: list[tuple[str, Any]] = [("measure", group) for group in groups]
+    jobs += [("cell", cell) for cell in todo]
+    facts: dict[str, Any] = {"steps": order.steps(), "replicas": order.where.replicas}
+    with (
+        Bars(jobs, workers, console, **facts)
+        if console is not None
+        else Lines(jobs, workers, click.echo, as_json=as_json, **facts)
+    ) as listen:
+        finished = execute(jobs, order.where, workers, listen)
+    if not finished:
+        say("interrupted; the same command goes on from here")
+        return 130
+    return _conclude(order, say)
+
+
+def _conclude(order: Order, say: Callable[[str], None]) -> int:
+    """Print the tables of what a command asked for, and the counts; 1 if a cell failed."""
+    from ..report.task.page import summary
+
+    loaded = order.store.load(order.protocol.name, order.tasks)
+    wanted = {(cell.task, cell.model, cell.budget) for cell in order.cells}
+    loaded.runs = [run for run in loaded.runs if (run.cell.task, run.cell.model, run.cell.budget) in wanted]
+    for paragraph in summary(loaded, order.models):
+        say(paragraph)
+    found = Counter(run.status for run in loaded.runs)
+    say("\n" + counts(found))
+    for sentence in loaded.corrupt:
+        say(f"left out: {sentence}")
+    say(next_step(order.store.root, order.protocol.name, order.tasks))
+    return int(any(run.is_fault for run in loaded.runs))
+
+
+@click.command()
+@cell_options
+@click.option(
+    "--time/--no-time", "timing", default=True, show_default=True, help="Try two steps of each model to estimate."
+)
+def plan(timing: bool, **words: Any) -> int:
+    """Show the cells, their parameters and the time they will take."""
+    from .. import machine
+    from ..execute import planning
+    from .order import Order
+
+    order = Order(**words)
+    workers = machine.cores() if order.device == "cpu" else 1
+    click.echo(order.headline(workers))
+    todo, done = order.todo()
+    if done:
+        click.echo("already recorded: " + counts(done))
+    if timing:
+        for line in order.prepare_data({cell.task for cell in todo}, lambda task, done, total: None):
+            click.echo(line)
+    rows = planning.rows(todo, order.where, timing=timing)
+    if rows:
+        click.echo(tables.plain(planning.shown(rows)))
+    if timing:
+        click.echo(planning.total(rows, workers))
+    click.echo(planning.promise(len(order.seeds), len(order.models), len(order.tasks)))
+    return 0
+
+
+@click.command()
+@click.option("--task", help="A task whose shape to use.")
+@click.option("--shape", help="LENGTHxINPUTSxOUTPUTS, such as 784x1x10 for pixel-by-pixel MNIST.")
+@click.option("--models", default="all", show_default=True)
+@click.option("--budget", default="paper", show_default=True)
+@click.option("--scale", default="paper", show_default=True, help="A protocol's scale of the task.")
+def params(task: str | None, shape: str | None, models: str, budget: str, scale: str) -> int:
+    """Count the parameters of models, or solve their widths for a budget."""
+    from .. import catalog
+    from ..execute import planning
+    from ..protocol import find_budget
+
+    if (task is None) == (shape is None):
+        raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")
+    sizes = catalog.find_task(task, scale).shape if task else planning.parse_shape(shape or "")
+    click.echo(tables.plain(planning.parameter_table(catalog.chosen(models), sizes, find_budget(budget))))
+    return 0
