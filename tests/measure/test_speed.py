@@ -370,15 +370,16 @@ def test_of_several_machines_the_latest_counts_and_a_gpu_has_a_page_of_its_own()
 
     made = sheets([record("cpu", "new", "2026-02"), record("cpu", "old", "2026-01"), record("cuda", "third", "2025")])
     assert list(made) == ["speed-cuda.md", "speed.md"]
-    assert "\nnew, 2 cores" in made["speed.md"].text
-    assert "\nthird, 2 cores" in made["speed-cuda.md"].text
+    assert "\n2 cores of new" in made["speed.md"].text
+    assert "\n2 cores of third" in made["speed-cuda.md"].text
     assert list(made["speed.md"].files) == ["speed.csv"]
     assert "step_ms" in made["speed-cuda.md"].files["speed-cuda.csv"]
 
 
 def test_a_machine_that_says_little_of_itself_is_unknown():
     sizes = Sizes(("gru",), (1,), 8, 3, None, "cpu")
-    assert "\nunknown, unknown cores" in page(SpeedRecord(sizes, ("eager",), Findings(), "bench speed", {}, ""))
+    text = page(SpeedRecord(sizes, ("eager",), Findings(), "bench speed", {}, ""))
+    assert "\nan unknown machine; unknown; torch unknown, Python unknown, bench unknown, commit unknown." in text
 
 
 # ----------------------------------------------------------------------------- whole runs
