@@ -156,7 +156,7 @@ def test_a_large_report_becomes_a_file_in_good_time(tmp_path):
     import time
 
     loaded = Loaded([made_run(model, seed) for model in ("gru", "lstm-s") for seed in range(5)])
-    (picture,) = task_pages(loaded, ["gru"])["sfc.md"].pictures.values()
+    (picture,) = task_pages(loaded, ["gru"], {})["sfc.md"].pictures.values()
     sheets = {f"page-{place}.md": Sheet(f"{PAGE}\n" * 10) for place in range(45)}
     sheets |= {f"page-{place}.md": Sheet("# P\n\n![words](a.svg)\n", {"a.svg": picture}) for place in range(25)}
     sheets["index.md"] = Sheet("# All\n")
