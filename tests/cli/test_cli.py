@@ -116,7 +116,8 @@ def test_models_that_misbehave_cost_their_own_cell_alone(bench, bad, tmp_path):
     names = ",".join(f"{bad}:{name}" for name in ("Wrong", "NotANumber", "Raises"))
     outcome = bench(*RUN, "--models", f"{names},gru", "--budget", "3k")
     assert outcome.code == 1
-    records = {p.parent.name.rpartition(":")[2]: json.loads(p.read_text()) for p in tmp_path.rglob("runs/**/*.json")}
+    found = [json.loads(path.read_text()) for path in tmp_path.rglob("runs/**/*.json")]
+    records = {record["cell"]["model"].rpartition(":")[2]: record for record in found}
     assert records["gru"]["status"] == "ok"
     assert records["Wrong"]["status"] == "failed"
     assert re.search(r"answers with \(20, 40, \d+\) where \(20, 4\) is needed", records["Wrong"]["reason"])
