@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import foreign_package, strangers
-from .errors import BenchError, nearest
-from .plan import split_words
+from .errors import BenchError, nearest, one_line
+from .plan import split_options, split_words
 from .protocol import parse_changes
 
 if message := foreign_package():
@@ -98,23 +98,24 @@ def find_model(name: str) -> ModelSpec:
     """The model of this name. Raises BenchError, with the nearest name, where there is none."""
     from models.spec import ModelSpec
 
-    base, _, options = name.partition("@")
+    base, options = split_options(name)
     found = _resolve(base, "model", "models", MODELS, "bench.models")
     if not isinstance(found, ModelSpec):
         if not callable(found):
             raise BenchError(f"'{base}' is a {type(found).__name__}; a model is a function (shape, width) -> nn.Module")
         found = ModelSpec(base, getattr(found, "title", strangers.short(base)), build=found)
+    found = replace(found, title=one_line(str(found.title)))
     changes = parse_changes(options)
     if not changes:
         return found
     changes = _checked(base, changes, options_of(found.build, skip=2))
-    title = f"{found.title} ({', '.join(f'{key}={value}' for key, value in changes.items())})"
+    title = one_line(f"{found.title} ({', '.join(f'{key}={value}' for key, value in changes.items())})")
     return replace(found, name=name, title=title, build=partial(found.build, **changes))
 
 
 def find_task(name: str, scale: str = "paper") -> TaskSpec:
     """The task of this name at a protocol's scale. Raises BenchError where there is none."""
-    base, _, options = name.partition("@")
+    base, options = split_options(name)
     family, number = _family(base)
     if family is not None:
         factory = partial(_load("tasks", FAMILIES[family]), number)
@@ -132,7 +133,8 @@ def find_task(name: str, scale: str = "paper") -> TaskSpec:
             spec = _made(base, factory, scaled)
     elif changes:
         raise BenchError(f"the task {base} has no options")
-    return replace(spec, name=name)
+    title, detail, why = (one_line(str(text)) for text in (spec.title, spec.detail, spec.target_why))
+    return replace(spec, name=name, title=title, detail=detail, target_why=why)
 
 
 def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, object]:
@@ -223,5 +225,5 @@ def _plugged(group: str, builtin: Mapping[str, str]) -> dict[str, Any]:
 
 def source_digest(model: str) -> str:
     """SHA-256 of the file of a model given as file.py:Name, else an empty string."""
-    place = Path(model.partition("@")[0].rpartition(":")[0])
+    place = Path(split_options(model)[0].rpartition(":")[0])
     return hashlib.sha256(place.read_bytes()).hexdigest() if place.suffix == ".py" and place.is_file() else ""

@@ -29,9 +29,14 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}{'s' * (number != 1)}"
 
 
+def one_line(text: str) -> str:
+    """The text as it can be printed anywhere: white space is one space, and half a surrogate pair and the like a �."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+
+
 def sentence(error: BaseException) -> str:
     """One line of an exception, with the place it came from unless it is a sentence for users."""
-    text = " ".join(str(error).split())[:500]
+    text = one_line(str(error))[:500]
     if isinstance(error, BenchError):
         return text
     trace = error.__traceback__

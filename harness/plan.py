@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
+from .errors import BenchError
+
 
 class Group(NamedTuple):
     """What cells that differ in the seed alone share, and what a measurement is of."""
@@ -64,6 +66,18 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def split_words(text: str) -> list[str]:
-    """'a, b@k=(1,2), a' -> ['a', 'b@k=(1,2)']: commas inside brackets belong to a word."""
+    """'a, b@k=(1,2), a' -> ['a', 'b@k=(1,2)']: commas inside brackets belong to a word.
+
+    Raises BenchError for a word that cannot be printed in one line or quoted on a page, as no record could bear it.
+    """
+    if not text.isprintable() or "`" in text:
+        raise BenchError(f"the name {text!a} has a letter that no page can show; rename what it names")
     words = re.split(r",(?![^(\[]*[)\]])", text)
     return list(dict.fromkeys(filter(None, (word.strip() for word in words))))
+
+
+def split_options(name: str) -> tuple[str, str]:
+    """'me@home/net.py:Net@a=1' -> ('me@home/net.py:Net', 'a=1'): an @ before the ending of a file is its path's."""
+    file = re.match(r"[^=]*?\.py:", name)
+    base, _, options = name[file.end() if file else 0 :].partition("@")
+    return (file[0] if file else "") + base, options

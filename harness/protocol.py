@@ -165,6 +165,8 @@ def for_task(protocol: Protocol, training: Mapping[str, Mapping[str, object]]) -
 
 def parse_changes(text: str) -> dict[str, object]:
     """'a=1+b=x' -> {'a': 1, 'b': 'x'}."""
+    if not text.isprintable():
+        raise BenchError(f"the settings {text!a} cannot be printed in one line")
     changes: dict[str, object] = {}
     for part in filter(None, text.split("+")):
         key, equals, value = part.partition("=")

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import BenchError, nearest
+from .errors import BenchError, nearest, one_line
 
 if TYPE_CHECKING:
     from tasks.spec import Splits, TaskSpec
@@ -90,7 +90,7 @@ def task_of_loader(name: str, load: Callable[..., Any]) -> TaskSpec:
     metric = str(getattr(load, "metric", "accuracy" if labels else "mse"))
     return TaskSpec(
         name=name,
-        title=str(getattr(load, "title", short(name))),
+        title=one_line(str(getattr(load, "title", short(name)))),
         shape=shape,
         load=checked,
         metric=metric,

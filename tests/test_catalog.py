@@ -80,6 +80,23 @@ def test_the_scale_of_a_protocol_changes_the_task_and_an_option_changes_it_furth
     assert catalog.find_task("sfc@length=333", "quick").shape.length == 333
 
 
+@pytest.mark.parametrize("title", ["'two\\n  lines'", "'two\\u2028lines\\t'", "'two lines'"])
+def test_a_title_is_one_line_that_can_be_printed(tmp_path, title):
+    folder = tmp_path / "me@home"
+    folder.mkdir()
+    (folder / "net.py").write_text(
+        f"def Net(shape, width, *, a=1):\n    pass\nNet.title = {title}\ndef odd(shape, width):\n    pass\n"
+        "odd.title = 'half \\ud800 \\ue000'\n"
+        f"def task(data_seed, data_root):\n    import torch\n    x, y = torch.zeros(4, 3, 1), torch.arange(4) % 2\n"
+        f"    return (x, y), (x, y), (x, y)\ntask.title = {title}\n"
+    )
+    assert catalog.find_model(f"{folder / 'net.py'}:Net").title == "two lines"
+    assert catalog.find_model(f"{folder / 'net.py'}:Net@a=2").title == "two lines (a=2)"
+    assert catalog.find_model(f"{folder / 'net.py'}:odd").title == "half � �"
+    assert catalog.find_task(f"{folder / 'net.py'}:task").title == "two lines"
+    assert len(catalog.source_digest(f"{folder / 'net.py'}:Net@a=2")) == 64
+
+
 def test_options_of_a_model_make_another_name_and_title():
     spec = catalog.find_model("tp-rnn-s@aggregation=mean+top_down=no")
     assert spec.name == "tp-rnn-s@aggregation=mean+top_down=no"

@@ -38,7 +38,7 @@ def measure(seconds: float | None, lengths: str | None, again: bool, **words: An
     groups = list(dict.fromkeys(cell.group for cell in order.cells))
     slug = machine.slug(order.device)
     todo = groups if again else [group for group in groups if not _is_known(order, group, slug)]
-    order.store.check_writable()
+    order.store.check_writable(order.cells)
     if todo:
         start_as_worker(order.device)
     click.echo(_headline(order, len(groups) - len(todo)))

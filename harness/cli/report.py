@@ -49,6 +49,7 @@ def _report(
 ) -> int:
     from ..plan import split_words
     from ..records.campaign import campaign_of
+    from ..records.names import page
     from ..records.store import Store
     from ..report.measured import speed as speed_page
     from ..report.task.page import first_page
@@ -76,7 +77,7 @@ def _report(
     if made := formats.files(speed_page.sheets(speed), asked):
         different += _deliver(made, reports, [], verify)
     for name in sorted(finished, key=lambda name: (finished[name], name)):
-        folder = reports / name
+        folder = reports / page(name)
         mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
         whole = everything if wanted is None and len(finished) == 1 else store.load(name)
         made = _made(whole, mine, wanted, asked, folder)

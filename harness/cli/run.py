@@ -45,7 +45,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
     if dry_run:
         say("\n".join(map(str, todo)))
         return 0
-    order.store.check_writable()
+    order.store.check_writable(order.cells)
     console = None if as_json else terminal()
     groups = order.to_measure(todo) if measure else []
     with Preparation(say, console) as tell:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from ..errors import CorruptRecord
+from .fields import Line, Machine, Name
 from .kinds import SCHEMA, Ratio, as_text
 from .typed import parsed, typed
 
@@ -103,15 +102,15 @@ class Sizes:
 class Findings:
     """All that was measured so far; `missing`: what was not, and why; `notes`: what back ends said of themselves."""
 
-    titles: dict[str, str] = field(default_factory=dict)
+    titles: dict[Name, Line] = field(default_factory=dict)
     yardstick_flops: int | None = None
     peak_rate: float | None = None  # FLOP a second of a large matrix product
     control: Timing | None = None  # the yardstick beside another one
     timings: dict[Case, Timing] = field(default_factory=dict)
     work: dict[str, Work] = field(default_factory=dict)
     runs: WholeRun | None = None
-    missing: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    missing: list[Line] = field(default_factory=list)
+    notes: list[Line] = field(default_factory=list)
 
     def best(self, model: str, replicas: int = 1, *, own: bool = False) -> Case | None:
         """The fastest case of a model; `own`: of those that do not run on torch's own recurrent kernels."""
@@ -147,9 +146,9 @@ class SpeedRecord:
     sizes: Sizes
     backends: tuple[str, ...]
     findings: Findings
-    command: str
-    machine: Mapping[str, Any]
-    finished: str  # ISO 8601, UTC
+    command: Line
+    machine: Machine
+    finished: Line  # ISO 8601, UTC
 
 
 @dataclass(frozen=True, slots=True)

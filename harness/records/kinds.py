@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from typing import Annotated, Any
 
 from ..errors import CorruptRecord
-from ..plan import Cell, Group
+from ..plan import Group
+from .fields import (
+    RANGES,
+    Amount,
+    Budget,
+    Count,
+    Facts,
+    Line,
+    Lines,
+    Machine,
+    Name,
+    NamedCell,
+    Settings,
+    Size,
+)
+from .typed import LARGEST, Misfit, Rule, parsed, typed
 
 SCHEMA = 1
 FIRST_SEED = 0  # of every protocol; what a trained model does is looked into for this one
@@ -20,13 +35,22 @@ STATUSES = ("ok", "diverged", "out-of-memory", "skipped", "failed", INTERRUPTED)
 NOT_COUNTED = ("skipped", INTERRUPTED)  # nothing can be said of these; other runs without a result count as bad ones
 
 
+def _status(text: str) -> str:
+    if text not in STATUSES:
+        raise Misfit(f"is {json.dumps(text)[:50]}, but must be one of {', '.join(STATUSES)}")
+    return text
+
+
+Status = Annotated[str, Rule(_status)]
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One evaluation on the learning curve. Seconds are training alone, without evaluation."""
 
-    step: int
-    samples: int
-    seconds: float
+    step: Count
+    samples: Count
+    seconds: Amount
     train_loss: float | None  # mean over the steps since the last point
     valid_metric: float | None
 
@@ -35,14 +59,14 @@ class Point:
 class TaskFacts:
     """What a report must know of the task, so that it needs no task to be installed."""
 
-    title: str
-    metric: str
+    title: Line
+    metric: Name
     higher_is_better: bool
     chance: float | None
     target: float | None
-    length: int
-    detail: str = ""  # what the data are, in a clause
-    target_why: str = ""
+    length: Size
+    detail: Line = ""  # what the data are, in a clause
+    target_why: Line = ""
     reference: float | None = None  # a good published value
 
 
@@ -50,33 +74,33 @@ class TaskFacts:
 class RunRecord:
     """One cell and what came of it."""
 
-    cell: Cell
-    status: str
-    protocol_version: int
-    reason: str = ""
-    title: str = ""  # the model's
+    cell: NamedCell
+    status: Status
+    protocol_version: Count
+    reason: Line = ""
+    title: Line = ""  # the model's
     task: TaskFacts | None = None
-    width: float | None = None
-    params: int | None = None
+    width: Amount | None = None
+    params: Count | None = None
     slack: float | None = None  # (params - budget) / budget
-    outside: int = 0  # trained parameters apart from the budget, as embedding and softmax
+    outside: Count = 0  # trained parameters apart from the budget, as embedding and softmax
     test_metric: float | None = None
     valid_metric: float | None = None  # the best; its checkpoint is the one that was tested
-    more_metrics: Mapping[str, float | None] = field(default_factory=dict)  # on further test sets, as in noise
-    best_step: int | None = None
+    more_metrics: Mapping[Name, float | None] = field(default_factory=dict)  # on further test sets, as in noise
+    best_step: Count | None = None
     curve: tuple[Point, ...] = ()
-    train_seconds: float | None = None  # wall time, of all seeds that trained together
-    evaluation_seconds: float | None = None
-    waited_seconds: float | None = None  # of training, for data that do not lie on the device or are augmented
-    settings: Mapping[str, Any] = field(default_factory=dict)  # the protocol in full
-    backend: str = ""  # of the recurrences: native, eager or the library's kernels; graph: the step was replayed
-    replicas: int = 1  # seeds that trained together
-    recompute: int = 0  # steps a stretch that is computed again on the way back; 0: none
-    notes: str = ""  # what was asked for and could not be had, and why; a sentence a line
+    train_seconds: Amount | None = None  # wall time, of all seeds that trained together
+    evaluation_seconds: Amount | None = None
+    waited_seconds: Amount | None = None  # of training, for data that do not lie on the device or are augmented
+    settings: Settings = field(default_factory=dict)  # the protocol in full
+    backend: Line = ""  # of the recurrences: native, eager or the library's kernels; graph: the step was replayed
+    replicas: Size = 1  # seeds that trained together
+    recompute: Count = 0  # steps a stretch that is computed again on the way back; 0: none
+    notes: Lines = ""  # what was asked for and could not be had, and why; a sentence a line
     insight: Mapping[str, Any] | None = None  # what the trained model does with time: insight.py
-    source: str = ""  # SHA-256 of a stranger's model file
-    machine: Mapping[str, Any] = field(default_factory=dict)
-    finished: str = ""  # ISO 8601, UTC
+    source: Line = ""  # SHA-256 of a stranger's model file
+    machine: Machine = field(default_factory=dict)
+    finished: Line = ""  # ISO 8601, UTC
 
     @property
     def is_fault(self) -> bool:
@@ -92,14 +116,14 @@ class Latency:
     jitter: from q10 to q90, as a part of the median. values: all samples in order, four figures each.
     """
 
-    median: float
-    lower: float
-    upper: float
-    samples: int
-    q10: float | None = None
-    q90: float | None = None
-    jitter: float | None = None
-    values: tuple[float, ...] = ()
+    median: Amount
+    lower: Amount
+    upper: Amount
+    samples: Count
+    q10: Amount | None = None
+    q90: Amount | None = None
+    jitter: Amount | None = None
+    values: tuple[Amount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +133,10 @@ class Ratio:
     The ends are None where there are too few rounds for an interval.
     """
 
-    median: float
-    low: float | None
-    high: float | None
-    rounds: int
+    median: Amount
+    low: Amount | None
+    high: Amount | None
+    rounds: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +146,9 @@ class Growth:
     The exponents are slopes of log time and log bytes over log size, by least squares.
     """
 
-    sizes: tuple[int, ...]
-    ms: tuple[float, ...]
-    bytes: tuple[int, ...]
+    sizes: tuple[Size, ...]
+    ms: tuple[Amount, ...]
+    bytes: tuple[Count, ...]
     time_exponent: float | None = None
     bytes_exponent: float | None = None
 
@@ -137,48 +161,48 @@ class Measurement:
     `bench run` does not take, but `bench measure` does, is None without the latter (`whole`).
     """
 
-    protocol: str
-    protocol_version: int
-    task: str
-    model: str
-    budget: str
-    status: str
-    reason: str = ""
-    batch: int = 0
+    protocol: Name
+    protocol_version: Count
+    task: Name
+    model: Name
+    budget: Budget
+    status: Status
+    reason: Line = ""
+    batch: Count = 0
     forward: Latency | None = None
     step: Latency | None = None
-    yardstick: str = ""
-    ratio: float | None = None
-    backend: str = ""
-    peak_bytes: int | None = None  # what the step holds at its peak beyond what it found
-    machine: Mapping[str, Any] = field(default_factory=dict)
-    finished: str = ""
-    title: str = ""  # the model's
-    length: int | None = None  # time steps of a sequence
-    params: int | None = None
-    state: int | None = None  # numbers carried from step to step, of one sequence
-    flops: int | None = None  # of a training step: three times its forward pass's matrix products
-    saved_bytes: int | None = None  # kept from the forward pass for the backward pass, weights and inputs aside
+    yardstick: Line = ""
+    ratio: Amount | None = None
+    backend: Line = ""
+    peak_bytes: Count | None = None  # what the step holds at its peak beyond what it found
+    machine: Machine = field(default_factory=dict)
+    finished: Line = ""
+    title: Line = ""  # the model's
+    length: Count | None = None  # time steps of a sequence
+    params: Count | None = None
+    state: Count | None = None  # numbers carried from step to step, of one sequence
+    flops: Count | None = None  # of a training step: three times its forward pass's matrix products
+    saved_bytes: Count | None = None  # kept from the forward pass for the backward pass, weights and inputs aside
     whole: bool = False  # taken by `bench measure`
     backward: Latency | None = None  # forward and backward
     inference: Latency | None = None  # one time step of one sequence, its state carried
     inference_batch: Latency | None = None  # the same for a batch
     device_step: Latency | None = None  # the step by the device's own clock
-    first_call_ms: float | None = None  # the first step in a fresh process
-    compile_ms: float | None = None  # of these, what torch.compile says it took
+    first_call_ms: Amount | None = None  # the first step in a fresh process
+    compile_ms: Amount | None = None  # of these, what torch.compile says it took
     compared: Ratio | None = None  # step / yardstick's step, in rounds
     controls: tuple[Ratio, ...] = ()  # the yardstick beside itself, as many rounds
     settled: bool | None = None  # did the last medians of the warm-up agree?
-    allocated_bytes: int | None = None  # most that CUDA's allocator gave to tensors, weights included
-    reserved_bytes: int | None = None  # most that it took from the device
-    rss_bytes: int | None = None  # peak of a fresh process beyond what it held before the step
-    predicted_bytes: int | None = None  # what forecast.py said of peak_bytes
-    flops_share: float | None = None  # FLOPs a second of the fastest step / of a large matrix product
-    joules: float | None = None  # a step
+    allocated_bytes: Count | None = None  # most that CUDA's allocator gave to tensors, weights included
+    reserved_bytes: Count | None = None  # most that it took from the device
+    rss_bytes: Count | None = None  # peak of a fresh process beyond what it held before the step
+    predicted_bytes: Count | None = None  # what forecast.py said of peak_bytes
+    flops_share: Amount | None = None  # FLOPs a second of the fastest step / of a large matrix product
+    joules: Amount | None = None  # a step
     over_length: Growth | None = None
     over_batch: Growth | None = None
-    missing: Mapping[str, str] = field(default_factory=dict)  # what could not be measured -> why
-    conditions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "before" and "after" -> how it was
+    missing: Mapping[Name, Line] = field(default_factory=dict)  # what could not be measured -> why
+    conditions: Mapping[Name, Facts] = field(default_factory=dict)  # "before" and "after" -> how it was
 
     @property
     def group(self) -> Group:
@@ -186,12 +210,8 @@ class Measurement:
         return Group(self.protocol, self.task, self.model, self.budget)
 
 
-LATENCIES = ("forward", "step", "backward", "inference", "inference_batch", "device_step")
-GROWTHS = ("over_length", "over_batch")
-
-
 def to_json(record: RunRecord | Measurement) -> str:
-    """A readable JSON text; numbers that are not finite become null."""
+    """A readable JSON text; numbers that are not finite, or beyond LARGEST, become null."""
     return as_text("run" if isinstance(record, RunRecord) else "measurement", asdict(record))
 
 
@@ -203,50 +223,53 @@ def as_text(kind: str, data: Mapping[str, Any]) -> str:
 
 
 def from_json(text: str, where: str) -> RunRecord | Measurement:
-    """The inverse of to_json. Raises CorruptRecord, naming `where`, for anything else."""
+    """The inverse of to_json. Raises CorruptRecord, naming `where` and the field, for anything else."""
     try:
-        data = json.loads(text)
-        if not isinstance(data, dict):
-            raise ValueError("it is no JSON object")
-        if data.pop("schema", None) != SCHEMA:
+        data = parsed(text)
+        schema = data.get("schema")
+        if type(schema) is not int or schema < 1:
             raise ValueError(f"its schema is not {SCHEMA}")
-        if data["status"] not in STATUSES:
-            raise ValueError(f"status '{data['status']}'")
-        if data.pop("kind", None) == "run":
-            return _run(data)
-        return _measurement(data)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        if schema > SCHEMA:
+            raise CorruptRecord(f"{where} is of schema {schema}, which a newer version of this program reads")
+        if data.get("kind") == "run":
+            return _consistent_run(typed(RunRecord, data))
+        if data.get("kind") == "measurement":
+            return _consistent_measurement(typed(Measurement, data))
+        raise ValueError("its kind is neither run nor measurement")
+    except ValueError as error:
         raise CorruptRecord(f"{where} is no record that can be read ({error}); mend or delete it") from None
 
 
-def _run(data: dict[str, Any]) -> RunRecord:
-    unknown = set(data) - {field.name for field in fields(RunRecord)}
-    if unknown:
-        raise ValueError(f"unknown fields {sorted(unknown)}")
-    data["cell"] = Cell(**data["cell"])
-    data["task"] = TaskFacts(**data["task"]) if data.get("task") else None
-    data["curve"] = tuple(Point(**point) for point in data.get("curve", ()))
-    return RunRecord(**data)
+def _consistent_run(record: RunRecord) -> RunRecord:
+    """The record, whose fields agree. Raises Misfit where they do not."""
+    for before, after in pairwise(record.curve):
+        if not (before.step < after.step and before.samples <= after.samples and before.seconds <= after.seconds):
+            raise Misfit(f"goes back after step {before.step}", ("curve",))
+    if record.task is None:
+        return record
+    metric = record.task.metric
+    low, high = RANGES.get(metric, (-LARGEST, LARGEST))
+    results = {"test_metric": record.test_metric, "valid_metric": record.valid_metric}
+    results |= {f"more_metrics.{name}": number for name, number in record.more_metrics.items()}
+    results |= {f"curve at step {point.step}": point.valid_metric for point in record.curve}
+    if metric == "perplexity":  # its logarithm is taken
+        results |= {"task.chance": record.task.chance, "task.target": record.task.target}
+    for name, number in results.items():
+        if number is not None and not low <= number <= high:
+            raise Misfit(f"is {number:g}, which is no {metric.replace('_', '-')}", (name,))
+    return record
 
 
-def _measurement(data: dict[str, Any]) -> Measurement:
-    for key in LATENCIES:
-        data[key] = Latency(**_tuples(data[key], "values")) if data.get(key) else None
-    for key in GROWTHS:
-        data[key] = Growth(**_tuples(data[key], "sizes", "ms", "bytes")) if data.get(key) else None
-    data["compared"] = Ratio(**data["compared"]) if data.get("compared") else None
-    data["conditions"] = {time: dict(facts) for time, facts in data.get("conditions", {}).items()}
-    data["controls"] = tuple(Ratio(**ratio) for ratio in data.get("controls", ()))
-    return Measurement(**data)
-
-
-def _tuples(data: dict[str, Any], *names: str) -> dict[str, Any]:
-    return data | {name: tuple(data[name]) for name in names if name in data}
+def _consistent_measurement(record: Measurement) -> Measurement:
+    for name, growth in (("over_length", record.over_length), ("over_batch", record.over_batch)):
+        if growth is not None and not 0 < len(growth.sizes) == len(growth.ms) == len(growth.bytes):
+            raise Misfit("has not as many times and bytes as sizes", (name,))
+    return record
 
 
 def _finite(value: Any) -> Any:
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return value if abs(value) <= LARGEST else None
     if isinstance(value, Mapping):
         return {key: _finite(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

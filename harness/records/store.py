@@ -5,7 +5,8 @@
     speed/<machine>.json                                          of the last `bench speed` there
     checkpoints/<protocol>/<task>/<model>/<budget>-<seed>.pt      while a cell is unfinished
 
-Deleting a record is how to run its cell again; copying records between folders is how to merge.
+Deleting a record is how to run its cell again; copying records between folders is how to merge. A record counts at its
+own cell's place alone: a copy beside it is named and left out. Links to folders are followed.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from __future__ import annotations
 import io
 import os
 import re
-import tempfile
-from collections.abc import Callable, Iterable
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import BenchError, CorruptRecord
+from ..errors import BenchError, CorruptRecord, one_line
 from ..plan import Cell, Group
-from . import findings
+from . import findings, names
 from .campaign import FILE, campaign_of
 from .findings import SpeedRecord
 from .kinds import Measurement, RunRecord, from_json, to_json
@@ -44,16 +45,28 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def check_writable(self) -> None:
-        """Raise BenchError now, rather than after an hour of training; also for a campaign that is closed."""
+    def check_writable(self, cells: Iterable[Cell] = ()) -> None:
+        """Raise BenchError now, rather than after an hour of training, if no record of these cells can be written.
+
+        Also for a campaign that is closed.
+        """
         if campaign_of(self.root).closed:
             raise BenchError(f"{self.root / FILE} says that these records are closed; choose another --results")
+        groups = {cell.group for cell in cells}
+        folders = {self._folder(kind, group) for kind in ("runs", "measures") for group in groups}
+        folder = self.root
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=self.root).close()
+            folder.mkdir(parents=True, exist_ok=True)
+            for place in (folder, *sorted(folders)):
+                folder = place
+                while not os.path.lexists(folder):
+                    folder = folder.parent
+                trial = folder / f".{uuid.uuid4().hex}.tmp"
+                trial.touch()
+                trial.unlink()
         except OSError as error:
             raise BenchError(
-                f"the results folder {self.root} cannot be written ({error.strerror}); choose another with --results"
+                f"the results folder {folder} cannot be written ({error.strerror}); choose another with --results"
             ) from None
 
     def run_path(self, cell: Cell) -> Path:
@@ -67,7 +80,7 @@ class Store:
         return self.root / "checkpoints" / relative.with_suffix(".pt")
 
     def _folder(self, kind: str, group: Group) -> Path:
-        return self.root.joinpath(kind, *map(_slug, (group.protocol, group.task, group.model)))
+        return self.root.joinpath(kind, *map(names.folder, (group.protocol, group.task, group.model)))
 
     def save_run(self, record: RunRecord) -> Path:
         path = self.run_path(record.cell)
@@ -87,60 +100,73 @@ class Store:
     def load_speed(self) -> tuple[list[SpeedRecord], list[str]]:
         """What `bench speed` found on each machine, and a sentence for each record that could not be read."""
         found, corrupt = [], []
-        for path in sorted((self.root / "speed").glob("*.json")):
+        for path in sorted(_records_in(self.root / "speed")):
             try:
                 found.append(_read(path, findings.from_json))
-            except CorruptRecord as error:
-                corrupt.append(str(error))
+            except (CorruptRecord, FileNotFoundError) as error:
+                corrupt.append(one_line(str(error)))
         return found, corrupt
 
     def find_run(self, cell: Cell) -> RunRecord | None:
         """The record of a cell, or None. Raises CorruptRecord where there is one that cannot be read."""
         path = self.run_path(cell)
-        if not path.exists():
+        try:
+            record = _read(path, from_json)
+        except FileNotFoundError:
             return None
-        record = _read(path, from_json)
         if not isinstance(record, RunRecord) or record.cell != cell:
-            raise CorruptRecord(f"{path} is the record of another cell; mend or delete it")
+            raise CorruptRecord(f"{one_line(str(path))} is the record of another cell; mend or delete it")
         return record
 
     def is_measured(self, group: Group) -> bool:
         """Is there a measurement of any machine?"""
-        path = self.measure_path(group, "*")
-        return any(path.parent.glob(path.name))
+        path = self.measure_path(group, "")
+        return any(path.stem == found.name[: len(path.stem)] for found in _records_in(path.parent))
 
     def find_measurement(self, group: Group, machine: str) -> Measurement | None:
-        path = self.measure_path(group, machine)
-        if not path.exists():
-            return None
         try:
-            record = _read(path, from_json)
-        except CorruptRecord:
+            record = _read(self.measure_path(group, machine), from_json)
+        except (FileNotFoundError, CorruptRecord):
             return None  # a measurement is cheap to take again
         return record if isinstance(record, Measurement) else None
 
     def load(self, protocol: str | None = None, tasks: Iterable[str] | None = None) -> Loaded:
-        """All records, or those of one protocol or of some tasks, in the order of their paths."""
+        """All records, or those of one protocol or of some tasks, in the order of their paths.
+
+        Raises BenchError where a folder cannot be read, so that no part of the records is missing without a word.
+        """
         loaded = Loaded()
-        wanted = None if tasks is None else {_slug(task) for task in tasks}
+        _listed(self.root)
+        wanted = None if tasks is None else set(map(names.folder, tasks))
         for kind in ("runs", "measures"):
             top = self.root / kind
-            for path in sorted(top.rglob("*.json")) if top.is_dir() else []:
-                parts = path.relative_to(top).parts
-                if protocol is not None and parts[0] != _slug(protocol):
-                    continue
-                if wanted is not None and wanted.isdisjoint(parts[1:2]):
+            for path in sorted(_records_in(top if protocol is None else top / names.folder(protocol))):
+                if wanted is not None and wanted.isdisjoint(path.relative_to(top).parts[1:2]):
                     continue
                 try:
                     record = _read(path, from_json)
+                    self._check_place(record, path)
                 except CorruptRecord as error:
                     loaded.corrupt.append(str(error))
+                    continue
+                except FileNotFoundError:
+                    loaded.corrupt.append(f"{one_line(str(path))} is a link to a file that is not there; remove it")
                     continue
                 if isinstance(record, RunRecord):
                     loaded.runs.append(record)
                 else:
                     loaded.measurements.append(record)
         return loaded
+
+    def _check_place(self, record: RunRecord | Measurement, path: Path) -> None:
+        """Raise CorruptRecord for a record that does not lie where its cell's does, such as a copy."""
+        if isinstance(record, RunRecord):
+            place = self.run_path(record.cell)
+        else:
+            machine = re.sub(r"[^a-z0-9-]", "", path.stem.removeprefix(f"{record.budget}-"))
+            place = self.measure_path(record.group, machine)
+        if path != place:
+            raise CorruptRecord(f"{one_line(str(path))} does not lie at its cell's place, {place}; move or delete it")
 
     def save_checkpoint(self, cell: Cell, state: dict[str, Any]) -> None:
         import torch
@@ -167,30 +193,55 @@ class Store:
 
 
 def _read(path: Path, read: Callable[[str, str], Record]) -> Record:
+    """Raises FileNotFoundError where there is no such file, and CorruptRecord where it is no record."""
+    where = one_line(str(path))
     try:
-        return read(path.read_text(encoding="utf-8"), str(path))
+        return read(path.read_text(encoding="utf-8"), where)
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(path) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CorruptRecord(f"{path} cannot be read ({error}); mend or delete it") from None
+        raise CorruptRecord(f"{where} cannot be read ({error}); mend or delete it") from None
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing where there is none. Raises BenchError where it cannot be read."""
+    try:
+        return list(os.scandir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BenchError(f"{one_line(str(folder))} cannot be read as a folder of records ({error.strerror})") from None
+
+
+def _records_in(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Every file of JSON below a folder. Raises BenchError for links that lead in a circle."""
+    real = os.path.realpath(folder)
+    if real in above:
+        raise BenchError(f"{one_line(str(folder))} is a link that leads back to {real}; remove it")
+    for entry in _listed(folder):
+        if _is_folder(entry):
+            yield from _records_in(folder / entry.name, (*above, real))
+        elif entry.name.endswith(".json"):
+            yield folder / entry.name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        raise BenchError(f"the link {one_line(entry.path)} cannot be followed ({error.strerror}); remove it") from None
 
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file whole: a temporary file beside it, flushed to the disk, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:  # it has the mode that the umask gives
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def _slug(name: str) -> str:
-    """A name as one folder: `./mine.py:Net` becomes `mine.py:Net`."""
-    place, colon, attribute = name.rpartition(":")
-    word = f"{Path(place).name}:{attribute}" if colon else name
-    return re.sub(r"[^\w.,:@=+()\[\]-]", "_", word)

@@ -1,23 +1,65 @@
-"""Plain JSON values become a dataclass again, each of them of the type that the class declares."""
+"""JSON values become a dataclass again: one schema, which is read off the class's annotations.
+
+A number is finite and below LARGEST, whose square is a number still; a key that the class does not have is left out, as
+a later version may know it. What more a value must be stands in its annotation, as Annotated[type, Rule].
+"""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cache
 from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+LARGEST = 1e100
+ODD = re.compile(r"\\u[dD][89a-fA-F]|(?<![.\d])\d{19}|[eE]\+?\d{3}")  # in a text that has none of these all is in order
+WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+Check = Callable[[Any], Any]
+
+
+class Misfit(ValueError):
+    """A value that its field does not take. place: of the value, from the outermost field on."""
+
+    def __init__(self, says: str, place: tuple[str, ...] = ()) -> None:
+        super().__init__(says)
+        self.says, self.place = says, place
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.place) or 'it'} {self.says}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """read: a value of the right type -> the value to keep; raises ValueError, saying what is wrong with it."""
+
+    read: Check
+
+
+def between(low: float, high: float = LARGEST) -> Rule:
+    """A number from low to high."""
+
+    def read(value: float) -> float:
+        if not low <= value <= high:
+            raise ValueError(f"is {value:g}, but must be at least {low:g}{f' and at most {high:g}' * (high < LARGEST)}")
+        return value
+
+    return Rule(read)
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """A JSON object as the standard has it, without NaN. Raises ValueError for anything else."""
+    """A JSON object whose numbers are finite and whose texts can be written. Raises ValueError for anything else."""
 
     def refused(word: str) -> None:
-        raise ValueError(f"{word} is no number")
+        raise ValueError(f"it holds {word}, which is no number; a missing one is null")
 
     try:
         data = json.loads(text, parse_constant=refused)
+        if ODD.search(text):
+            data = _in_order(data)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     if not isinstance(data, dict):
@@ -25,28 +67,109 @@ def parsed(text: str) -> dict[str, Any]:
     return data
 
 
-def typed(kind: Any, value: Any, place: str) -> Any:
-    """`value` as a `kind`: a dataclass, X | None, tuple, list, Mapping or a plain type.
+def typed(kind: Any, value: Any, *place: str) -> Any:
+    """`value` as a `kind`: a dataclass, X | None, tuple, list, Mapping, Any, a plain type, or one of them Annotated.
 
-    Raises ValueError, naming the place, where a value is of another type or a field is missing or unknown.
+    Raises Misfit, which names the place, where it is none.
     """
+    return _at(place, _check_of(kind), value)
+
+
+@cache
+def _check_of(kind: Any) -> Check:
     origin, parts = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _ruled(_check_of(parts[0]), parts[1:])
     if NoneType in parts:
-        return None if value is None else typed(parts[0], value, place)
-    if is_dataclass(kind) and isinstance(kind, type):
-        hints = get_type_hints(kind)
-        needed = {one.name for one in fields(kind) if one.default is one.default_factory is MISSING}
-        if not isinstance(value, dict) or not needed <= set(value) <= set(hints):
-            raise ValueError(f"{place} must have {', '.join(hints)}, and no more")
-        return kind(**{name: typed(hints[name], entry, f"{place}.{name}") for name, entry in value.items()})
-    if origin in (tuple, list) and isinstance(value, list):
-        return origin(typed(parts[0], entry, place) for entry in value)
-    if origin in (dict, Mapping) and isinstance(value, dict):
-        return {key: typed(parts[1], entry, f"{place}.{key}") for key, entry in value.items()}
-    if kind is Any:
+        inner = _check_of(next(part for part in parts if part is not NoneType))
+        return lambda value: None if value is None else inner(value)
+    if is_dataclass(kind):
+        return _fields_of(kind)
+    if origin in (tuple, list):
+        return _each_of(origin, _check_of(parts[0]))
+    if origin in (dict, Mapping):
+        return _entries_of(*map(_check_of, parts))
+    return (lambda value: value) if kind is Any else _plain(kind)
+
+
+def _ruled(check: Check, rules: tuple[Rule, ...]) -> Check:
+    def read(value: Any) -> Any:
+        value = check(value)
+        for rule in rules:
+            try:
+                value = rule.read(value)
+            except Misfit:
+                raise
+            except ValueError as error:
+                raise Misfit(str(error)) from None
         return value
-    if kind is float and type(value) is int:
-        value = float(value) if abs(value) < 2**63 else math.inf
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise ValueError(f"{place} is {str(value)[:50]!r}")
+
+    return read
+
+
+def _fields_of(kind: Any) -> Check:
+    hints = get_type_hints(kind, include_extras=True)
+    known = {field.name: _check_of(hints[field.name]) for field in fields(kind)}
+    needed = [field.name for field in fields(kind) if field.default is field.default_factory is MISSING]
+
+    def read(value: Any) -> Any:
+        found = _an_object(value)
+        if missing := [name for name in needed if name not in found]:
+            raise Misfit(f"lacks {', '.join(missing)}")
+        return kind(**{name: _at((name,), check, found[name]) for name, check in known.items() if name in found})
+
+    return read
+
+
+def _each_of(kind: Callable[[Any], Any], check: Check) -> Check:
+    def read(value: Any) -> Any:
+        if not isinstance(value, list):
+            raise Misfit(f"is {_shown(value)}, but must be a list")
+        return kind(_at((str(place),), check, entry) for place, entry in enumerate(value))
+
+    return read
+
+
+def _entries_of(key_of: Check, check: Check) -> Check:
+    return lambda value: {key_of(key): _at((key,), check, entry) for key, entry in _an_object(value).items()}
+
+
+def _plain(kind: Any) -> Check:
+    def read(value: Any) -> Any:
+        if type(value) is kind:
+            return value
+        if kind is float and type(value) is int:
+            return float(value)
+        raise Misfit(f"is {_shown(value)}, but must be {WORDS[kind]}")
+
+    return read
+
+
+def _an_object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Misfit(f"is {_shown(value)}, but must be an object")
+    return value
+
+
+def _at(place: tuple[str, ...], check: Check, value: Any) -> Any:
+    try:
+        return check(value)
+    except Misfit as misfit:
+        raise Misfit(misfit.says, (*place, *misfit.place)) from None
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value)[:50]
+
+
+def _in_order(value: Any) -> Any:
+    """The value with � for half of a surrogate pair. Raises ValueError for a number that no page could compute with."""
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    if isinstance(value, dict):
+        return {_in_order(key): _in_order(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return list(map(_in_order, value))
+    if isinstance(value, int | float) and not abs(value) <= (2**63 - 1 if isinstance(value, int) else LARGEST):
+        raise ValueError(f"it holds {str(value)[:12]}..., a number too large")
     return value

@@ -12,6 +12,7 @@ from ..errors import BenchError, counted
 from ..records.kinds import STATUSES, RunRecord
 from ..records.store import Loaded
 from ..write.sheet import Sheet
+from ..write.words import literal
 from .convergence import page as convergence
 from .insight import gradients, scales
 from .measured import latency, memory, tradeoffs
@@ -49,7 +50,7 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
         groups[run.cell.task, run.cell.budget].append(run)
     lines = []
     for (task, budget), runs in groups.items():
-        title = task_title(runs, task)
+        title = literal(task_title(runs, task))
         shown = f"[{title}]({task_page(task)})" if task_page(task) in there else title
         size = " x ".join(counted(len({getattr(run.cell, key) for run in runs}), key) for key in ("model", "seed"))
         ends = Counter(run.status for run in runs)
@@ -91,7 +92,7 @@ def _index_of_measurements(loaded: Loaded, others: Collection[str]) -> Sheet:
 def _left_out(loaded: Loaded) -> list[str]:
     if not loaded.corrupt:
         return []
-    lines = "\n".join(f"- {sentence}" for sentence in sorted(loaded.corrupt))
+    lines = "\n".join(f"- {literal(sentence)}" for sentence in sorted(loaded.corrupt))
     return ["Records that cannot be read and are left out:", lines]
 
 

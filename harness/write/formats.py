@@ -52,10 +52,20 @@ def contents(sheets: Mapping[str, Sheet], formats: Collection[str]) -> dict[str,
 
 
 def save(made: Mapping[str, str | bytes], folder: Path) -> list[Path]:
-    """Write these files to a folder; their paths. Nothing there is deleted."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in made.items():
-        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    """Write these files to a folder; their paths. Nothing there is deleted.
+
+    Raises BenchError where one would lie elsewhere, through a link, or cannot be written.
+    """
+    path = folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in made.items():
+            path = folder / name
+            if path.resolve() != folder.resolve() / name:
+                raise BenchError(f"the page {path} would be written to {path.resolve()}; remove the link")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise BenchError(f"{path} cannot be written ({error.strerror}); choose another folder with --reports") from None
     return [folder / name for name in made]
 
 

@@ -15,9 +15,10 @@ from urllib.parse import unquote
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
+from ..records import names
 from ..records.kinds import STATUSES
 from . import drawing, markdown
-from .sheet import Sheet, slug
+from .sheet import Sheet
 
 INDEX = "index.md"
 SHORT = 18  # letters of a cell that stay on one line
@@ -72,7 +73,7 @@ def contents(sheets: Mapping[str, Sheet]) -> dict[str, list[tuple[str, str]]]:
 
 def anchor(name: str, heading: str = "") -> str:
     """'tp-rnn-table-1', 'overall--budget-6k': where a page begins, or a section of it."""
-    page = slug(name.removesuffix(".md"))
+    page = names.page(name.removesuffix(".md"))
     return f"{page}--{_as_github(heading)}" if heading else page
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from . import words
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
@@ -98,7 +100,7 @@ def tables(tokens: Sequence[Token]) -> list[Table]:
 def as_csv(table: Table) -> str:
     """The table as shown, without emphasis."""
     sink = io.StringIO()
-    csv.writer(sink, lineterminator="\n").writerows([plain(cell) for cell in row] for row in table.rows)
+    csv.writer(sink, lineterminator="\n").writerows([words.cell(plain(cell)) for cell in row] for row in table.rows)
     return sink.getvalue()
 
 

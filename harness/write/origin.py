@@ -10,6 +10,8 @@ from typing import Any
 from ..errors import counted
 from ..plan import Cell, Group
 from ..records.kinds import Measurement, RunRecord
+from ..records.names import folder
+from .words import literal
 
 
 def command(
@@ -35,7 +37,7 @@ def command_of(runs: Sequence[RunRecord], groups: Mapping[str, Sequence[str]]) -
     settings = next((run.settings for run in runs if run.settings), {})
     budget = "" if cell.budget == settings.get("budget") else cell.budget
     seeds, words = sorted({run.cell.seed for run in runs}), ""
-    if seeds != list(range(int(settings.get("seeds", 0)))):
+    if seeds != list(range(len(seeds))) or len(seeds) != settings.get("seeds"):
         words = f"{seeds[0]}-{seeds[-1]}" if len(seeds) == 1 else ",".join(map(str, seeds))
     return command("run", [cell.task], [*named, *models], cell.protocol, budget, words)
 
@@ -48,18 +50,18 @@ def machine(facts: Mapping[str, Any]) -> str:
 def whole_machine(facts: Mapping[str, Any]) -> str:
     """'4 cores of Some processor, 1 thread', or 'Some GPU, CUDA 12.8, 4 cores of Some processor'."""
     if gpu := facts.get("gpu"):
-        return f"{gpu}, CUDA {facts.get('cuda')}, {_processor(facts)}"
+        return f"{gpu}, CUDA {facts.get('cuda') or '?'}, {_processor(facts)}"
     threads = facts.get("threads")
     return _processor(facts) + ("" if threads is None else f", {counted(threads, 'thread')}")
 
 
 def _processor(facts: Mapping[str, Any]) -> str:
-    return f"{facts.get('cores', '?')} cores of {facts['cpu']}" if facts.get("cpu") else "an unknown machine"
+    return f"{facts.get('cores') or '?'} cores of {facts['cpu']}" if facts.get("cpu") else "an unknown machine"
 
 
 def commits(machines: Iterable[Mapping[str, Any]]) -> str:
     """'0123456789, fedcba9876* (* with uncommitted changes)': the states of the code that ran there."""
-    known = sorted({str(m.get("commit") or "unknown")[:10] + "*" * bool(m.get("dirty")) for m in machines})
+    known = sorted({literal(str(m.get("commit") or "unknown")[:10]) + "*" * bool(m.get("dirty")) for m in machines})
     return ", ".join(known) + " (* with uncommitted changes)" * ("*" in "".join(known))
 
 
@@ -68,12 +70,13 @@ def origin(runs: Sequence[RunRecord]) -> str:
     known = [run.machine for run in runs if run.machine]
     machines = sorted(set(map(machine, known)))
     dates = sorted(run.finished[:10] for run in runs if run.finished)
-    torches = sorted({str(m.get("torch")) for m in known})
+    torches = sorted({str(m.get("torch") or "?") for m in known})
     when = dates[0] if dates and dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}" if dates else "?"
     seeds = sorted({run.cell.seed for run in runs})
     return (
-        f"{counted(len(runs), 'run')} with {_listed('seed', seeds)} on {'; '.join(machines) or 'an unknown machine'}, "
-        f"torch {', '.join(torches)}, {when}, commit {commits(known)}"
+        f"{counted(len(runs), 'run')} with {_listed('seed', seeds)} on "
+        f"{literal('; '.join(machines)) or 'an unknown machine'}, torch {literal(', '.join(torches))}, {when}, "
+        f"commit {commits(known)}"
     )
 
 
@@ -93,7 +96,7 @@ def records(cells: Iterable[Cell]) -> str:
     for (protocol, task, budget, which), names in models.items():
         tasks[protocol, tuple(names), budget, which].append(task)
     return " ".join(
-        f"{protocol}/{_braced(words)}/{_braced(names)}/{budget}-{_braced(map(str, which))}"
+        f"{folder(protocol)}/{_braced(words)}/{_braced(names)}/{budget}-{_braced(map(str, which))}"
         for (protocol, names, budget, which), words in tasks.items()
     )
 
@@ -120,5 +123,5 @@ def _listed(word: str, numbers: Sequence[int]) -> str:
 
 
 def _braced(words: Iterable[str]) -> str:
-    found = list(words)
+    found = list(map(folder, words))
     return found[0] if len(found) == 1 else "{" + ",".join(found) + "}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,8 +26,3 @@ class Sheet:
     files: Mapping[str, str] = field(default_factory=dict)
     records: Sequence[RunRecord] | None = None
     measured: Sequence[Measurement] = ()
-
-
-def slug(words: str) -> str:
-    """Names, of a task for one, as part of a file's."""
-    return re.sub(r"[^\w.@=+-]", "_", words)

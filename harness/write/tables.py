@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from tabulate import tabulate
 
+from .words import literal
+
 LEFT = (
     "Task",
     "Model",
@@ -24,8 +26,8 @@ BOLD = "\ue000"  # on both sides of what is to be bold, until a form of table is
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """A GitHub table; columns after the first are aligned right."""
-    return _drawn(table.map(lambda cell: str(cell).replace("|", "\\|")), "pipe", "**")
+    """A GitHub table; columns after the first are aligned right. What stands in a cell is no markup."""
+    return _drawn(table.map(lambda cell: literal(str(cell))).rename(columns=literal), "pipe", "**")
 
 
 def plain(table: pd.DataFrame) -> str:
@@ -35,8 +37,12 @@ def plain(table: pd.DataFrame) -> str:
 
 def _drawn(table: pd.DataFrame, form: str, mark: str) -> str:
     """mark: what this form writes on both sides of bold text."""
-    columns = {str(name): [str(cell).replace(BOLD, mark) for cell in table[name]] for name in table.columns}
+    columns = {_line(name): [_line(cell).replace(BOLD, mark) for cell in table[name]] for name in table.columns}
     return str(tabulate(columns, headers="keys", tablefmt=form, disable_numparse=True, colalign=_align(table)))
+
+
+def _line(cell: object) -> str:
+    return " ".join(str(cell).splitlines())
 
 
 def bold(text: str, wanted: object) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+
+NUMERIC = re.compile(r"[-+][\d.,]+[\d.,\s%()/±≥≤–−+eE-]*")
 
 
 def clock(seconds: float | None) -> str:
@@ -87,3 +90,14 @@ def restricted(mean: float, arrived: int, runs: int, clock: str = "step") -> str
     """A restricted mean time: '1,200'; '≥ 1,500' where some runs did not arrive, '> 1,600' where none did."""
     sign = "" if arrived == runs else "≥ " if arrived else "> "
     return sign + time_on(mean, clock)
+
+
+def literal(text: str) -> str:
+    """Somebody's words in a page: nothing in them is markup, and no bar ends a cell."""
+    return re.sub(r"([\\`*<\[\]|])", r"\\\1", text)
+
+
+def cell(text: str) -> str:
+    """A cell of a CSV file, which no spreadsheet takes for a formula."""
+    formula = text[:1] in ("=", "@", "\t", "\r") or (text[:1] in ("+", "-") and not NUMERIC.fullmatch(text))
+    return f"'{text}" if formula else text

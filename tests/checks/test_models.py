@@ -32,6 +32,8 @@ def test_parameter_counts_at_the_papers_widths(name):
         "hm-lstm-compact-gates": 353_111,
     }
     spec, shape = catalog.find_model(name), catalog.sequence_shape(784, 1, 10)
+    if spec.paper_width is None:
+        pytest.skip("its paper's width is not known")
     from harness.prepare.budget import solve
     from harness.protocol import find_budget
 

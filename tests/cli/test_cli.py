@@ -116,7 +116,8 @@ def test_models_that_misbehave_cost_their_own_cell_alone(bench, bad, tmp_path):
     names = ",".join(f"{bad}:{name}" for name in ("Wrong", "NotANumber", "Raises"))
     outcome = bench(*RUN, "--models", f"{names},gru", "--budget", "3k")
     assert outcome.code == 1
-    records = {p.parent.name.rpartition(":")[2]: json.loads(p.read_text()) for p in tmp_path.rglob("runs/**/*.json")}
+    found = [json.loads(path.read_text()) for path in tmp_path.rglob("runs/**/*.json")]
+    records = {record["cell"]["model"].rpartition(":")[2]: record for record in found}
     assert records["gru"]["status"] == "ok"
     assert records["Wrong"]["status"] == "failed"
     assert re.search(r"answers with \(20, 40, \d+\) where \(20, 4\) is needed", records["Wrong"]["reason"])
@@ -273,20 +274,23 @@ def test_pages_lie_where_the_folder_of_the_records_says_unless_the_command_says_
 
     from harness.cli.report import report
 
+    campaign = tmp_path / "results" / "desk"
     monkeypatch.chdir(tmp_path)
-    assert bench(*RUN, "--models", "gru", "--no-measure", "--set", "max_steps=2").code == 0
+    run = [*RUN, "--models", "gru", "--no-measure", "--set", "max_steps=2", "--results", "results/desk"]
+    assert bench(*run).code == 0
 
     def page(*words):
+        words = ["--results", "results/desk", *words]
         return CliRunner().invoke(report, words, standalone_mode=False).output.splitlines()[-1]
 
     name = "smoke@max_steps=2/sfc.md"
     assert page() == f"reports/own/{name}"
-    (tmp_path / "results" / "campaign.toml").write_text('reports = "../committed"\n')
-    assert page() == f"committed/{name}"
+    (campaign / "campaign.toml").touch()
+    assert page() == f"reports/{name}"
     assert page("--reports", "elsewhere") == f"elsewhere/{name}"
-    assert bench(*RUN, "--models", "gru", "--no-measure", "--set", "max_steps=2").code == 0  # it is not closed
-    (tmp_path / "results" / "campaign.toml").write_text("nonsense")
-    assert "campaign.toml cannot be read" in one_sentence(bench(*RUN, "--models", "gru"))
+    assert bench(*run).code == 0  # it is not closed
+    (campaign / "campaign.toml").write_text("nonsense")
+    assert "campaign.toml cannot be read" in one_sentence(bench(*run))
 
 
 def test_report_without_records_says_what_to_do(bench):
@@ -295,7 +299,7 @@ def test_report_without_records_says_what_to_do(bench):
 
 def test_without_a_compiler_the_eager_loop_serves_and_the_user_is_told(bench, monkeypatch, tmp_path):
     reason = "there is no C++ compiler"
-    monkeypatch.setattr("models.engine.native.kernels.built", lambda: (None, reason))
+    monkeypatch.setattr("models.engine.native.kernels._loaded", lambda: (None, reason))
     monkeypatch.setattr("models.engine.native.kernels.library", lambda: None)
     outcome = bench(*RUN, "--models", "sgru", "--no-measure", "--set", "max_steps=2")
     assert outcome.code == 0

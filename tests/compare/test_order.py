@@ -57,7 +57,7 @@ def test_a_model_has_its_colour_on_every_page_whichever_others_are_on_it():
     runs += [made_run("aslstm", seed, task_name="sti", **whole) for seed in (0, 1)]
     measured = [made_measurement(run.cell.model, task=run.cell.task) for run in runs if run.cell.seed == 0]
     loaded = Loaded(runs, measured)
-    sheets = task_pages(loaded, ORDER) | other_pages(loaded, ORDER)
+    sheets = task_pages(loaded, ORDER, {}) | other_pages(loaded, ORDER)
     pictures = {name: drawn.decode() for sheet in sheets.values() for name, drawn in sheet.pictures.items()}
     alone = [name for name in pictures if "sti" in name and name.partition("-")[0] in ("sti", "gradients", "tradeoffs")]
     assert len(alone) == 3

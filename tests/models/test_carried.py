@@ -6,7 +6,7 @@ from torch.func import functional_call
 
 from harness import catalog
 from harness.checks import models as checks
-from models import MODELS, asrnn
+from models import MODELS, PAPERS, VARIANTS, ZOO, asrnn
 from models.engine import scan
 from models.engine.native import kernels as native
 from models.spec import carries
@@ -73,9 +73,9 @@ def assert_agree(ours, theirs):
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
 
 
-def test_these_models_carry_their_state():
+def test_of_the_papers_models_all_but_tp_rnn_carry_their_state():
     others = {"tp-rnn-s", "tp-rnn-m", "tp-rnn-s-released", "tp-rnn-m-released"}
-    assert set(CARRY) == set(MODELS) - others
+    assert set(CARRY) - set(ZOO) == {*PAPERS, *VARIANTS} - others
 
 
 @pytest.mark.parametrize("pieces", [2, PIECES])
@@ -191,8 +191,7 @@ def test_what_does_not_carry_says_why_not(name):
     reason = spec.why_not(shape_of(16))
     module = spec.build(checks.Example(), 7)
     assert hasattr(module, "initial_state") == (reason is None)
-    if reason is not None:
-        assert "cannot predict a text's next word" in reason
+    assert reason is None or name in ZOO or "cannot predict a text's next word" in reason
 
 
 def test_clockwork_refuses_a_length_that_its_slowest_period_does_not_divide():

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import asdict, replace
 
 import pytest
@@ -37,14 +38,14 @@ def test_a_measurement_comes_back_as_it_was(changes):
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_numbers_that_are_not_finite_become_null(number):
-    curve = (*made_curve([0.5]), Point(200, 400, 1.0, number, number))
+    curve = (*made_curve([0.5]), Point(200, 400, 100.0, number, number))
     record = made_run(test_metric=number, valid_metric=None, curve=curve, settings={"x": [number]})
     data = strict(to_json(record))
     assert data["test_metric"] is None
     assert data["settings"] == {"x": [None]}
     again = from_json(to_json(record), "here")
     assert again.curve[0] == curve[0]
-    assert again.curve[1] == Point(200, 400, 1.0, None, None)
+    assert again.curve[1] == Point(200, 400, 100.0, None, None)
 
 
 def test_a_record_from_before_seeds_trained_together_can_be_read():
@@ -91,10 +92,8 @@ def changed(record: object = None, **changes: object) -> str:
         changed(status="splendid"),
         changed(status="leave out"),
         changed(protocol_version="leave out"),
-        changed(surprise=1),
         changed(made_measurement(), step=[1, 2]),
         changed(made_measurement(), status="splendid"),
-        changed(made_measurement(), surprise=1),
     ],
 )
 def test_what_is_no_record_is_named(text):
@@ -105,6 +104,89 @@ def test_what_is_no_record_is_named(text):
 def test_a_record_without_the_later_fields_can_be_read():
     """Fields with a default may be missing, so that a record of an earlier program still counts."""
     assert from_json(changed(source="leave out", evaluation_seconds="leave out"), "here").evaluation_seconds is None
+
+
+RUN, MEASURED = json.loads(to_json(made_run())), json.loads(to_json(made_measurement()))
+
+
+@pytest.mark.parametrize(
+    ("record", "place", "value", "named"),
+    [
+        (RUN, ("cell", "protocol"), "", "cell.protocol is"),
+        (RUN, ("cell", "task"), "a\nb", "cell.task is"),
+        (RUN, ("cell", "model"), 3, "cell.model is 3, but must be a text"),
+        (RUN, ("cell", "budget"), "../../x", "cell.budget is"),
+        (RUN, ("cell", "seed"), -1, "cell.seed is -1, but must be at least 0"),
+        (RUN, ("cell", "seed"), True, "cell.seed is true, but must be a whole number"),
+        (RUN, ("status",), None, "status is null"),
+        (RUN, ("protocol_version",), 1.5, "protocol_version is 1.5"),
+        (RUN, ("task", "higher_is_better"), 1, "task.higher_is_better is 1, but must be true or false"),
+        (RUN, ("task", "length"), 0, "task.length is 0, but must be at least 1"),
+        (RUN, ("task", "chance"), "half", 'task.chance is "half", but must be a number'),
+        (RUN, ("test_metric",), 75.0, "test_metric is 75, which is no accuracy"),
+        (RUN, ("more_metrics",), {"noise": -0.1}, "more_metrics.noise is -0.1, which is no accuracy"),
+        (RUN, ("curve", 1, "valid_metric"), [1], "curve.1.valid_metric is"),
+        (RUN, ("curve", 1, "step"), 100, "curve goes back after step 100"),
+        (RUN, ("curve", 2, "seconds"), 1.0, "curve goes back after step 200"),
+        (RUN, ("train_seconds",), -1.0, "train_seconds is -1, but must be at least 0"),
+        (RUN, ("settings", "batch"), "many", "settings.batch is"),
+        (RUN, ("machine",), [], "machine is [], but must be an object"),
+        (RUN, ("params",), 10**400, "a number too large"),
+        (RUN, ("slack",), 1e300, "a number too large"),
+        (RUN, ("test_metric",), float("nan"), "it holds NaN, which is no number; a missing one is null"),
+        (RUN, ("insight",), {"deep": [float("-inf")]}, "it holds -Infinity, which is no number"),
+        (MEASURED, ("step", "median"), None, "step.median is null, but must be a number"),
+        (MEASURED, ("step", "samples"), -1, "step.samples is -1"),
+        (MEASURED, ("peak_bytes",), 0.5, "peak_bytes is 0.5, but must be a whole number"),
+        (MEASURED, ("over_length",), {"sizes": [1], "ms": [], "bytes": [1]}, "over_length has not as many times"),
+        (MEASURED, ("missing",), {"joules": 1}, "missing.joules is 1, but must be a text"),
+        (MEASURED, ("conditions",), {"before": 3}, "conditions.before is 3, but must be an object"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_its_field(record, place, value, named):
+    data = inner = json.loads(json.dumps(record))
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    with pytest.raises(CorruptRecord, match=re.escape(named)):
+        from_json(json.dumps(data), "results/x.json")
+
+
+def test_a_number_that_only_a_long_text_holds_is_too_large_as_well():
+    for number in ("1e999", "1" * 25, "-1E+0101", "123456789" * 20 + ".5"):
+        with pytest.raises(CorruptRecord, match="too large"):
+            from_json(to_json(made_run()).replace('"test_metric": 0.75', f'"test_metric": {number}'), "here")
+
+
+def test_a_record_that_is_nested_too_deep_is_named():
+    with pytest.raises(CorruptRecord, match="nested too deep"):
+        from_json("[" * 100_000, "here")
+
+
+def test_words_are_made_printable_and_names_are_not_touched():
+    record = made_run(title="two\n lines \ud800\x07", reason="a\tb", notes="one\ntw\x1bo", machine={"cpu": "a\nb"})
+    again = from_json(to_json(record), "here")
+    assert (again.title, again.reason, again.notes) == ("two lines ��", "a b", "one\ntw�o")
+    assert again.machine == {"cpu": "a b"}
+    again = from_json(to_json(made_run("Ōtani\U0001f600")), "here")
+    assert again.cell.model == "Ōtani\U0001f600"
+
+
+def test_what_a_later_program_adds_is_left_alone():
+    assert from_json(changed(surprise={"a": [1]}), "here") == made_run()
+    task = {**asdict(made_run())["task"], "surprise": 1}
+    assert from_json(changed(task=task, settings={"surprise": [1]}), "here").settings == {"surprise": [1]}
+
+
+def test_a_record_of_a_later_schema_is_named_and_not_to_be_deleted():
+    with pytest.raises(CorruptRecord) as said:
+        from_json(changed(schema=2), "here")
+    assert str(said.value) == "here is of schema 2, which a newer version of this program reads"
+
+
+def test_what_is_written_can_be_read_however_large_a_number_is():
+    again = from_json(to_json(made_run(test_metric=1e200, slack=-1e101)), "here")
+    assert (again.test_metric, again.slack) == (None, None)
 
 
 OLD_MEASUREMENT = """{"schema": 1, "kind": "measurement", "protocol": "quick", "protocol_version": 3, "task": "sfc",

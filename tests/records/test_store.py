@@ -1,4 +1,6 @@
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from support.records import made_measurement, made_run
 from harness.errors import BenchError, CorruptRecord
 from harness.plan import Cell, Group
 from harness.records import store as store_module
-from harness.records.store import Store
+from harness.records.store import Loaded, Store
 
 
 @pytest.fixture
@@ -46,7 +48,21 @@ def test_a_records_path_says_which_cell_it_is(store):
 
 
 @pytest.mark.parametrize(
-    "model", ["./deep/mine.py:Net", "/deep/mine.py:Net", "package.module:Net", "tp-rnn-s@L=3", "a/../../b", "a b"]
+    "model",
+    [
+        "..",
+        ".",
+        "-",
+        "a" * 300,
+        "ä" * 200,
+        "me@home/x.py:Net@t=a/b:30",
+        "./deep/mine.py:Net",
+        "/deep/mine.py:Net",
+        "package.module:Net",
+        "tp-rnn-s@L=3",
+        "a/../../b",
+        "a b",
+    ],
 )
 def test_any_name_stays_inside_its_folder(store, model):
     record = made_run(model)
@@ -94,9 +110,12 @@ def test_the_record_of_another_cell_is_an_error(store):
 
 
 def test_two_files_of_one_name_do_not_pass_for_each_other(store):
-    store.save_run(made_run("one/mine.py:Net"))
-    with pytest.raises(CorruptRecord, match="another cell"):
-        store.find_run(made_run("two/mine.py:Net").cell)
+    one, two = made_run("one/mine.py:Net", test_metric=0.6), made_run("two/mine.py:Net", test_metric=0.7)
+    store.save_run(one)
+    assert store.find_run(two.cell) is None
+    store.save_run(two)
+    assert (store.find_run(one.cell), store.find_run(two.cell)) == (one, two)
+    assert len(store.load().runs) == 2
 
 
 def test_a_measurement_in_a_runs_place_is_an_error(store):
@@ -153,6 +172,108 @@ def test_a_corrupt_measurement_is_taken_again(store):
     assert store.find_measurement(Group("smoke", "sfc", "gru", "3k"), "m") is None
 
 
+@pytest.mark.parametrize(
+    "name", ["3k-0 copy.json", "3k-0 (conflicted copy).json", ".3k-0.json", "3k-1.json", "3k-00.json"]
+)
+def test_a_copy_of_a_record_is_named_and_does_not_count(store, name):
+    record = made_run(seed=0)
+    path = store.save_run(record)
+    path.with_name(name).write_bytes(path.read_bytes())
+    loaded = store.load()
+    assert loaded.runs == [record]
+    (said,) = loaded.corrupt
+    assert said == f"{path.with_name(name)} does not lie at its cell's place, {path}; move or delete it"
+
+
+@pytest.mark.parametrize("part", ["smoke", "smoke/sfc", "smoke/sfc/gru"])
+def test_a_copied_folder_of_records_does_not_count(store, part):
+    record, measurement = made_run(seed=0), made_measurement()
+    store.save_run(record)
+    store.save_measurement(measurement, "m")
+    for kind in ("runs", "measures"):
+        folder = store.root / kind / part
+        shutil.copytree(folder, folder.with_name(f"{folder.name}... .bak"))
+    loaded = store.load()
+    assert (loaded.runs, loaded.measurements) == ([record], [measurement])
+    assert len(loaded.corrupt) == 2
+
+
+def test_a_copy_of_a_measurement_is_named_and_another_machines_counts(store):
+    path = store.save_measurement(made_measurement(), "two-cores")
+    store.save_measurement(made_measurement(), "four-cores")
+    path.with_name("3k-two-cores (1).json").write_bytes(path.read_bytes())
+    path.with_name("6k-two-cores.json").write_bytes(path.read_bytes())
+    loaded = store.load()
+    assert len(loaded.measurements) == 2
+    assert len(loaded.corrupt) == 2
+
+
+@pytest.mark.parametrize(
+    "link", ["runs", "runs/smoke", "runs/smoke/sfc", "runs/smoke/sfc/gru", "runs/smoke/sfc/gru/3k-0.json"]
+)
+def test_links_are_followed_by_whatever_reads(store, tmp_path, link):
+    record = made_run()
+    store.save_run(record)
+    (store.root / link).rename(tmp_path / "elsewhere")
+    (store.root / link).symlink_to(tmp_path / "elsewhere")
+    assert store.find_run(record.cell) == record
+    assert store.load().runs == [record]
+
+
+def test_a_link_to_nothing_is_named(store):
+    store.save_run(made_run())
+    store.run_path(made_run(seed=1).cell).symlink_to("gone.json")
+    assert len(store.load().runs) == 1
+    assert re.search(r"3k-1\.json is a link to a file that is not there", store.load().corrupt[0])
+
+
+def test_links_in_a_circle_are_an_error(store):
+    store.save_run(made_run())
+    (store.root / "runs" / "smoke" / "again").symlink_to(store.root / "runs")
+    with pytest.raises(BenchError, match=r"again is a link that leads back to .*runs"):
+        store.load()
+    (store.root / "runs" / "smoke" / "again").unlink()
+    (store.root / "runs" / "smoke" / "again").symlink_to("again")
+    with pytest.raises(BenchError, match="again cannot be followed"):
+        store.load()
+
+
+def test_what_is_no_folder_is_not_a_folder_without_records(tmp_path):
+    assert Store(tmp_path / "missing").load() == Loaded()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("file", "loop", "file/below"):
+        with pytest.raises(BenchError, match="cannot be read as a folder of records"):
+            Store(tmp_path / name).load()
+
+
+def test_a_folder_that_the_system_refuses_is_an_error_for_those_who_need_it(store, monkeypatch):
+    for task in ("sfc", "sti"):
+        store.save_run(made_run(task_name=task))
+        store.save_run(made_run(task_name=task, protocol="quick"))
+    scan = os.scandir
+
+    def refused(folder):
+        if str(folder).endswith("smoke/sfc"):
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(store_module.os, "scandir", refused)
+    with pytest.raises(BenchError, match=r"runs/smoke/sfc cannot be read .*Permission denied"):
+        store.load()
+    assert len(store.load("quick").runs) == 2
+
+
+def test_a_name_that_cannot_be_printed_is_said_as_it_can(store):
+    store.save_run(made_run())
+    try:
+        (store.root / "runs" / os.fsdecode(b"bad\xff\n.json")).write_text("{")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    (said,) = store.load().corrupt
+    assert said.isprintable()
+
+
 def test_a_temporary_file_left_behind_is_no_record(store):
     path = store.save_run(made_run())
     (path.parent / ".x7.tmp").write_text('{"half": ')
@@ -199,6 +320,17 @@ def test_a_process_that_dies_while_it_writes_leaves_no_half_record(store, earlie
     assert store.load().runs == [made_run(test_metric=0.9)]
 
 
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_umask_holds(store, mask, mode):
+    before = os.umask(mask)
+    try:
+        path = store.save_run(made_run())
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == mode
+    assert path.parent.stat().st_mode & 0o777 == 0o777 & ~mask
+
+
 def test_a_record_is_complete_before_it_has_its_name(store, monkeypatch):
     seen = []
 
@@ -229,6 +361,16 @@ def test_a_file_in_the_folders_place_is_an_error(tmp_path):
             BenchError, match=r"the results folder .*results.* cannot be written \(.+\); choose another"
         ):
             Store(root).check_writable()
+
+
+def test_a_file_in_the_place_of_a_cells_folder_is_an_error(store):
+    cell = made_run().cell
+    store.check_writable([cell])
+    assert files(store) == []
+    store.root.joinpath("runs").mkdir()
+    store.root.joinpath("runs", "smoke").write_text("")
+    with pytest.raises(BenchError, match=r"runs/smoke cannot be written"):
+        store.check_writable([cell])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -1,14 +1,17 @@
 """Whatever became of the runs, every page is written and says nothing that is no number."""
 
+import csv
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from quality.fuzz_records import fuzz_records
 from support.pages import other_pages
 from support.records import made_curve, made_measurement, made_run
 
 from harness.records.kinds import TaskFacts
-from harness.records.store import Loaded
+from harness.records.store import Loaded, Store
 from harness.write import formats
 
 ORDER = ["lstm-s", "gru", "tp-rnn-m", "tp-rnn-s"]
@@ -86,3 +89,57 @@ def test_the_same_records_make_the_same_pages_and_pictures(seed):
     # a sheet holds its records in their order; what is written of it must not depend on that
     one, two = (formats.contents(other_pages(loaded, ORDER), ["md"]) for loaded in (records, backwards))
     assert one == two
+
+
+STRANGE = [
+    "=1+2",
+    "a|b",
+    "a`b`c",
+    "<script>alert(1)</script>",
+    "two\nlines",
+    "\ud800",
+    "**b**",
+    "[a](b)",
+    "%",
+    "\\",
+    "-",
+]
+
+
+@pytest.mark.parametrize("title", STRANGE)
+def test_a_strange_title_is_one_row_in_every_format(bench, tmp_path, title):
+    store = Store(tmp_path / "results")
+    facts = replace(TASKS["sfc"], title=title, detail=title, target_why=title)
+    for seed in (0, 1):
+        store.save_run(made_run("gru", seed, title=title, task=facts))
+        store.save_run(
+            made_run("lstm-s", seed, None, status="failed", reason=title, task=facts, machine={"cpu": title})
+        )
+    store.save_measurement(made_measurement(title=title, machine={"cpu": title}, missing={"joules": title}), "m")
+    assert bench("report").code == 0
+    folder = tmp_path / "reports" / "smoke"
+    page = (folder / "sfc.md").read_text()
+    assert len(re.findall(r"^\|", page, re.MULTILINE)) == 4  # heading, line, two models
+    rows = list(csv.DictReader((folder / "sfc.csv").read_text().splitlines()))
+    assert [row["name"] for row in rows] == ["lstm-s", "gru"]
+    assert not re.match(r"[=@]", rows[1]["model"])
+    assert (folder / "sfc.tex").read_text().count(r"\\") >= 3
+    assert (folder / "report.html").read_text().count("<script") == 1
+    for path in folder.glob("*.md"):
+        assert "<script" not in path.read_text().replace("\\<script", ""), path.name
+
+
+@pytest.mark.parametrize("name", ["../../up", "/abs/olute", "..", "smoke/../../up", "a" * 230 + "/x"])
+def test_no_name_in_a_record_decides_where_pages_lie(bench, tmp_path, name):
+    store = Store(tmp_path / "results")
+    store.save_run(made_run(protocol=name))
+    store.save_run(made_run(task_name=name))
+    store.save_measurement(made_measurement(task=name), "m")
+    assert bench("report", "--reports", tmp_path / "deep" / "er").code == 0
+    pages = [path for path in tmp_path.rglob("*") if path.suffix in (".md", ".svg", ".csv", ".tex", ".html")]
+    assert len(pages) > 20
+    assert all(len(path.relative_to(tmp_path / "deep" / "er").parts) == 2 for path in pages)
+
+
+def test_changed_records_cost_no_more_than_themselves():
+    assert fuzz_records(12, 3)["faults"] == []

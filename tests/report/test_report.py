@@ -30,7 +30,7 @@ def pair(**changes: Any) -> list[RunRecord]:
 
 def page(*runs: RunRecord) -> Sheet:
     """The page of the only task of these runs."""
-    (sheet,) = task_pages(loaded(*runs), ORDER).values()
+    (sheet,) = task_pages(loaded(*runs), ORDER, {}).values()
     return sheet
 
 
@@ -43,7 +43,7 @@ def frame_of(sheet: Sheet) -> pd.DataFrame:
 
 
 def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers():
-    sheets = task_pages(loaded(*pair(), *pair(task_name="copy-120")), ORDER)
+    sheets = task_pages(loaded(*pair(), *pair(task_name="copy-120")), ORDER, {})
     assert list(sheets) == ["copy-120.md", "sfc.md"]
     assert set(formats.files(sheets, formats.FORMATS)) == {
         f"{task}{ending}" for task in ("sfc", "copy-120") for ending in (".md", ".csv", ".tex", "-3k-curves.svg")
@@ -110,13 +110,13 @@ def test_the_table_for_machines_has_numbers_in_full():
 def test_records_that_cannot_be_read_are_named_on_the_page():
     everything = loaded(*pair())
     everything.corrupt.append("runs/smoke/sfc/gru/3k-7.json is no record that can be read")
-    (sheet,) = task_pages(everything, ORDER).values()
+    (sheet,) = task_pages(everything, ORDER, {}).values()
     assert "- runs/smoke/sfc/gru/3k-7.json is no record" in sheet.text
 
 
 def test_without_records_there_is_nothing_to_report():
     with pytest.raises(BenchError, match="there is no record to report on"):
-        task_pages(Loaded(), ORDER)
+        task_pages(Loaded(), ORDER, {})
 
 
 def test_two_versions_of_a_protocol_are_refused():

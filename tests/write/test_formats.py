@@ -2,6 +2,7 @@
 
 import csv
 
+import pandas as pd
 import pytest
 from support.records import made_run
 from support.sentences import one_sentence
@@ -9,7 +10,7 @@ from support.sentences import one_sentence
 from harness.errors import BenchError
 from harness.records.store import Loaded, Store
 from harness.report.task.page import task_pages
-from harness.write import formats, markdown
+from harness.write import formats, markdown, tables
 from harness.write.sheet import Sheet
 
 PAGE = """\
@@ -62,6 +63,78 @@ def test_a_page_with_files_of_its_own_has_none_made_from_its_tables():
     sheet = Sheet(PAGE, {}, {"page.csv": "full,precision\n"})
     assert formats.files({"page.md": sheet}, ["csv"]) == {"page.csv": "full,precision\n"}
     assert list(formats.files({"page.md": sheet}, ["tex"])) == ["page.tex", "page-2.tex"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("=1+2", "'=1+2"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3+cmd", "'-2+3+cmd"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-22.2", "-22.2"),
+        ("+0.5 ± 0.1 (3/3)", "+0.5 ± 0.1 (3/3)"),
+        ("-1.5e-05", "-1.5e-05"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_no_cell_of_a_csv_is_a_formula(text, shown):
+    table = tables.markdown(pd.DataFrame({"Model": [text], "=a": ["1"]}))
+    found = formats.files({"page.md": Sheet(f"# T\n\n{table}\n")}, ["csv"])
+    assert list(csv.reader(found["page.csv"].splitlines())) == [["Model", "'=a"], [shown, "1"]]
+
+
+EVIL = [
+    "a|b",
+    "a`b",
+    "`",
+    "\\",
+    "a\\|b",
+    "<script>x</script>",
+    "two\nlines",
+    "**b**",
+    "[a](b.md)",
+    "![a](b.svg)",
+    "&lt;",
+    "a\u2028b",
+]
+
+
+@pytest.mark.parametrize("title", EVIL)
+def test_a_title_tears_no_table_and_is_shown_as_it_is(title):
+    table = tables.markdown(pd.DataFrame({"Model": [title, "next"], title: ["1", "2"]}))
+    (read,) = markdown.tables(markdown.parse(f"# T\n\n{table}\n"))
+    assert [len(row) for row in read.rows] == [2, 2, 2]
+    shown = " ".join(title.splitlines()).replace("&lt;", "<")
+    assert [markdown.plain(row[0]) for row in read.rows] == ["Model", shown, "next"]
+    kinds = {token.type for row in read.rows for cell in row for token in cell.children}
+    assert kinds == {"text"} or kinds == {"text", "text_special"}
+
+
+def test_a_page_through_a_link_is_an_error_and_writes_nothing_there(tmp_path):
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "reports" / "a.md").symlink_to(tmp_path / "mine.txt")
+    with pytest.raises(BenchError, match=r"a\.md would be written to .*mine\.txt; remove the link"):
+        formats.save({"a.md": "x"}, tmp_path / "reports")
+    with pytest.raises(BenchError, match="would be written to"):
+        formats.save({"../up.md": "x"}, tmp_path / "reports")
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert not (tmp_path / "up.md").exists()
+
+
+def test_a_folder_that_is_a_link_is_followed(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "reports").symlink_to(tmp_path / "disk")
+    formats.save({"a.md": "x"}, tmp_path / "reports" / "smoke")
+    assert (tmp_path / "disk" / "smoke" / "a.md").read_text() == "x"
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(bench, recorded, tmp_path):
+    (tmp_path / "file").write_text("")
+    line = one_sentence(bench("report", "--reports", tmp_path / "file"))
+    assert line.startswith(f"error: {tmp_path / 'file' / 'smoke'} cannot be written")
 
 
 @pytest.mark.parametrize(("letter", "name"), [("ω", r"$\omega$"), ("λ", r"$\lambda$"), ("ο", "o"), ("é", "é")])
@@ -156,7 +229,7 @@ def test_a_large_report_becomes_a_file_in_good_time(tmp_path):
     import time
 
     loaded = Loaded([made_run(model, seed) for model in ("gru", "lstm-s") for seed in range(5)])
-    (picture,) = task_pages(loaded, ["gru"])["sfc.md"].pictures.values()
+    (picture,) = task_pages(loaded, ["gru"], {})["sfc.md"].pictures.values()
     sheets = {f"page-{place}.md": Sheet(f"{PAGE}\n" * 10) for place in range(45)}
     sheets |= {f"page-{place}.md": Sheet("# P\n\n![words](a.svg)\n", {"a.svg": picture}) for place in range(25)}
     sheets["index.md"] = Sheet("# All\n")

@@ -229,7 +229,7 @@ def test_the_short_form_of_a_font_is_read_too():
 
 def whole(*runs, corrupt=()) -> str:
     loaded = Loaded(list(runs), [], list(corrupt))
-    sheets = task_pages(loaded, ORDER)
+    sheets = task_pages(loaded, ORDER, {})
     return document(sheets | other_pages(loaded, ORDER, sheets))
 
 

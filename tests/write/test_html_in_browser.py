@@ -43,7 +43,7 @@ def page(tmp_path_factory):
         [made_run(model, seed, 0.7 + seed / 10) for model in ("lstm-s", "gru") for seed in (0, 1)],
         [made_measurement("gru")],
     )
-    sheets = task_pages(loaded, ["lstm-s", "gru"]) | {
+    sheets = task_pages(loaded, ["lstm-s", "gru"], {}) | {
         "sort.md": Sheet(TABLE, {"one.svg": drawn()}),
         "wide.md": Sheet(WIDE),
     }

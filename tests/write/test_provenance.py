@@ -5,7 +5,7 @@ import pytest
 from support.records import made_measurement, made_run
 
 from harness.plan import Cell
-from harness.write.origin import command, commits, machine, measured, records, sentence, whole_machine
+from harness.write.origin import command, command_of, commits, machine, measured, records, sentence, whole_machine
 
 
 def cell(task="sfc", model="gru", seed=0, budget="3k"):
@@ -46,7 +46,7 @@ GROUPS = {"papers": ("gru", "lstm-s"), "variants": ("asgru",), "zoo": (), "all":
 )
 def test_a_command_names_groups_of_which_every_model_was_run(models, named):
     runs = [made_run(model) for model in models.split(",")]
-    assert f" --models {named} --protocol " in command(runs, GROUPS)
+    assert f" --models {named} --protocol " in command_of(runs, GROUPS)
 
 
 def test_the_sentence_names_versions_seeds_machine_commit_and_records():

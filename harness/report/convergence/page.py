@@ -23,7 +23,7 @@ from ...stats.survival import Clock
 from ...stats.verdicts import ALPHA
 from ...write import tables, words
 from ...write.sheet import Sheet
-from ...write.words import DASH, number, spread
+from ...write.words import DASH, literal, number, spread
 from . import figures as convergence_figures
 from .arrivals import Study, Times, horizon, studies, why_no_seconds
 
@@ -113,7 +113,8 @@ def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
     ends = [f"{steps:,} steps", *(f"{words.time_on(limits[clock], clock)} {clock}" for clock in clocks)]
     said = f"Target: {study.target:.4g}. Restricted to {', '.join(ends[:-1])} and {ends[-1]}."
     said += f" Seconds are not shown: {unshown}." if unshown else ""
-    return f"## {facts.title} (`{study.task}`), budget {budget}\n\n{said}\n\n{tables.markdown(pd.DataFrame(rows))}"
+    heading = f"## {literal(facts.title)} (`{study.task}`), budget {budget}"
+    return f"{heading}\n\n{said}\n\n{tables.markdown(pd.DataFrame(rows))}"
 
 
 def _area(run: RunRecord, facts: TaskFacts, horizon: int) -> float:

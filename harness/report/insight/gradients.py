@@ -8,7 +8,7 @@ import pandas as pd
 from ...compare.material import Material
 from ...write import tables
 from ...write.sheet import Sheet
-from ...write.words import number
+from ...write.words import literal, number
 from . import figures as time_figures
 from . import seen
 from .seen import Array, Group
@@ -60,7 +60,7 @@ def _section(group: Group) -> str:
         [
             f"## {group.heading}",
             f"Mean over {group.averaged} of {steps:,} steps.",
-            f"![{alt}]({group.file('gradients')})",
+            f"![{literal(alt)}]({group.file('gradients')})",
             tables.markdown(pd.DataFrame(rows)),
         ]
     )

@@ -7,6 +7,7 @@ import pandas as pd
 from ...compare.material import Material
 from ...write import tables
 from ...write.sheet import Sheet
+from ...write.words import literal
 from . import figures as time_figures
 from . import seen
 from .seen import Group, Scales, Seen
@@ -57,7 +58,7 @@ def _section(group: Group, many: list[tuple[Seen, Scales]]) -> str:
         [
             f"## {group.heading}",
             f"Mean over {group.averaged} of {steps:,} steps.",
-            f"![{alt}]({group.file('scales')})",
+            f"![{literal(alt)}]({group.file('scales')})",
             tables.markdown(pd.DataFrame(rows)),
         ]
     )

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ...compare.material import Material
 from ...compare.order import ordered, task_title, title_of
 from ...records.kinds import RunRecord
-from ...write.sheet import slug
+from ...records.names import page
+from ...write.words import literal
 
 Array = NDArray[np.float64]
 
@@ -97,7 +98,7 @@ class Group:
 
     @property
     def heading(self) -> str:
-        return f"{self.title} (`{self.task}`), budget {self.budget}"
+        return f"{literal(self.title)} (`{self.task}`), budget {self.budget}"
 
     @property
     def averaged(self) -> str:
@@ -106,7 +107,7 @@ class Group:
 
     def file(self, kind: str) -> str:
         """The name of a picture."""
-        return slug(f"{kind}-{self.task}-{self.budget}") + ".svg"
+        return f"{kind}-{page(self.task)}-{self.budget}.svg"
 
 
 def groups(material: Material) -> tuple[list[Group], list[tuple[str, str]]]:
@@ -118,7 +119,7 @@ def groups(material: Material) -> tuple[list[Group], list[tuple[str, str]]]:
         try:
             one = read(run)
         except Malformed as fault:
-            faults.append((run.cell.task, f"Left out: {fault}."))
+            faults.append((run.cell.task, f"Left out: {literal(str(fault))}."))
             continue
         if one is not None:
             found[run.cell.task, run.cell.budget].append(one)

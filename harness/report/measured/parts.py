@@ -12,8 +12,10 @@ from ...draw import curves as figures
 from ...errors import BenchError
 from ...protocol import find_protocol
 from ...records.kinds import Growth, Measurement, Ratio, RunRecord
+from ...records.names import page
 from ...write import origin
-from ...write.sheet import Sheet, slug
+from ...write.sheet import Sheet
+from ...write.words import literal
 from . import conditions
 
 
@@ -35,7 +37,7 @@ class Part:
 
     def slug(self, number: int) -> str:
         """A file name without ending, for the part of this number on its page."""
-        return slug(f"{self.task}-{self.budget}-{number}")
+        return f"{page(self.task)}-{self.budget}-{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Page:
                 name = f"{self.name}-{part.slug(number)}.svg"
                 colours = {title: places[one.model] for title, one in zip(part.titles, part.measured, strict=True)}
                 pictures[name] = figures.powers(curves, colours, "time steps of a sequence", self.axis, part.title)
-                sections.append(f"![{figures.told(curves, *self.told)}]({name})")
+                sections.append(f"![{literal(figures.told(curves, *self.told))}]({name})")
             if reasons := absent(part, self.named):
                 sections.append("\n".join(reasons))
         measured = [one for part in parts for one in part.measured]
@@ -107,12 +109,13 @@ def heading(part: Part, whats: str) -> str:
     versions = sorted({str(one.machine.get("torch")) for one in part.measured if one.machine.get("torch")})
     backends = sorted({one.backend for one in part.measured if one.backend})
     dates = sorted({one.finished[:10] for one in part.measured if one.finished})
-    disturbed = conditions.words([one.conditions for one in part.measured])
+    disturbed = literal(conditions.words([one.conditions for one in part.measured]))
     return (
-        f"## {part.title} (`{part.task}`), budget {part.budget}\n\n"
+        f"## {literal(part.title)} (`{part.task}`), budget {part.budget}\n\n"
         f"{whats} Protocol `{first.protocol}`, version {first.protocol_version}: "
-        f"{'' if length is None else f'{length:,} steps a sequence, '}batch {first.batch}. Measured on {part.machine}; "
-        f"torch {', '.join(versions) or '?'}; back ends: {', '.join(backends) or '?'}; "
+        f"{'' if length is None else f'{length:,} steps a sequence, '}batch {first.batch}. "
+        f"Measured on {literal(part.machine)}; "
+        f"torch {literal(', '.join(versions)) or '?'}; back ends: {literal(', '.join(backends)) or '?'}; "
         f"commit {origin.commits(one.machine for one in part.measured)}; "
         f"{' to '.join(dict.fromkeys((dates[0], dates[-1]))) if dates else 'an unknown day'}. "
         f"Absolute numbers of time are of that machine alone.{disturbed and ' '}{disturbed}\n\n    {command(part)}"
@@ -135,14 +138,14 @@ def absent(part: Part, names: Sequence[str]) -> list[str]:
     reasons: dict[str, list[str]] = defaultdict(list)
     for title, one in zip(part.titles, part.measured, strict=True):
         if one.status != "ok":
-            reasons[f"{one.status}: {one.reason}"].append(title)
+            reasons[f"{one.status}: {literal(one.reason)}"].append(title)
         if one.settled is False and "settled" in names:
             reasons["the warm-up ended with its time, before its last medians agreed within 2 %"].append(title)
         if "settled" in names and (why := conditions.slowed(one.conditions)):
-            reasons[f"the board was slowed down while it was timed: {why}"].append(title)
+            reasons[f"the board was slowed down while it was timed: {literal(why)}"].append(title)
         for name in names:
             if name in one.missing:
-                reasons[f"no {name.replace('_', ' ')}: {one.missing[name]}"].append(title)
+                reasons[f"no {name.replace('_', ' ')}: {literal(one.missing[name])}"].append(title)
     if hasty := [t for t, one in zip(part.titles, part.measured, strict=True) if not one.whole and one.status == "ok"]:
         reasons["only the quick pass of `bench run`; `bench measure` takes the rest"] = hasty
-    return [f"- {'; '.join(titles)}: {reason}" for reason, titles in reasons.items()]
+    return [f"- {literal('; '.join(titles))}: {reason}" for reason, titles in reasons.items()]

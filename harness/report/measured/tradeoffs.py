@@ -13,10 +13,11 @@ from ...compare.material import Material
 from ...compare.order import facts_of, ordered, title_of
 from ...errors import counted
 from ...records.kinds import NOT_COUNTED, Measurement, RunRecord, TaskFacts
+from ...records.names import page
 from ...stats.over_seeds import Interval, mean_interval
 from ...write import origin, tables
-from ...write.sheet import Sheet, slug
-from ...write.words import DASH, heading, number, score
+from ...write.sheet import Sheet
+from ...write.words import DASH, heading, literal, number, score
 from . import tradeoff_figure
 from .tradeoff_figure import Choice
 
@@ -64,7 +65,7 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
         return ""
     good = [math.nan if c.lost else c.score if facts.higher_is_better else -c.score for c in choices]
     fronts = [front(good, [c.ratio for c in choices]), front(good, [c.peak_mib for c in choices])]
-    picture = f"tradeoffs-{slug(task)}-{budget}.svg"
+    picture = f"tradeoffs-{page(task)}-{budget}.svg"
     pictures[picture] = tradeoff_figure.drawn(choices, fronts, facts)
     on = [", ".join(name for name, mine in zip(FRONTS, fronts, strict=True) if mine[i]) for i in range(len(choices))]
     counts = not all(math.isnan(c.mflop) for c in choices)
@@ -77,13 +78,14 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
         **({"MFLOP a step": [number(c.mflop, ",.1f") for c in choices]} if counts else {}),
         "On the front of": [text or DASH for text in on],
     }
-    best = "; ".join(c.title for c, mine in zip(choices, on, strict=True) if mine)
+    best = literal("; ".join(c.title for c, mine in zip(choices, on, strict=True) if mine))
+    title = literal(facts.title)
     lines = [
-        f"## {facts.title} (`{task}`), budget {budget}",
-        f"![{facts.title}, budget {budget}: the scores of {counted(len(choices), 'model')} against the time of a "
+        f"## {title} (`{task}`), budget {budget}",
+        f"![{title}, budget {budget}: the scores of {counted(len(choices), 'model')} against the time of a "
         f"training step on the left and peak memory on the right; on a front: {best or 'none'}.]({picture})",
         tables.markdown(pd.DataFrame(table)),
-        " ".join(_said(every, measured)),
+        literal(" ".join(_said(every, measured))),
     ]
     return "\n\n".join(lines)
 

@@ -16,7 +16,7 @@ from ...records.kinds import FIRST_SEED, NO_INSIGHT
 from ...write import origin as provenance
 from ...write import tables
 from ...write.sheet import Sheet
-from ...write.words import DASH, number
+from ...write.words import DASH, literal, number
 from ..insight import figures as time_figures
 from ..insight import seen
 from ..insight import sentence as insight_figures
@@ -73,7 +73,7 @@ def _section(figure: Figure, kind: Kind, group: Group, stand_in: str) -> str:
         [
             f"## {group.heading}",
             f"{instead}{kind.said(group)} {ONE_SEED}",
-            f"![{kind.alt(group.title, rows)}]({group.file(figure.name)})",
+            f"![{literal(kind.alt(group.title, rows))}]({group.file(figure.name)})",
             *kind.table(rows),
         ]
     )
@@ -93,9 +93,10 @@ def _not_run(task: str, models: Sequence[str], material: Material) -> str:
     for run in there:
         why = [line for line in run.notes.splitlines() if line.startswith(NO_INSIGHT)]
         if run.status != "ok":
-            parts.append(f"{title_of([run], run.cell.model)}: {run.status}{f' ({run.reason})' if run.reason else ''}.")
+            reason = f" ({run.reason})" if run.reason else ""
+            parts.append(literal(f"{title_of([run], run.cell.model)}: {run.status}{reason}."))
         elif why:
-            parts.append(f"{why[0][:1].upper()}{why[0][1:]}.")
+            parts.append(literal(f"{why[0][:1].upper()}{why[0][1:]}."))
         elif run.insight is None:
             old.append(run.cell)
     if old:
@@ -136,7 +137,7 @@ def _signal_said(group: Group) -> str:
     steps, shown = group.seen[0].steps, len(_rows(group)[0][1].example.chosen)
     label = _rows(group)[0][1].example.label
     part = f"the first {shown:,} of its {steps:,} steps" if shown < steps else f"its {steps:,} steps"
-    return f"The first test sequence{f', of the class {label},' if label else ''} by {part}."
+    return f"The first test sequence{f', of the class {literal(label)},' if label else ''} by {part}."
 
 
 def _signal_table(rows: Sequence[Row]) -> list[str]:
@@ -168,7 +169,7 @@ def _classes_table(rows: Sequence[Row]) -> list[str]:
             | {label: number(100 * value, ".1f") for label, value in zip(told.labels, one.use, strict=True)}
             for one in told.classes
         ]
-        found += [f"{title}, share of steps, %; sequences in brackets:", tables.markdown(pd.DataFrame(lines))]
+        found += [f"{literal(title)}, share of steps, %; sequences in brackets:", tables.markdown(pd.DataFrame(lines))]
     return found
 
 
@@ -182,7 +183,7 @@ def _words_alt(title: str, rows: Sequence[Row]) -> str:
 
 
 def _words_said(group: Group) -> str:
-    changes = "".join(f" {title}: {_changes(told.example)}." for title, told in _rows(group))
+    changes = "".join(f" {literal(title)}: {_changes(told.example)}." for title, told in _rows(group))
     return (
         "The first words of the test text. The scale is another than at the word before it, at words and at what is "
         f"none, as punctuation and `<eos>`:{changes}"
@@ -200,16 +201,11 @@ def _changes(example: Example) -> str:
 def _words_table(rows: Sequence[Row]) -> list[str]:
     """A line a word; all models read the same text, but a record may be older than the others."""
     words = max((told.example.words for _, told in rows), key=len)
-    columns: dict[str, list[str]] = {"Word": [_code(word) for word in words]}
+    columns: dict[str, list[str]] = {"Word": list(words)}
     for title, told in rows:
         scales = [told.labels[j] for j in told.example.chosen] if told.example.words == words else []
         columns[title] = [*scales, *[DASH] * (len(words) - len(scales))]
     return [tables.markdown(pd.DataFrame(columns))]
-
-
-def _code(word: str) -> str:
-    """A word as it is, in a cell of a table."""
-    return f"`` {word} ``" if "`" in word else f"`{word}`"
 
 
 KINDS = {

@@ -235,11 +235,10 @@ def _setting(task: str, facts: TaskFacts, runs: Sequence[RunRecord]) -> str:
     settings = next((run.settings for run in runs if run.settings), {})
     lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok"})
     trained = f"{', '.join(f'{steps:,}' for steps in lengths)} training steps" if lengths else "no run that ended well"
-    detail = f" ({facts.detail})" if facts.detail else ""
+    title, detail = words.literal(facts.title), f" ({words.literal(facts.detail)})" if facts.detail else ""
     said = ", ".join(f"{key.replace('_', ' ')} {settings[key]}" for key in SAID if settings.get(key) is not None)
-    return (
-        f"{facts.title} (`{task}`): {facts.length:,} steps a sequence{detail}; {said}{', ' if said else ''}{trained}."
-    )
+    said = words.literal(f"{said}, ") if said else ""
+    return f"{title} (`{task}`): {facts.length:,} steps a sequence{detail}; {said}{trained}."
 
 
 def _noted(page: Page) -> list[str]:
@@ -257,8 +256,9 @@ def _ends(page: Page, here: Recorded) -> list[str]:
     for number in page.numbers:
         for run in here.of(number):
             if run.status != "ok":
-                reason = run.reason.strip().splitlines()[0].rstrip(".") if run.reason.strip() else "no reason recorded"
-                found[f"{run.cell.task}, {run.cell.model}, seed {run.cell.seed}: {run.status}: {reason}."] = None
+                reason = (run.reason.strip() or "no reason recorded").splitlines()[0].rstrip(".")
+                cell = f"{run.cell.task}, {run.cell.model}, seed {run.cell.seed}"
+                found[words.literal(f"{cell}: {run.status}: {reason}.")] = None
     return list(found)
 
 

@@ -12,10 +12,12 @@ from ...compare.material import Material
 from ...draw import curves as figures
 from ...errors import BenchError
 from ...records.kinds import RunRecord
+from ...records.names import page
 from ...records.store import Loaded
 from ...write import origin as provenance
 from ...write import tables, words
-from ...write.sheet import Sheet, slug
+from ...write.sheet import Sheet
+from ...write.words import cell, literal
 from . import table as task_table
 from .table import Comparison
 
@@ -70,9 +72,9 @@ def task_pages(loaded: Loaded, order: Sequence[str], groups: Mapping[str, Sequen
     places = Material(loaded.runs, loaded.measurements, order).places()
     sheets = {}
     for task, group in by_task.items():
-        name = slug(task)
+        name = page(task)
         runs = [run for run in loaded.runs if run.cell.task == task]
-        pages, rows, pictures = [f"# {group[0].facts.title} (`{task}`)\n"], [], {}
+        pages, rows, pictures = [f"# {literal(group[0].facts.title)} (`{task}`)\n"], [], {}
         for comparison in group:
             mine = [run for run in runs if run.cell.budget == comparison.budget]
             curves = f"{name}-{comparison.budget}-curves.svg"
@@ -85,18 +87,21 @@ def task_pages(loaded: Loaded, order: Sequence[str], groups: Mapping[str, Sequen
                 frame = frame.join(comparison.further.drop(columns="model"))
             rows.append(frame)
         if loaded.corrupt:
-            pages.append(
-                "Records that cannot be read and are left out:\n\n" + "\n".join(f"- {e}" for e in loaded.corrupt)
-            )
+            left_out = "\n".join(f"- {literal(sentence)}" for sentence in loaded.corrupt)
+            pages.append(f"Records that cannot be read and are left out:\n\n{left_out}")
         pages.append(HOW_TO_READ)
-        files = {f"{name}.csv": pd.concat(rows).to_csv(index=False, lineterminator="\n")}
+        files = {f"{name}.csv": _no_formulas(pd.concat(rows)).to_csv(index=False, lineterminator="\n")}
         sheets[f"{name}.md"] = Sheet("\n\n".join(pages) + "\n", pictures, files)
     return sheets
 
 
+def _no_formulas(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.map(lambda entry: cell(entry) if isinstance(entry, str) else entry).rename(columns=cell)
+
+
 def task_page(task: str) -> str:
     """The file name of a task's page."""
-    return f"{slug(task)}.md"
+    return f"{page(task)}.md"
 
 
 def first_page(tasks: Collection[str]) -> str:
@@ -111,17 +116,17 @@ def _section(comparison: Comparison, table: str, runs: Sequence[RunRecord], curv
     budget = "each model at its paper's width" if comparison.budget == "paper" else f"{comparison.budget} parameters"
     chance = "" if facts.chance is None else f" Chance: {facts.chance:.4g}."
     target = "" if facts.target is None else f" Target: {facts.target:.4g}"
-    target += f" ({facts.target_why})." if target and facts.target_why else "." if target else ""
-    detail = f" ({facts.detail})" if facts.detail else ""
+    target += f" ({literal(facts.target_why)})." if target and facts.target_why else "." if target else ""
+    detail = f" ({literal(facts.detail)})" if facts.detail else ""
     further = task_table.shown_further(comparison)
     lines = [
         f"## Budget: {budget}",
         f"Protocol `{first.cell.protocol}`, version {first.protocol_version}: {facts.length} steps a sequence{detail}, "
-        f"batch {settings.get('batch')}, {settings.get('optimizer')} {settings.get('learning_rate')}, "
+        f"batch {settings.get('batch')}, {literal(str(settings.get('optimizer')))} {settings.get('learning_rate')}, "
         f"{_trained(runs)} training steps.{chance}{target}",
         table,
         *([] if further is None else ["On further test sets:", tables.markdown(further)]),
-        *comparison.notes,
+        *map(literal, comparison.notes),
         f"![Validation {facts.metric.replace('_', '-')} over training steps: the mean of each model's seeds thick, "
         f"each seed thin.]({curves})",
         f"{provenance.sentence(runs, command)}",

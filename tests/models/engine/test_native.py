@@ -6,14 +6,14 @@ import torch
 from harness import catalog
 from harness.checks import models as checks
 from harness.seeds import global_stream
-from models import MODELS
+from models import MODELS, PAPERS, VARIANTS
 from models.engine import scan
 from models.engine.native import kernels as native
 from models.engine.native import recurrences
 
 needs_compiler = pytest.mark.skipif(native.library() is None, reason=native.why_not() or "built")
 SHAPES = [checks.Example(37, 2, 3), checks.Example(1, 1, 3), checks.Example(23, 3, 2, per_step=True)]
-VARIANTS = [
+CASES = [
     *MODELS,
     "tp-rnn-s@cell=gru",
     "tp-rnn-m@cell=tanh",
@@ -53,7 +53,7 @@ def agree(name, shape, dtype, tolerance, **sizes):
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("batch", [1, 13])
 def test_every_model_agrees_in_float64(name, batch):
     for shape in SHAPES:
@@ -68,8 +68,8 @@ def test_every_model_agrees_in_float32(name):
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", MODELS)
-def test_the_recurrences_run_natively(name):
+@pytest.mark.parametrize("name", [*PAPERS, *VARIANTS])
+def test_the_recurrences_of_the_papers_run_natively(name):
     assert agree(name, SHAPES[0], torch.float64, 1e-10, batch=9, width=8) == {"native"}
 
 

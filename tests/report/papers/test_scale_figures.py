@@ -93,9 +93,9 @@ def test_figure_4_shows_words_and_the_changes_of_the_scale():
     # of each eight the scale changes at the first (not the very first), the fourth, the fifth and the last
     assert "ASLSTM: at 14 of 24 words and 5 of 15 others." in found.text
     lines = found.text.splitlines()
-    assert sum("`<eos>`" in line and "scale 1" in line for line in lines) == 5
-    assert any("`a\\|b`" in line for line in lines)
-    assert any("`` ` ``" in line for line in lines)
+    assert sum("\\<eos>" in line and "scale 1" in line for line in lines) == 5
+    assert any("a\\|b" in line for line in lines)
+    assert any("\\` |" in line for line in lines)
     svg = found.pictures["asrnn-figure-4-wikitext-2-3k.svg"].decode()
     assert "&lt;eos&gt;" in svg
     assert "$x$" in svg
