@@ -43,9 +43,10 @@ def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None
 
 
 def table_of(output: str) -> list[str]:
-    """The lines of the final table, without latencies."""
+    """The lines of the final table, without latencies, and those below it, but for the place of its page."""
     lines = output.splitlines()
-    return lines[lines.index(next(line for line in lines if line.startswith("Model"))) :]
+    below = lines[lines.index(next(line for line in lines if line.startswith("Model"))) :]
+    return [line for line in below if not line.startswith("`bench report --results ")]
 
 
 @pytest.fixture(scope="module")
