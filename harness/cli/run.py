@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **words: Any) -> int:
     """Train every model on every task; what has a record is not run again."""
     from .. import machine
-    from ..execute.local import execute
+    from ..execute.executors import executor
     from .order import Order
     from .progress import Bars, Lines, Preparation, terminal
 
@@ -62,7 +62,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
         if console is not None
         else Lines(jobs, workers, click.echo, as_json=as_json, **facts)
     ) as listen:
-        finished = execute(jobs, order.where, workers, listen)
+        finished = executor("local")(jobs, order.where, workers, listen)
     if not finished:
         say("interrupted; the same command goes on from here")
         return 130
