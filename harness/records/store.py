@@ -70,10 +70,10 @@ class Store:
             ) from None
 
     def run_path(self, cell: Cell) -> Path:
-        return self._folder("runs", cell.group) / f"{cell.budget}-{cell.seed}.json"
+        return self._folder("runs", cell.group) / f"{names.folder(cell.budget)}-{cell.seed}.json"
 
     def measure_path(self, group: Group, machine: str) -> Path:
-        return self._folder("measures", group) / f"{group.budget}-{machine}.json"
+        return self._folder("measures", group) / f"{names.folder(group.budget)}-{machine}.json"
 
     def checkpoint_path(self, cell: Cell) -> Path:
         relative = self.run_path(cell).relative_to(self.root / "runs")

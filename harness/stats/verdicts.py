@@ -14,6 +14,4 @@ ALPHA = 0.05  # of a test, after its correction
 LEVEL = 0.95  # of an interval
 MARGIN = 0.01  # of the way from chance to a perfect score: a difference that does not matter
 TIMES_LEVEL, TIMES_MARGIN = 0.99, 0.05  # the same of two timings; the gate judges its other numbers by this level too
-PATTERNS = (
-    2**14
-)  # of a permutation over tasks and seeds at most, beyond which so many are drawn: a report is not to wait
+PATTERNS = 2**14  # tried at most over tasks and seeds, beyond which they are drawn: a report should not take long

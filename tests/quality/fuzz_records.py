@@ -121,7 +121,7 @@ def another_name(path: Path, draw: Random) -> str:
     names[key] = odd
     cell = Cell(*(names[name] for name in ("protocol", "task", "model", "budget")), data.get("cell", {}).get("seed", 0))
     store = Store(path.parents[4])
-    with contextlib.suppress(ValueError, OSError):  # a budget with a slash has no place of its own
+    with contextlib.suppress(ValueError, OSError):
         target = store.run_path(cell) if "cell" in data else store.measure_path(cell.group, "two-cores")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(data))

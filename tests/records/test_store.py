@@ -414,3 +414,11 @@ def test_a_checkpoint_that_cannot_be_read_is_none(store):
     store.save_checkpoint(cell, {"step": 3})
     store.checkpoint_path(cell).write_bytes(b"half")
     assert store.load_checkpoint(cell) is None
+
+
+@pytest.mark.parametrize("budget", ["/abs/3k", "../../3k", "3k/.."])
+def test_no_budget_leads_outside(store, budget):
+    cell = Cell("smoke", "sfc", "gru", budget, 0)
+    for path in (store.run_path(cell), store.measure_path(cell.group, "machine"), store.checkpoint_path(cell)):
+        assert path.parent.parent.parent.parent.parent == store.root
+        assert ".." not in path.parts
