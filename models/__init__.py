@@ -1,6 +1,6 @@
 """The models, one paper a file. These tables are the only place that lists them.
 
-A name leads to "file:attribute", a ModelSpec, which is imported only when it is asked for. To add a model, write a file
+Their order is that of every report. A name leads to "file:attribute", a ModelSpec, which is imported only when it is asked for. To add a model, write a file
 and add one line.
 """
 

@@ -5,7 +5,7 @@
     (2)  pi_t = softmax(z_t)
     (3)  y_{t,j} = softmax_j((log pi_{t,j} + g_{t,j}) / tau)    g ~ Gumbel(0, 1)
     (4)  z_t = W_z h_{t-1} + U_z x_t + b_z
-    (5-11)  h_t = LSTM or GRU of (x~_t, h_{t-1}), as in cells.py
+    (5-11)  h_t = LSTM or GRU of (x~_t, h_{t-1}), as in parts/cells.py
 
 Hu, Wang, Qi, Learning to adaptively scale recurrent neural networks, AAAI 2019, arXiv 1902.05696.
 No code was released, and the paper's text has come down to us without its symbols and numbers. SRNN,
@@ -27,7 +27,7 @@ What the paper leaves open is an option; the defaults and why:
 A state that is carried on holds the inputs that the filters reach back to, 2^(J-1) (K-1) steps for ASRNN and
 2^j (K-1) for SRNN, in the place of the zeros before the sequence, and the cell's own.
 
-Departures: gates biased as cells.py says (forget gate at 1; the paper is silent); the classifier starts
+Departures: gates biased as parts/cells.py says (forget gate at 1; the paper is silent); the classifier starts
 as torch's Linear, like every model here, not Glorot-uniform. RMSProp is the trainer's matter; what the
 paper calls the decay rate is read as RMSProp's, not the learning rate's. x_t is whatever the task gives,
 so embeddings where the paper models words.

@@ -7,7 +7,7 @@ check    `bench check`
 results  `bench status`
 data     `bench data`: list, fetch, verify
 measure  `bench measure`, `bench speed`
-report   `bench report`, `bench compare`
+report   `bench report`, whose last line `make bench` ends with, and `bench compare`
 gate     `bench gate`
 options  options that several verbs have
 order    the words of a command become a protocol, cells, a place to run and to keep them

@@ -1,4 +1,4 @@
-"""The models in the order of every table, their colours on every page, and what records call a model and a task."""
+"""The models in the order of every table, their places in it, and what records call a model and a task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures, one function each, as SVG. matplotlib is imported when one is drawn."""
+"""Learning curves and growth as SVG, and the colour and dashes of a model's place."""
 
 from __future__ import annotations
 

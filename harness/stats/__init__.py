@@ -1,6 +1,6 @@
 """Statistics: pure functions of arrays. They need numpy and scipy alone.
 
-over_seeds   one model over its seeds, and two models: intervals, exact tests, shifts
+over_seeds   one model over its seeds, and two models: intervals, exact permutation and sign-flip tests, shifts
 across       all pairs of models over tasks and seeds: max-T
 ranks        mean ranks over tasks: Friedman, Wilcoxon, sets that cannot be told apart
 survival     steps to a target: Kaplan-Meier, restricted means, profiles

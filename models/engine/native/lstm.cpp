@@ -1,7 +1,7 @@
 // The LSTM in one call for all steps, forward and back through time, on one thread.
 //
 // Plain C interface over contiguous arrays; no torch headers, so that it builds in seconds. Every function exists
-// for float and double. Shapes: T steps, B sequences, h units, d inputs. The equations are in cells.py and asrnn.py;
+// for float and double. Shapes: T steps, B sequences, h units, d inputs. The equations are in parts/cells.py and asrnn.py;
 // the eager loops there are the truth.
 
 #include <vector>
