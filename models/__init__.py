@@ -1,7 +1,7 @@
 """The models, one paper a file. These tables are the only place that lists them.
 
-Their order is that of every report. A name leads to "file:attribute", a ModelSpec, which is imported only when it is asked for. To add a model, write a file
-and add one line.
+Their order is that of every report. A name leads to "file:attribute", a ModelSpec, which is imported only when it is
+asked for. To add a model, write a file and add one line.
 """
 
 PAPERS: dict[str, str] = {
