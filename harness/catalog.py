@@ -6,7 +6,6 @@ with records of its own. This module is the harness's only door to `models` and 
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import foreign_package, strangers
+from . import beside, foreign_package, strangers
 from .errors import BenchError, nearest, one_line
 from .plan import split_options, split_words
 from .protocol import parse_changes
@@ -223,7 +222,15 @@ def _plugged(group: str, builtin: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def source_digest(model: str) -> str:
-    """SHA-256 of the file of a model given as file.py:Name, else an empty string."""
-    place = Path(split_options(model)[0].rpartition(":")[0])
-    return hashlib.sha256(place.read_bytes()).hexdigest() if place.suffix == ".py" and place.is_file() else ""
+def source_digest(name: str) -> str:
+    """What the code of a model or a task is, for records: two that differ are not of one thing.
+
+    Of a stranger's, SHA-256 of its source with what it imports from beside it; of ours, its revision; an empty string
+    stands for the first revision, and for what has no source.
+    """
+    base, _ = split_options(name)
+    if base in MODELS or base in TASKS or _family(base)[0] is not None:
+        spec = find_model(base) if base in MODELS else find_task(base)
+        return "" if spec.revision == 1 else f"revision {spec.revision}"
+    points = [point for group in ("bench.models", "bench.tasks") for point in entry_points(group=group, name=base)]
+    return beside.digest(points[0].module if points else base.rpartition(":")[0])

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import beside
 from .errors import BenchError, nearest, one_line
 
 if TYPE_CHECKING:
@@ -21,9 +19,11 @@ def named(name: str) -> Any:
     """What `file.py:Name` or `package:Name` leads to. Raises BenchError where it leads nowhere."""
     place, _, attribute = name.rpartition(":")
     if place.endswith(".py"):
-        module = _file_module(Path(place))
+        if not Path(place).is_file():
+            raise BenchError(f"there is no file {place}; write the path of a Python file, a colon and a name in it")
+        module = loaded(place, partial(beside.file_module, Path(place)))
     else:
-        module = loaded(name, partial(importlib.import_module, place))
+        module = loaded(name, partial(beside.package_module, place))
     if not hasattr(module, attribute):
         raise nearest("name in that file", attribute, [word for word in vars(module) if word[0] != "_"], f"'{name}'")
     return getattr(module, attribute)
@@ -35,24 +35,6 @@ def loaded(name: str, load: Callable[[], Any]) -> Any:
         return load()
     except Exception as error:
         raise BenchError(f"'{name}' cannot be imported: {type(error).__name__}: {error}") from None
-
-
-def _file_module(path: Path) -> Any:
-    if not path.is_file():
-        raise BenchError(f"there is no file {path}; write the path of a Python file, a colon and a name in it")
-    key = f"bench_file_{path.resolve()}"
-    if key not in sys.modules:
-        spec = importlib.util.spec_from_file_location(key, path)
-        if spec is None or spec.loader is None:
-            raise BenchError(f"{path} is no Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[key] = module
-        try:
-            loaded(str(path), partial(spec.loader.exec_module, module))
-        except BenchError:
-            del sys.modules[key]
-            raise
-    return sys.modules[key]
 
 
 def short(name: str) -> str:

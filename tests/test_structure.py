@@ -26,8 +26,9 @@ ROOMS = {
     "harness.seeds": "",
     "harness.machine": "",
     "harness.process": "",
-    "harness.catalog": "strangers models models.spec models.targets models.engine.scan tasks tasks.spec",
-    "harness.strangers": "tasks.spec",
+    "harness.catalog": "strangers beside models models.spec models.targets models.engine.scan tasks tasks.spec",
+    "harness.strangers": "beside tasks.spec",
+    "harness.beside": "",
     "harness.engine": "models.engine models.engine.native",
     # the ground floor
     "harness.records": "",
