@@ -16,7 +16,7 @@ from ..catalog import source_digest
 from ..engine import backend
 from ..errors import sentence
 from ..plan import Cell
-from ..prepare.budget import Width
+from ..prepare.budget import Width, count_parameters
 from ..prepare.modules import Where, first_batch, load_splits, made, resolved, settled
 from ..protocol import Protocol, find_protocol
 from ..records.kinds import Point, RunRecord
@@ -84,7 +84,7 @@ def train_group(
     splits = load_splits(cells[0].task, protocol.scale, protocol.data_seed, where)
     seeds = [cell.seed for cell in cells]
     modules = [made(spec, task.shape, found.width, where.device, seed=seed, frame=task.frame) for seed in seeds]
-    outside = sum(p.numel() for p in modules[0].parameters() if p.requires_grad) - found.params
+    outside = count_parameters(modules[0]) - found.params
     if len(cells) > 1:
         with backend(where.backend, where.recompute):
             _check_stackable(modules, seeds, splits, protocol)

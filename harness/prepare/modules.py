@@ -15,7 +15,7 @@ from ..errors import BenchError
 from ..plan import Group
 from ..protocol import Budget, Protocol, find_budget, find_protocol, for_task
 from ..seeds import global_stream
-from .budget import Width, as_width, misses, solve
+from .budget import Width, bare, misses, solve
 from .data import load_data
 
 if TYPE_CHECKING:
@@ -69,8 +69,16 @@ def framed(
 ) -> tuple[nn.Module, nn.Module]:
     """The same, and the model inside."""
     with global_stream(seed, "init"):
-        inner = spec.build(shape, as_width(width))
+        inner = bare(spec, shape, width)
         return (inner if frame is None else frame(inner)).to(device), inner
+
+
+def doubled(module: nn.Module) -> nn.Module:
+    """The module itself, with its real numbers in float64 and its complex ones in complex128."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_complex():
+            tensor.data = tensor.data.to(torch.complex128)
+    return module.double()
 
 
 def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width]:
@@ -85,7 +93,7 @@ def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width
         raise BenchError(f"{model}: {error}") from None
     if missed := misses(found, wanted):
         raise Skip(missed)
-    if task.shape.carried and not hasattr(spec.build(task.shape, as_width(found.width)), "initial_state"):
+    if task.shape.carried and not hasattr(bare(spec, task.shape, found.width), "initial_state"):
         raise Skip("this task is one long text, and the model has no initial_state(batch) to take up where it stopped")
     return spec, found
 

@@ -287,7 +287,7 @@ def _optimizer(protocol: Protocol, leaves: Sequence[Tensor], recordable: bool) -
     """Adam or RMSprop over leaves of any shape; recordable: its learning rate and counts are on the device."""
     rate: float | Tensor = protocol.learning_rate
     if recordable:
-        rate = torch.tensor(rate, dtype=leaves[0].dtype, device=leaves[0].device)
+        rate = torch.tensor(rate, dtype=leaves[0].dtype.to_real(), device=leaves[0].device)
     optimizer: torch.optim.Optimizer
     if protocol.optimizer == "rmsprop":
         # one tensor at a time it would read a rate on the device from the host

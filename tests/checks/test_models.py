@@ -96,3 +96,10 @@ class Broken:
 def test_the_checks_notice_a_broken_model(check, shape, forward):
     with pytest.raises((checks.CheckFailed, Exception), match=r"broken|needed"):
         check(Broken.spec(forward), shape)
+
+
+@pytest.mark.parametrize("model", ["Diagonal", "Lazy"])
+def test_complex_and_lazy_models_that_are_in_order_pass(model):
+    spec = catalog.find_model(f"support.unusual:{model}")
+    for shape in checks.EXAMPLES:
+        assert checks.problems(spec, shape) == []
