@@ -98,18 +98,18 @@ def find_model(name: str) -> ModelSpec:
     from models.spec import ModelSpec
 
     base, options = split_options(name)
-    found = _resolve(base, "model", "models", MODELS, "bench.models")
-    if not isinstance(found, ModelSpec):
-        if not callable(found):
-            raise BenchError(f"'{base}' is a {type(found).__name__}; a model is a function (shape, width) -> nn.Module")
-        found = ModelSpec(base, getattr(found, "title", strangers.short(base)), build=found)
-    found = replace(found, title=one_line(str(found.title)))
-    changes = parse_changes(options)
-    if not changes:
-        return found
-    changes = _checked(base, changes, options_of(found.build, skip=2))
-    title = one_line(f"{found.title} ({', '.join(f'{key}={value}' for key, value in changes.items())})")
-    return replace(found, name=name, title=title, build=partial(found.build, **changes))
+    given = _resolve(base, "model", "models", MODELS, "bench.models")
+    plain = not isinstance(given, ModelSpec)
+    if plain and not callable(given):
+        raise BenchError(f"'{base}' is a {type(given).__name__}; a model is a function (shape, width) -> nn.Module")
+    spec: ModelSpec = strangers.model_of(base, given) if plain else given
+    title = str(spec.title)
+    if changes := parse_changes(options):
+        changes = _checked(base, changes, options_of(spec.build, skip=2))
+        title += f" ({', '.join(f'{key}={value}' for key, value in changes.items())})"
+        spec = replace(spec, name=name, build=partial(spec.build, **changes))
+    why_not = strangers.refusal(spec.build) if plain else spec.why_not
+    return replace(spec, title=one_line(title), why_not=why_not)
 
 
 def find_task(name: str, scale: str = "paper") -> TaskSpec:

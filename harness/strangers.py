@@ -12,7 +12,10 @@ from . import beside
 from .errors import BenchError, nearest, one_line
 
 if TYPE_CHECKING:
+    from models.spec import ModelSpec, Shape
     from tasks.spec import Splits, TaskSpec
+
+TRIED_WIDTH = 8
 
 
 def named(name: str) -> Any:
@@ -40,6 +43,42 @@ def loaded(name: str, load: Callable[[], Any]) -> Any:
 def short(name: str) -> str:
     """The name in the file alone."""
     return name.rpartition(":")[2]
+
+
+def model_of(name: str, build: Callable[..., Any]) -> ModelSpec:
+    """A plain function or class (shape, width) -> nn.Module as a model, with its `title` and `causal`."""
+    from models.spec import ModelSpec
+
+    return ModelSpec(
+        name, getattr(build, "title", short(name)), build=build, causal=bool(getattr(build, "causal", True))
+    )
+
+
+def refusal(build: Callable[..., Any]) -> Callable[[Shape], str | None]:
+    """Why a plain model does not serve a shape: a ValueError that it raises where there is an answer a step alone."""
+
+    def why_not(shape: Shape) -> str | None:
+        from tasks.spec import SequenceShape
+
+        said = _value_error(build, shape) if shape.per_step else None
+        once = SequenceShape(shape.length, shape.inputs, shape.outputs)
+        return None if said is None or _value_error(build, once) is not None else said
+
+    return why_not
+
+
+def _value_error(build: Callable[..., Any], shape: Shape) -> str | None:
+    """What a ValueError of a model's constructor says, or None where it raises none."""
+    import torch
+
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            build(shape, TRIED_WIDTH)
+    except ValueError as error:
+        return " ".join(str(error).split()) or "its constructor raises a ValueError"
+    except Exception:  # will be said where the model is built
+        return None
+    return None
 
 
 def is_loader(found: Any) -> bool:

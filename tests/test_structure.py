@@ -27,7 +27,7 @@ ROOMS = {
     "harness.machine": "",
     "harness.process": "",
     "harness.catalog": "strangers beside models models.spec models.targets models.engine.scan tasks tasks.spec",
-    "harness.strangers": "beside tasks.spec",
+    "harness.strangers": "beside models.spec tasks.spec",
     "harness.beside": "",
     "harness.engine": "models.engine models.engine.native",
     # the ground floor
