@@ -119,6 +119,12 @@ def file_module(path: Path) -> ModuleType:
     return sys.modules[key]
 
 
+def forget() -> None:
+    """Import files anew when they are next looked at."""
+    for name in [name for name in sys.modules if name.startswith(FOLDER)]:
+        del sys.modules[name]
+
+
 def package_module(place: str) -> ModuleType:
     """A package that is installed or on Python's path, or else lies in the working folder. Raises what it raises."""
     try:

@@ -112,28 +112,42 @@ def find_model(name: str) -> ModelSpec:
     return replace(spec, title=one_line(title), why_not=why_not)
 
 
-def find_task(name: str, scale: str = "paper") -> TaskSpec:
-    """The task of this name at a protocol's scale. Raises BenchError where there is none."""
+def find_task(name: str, scale: str = "paper", data_root: Path | None = None) -> TaskSpec:
+    """The task of this name at a protocol's scale. Raises BenchError where there is none.
+
+    data_root: the folder of the data, which a stranger's plain function may need to say what its shape is.
+    """
+    from tasks.spec import TaskSpec
+
     base, options = split_options(name)
     family, number = _family(base)
     if family is not None:
         factory = partial(_load("tasks", FAMILIES[family]), number)
     else:
         factory = _resolve(base, "task", "tasks", TASKS, "bench.tasks")
-    if strangers.is_loader(factory):
-        return strangers.task_of_loader(base, factory)
-    spec: TaskSpec = _made(base, factory, {}) if callable(factory) else factory
     changes = parse_changes(options)
-    if scale not in {*spec.scales, "paper", "quick", "smoke"}:
-        raise BenchError(f"{name} does not come at the scale '{scale}', which is for tasks of another kind")
-    if callable(factory):
-        scaled = {**dict(spec.scales.get(scale, {})), **_checked(base, changes, options_of(factory))}
-        if scaled:
-            spec = _made(base, factory, scaled)
-    elif changes:
+    strange = strange_task(name)
+    if changes and (not callable(factory) or (strange and strangers.is_loader(factory))):
         raise BenchError(f"the task {base} has no options")
-    title, detail, why = (one_line(str(text)) for text in (spec.title, spec.detail, spec.target_why))
-    return replace(spec, name=name, title=title, detail=detail, target_why=why)
+    if strange and strangers.is_loader(factory):
+        return strangers.task_of_loader(base, factory, source_digest(base), data_root)
+    spec: TaskSpec = _made(base, factory, {}) if callable(factory) else factory
+    if isinstance(spec, TaskSpec):
+        if scale not in {*spec.scales, "paper", "quick", "smoke"}:
+            raise BenchError(f"{name} does not come at the scale '{scale}', which is for tasks of another kind")
+        known = options_of(factory) if callable(factory) else {}
+        scaled = {**dict(spec.scales.get(scale, {})), **_checked(base, changes, known)}
+        if scaled and callable(factory):
+            spec = _made(base, factory, scaled)
+        title, detail, why = (one_line(str(text)) for text in (spec.title, spec.detail, spec.target_why))
+        spec = replace(spec, name=name, title=title, detail=detail, target_why=why)
+    return strangers.task_of_spec(f"{name} {scale}", spec, source_digest(base)) if strange else spec
+
+
+def strange_task(name: str) -> bool:
+    """Is it a stranger's code that runs for this task?"""
+    base, _ = split_options(name)
+    return base not in TASKS and _family(base)[0] is None
 
 
 def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, object]:

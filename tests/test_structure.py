@@ -27,14 +27,15 @@ ROOMS = {
     "harness.machine": "",
     "harness.process": "",
     "harness.catalog": "strangers beside models models.spec models.targets models.engine.scan tasks tasks.spec",
-    "harness.strangers": "beside models.spec tasks.spec",
+    "harness.strangers": "beside forms models.spec tasks.spec",
     "harness.beside": "",
+    "harness.forms": "tasks.spec",
     "harness.engine": "models.engine models.engine.native",
     # the ground floor
     "harness.records": "",
     "harness.stats": "records",
     # the wing that works
-    "harness.prepare": "catalog seeds tasks.data",
+    "harness.prepare": "catalog strangers forms seeds tasks.data",
     "harness.train": "prepare records catalog engine machine seeds",
     "harness.checks": "train prepare catalog seeds",
     "harness.measure": "train prepare records stats catalog engine machine process seeds",

@@ -65,7 +65,7 @@ def begun(cell: Cell, where: Where) -> RunRecord:
 
 def at_one_step(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
     """The cells in groups that can go on together, as their checkpoints stand at one step."""
-    protocol, _, _, found = resolved(cells[0].group)
+    protocol, _, _, found = resolved(cells[0].group, where.data_root)
     groups: dict[int, list[Cell]] = {}
     for cell in cells:
         kept = _checkpoint(cell, protocol, found, store)
@@ -80,7 +80,7 @@ def train_group(
 
     Raises NotStackable where several cannot train in one pass, and whatever the model raises.
     """
-    protocol, task, spec, found = resolved(cells[0].group)
+    protocol, task, spec, found = resolved(cells[0].group, where.data_root)
     splits = load_splits(cells[0].task, protocol.scale, protocol.data_seed, where)
     seeds = [cell.seed for cell in cells]
     modules = [made(spec, task.shape, found.width, where.device, seed=seed, frame=task.frame) for seed in seeds]

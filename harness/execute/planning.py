@@ -58,7 +58,7 @@ def rows(cells: Sequence[Cell], where: Where, *, timing: bool) -> list[Row]:
 def _row(group: Group, count: int, where: Where, timing: bool) -> Row:
     task_name, model = group.task, group.model
     try:
-        protocol, task, spec, found = resolved(group)
+        protocol, task, spec, found = resolved(group, where.data_root)
     except Skip as reason:
         return Row(task_name, model, count, None, None, None, 0.0, note=f"skipped: {reason}")
     if not timing:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..catalog import find_model, find_task
+from .. import strangers
+from ..catalog import find_model, find_task, source_digest
 from ..errors import BenchError
 from ..plan import Group
 from ..protocol import Budget, Protocol, find_budget, find_protocol, for_task
@@ -44,16 +45,16 @@ class Where:
     replicas: int = 1  # seeds that train together, at most
 
 
-def settled(protocol_name: str, task_name: str) -> tuple[Protocol, TaskSpec]:
+def settled(protocol_name: str, task_name: str, data_root: Path | None = None) -> tuple[Protocol, TaskSpec]:
     """A task at the scale of a protocol, and the protocol as it is for this task."""
     protocol = find_protocol(protocol_name)
-    task = find_task(task_name, protocol.scale)
+    task = find_task(task_name, protocol.scale, data_root)
     return for_task(protocol, task.training), task
 
 
-def resolved(group: Group) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
+def resolved(group: Group, data_root: Path | None = None) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
     """What the names of a group stand for. Raises Skip where the model does not apply or misses the budget."""
-    protocol, task = settled(group.protocol, group.task)
+    protocol, task = settled(group.protocol, group.task, data_root)
     return protocol, task, *fitted(group.model, task, find_budget(group.budget, protocol.tolerance))
 
 
@@ -101,7 +102,7 @@ def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width
 @lru_cache(maxsize=2)
 def load_splits(task: str, scale: str, data_seed: int, where: Where) -> Splits:
     """The data of a task, on the device; x stays on the host where it is too large for that."""
-    splits = load_data(find_task(task, scale), data_seed, where.data_root)
+    splits = load_data(find_task(task, scale, where.data_root), data_seed, where.data_root)
     every = (*splits, *splits.more.values())
     size = sum(tensor.nbytes for split in every for tensor in split)
     x_device = where.device
@@ -114,6 +115,18 @@ def load_splits(task: str, scale: str, data_seed: int, where: Where) -> Splits:
     train, valid, test = map(moved, splits)
     more = {name: moved(split) for name, split in splits.more.items()}
     return replace(splits, train=train, valid=valid, test=test, more=more)
+
+
+def forget() -> None:
+    """Look at strangers' files and data anew, as a command that begins must."""
+    load_splits.cache_clear()
+    strangers.forget()
+
+
+def fingerprint(model: str, task: TaskSpec, data_seed: int, data_root: Path | None) -> dict[str, str]:
+    """What a record says of the code and the data that it was made with, as fields of RunRecord."""
+    data = strangers.data_digest(task, data_seed, data_root)
+    return {"source": source_digest(model), "task_source": source_digest(task.name), "data": data}
 
 
 def first_batch(splits: Splits, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
