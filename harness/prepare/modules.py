@@ -130,6 +130,6 @@ def fingerprint(model: str, task: TaskSpec, data_seed: int, data_root: Path | No
 
 
 def first_batch(splits: Splits, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """x and y of the first training sequences, on the device."""
+    """x and y of the first training sequences, on the device; a model may write into this x."""
     x, y = splits.train
-    return x[:batch].to(y.device), y[:batch]
+    return x[:batch].to(y.device, copy=True), y[:batch]

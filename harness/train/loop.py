@@ -215,7 +215,8 @@ class Training:
         known = loss if math.isfinite(loss) else None
         samples = self.step * self.protocol.batch
         if known is None or not math.isfinite(metric):
-            replica.diverged = f"the loss is no finite number at step {self.step}"
+            what = "loss" if known is None else "validation metric"
+            replica.diverged = f"the {what} is no finite number at step {self.step}"
             return Point(self.step, samples, self.seconds, known, None)
         if replica.best is None or self.sign * metric > self.sign * replica.best:
             replica.best, replica.best_step = metric, self.step
