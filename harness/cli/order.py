@@ -16,7 +16,7 @@ from ..plan import plan as cells_of
 from ..prepare.data import check_data, load_data, prepare_data
 from ..prepare.modules import Where, fingerprint, forget
 from ..protocol import PROTOCOLS, Protocol, find_budget, find_protocol, for_task, parse_changes, with_changes
-from ..records.kinds import RunRecord
+from ..records.kinds import Measurement, RunRecord
 from ..records.store import Store
 from ..stats import power
 
@@ -91,7 +91,7 @@ class Order:
                     f"{self.store.run_path(cell)} was made under version {record.protocol_version} of the protocol, "
                     f"this is version {version}: move the old records away or use another --results"
                 )
-            changed = "" if record is None else self._changed(cell, record)
+            changed = "" if record is None else self._changed(cell.group, record)
             if record is not None and changed and record.status == "ok":
                 raise BenchError(
                     f"{changed} since {self.store.run_path(cell)} was made; delete the old records, or use another "
@@ -103,11 +103,16 @@ class Order:
                 done[record.status] += 1
         return todo, done
 
-    def _changed(self, cell: Cell, record: RunRecord) -> str:
+    def measured(self, group: Group) -> Measurement | None:
+        """What was measured on this machine of what a group's model and task are now."""
+        found = self.store.find_measurement(group, machine.slug(self.device))
+        return None if found is None or self._changed(group, found) else found
+
+    def _changed(self, group: Group, record: RunRecord | Measurement) -> str:
         """What is not as it was when a record was made, in the beginning of a sentence; or an empty string."""
-        now = fingerprint(cell.model, self.specs[cell.task], self.protocol.data_seed, self.where.data_root)
+        now = fingerprint(group.model, self.specs[group.task], self.protocol.data_seed, self.where.data_root)
         differ = [name for name, value in now.items() if getattr(record, name) != value]
-        words = {"source": cell.model, "task_source": cell.task, "data": f"the data of {cell.task}"}
+        words = {"source": group.model, "task_source": group.task, "data": f"the data of {group.task}"}
         if not differ:
             return ""
         if all(not getattr(record, name) for name in differ):  # an older record
@@ -116,9 +121,9 @@ class Order:
 
     def to_measure(self, todo: Collection[Cell]) -> list[Group]:
         """What is to be timed: of what runs now all that this machine has not, of the rest what no machine has."""
-        slug, running = machine.slug(self.device), {cell.group for cell in todo}
+        running = {cell.group for cell in todo}
         groups = dict.fromkeys(cell.group for cell in self.cells)
-        missing = [group for group in groups if self.store.find_measurement(group, slug) is None]
+        missing = [group for group in groups if self.measured(group) is None]
         return [group for group in missing if group in running or not self.store.is_measured(group)]
 
     def steps(self) -> dict[str, int]:

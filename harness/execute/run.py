@@ -141,7 +141,8 @@ def measure_group(
 
     take: what is measured of it, as fields of Measurement; facts: fields that are known before.
     """
-    protocol, _ = settled(group.protocol, group.task, where.data_root)
+    protocol, task = settled(group.protocol, group.task, where.data_root)
+    facts |= fingerprint(group.model, task, protocol.data_seed, where.data_root)
     facts |= {"batch": protocol.batch, "machine": machine.provenance(where.device)}
     status, reason = "ok", ""
     try:
@@ -175,9 +176,8 @@ def described(record: RunRecord, protocol: Protocol, data_root: Path | None) -> 
             reference=task.reference,
         )
         spec = find_model(record.cell.model)
-        record = replace(record, task=facts, title=spec.title)
         known = fingerprint(record.cell.model, task, protocol.data_seed, data_root)
-        record = replace(record, **known)  # type: ignore[arg-type]
+        record = replace(record, task=facts, title=spec.title, **known)  # type: ignore[arg-type]
         if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained
             found = solve(spec, task.shape, find_budget(record.cell.budget))
             record = replace(record, width=found.width, params=found.params, slack=found.slack)

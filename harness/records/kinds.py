@@ -203,6 +203,9 @@ class Measurement:
     joules: Amount | None = None  # a step
     over_length: Growth | None = None
     over_batch: Growth | None = None
+    source: Line = ""  # as a RunRecord's
+    task_source: Line = ""
+    data: Line = ""
     missing: Mapping[Name, Line] = field(default_factory=dict)  # what could not be measured -> why
     conditions: Mapping[Name, Facts] = field(default_factory=dict)  # "before" and "after" -> how it was
 
