@@ -6,7 +6,7 @@ docstring is its map; tests/test_structure.py has the table of who may import wh
 the words of the house
     errors, plan, protocol, seeds   sentences; cells; protocols and budgets; one seed -> named streams
     catalog, engine                 the doors: names -> specs of models and tasks; how recurrences run
-    strangers                       models and tasks of somebody's file or package
+    strangers, beside, forms        models and tasks of somebody else's; files beside them; what data may look like
     machine, process                provenance; what a process that trains or times must have
 ground floor
     records   what is kept, and the folder it lies in

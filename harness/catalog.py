@@ -6,7 +6,6 @@ with records of its own. This module is the harness's only door to `models` and 
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import foreign_package, strangers
+from . import beside, foreign_package, strangers
 from .errors import BenchError, nearest, one_line
 from .plan import split_options, split_words
 from .protocol import parse_changes
@@ -99,42 +98,56 @@ def find_model(name: str) -> ModelSpec:
     from models.spec import ModelSpec
 
     base, options = split_options(name)
-    found = _resolve(base, "model", "models", MODELS, "bench.models")
-    if not isinstance(found, ModelSpec):
-        if not callable(found):
-            raise BenchError(f"'{base}' is a {type(found).__name__}; a model is a function (shape, width) -> nn.Module")
-        found = ModelSpec(base, getattr(found, "title", strangers.short(base)), build=found)
-    found = replace(found, title=one_line(str(found.title)))
-    changes = parse_changes(options)
-    if not changes:
-        return found
-    changes = _checked(base, changes, options_of(found.build, skip=2))
-    title = one_line(f"{found.title} ({', '.join(f'{key}={value}' for key, value in changes.items())})")
-    return replace(found, name=name, title=title, build=partial(found.build, **changes))
+    given = _resolve(base, "model", "models", MODELS, "bench.models")
+    plain = not isinstance(given, ModelSpec)
+    if plain and not callable(given):
+        raise BenchError(f"'{base}' is a {type(given).__name__}; a model is a function (shape, width) -> nn.Module")
+    spec: ModelSpec = strangers.model_of(base, given) if plain else given
+    title = str(spec.title)
+    if changes := parse_changes(options):
+        changes = _checked(base, changes, options_of(spec.build, skip=2))
+        title += f" ({', '.join(f'{key}={value}' for key, value in changes.items())})"
+        spec = replace(spec, name=name, build=partial(spec.build, **changes))
+    why_not = strangers.refusal(spec.build) if plain else spec.why_not
+    return replace(spec, title=one_line(title), why_not=why_not)
 
 
-def find_task(name: str, scale: str = "paper") -> TaskSpec:
-    """The task of this name at a protocol's scale. Raises BenchError where there is none."""
+def find_task(name: str, scale: str = "paper", data_root: Path | None = None) -> TaskSpec:
+    """The task of this name at a protocol's scale. Raises BenchError where there is none.
+
+    data_root: the folder of the data, which a stranger's plain function may need to say what its shape is.
+    """
+    from tasks.spec import TaskSpec
+
     base, options = split_options(name)
     family, number = _family(base)
     if family is not None:
         factory = partial(_load("tasks", FAMILIES[family]), number)
     else:
         factory = _resolve(base, "task", "tasks", TASKS, "bench.tasks")
-    if strangers.is_loader(factory):
-        return strangers.task_of_loader(base, factory)
-    spec: TaskSpec = _made(base, factory, {}) if callable(factory) else factory
     changes = parse_changes(options)
-    if scale not in {*spec.scales, "paper", "quick", "smoke"}:
-        raise BenchError(f"{name} does not come at the scale '{scale}', which is for tasks of another kind")
-    if callable(factory):
-        scaled = {**dict(spec.scales.get(scale, {})), **_checked(base, changes, options_of(factory))}
-        if scaled:
-            spec = _made(base, factory, scaled)
-    elif changes:
+    strange = strange_task(name)
+    if changes and (not callable(factory) or (strange and strangers.is_loader(factory))):
         raise BenchError(f"the task {base} has no options")
-    title, detail, why = (one_line(str(text)) for text in (spec.title, spec.detail, spec.target_why))
-    return replace(spec, name=name, title=title, detail=detail, target_why=why)
+    if strange and strangers.is_loader(factory):
+        return strangers.task_of_loader(base, factory, source_digest(base), data_root)
+    spec: TaskSpec = _made(base, factory, {}) if callable(factory) else factory
+    if isinstance(spec, TaskSpec):
+        if scale not in {*spec.scales, "paper", "quick", "smoke"}:
+            raise BenchError(f"{name} does not come at the scale '{scale}', which is for tasks of another kind")
+        known = options_of(factory) if callable(factory) else {}
+        scaled = {**dict(spec.scales.get(scale, {})), **_checked(base, changes, known)}
+        if scaled and callable(factory):
+            spec = _made(base, factory, scaled)
+        title, detail, why = (one_line(str(text)) for text in (spec.title, spec.detail, spec.target_why))
+        spec = replace(spec, name=name, title=title, detail=detail, target_why=why)
+    return strangers.task_of_spec(f"{name} {scale}", spec, source_digest(base)) if strange else spec
+
+
+def strange_task(name: str) -> bool:
+    """Is it a stranger's code that runs for this task?"""
+    base, _ = split_options(name)
+    return base not in TASKS and _family(base)[0] is None
 
 
 def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, object]:
@@ -223,7 +236,15 @@ def _plugged(group: str, builtin: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def source_digest(model: str) -> str:
-    """SHA-256 of the file of a model given as file.py:Name, else an empty string."""
-    place = Path(split_options(model)[0].rpartition(":")[0])
-    return hashlib.sha256(place.read_bytes()).hexdigest() if place.suffix == ".py" and place.is_file() else ""
+def source_digest(name: str) -> str:
+    """What the code of a model or a task is, for records: two that differ are not of one thing.
+
+    Of a stranger's, SHA-256 of its source with what it imports from beside it; of ours, its revision; an empty string
+    stands for the first revision, and for what has no source.
+    """
+    base, _ = split_options(name)
+    if base in MODELS or base in TASKS or _family(base)[0] is not None:
+        spec = find_model(base) if base in MODELS else find_task(base)
+        return "" if spec.revision == 1 else f"revision {spec.revision}"
+    points = [point for group in ("bench.models", "bench.tasks") for point in entry_points(group=group, name=base)]
+    return beside.digest(points[0].module if points else base.rpartition(":")[0])

@@ -145,8 +145,9 @@ def _commit() -> dict[str, Any]:
     root = Path(__file__).resolve().parent.parent
 
     def git(*words: str) -> str | None:
+        command = ["git", "-C", str(root), *words]
         try:
-            done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10)
+            done = subprocess.run(command, env=git_environment(), capture_output=True, text=True, timeout=10)
         except (OSError, subprocess.SubprocessError):
             return None
         return done.stdout.strip() if done.returncode == 0 else None
@@ -155,6 +156,11 @@ def _commit() -> dict[str, Any]:
         return {"commit": None, "dirty": None}
     changed = git("status", "--porcelain", "--untracked-files=no", "--", "harness", "models", "tasks")
     return {"commit": git("rev-parse", "HEAD"), "dirty": None if changed is None else bool(changed)}
+
+
+def git_environment() -> dict[str, str]:
+    """Ours without what a git hook sets, which would speak of another repository."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 
 
 def find_device(word: str) -> str:

@@ -81,6 +81,7 @@ class ModelSpec:
     why_not: Callable[[Shape], str | None] = _always_applies
     causal: bool = True  # where per_step: the answer at t depends on no later input
     what: str = ""
+    revision: int = 1  # raised where what it computes changes; records of two revisions are not compared
     cite: str = ""
     source: str = ""
 

@@ -97,6 +97,7 @@ class TaskSpec:
     reference: float | None = None  # a good published value, for normalised scores
     cite: str = ""
     scales: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    revision: int = 1  # raised where its data change; records of two revisions are not compared
     class_names: tuple[str, ...] = ()  # of the labels 0, 1, ..., where they have other names than their numbers
     detail: str = ""  # what the data are at these options, in a clause: "14 x 14 pixels, 10,000 training images"
     split: str = ""  # how many sequences train, validate and test, where `detail` does not say

@@ -154,7 +154,7 @@ def test_a_missing_file_is_a_sentence():
 def test_a_task_with_wrong_data_is_a_sentence(tmp_path):
     path = tmp_path / "flat.py"
     path.write_text("import torch\ndef flat(seed, root):\n    return [(torch.zeros(4), torch.zeros(4))] * 3\n")
-    with pytest.raises(BenchError, match="three pairs"):
+    with pytest.raises(BenchError, match=r"flat: x of the training data is \(4,\), but must be"):
         catalog.find_task(f"{path}:flat")
 
 

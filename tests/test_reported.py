@@ -28,7 +28,7 @@ def test_no_record_is_corrupt_or_of_an_uncommitted_tree():
 
     loaded = Store(RECORDS).load()
     assert len(loaded.runs) == 12 * 15 * 3 + 4 * 3
-    assert not loaded.corrupt
+    assert not loaded.left_out
     assert not [run.cell for run in loaded.runs if run.machine["dirty"]]
 
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError
-from ..prepare.budget import as_width, count_parameters, misses, parameters_at, solve
-from ..prepare.modules import made
+from ..prepare.budget import bare, count_parameters, misses, parameters_at, solve
+from ..prepare.modules import doubled, made
 from ..protocol import Budget
 from ..train.evaluate import check_output
 
@@ -42,8 +42,8 @@ WIDTH = 6
 
 
 def built(spec: ModelSpec, shape: Shape, *, seed: int = 0, width: float = WIDTH) -> nn.Module:
-    """A module in float64 with the weights of a seed."""
-    return made(spec, shape, width, "cpu", seed=seed).double()
+    """A module in double precision with the weights of a seed."""
+    return doubled(made(spec, shape, width, "cpu", seed=seed))
 
 
 def inputs_for(shape: Shape, batch: int = 3) -> Tensor:
@@ -142,7 +142,7 @@ def check_budget(spec: ModelSpec, shape: Shape, budget: int = 20_000) -> None:
     """The solver's width meets the budget, or is the nearest there is; counts are those of the real module."""
     wanted = Budget(str(budget), budget)
     found = solve(spec, shape, wanted)
-    real = count_parameters(spec.build(shape, as_width(found.width)))
+    real = count_parameters(bare(spec, shape, found.width))
     if real != found.params:
         raise CheckFailed(f"{spec.name}: {found.params} parameters on the meta device, {real} in truth")
     step = 1 / spec.layers_at(shape)

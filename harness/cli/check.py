@@ -53,7 +53,7 @@ def _check_tasks(words: str, data: Path | None) -> int:
 
     failed = 0
     for name in catalog.task_names() if words == "all" else split_words(words):
-        spec = catalog.find_task(name, "smoke")
+        spec = catalog.find_task(name, "smoke", data)
         try:
             check_data(spec, data)
             prepare_data(spec, data, lambda done, total: None)

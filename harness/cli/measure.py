@@ -37,7 +37,7 @@ def measure(seconds: float | None, lengths: str | None, again: bool, **words: An
     take = Whole(seconds, None if lengths is None else _lengths(lengths))
     groups = list(dict.fromkeys(cell.group for cell in order.cells))
     slug = machine.slug(order.device)
-    todo = groups if again else [group for group in groups if not _is_known(order, group, slug)]
+    todo = groups if again else [group for group in groups if not _is_known(order, group)]
     order.store.check_writable(order.cells)
     if todo:
         start_as_worker(order.device)
@@ -58,8 +58,8 @@ def measure(seconds: float | None, lengths: str | None, again: bool, **words: An
     return _conclude(order, groups, slug)
 
 
-def _is_known(order: Order, group: Group, slug: str) -> bool:
-    known = order.store.find_measurement(group, slug)
+def _is_known(order: Order, group: Group) -> bool:
+    known = order.measured(group)
     return known is not None and known.whole and known.protocol_version == order.protocol.version
 
 

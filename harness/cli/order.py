@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from .. import catalog, engine, machine
-from ..catalog import source_digest
 from ..errors import BenchError, counted
 from ..machine import find_device
 from ..plan import Cell, Group, parse_seeds, split_words
 from ..plan import plan as cells_of
-from ..prepare.data import check_data, prepare_data
-from ..prepare.modules import Where
+from ..prepare.data import check_data, load_data, prepare_data
+from ..prepare.modules import Where, fingerprint, forget
 from ..protocol import PROTOCOLS, Protocol, find_budget, find_protocol, for_task, parse_changes, with_changes
+from ..records.kinds import Measurement, RunRecord
 from ..records.store import Store
 from ..stats import power
 
@@ -71,7 +71,8 @@ class Order:
             raise BenchError(f"'{seeds}' are no seeds; write a count such as 5, or a list such as 0,3,5-7") from None
         if not self.tasks:
             raise BenchError("--task names nothing; `bench list` shows what there is")
-        self.specs = {task: catalog.find_task(task, self.protocol.scale) for task in self.tasks}
+        forget()
+        self.specs = {task: catalog.find_task(task, self.protocol.scale, data) for task in self.tasks}
         for model in self.models:
             catalog.find_model(model)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
@@ -90,22 +91,39 @@ class Order:
                     f"{self.store.run_path(cell)} was made under version {record.protocol_version} of the protocol, "
                     f"this is version {version}: move the old records away or use another --results"
                 )
-            if record is not None and record.source != source_digest(cell.model) and record.status == "ok":
+            changed = "" if record is None else self._changed(cell.group, record)
+            if record is not None and changed and record.status == "ok":
                 raise BenchError(
-                    f"{cell.model} has changed since {self.store.run_path(cell)} was made; delete its records, or give "
-                    "the changed model another name"
+                    f"{changed} since {self.store.run_path(cell)} was made; delete the old records, or use another "
+                    "--results, or give what has changed another name"
                 )
-            if record is None or record.status == "interrupted":
+            if record is None or changed or record.status == "interrupted":
                 todo.append(cell)
             else:
                 done[record.status] += 1
         return todo, done
 
+    def measured(self, group: Group) -> Measurement | None:
+        """What was measured on this machine of what a group's model and task are now."""
+        found = self.store.find_measurement(group, machine.slug(self.device))
+        return None if found is None or self._changed(group, found) else found
+
+    def _changed(self, group: Group, record: RunRecord | Measurement) -> str:
+        """What is not as it was when a record was made, in the beginning of a sentence; or an empty string."""
+        now = fingerprint(group.model, self.specs[group.task], self.protocol.data_seed, self.where.data_root)
+        differ = [name for name, value in now.items() if getattr(record, name) != value]
+        words = {"source": group.model, "task_source": group.task, "data": f"the data of {group.task}"}
+        if not differ:
+            return ""
+        if all(not getattr(record, name) for name in differ):  # an older record
+            return f"nobody can tell whether {words[differ[0]]} has changed"
+        return f"{' and '.join(words[name] for name in differ)} {'has' if differ != ['data'] else 'have'} changed"
+
     def to_measure(self, todo: Collection[Cell]) -> list[Group]:
         """What is to be timed: of what runs now all that this machine has not, of the rest what no machine has."""
-        slug, running = machine.slug(self.device), {cell.group for cell in todo}
+        running = {cell.group for cell in todo}
         groups = dict.fromkeys(cell.group for cell in self.cells)
-        missing = [group for group in groups if self.store.find_measurement(group, slug) is None]
+        missing = [group for group in groups if self.measured(group) is None]
         return [group for group in missing if group in running or not self.store.is_measured(group)]
 
     def steps(self) -> dict[str, int]:
@@ -122,6 +140,8 @@ class Order:
         for spec in wanted.values():  # before the first of them is prepared, which may take long
             check_data(spec, self.where.data_root)
         for name, spec in wanted.items():
+            if catalog.strange_task(name):  # what is wrong with the data is nobody's but theirs
+                load_data(spec, self.protocol.data_seed, self.where.data_root)
             if known := prepare_data(spec, self.where.data_root, partial(tell, name)):
                 yield f"{name}: {known}"
 

@@ -59,7 +59,7 @@ def _report(
     wanted = split_words(",".join(tasks)) or None
     store = Store(results)
     everything = store.load(protocol_name, wanted)
-    for sentence in everything.corrupt:
+    for sentence in everything.left_out:
         click.echo(f"left out: {sentence}", err=True)
     finished: dict[str, str] = {}
     for name, when in [

@@ -18,7 +18,7 @@ def status(results: Path, protocol_name: str | None) -> int:
     from ..records.store import Store
 
     loaded = Store(results).load(protocol_name)
-    if not loaded.runs and not loaded.corrupt:
+    if not loaded.runs and not loaded.left_out:
         click.echo(f"no records in {results}")
     found: dict[tuple[str, str, str], Counter[str]] = {}
     for run in loaded.runs:
@@ -28,8 +28,8 @@ def status(results: Path, protocol_name: str | None) -> int:
     for run in loaded.runs:
         if run.status != "ok":
             click.echo(f"  {run.cell.protocol} {run.cell}: {run.status}: {run.reason}")
-    for sentence in loaded.corrupt:
-        click.echo(f"  corrupt: {sentence}")
+    for sentence in loaded.left_out:
+        click.echo(f"  left out: {sentence}")
     return 0
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import BenchError
 from ..write import tables
-from .options import cell_options
+from .options import DATA, cell_options
 from .report import next_step
 from .results import counts
 
@@ -80,7 +81,7 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
         say(paragraph)
     found = Counter(run.status for run in loaded.runs)
     say("\n" + counts(found))
-    for sentence in loaded.corrupt:
+    for sentence in loaded.left_out:
         say(f"left out: {sentence}")
     say(next_step(order.store.root, order.protocol.name, order.tasks))
     return int(any(run.is_fault for run in loaded.runs))
@@ -121,7 +122,8 @@ def plan(timing: bool, **words: Any) -> int:
 @click.option("--models", default="all", show_default=True)
 @click.option("--budget", default="paper", show_default=True)
 @click.option("--scale", default="paper", show_default=True, help="A protocol's scale of the task.")
-def params(task: str | None, shape: str | None, models: str, budget: str, scale: str) -> int:
+@DATA
+def params(task: str | None, shape: str | None, models: str, budget: str, scale: str, data: Path | None) -> int:
     """Count the parameters of models, or solve their widths for a budget."""
     from .. import catalog
     from ..execute import planning
@@ -129,6 +131,6 @@ def params(task: str | None, shape: str | None, models: str, budget: str, scale:
 
     if (task is None) == (shape is None):
         raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")
-    sizes = catalog.find_task(task, scale).shape if task else planning.parse_shape(shape or "")
+    sizes = catalog.find_task(task, scale, data).shape if task else planning.parse_shape(shape or "")
     click.echo(tables.plain(planning.parameter_table(catalog.chosen(models), sizes, find_budget(budget))))
     return 0

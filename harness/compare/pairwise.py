@@ -84,7 +84,9 @@ def against_best(by_model: Mapping[str, Sequence[RunRecord]], facts: TaskFacts, 
     adjusted = dict(zip(raw, map(float, stats.holm(list(raw.values()))), strict=True))
     p = {a if b == best else b: value for (a, b), value in adjusted.items() if best in (a, b)}
     near = [name for name in scores if name == best or p.get(name, 1.0) > ALPHA]
-    tied = frozenset(name for name in near if any(run.test_metric is not None for run in by_model[name]))
+    has_result = {name: any(run.test_metric is not None for run in by_model[name]) for name in scores}
+    tied = frozenset(name for name in near if has_result[name])
+    shifts = {name: shift for name, shift in shifts.items() if has_result[name]}  # of the others it is made up
     return Against(best, _note(test, title_of(by_model[best], best), seeds, len(raw), len(scores)), p, shifts, tied)
 
 

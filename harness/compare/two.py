@@ -91,7 +91,7 @@ def sides(
         raise BenchError(
             f"'{first}' and '{second}' have no task, budget and protocol in common; `bench status` shows what there is"
         )
-    return found[0], found[1], [sentence for one in loaded for sentence in one.corrupt]
+    return found[0], found[1], [sentence for one in loaded for sentence in one.left_out]
 
 
 def _loaded(folder: Path, protocol: str | None, tasks: Sequence[str]) -> Loaded:
@@ -164,6 +164,11 @@ def _sample(
         raise BenchError(
             f"the records of {cell.task} are of versions {sorted(versions)} of protocol {cell.protocol}; "
             "only records of one version can be compared"
+        )
+    if len({(run.task_source, run.data) for pair in pairs for run in pair}) > 1:
+        raise BenchError(
+            f"the task {pairs[0][0].cell.task} has changed between the records of A and those of B, which cannot be "
+            "compared so; run those that are older again"
         )
     if facts is None:
         return None

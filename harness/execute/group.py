@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from .. import machine
-from ..catalog import source_digest
 from ..engine import backend
 from ..errors import sentence
 from ..plan import Cell
-from ..prepare.budget import Width
-from ..prepare.modules import Where, first_batch, load_splits, made, resolved, settled
+from ..prepare.budget import Width, count_parameters
+from ..prepare.modules import Where, fingerprint, first_batch, load_splits, made, resolved, settled
 from ..protocol import Protocol, find_protocol
 from ..records.kinds import Point, RunRecord
 from ..records.store import Store
@@ -29,7 +28,7 @@ from ..train.loop import Training
 from ..train.replicas import difference
 
 if TYPE_CHECKING:
-    from ..catalog import Splits
+    from ..catalog import Splits, TaskSpec
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -54,7 +53,7 @@ Report = Callable[[Progress], None]
 def begun(cell: Cell, where: Where) -> RunRecord:
     """The record of a cell as long as nothing is known of it but where it runs and how."""
     try:
-        protocol, _ = settled(cell.protocol, cell.task)
+        protocol, _ = settled(cell.protocol, cell.task, where.data_root)
     except Exception:  # what is wrong with the task will be said where it is needed
         protocol = find_protocol(cell.protocol)
     facts = machine.provenance(where.device)
@@ -65,10 +64,11 @@ def begun(cell: Cell, where: Where) -> RunRecord:
 
 def at_one_step(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
     """The cells in groups that can go on together, as their checkpoints stand at one step."""
-    protocol, _, _, found = resolved(cells[0].group)
+    protocol, task, _, found = resolved(cells[0].group, where.data_root)
+    wanted = made_for(cells[0], protocol, task, found, where)
     groups: dict[int, list[Cell]] = {}
     for cell in cells:
-        kept = _checkpoint(cell, protocol, found, store)
+        kept = _checkpoint(cell, wanted, store)
         groups.setdefault(kept["training"]["step"] if kept else 0, []).append(cell)
     return list(groups.values())
 
@@ -80,11 +80,11 @@ def train_group(
 
     Raises NotStackable where several cannot train in one pass, and whatever the model raises.
     """
-    protocol, task, spec, found = resolved(cells[0].group)
+    protocol, task, spec, found = resolved(cells[0].group, where.data_root)
     splits = load_splits(cells[0].task, protocol.scale, protocol.data_seed, where)
     seeds = [cell.seed for cell in cells]
     modules = [made(spec, task.shape, found.width, where.device, seed=seed, frame=task.frame) for seed in seeds]
-    outside = sum(p.numel() for p in modules[0].parameters() if p.requires_grad) - found.params
+    outside = count_parameters(modules[0]) - found.params
     if len(cells) > 1:
         with backend(where.backend, where.recompute):
             _check_stackable(modules, seeds, splits, protocol)
@@ -101,11 +101,12 @@ def train_group(
             stop=stop,
             recorder=recorder_for(where.device, where.backend),
         )
-        kept = [_checkpoint(cell, protocol, found, store) for cell in cells]
+        wanted = made_for(cells[0], protocol, task, found, where)
+        kept = [_checkpoint(cell, wanted, store) for cell in cells]
         curves = [[Point(**point) for point in entry["curve"]] if entry else [] for entry in kept]
         if all(kept):
             training.restore([entry["training"] for entry in kept if entry])
-        save = partial(_save, training, cells, curves, protocol, found, store)
+        save = partial(_save, training, cells, curves, wanted, store)
         for points in _followed(training, cells, save, report):
             for place, point in points.items():
                 curves[place].append(point)
@@ -165,30 +166,29 @@ def _check_stackable(modules: Sequence[nn.Module], seeds: Sequence[int], splits:
         raise NotStackable(reason)
 
 
-def _checkpoint(cell: Cell, protocol: Protocol, found: Width, store: Store) -> dict[str, Any] | None:
+def _checkpoint(cell: Cell, wanted: list[Any], store: Store) -> dict[str, Any] | None:
     """What is kept of an unfinished cell, unless it was made for something else."""
     kept = store.load_checkpoint(cell)
-    return kept if kept is not None and kept["made_for"] == made_for(cell, protocol, found) else None
+    return kept if kept is not None and kept["made_for"] == wanted else None
 
 
-def made_for(cell: Cell, protocol: Protocol, found: Width) -> list[Any]:
+def made_for(cell: Cell, protocol: Protocol, task: TaskSpec, found: Width, where: Where) -> list[Any]:
     """What must be the same for a checkpoint to be gone on from; the first number is that of its format."""
-    return [3, protocol.version, found.width, found.params, source_digest(cell.model)]
+    known = fingerprint(cell.model, task, protocol.data_seed, where.data_root)
+    return [4, protocol.version, found.width, found.params, *known.values()]
 
 
 def _save(
     training: Training,
     cells: Sequence[Cell],
     curves: Sequence[Sequence[Point]],
-    protocol: Protocol,
-    found: Width,
+    wanted: list[Any],
     store: Store,
 ) -> None:
     """Save a checkpoint of each cell that is still training."""
     for place in training.alive:
         cell, points = cells[place], [asdict(point) for point in curves[place]]
-        made = made_for(cell, protocol, found)
-        store.save_checkpoint(cell, {"made_for": made, "training": training.state(place), "curve": points})
+        store.save_checkpoint(cell, {"made_for": wanted, "training": training.state(place), "curve": points})
 
 
 def _followed(

@@ -188,7 +188,7 @@ def _leave(cell: Cell, where: Where, status: str, reason: str) -> RunRecord:
     protocol = find_protocol(cell.protocol)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     record = RunRecord(cell, status, protocol.version, reason=reason, finished=finished)
-    record = described(record, protocol)
+    record = described(record, protocol, where.data_root)
     Store(where.results).save_run(record)
     return record
 

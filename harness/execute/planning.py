@@ -14,7 +14,7 @@ import torch
 
 from ..catalog import find_model, sequence_shape
 from ..engine import backend
-from ..errors import BenchError
+from ..errors import BenchError, sentence
 from ..measure import steps as measure
 from ..measure.forecast import TooLarge, check_fits, forecast
 from ..plan import Cell, Group
@@ -56,11 +56,20 @@ def rows(cells: Sequence[Cell], where: Where, *, timing: bool) -> list[Row]:
 
 
 def _row(group: Group, count: int, where: Where, timing: bool) -> Row:
-    task_name, model = group.task, group.model
     try:
-        protocol, task, spec, found = resolved(group)
+        return _planned(group, count, where, timing)
     except Skip as reason:
-        return Row(task_name, model, count, None, None, None, 0.0, note=f"skipped: {reason}")
+        note = f"skipped: {reason}"
+    except BenchError:
+        raise
+    except Exception as error:  # a stranger's model may raise anything
+        note = f"will not run: {sentence(error)}"
+    return Row(group.task, group.model, count, None, None, None, 0.0, note=note)
+
+
+def _planned(group: Group, count: int, where: Where, timing: bool) -> Row:
+    task_name, model = group.task, group.model
+    protocol, task, spec, found = resolved(group, where.data_root)
     if not timing:
         return Row(task_name, model, count, found.width, found.params, None, None)
     together = min(count, where.replicas)
@@ -134,8 +143,8 @@ def parameter_table(models: Sequence[str], shape: Shape, budget: Budget) -> pd.D
         if not row["Note"]:
             try:
                 found = solve(spec, shape, budget)
-            except BenchError as error:
-                table.append({**row, "Note": str(error)})
+            except Exception as error:  # a stranger's model may raise anything
+                table.append({**row, "Note": sentence(error)})
                 continue
             row |= {"Width": f"{found.width:g}", "Parameters": f"{found.params:,}", "Note": misses(found, budget) or ""}
         table.append(row)

@@ -9,19 +9,20 @@ import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from .. import machine
-from ..catalog import find_model, find_task, source_digest
+from ..catalog import find_model, find_task
 from ..engine import backend
 from ..errors import sentence
 from ..measure.forecast import TooLarge, check_fits
 from ..measure.subject import Subject, quick, subject_of
 from ..plan import Cell, Group
 from ..prepare.budget import solve
-from ..prepare.modules import Skip, Where, settled
+from ..prepare.modules import Skip, Where, fingerprint, settled
 from ..protocol import Protocol, find_budget, find_protocol
 from ..records.kinds import Measurement, RunRecord, TaskFacts
 from ..records.store import Store
@@ -118,7 +119,8 @@ def _stored(record: RunRecord, note: str, where: Where, store: Store) -> RunReco
     notes = [*note.splitlines(), *record.notes.splitlines()]
     record = replace(record, notes="\n".join(filter(None, dict.fromkeys(notes))))
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    record = replace(described(record, find_protocol(record.cell.protocol)), finished=finished)
+    record = described(record, find_protocol(record.cell.protocol), where.data_root)
+    record = replace(record, finished=finished)
     store.save_run(record)
     if record.status != "interrupted":
         store.drop_checkpoint(record.cell)
@@ -139,7 +141,8 @@ def measure_group(
 
     take: what is measured of it, as fields of Measurement; facts: fields that are known before.
     """
-    protocol, _ = settled(group.protocol, group.task)
+    protocol, task = settled(group.protocol, group.task, where.data_root)
+    facts |= fingerprint(group.model, task, protocol.data_seed, where.data_root)
     facts |= {"batch": protocol.batch, "machine": machine.provenance(where.device)}
     status, reason = "ok", ""
     try:
@@ -157,10 +160,10 @@ def measure_group(
     return result
 
 
-def described(record: RunRecord, protocol: Protocol) -> RunRecord:
+def described(record: RunRecord, protocol: Protocol, data_root: Path | None) -> RunRecord:
     """The record with what a report must know of its task and model, as far as that can be found."""
     try:
-        task = find_task(record.cell.task, protocol.scale)
+        task = find_task(record.cell.task, protocol.scale, data_root)
         facts = TaskFacts(
             task.title,
             task.metric,
@@ -173,7 +176,8 @@ def described(record: RunRecord, protocol: Protocol) -> RunRecord:
             reference=task.reference,
         )
         spec = find_model(record.cell.model)
-        record = replace(record, task=facts, title=spec.title, source=source_digest(record.cell.model))
+        known = fingerprint(record.cell.model, task, protocol.data_seed, data_root)
+        record = replace(record, task=facts, title=spec.title, **known)  # type: ignore[arg-type]
         if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained
             found = solve(spec, task.shape, find_budget(record.cell.budget))
             record = replace(record, width=found.width, params=found.params, slack=found.slack)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BenchError
+from ..machine import git_environment
 
 HERE = "."  # names the working tree as it is
 
@@ -63,11 +63,11 @@ def _remove(root: Path, folders: Sequence[Path]) -> None:
         git = ["git", "-C", str(root), "worktree"]
         # git locks a worktree until it is whole; said twice, --force removes also that
         remove = [*git, "remove", "--force", "--force", str(folder)]
-        done = subprocess.run(remove, env=_environment(), capture_output=True)
+        done = subprocess.run(remove, env=git_environment(), capture_output=True)
         if done.returncode:
             shutil.rmtree(folder, ignore_errors=True)
             for words in (("unlock", str(folder)), ("prune",)):
-                subprocess.run([*git, *words], env=_environment(), capture_output=True)
+                subprocess.run([*git, *words], env=git_environment(), capture_output=True)
 
 
 def _commit(root: Path, name: str) -> str:
@@ -78,15 +78,10 @@ def _commit(root: Path, name: str) -> str:
 
 def _git(folder: Path, *words: str, error: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(folder), *words], env=_environment(), capture_output=True, text=True)
+        done = subprocess.run(["git", "-C", str(folder), *words], env=git_environment(), capture_output=True, text=True)
     except OSError:
         raise BenchError("git is missing; install it, `bench gate` compares commits") from None
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise BenchError(f"{error}{f' ({said[-1]})' if said else ''}")
     return done.stdout.strip()
-
-
-def _environment() -> dict[str, str]:
-    """Ours without what a git hook sets, which would speak of another repository."""
-    return {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}

@@ -1,4 +1,5 @@
-"""Floating-point operations of a training step: its matrix products, two for a multiplication and addition.
+"""Floating-point operations of a training step: its matrix products, two for a multiplication and addition, and
+four times as many where the numbers are complex.
 
 They are counted on the plain loop, whatever back end is timed, so that a model's number does not
 depend on how it is computed. Element-wise operations, loss and optimizer do not count.
@@ -34,7 +35,8 @@ class _Counter(TorchDispatchMode):
         named = kwargs or {}
         result = func(*args, **named)
         if of_sizes := flop_registry.get(func._overloadpacket):
-            self.flops += int(of_sizes(*args, **named, out_val=result))
+            complex_ones = isinstance(result, Tensor) and result.is_complex()
+            self.flops += int(of_sizes(*args, **named, out_val=result)) * (4 if complex_ones else 1)
         return result
 
 

@@ -18,7 +18,7 @@ from .. import machine
 from ..engine import backend
 from ..errors import BenchError
 from ..plan import Group
-from ..prepare.modules import Where, load_splits, made, resolved
+from ..prepare.modules import Where, first_batch, load_splits, made, resolved
 from ..seeds import global_stream
 from ..train.evaluate import EVALUATION_BATCH
 from . import steps as measure
@@ -76,11 +76,11 @@ def forecast(group: Group, where: Where) -> Forecast | None:
 
 @lru_cache(maxsize=64)
 def _forecast(group: Group, where: Where) -> Forecast:
-    protocol, task, spec, found = resolved(group)
+    protocol, task, spec, found = resolved(group, where.data_root)
     splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     exact = where.device == "cpu" and where.backend != "compiled"  # else each batch size would be compiled
     module = made(spec, task.shape, found.width, "cpu", frame=task.frame)
-    x, y = (tensor[: FEW[1]].cpu() for tensor in splits.train)
+    x, y = (tensor.cpu() for tensor in first_batch(splits, FEW[1]))
     sizes = sorted({min(few, protocol.batch, len(y)) for few in FEW})
     answered = (
         protocol.batch if task.shape.carried else min(EVALUATION_BATCH, max(len(splits.valid.y), len(splits.test.y)))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..catalog import find_model
 from ..errors import sentence
 from ..plan import Group
-from ..prepare.budget import Width, solve
+from ..prepare.budget import Width, numbers, solve
 from ..prepare.modules import Skip, Where, first_batch, fitted, load_splits, made, resolved
 from ..protocol import Protocol, find_budget
 from ..stats import ratios
@@ -72,7 +72,7 @@ class Subject:
 
 def subject_of(group: Group, where: Where) -> Subject:
     """Build a model and its yardstick. Raises Skip where the model does not apply."""
-    protocol, task, spec, found = resolved(group)
+    protocol, task, spec, found = resolved(group, where.data_root)
     wanted = find_budget(group.budget, protocol.tolerance)
     splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)
@@ -106,7 +106,7 @@ def exact(subject: Subject) -> dict[str, Any]:
 
     def state() -> int | None:
         begin = getattr(module, "initial_state", None)
-        return None if begin is None else sum(tensor.numel() for tensor in begin(1))
+        return None if begin is None else sum(map(numbers, begin(1)))
 
     module.train()
     return {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from ..errors import BenchError
 from ..protocol import Budget
@@ -26,19 +27,48 @@ class Width:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Trainable parameters, each counted once."""
-    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+    """Trainable numbers, each counted once; a complex one is two."""
+    return sum(numbers(parameter) for parameter in module.parameters() if parameter.requires_grad)
+
+
+def numbers(tensor: torch.Tensor) -> int:
+    """The real numbers of a tensor."""
+    return tensor.numel() * (2 if tensor.is_complex() else 1)
+
+
+def bare(spec: ModelSpec, shape: Shape, width: float) -> nn.Module:
+    """The model as its build makes it; one that is lazy has then seen a sequence of zeros, and has all its weights.
+
+    Raises BenchError where that is no module, or one that still lacks weights.
+    """
+    module: object = spec.build(shape, as_width(width))
+    if not isinstance(module, nn.Module):
+        raise BenchError(
+            f"{spec.name} gives a {type(module).__name__}; a model is a function (shape, width) -> nn.Module"
+        )
+    if _lacks_weights(module):
+        training = module.training
+        with torch.no_grad():
+            module.eval()(torch.zeros(1, shape.length, shape.inputs))
+        module.train(training)
+        if _lacks_weights(module):
+            raise BenchError(f"{spec.name} has lazy weights that an answer to a sequence does not use; remove them")
+    return module
+
+
+def _lacks_weights(module: nn.Module) -> bool:
+    return any(is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers()))
 
 
 def parameters_at(spec: ModelSpec, shape: Shape, width: float) -> int:
     """Trainable parameters of `spec` at a width, without allocating them."""
     try:
         with torch.device("meta"):
-            return count_parameters(spec.build(shape, as_width(width)))
+            return count_parameters(bare(spec, shape, width))
     except (NotImplementedError, RuntimeError):  # a stranger's initialiser may need real numbers
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return count_parameters(spec.build(shape, as_width(width)))
+            return count_parameters(bare(spec, shape, width))
 
 
 def as_width(width: float) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import forms
 from ..errors import BenchError
 
 if TYPE_CHECKING:
@@ -43,10 +44,12 @@ def prepare_data(task: TaskSpec, data_root: Path | None, tell: Tell) -> str:
 
 
 def load_data(task: TaskSpec, data_seed: int, data_root: Path | None) -> Splits:
-    """The data of a task, on the host. Raises BenchError where they cannot be read."""
+    """The data of a task, on the host. Raises BenchError where they cannot be read, or are not as the task says."""
     from tasks.data import fetch
 
     try:
-        return task.load(data_seed, data_root)
+        splits = task.load(data_seed, data_root)
     except fetch.DataError as error:
         raise BenchError(f"{task.name}: {error}") from None
+    forms.check(task, splits)
+    return splits

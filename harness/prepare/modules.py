@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..catalog import find_model, find_task
+from .. import strangers
+from ..catalog import find_model, find_task, source_digest
 from ..errors import BenchError
 from ..plan import Group
 from ..protocol import Budget, Protocol, find_budget, find_protocol, for_task
 from ..seeds import global_stream
-from .budget import Width, as_width, misses, solve
+from .budget import Width, bare, misses, solve
 from .data import load_data
 
 if TYPE_CHECKING:
@@ -44,16 +45,16 @@ class Where:
     replicas: int = 1  # seeds that train together, at most
 
 
-def settled(protocol_name: str, task_name: str) -> tuple[Protocol, TaskSpec]:
+def settled(protocol_name: str, task_name: str, data_root: Path | None = None) -> tuple[Protocol, TaskSpec]:
     """A task at the scale of a protocol, and the protocol as it is for this task."""
     protocol = find_protocol(protocol_name)
-    task = find_task(task_name, protocol.scale)
+    task = find_task(task_name, protocol.scale, data_root)
     return for_task(protocol, task.training), task
 
 
-def resolved(group: Group) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
+def resolved(group: Group, data_root: Path | None = None) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
     """What the names of a group stand for. Raises Skip where the model does not apply or misses the budget."""
-    protocol, task = settled(group.protocol, group.task)
+    protocol, task = settled(group.protocol, group.task, data_root)
     return protocol, task, *fitted(group.model, task, find_budget(group.budget, protocol.tolerance))
 
 
@@ -69,8 +70,16 @@ def framed(
 ) -> tuple[nn.Module, nn.Module]:
     """The same, and the model inside."""
     with global_stream(seed, "init"):
-        inner = spec.build(shape, as_width(width))
+        inner = bare(spec, shape, width)
         return (inner if frame is None else frame(inner)).to(device), inner
+
+
+def doubled(module: nn.Module) -> nn.Module:
+    """The module itself, with its real numbers in float64 and its complex ones in complex128."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_complex():
+            tensor.data = tensor.data.to(torch.complex128)
+    return module.double()
 
 
 def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width]:
@@ -85,7 +94,7 @@ def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width
         raise BenchError(f"{model}: {error}") from None
     if missed := misses(found, wanted):
         raise Skip(missed)
-    if task.shape.carried and not hasattr(spec.build(task.shape, as_width(found.width)), "initial_state"):
+    if task.shape.carried and not hasattr(bare(spec, task.shape, found.width), "initial_state"):
         raise Skip("this task is one long text, and the model has no initial_state(batch) to take up where it stopped")
     return spec, found
 
@@ -93,7 +102,7 @@ def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width
 @lru_cache(maxsize=2)
 def load_splits(task: str, scale: str, data_seed: int, where: Where) -> Splits:
     """The data of a task, on the device; x stays on the host where it is too large for that."""
-    splits = load_data(find_task(task, scale), data_seed, where.data_root)
+    splits = load_data(find_task(task, scale, where.data_root), data_seed, where.data_root)
     every = (*splits, *splits.more.values())
     size = sum(tensor.nbytes for split in every for tensor in split)
     x_device = where.device
@@ -108,7 +117,19 @@ def load_splits(task: str, scale: str, data_seed: int, where: Where) -> Splits:
     return replace(splits, train=train, valid=valid, test=test, more=more)
 
 
+def forget() -> None:
+    """Look at strangers' files and data anew, as a command that begins must."""
+    load_splits.cache_clear()
+    strangers.forget()
+
+
+def fingerprint(model: str, task: TaskSpec, data_seed: int, data_root: Path | None) -> dict[str, str]:
+    """What a record says of the code and the data that it was made with, as fields of RunRecord."""
+    data = strangers.data_digest(task, data_seed, data_root)
+    return {"source": source_digest(model), "task_source": source_digest(task.name), "data": data}
+
+
 def first_batch(splits: Splits, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """x and y of the first training sequences, on the device."""
+    """x and y of the first training sequences, on the device; a model may write into this x."""
     x, y = splits.train
-    return x[:batch].to(y.device), y[:batch]
+    return x[:batch].to(y.device, copy=True), y[:batch]

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from ..errors import BenchError, CorruptRecord, one_line
 from ..plan import Cell, Group
-from . import findings, names
+from . import apart, findings, names
 from .campaign import FILE, campaign_of
 from .findings import SpeedRecord
 from .kinds import Measurement, RunRecord, from_json, to_json
@@ -32,11 +32,11 @@ Record = TypeVar("Record")
 
 @dataclass(slots=True)
 class Loaded:
-    """Records that could be read, and a sentence for each that could not."""
+    """Records, and a sentence for what is not among them: what cannot be read, or is of something that has changed."""
 
     runs: list[RunRecord] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
-    corrupt: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 class Store:
@@ -147,16 +147,17 @@ class Store:
                     record = _read(path, from_json)
                     self._check_place(record, path)
                 except CorruptRecord as error:
-                    loaded.corrupt.append(str(error))
+                    loaded.left_out.append(str(error))
                     continue
                 except FileNotFoundError:
-                    loaded.corrupt.append(f"{one_line(str(path))} is a link to a file that is not there; remove it")
+                    loaded.left_out.append(f"{one_line(str(path))} is a link to a file that is not there; remove it")
                     continue
                 if isinstance(record, RunRecord):
                     loaded.runs.append(record)
                 else:
                     loaded.measurements.append(record)
-        return loaded
+        runs, measurements, old = apart.unmixed(loaded.runs, loaded.measurements)
+        return Loaded(*apart.titled_apart(runs, measurements), loaded.left_out + old)
 
     def _check_place(self, record: RunRecord | Measurement, path: Path) -> None:
         """Raise CorruptRecord for a record that does not lie where its cell's does, such as a copy."""

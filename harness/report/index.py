@@ -90,10 +90,10 @@ def _index_of_measurements(loaded: Loaded, others: Collection[str]) -> Sheet:
 
 
 def _left_out(loaded: Loaded) -> list[str]:
-    if not loaded.corrupt:
+    if not loaded.left_out:
         return []
-    lines = "\n".join(f"- {literal(sentence)}" for sentence in sorted(loaded.corrupt))
-    return ["Records that cannot be read and are left out:", lines]
+    lines = "\n".join(f"- {literal(sentence)}" for sentence in sorted(loaded.left_out))
+    return ["Records that are left out:", lines]
 
 
 def offered(here: paper_tables.Recorded) -> list[Page]:

@@ -39,7 +39,8 @@ def check_output(outputs: Tensor, y: Tensor, classes: int) -> None:
 def evaluate(
     model: Alone | Stacked, x: Tensor, y: Tensor, metric: str, carried: State = (), streams: int = 1
 ) -> list[float]:
-    """accuracy, mse, cross_entropy or perplexity of each replica over a whole split, in evaluation mode.
+    """accuracy, mse, cross_entropy or perplexity of each replica over a whole split, in evaluation mode; NaN where an
+    answer is no finite number.
 
     carried: the state before the first piece of a text, (replicas, batch, ...) each; the text then goes on in
     so many streams. A model that draws noise here draws it batch by batch, so a group and a seed alone draw the
@@ -48,7 +49,9 @@ def evaluate(
 
     def score(outputs: Tensor, answers: Tensor) -> Tensor:
         if metric == "accuracy":
-            return (outputs.argmax(dim=-1) == answers).sum()
+            right = (outputs.argmax(dim=-1) == answers).sum()
+            # argmax names a class for NaN as well
+            return right.double().where(outputs.amax(dim=-1).isfinite().all(), math.nan)
         return loss_of(outputs, answers, reduction="sum").double()
 
     model.module.eval()
@@ -62,7 +65,7 @@ def evaluate(
         else:
             batch = max(1, EVALUATION_BATCH // model.count)  # a group takes no more memory than one
             for inputs, answers in zip(x.split(batch), y.split(batch), strict=True):
-                total += model.scores_of_all(score, inputs.to(y.device), answers)
+                total += model.scores_of_all(score, inputs.to(y.device, copy=True), answers)
     model.module.train()
     means = [value / y.numel() for value in total.tolist()]
     return [_exp(mean) for mean in means] if metric == "perplexity" else means

@@ -215,7 +215,8 @@ class Training:
         known = loss if math.isfinite(loss) else None
         samples = self.step * self.protocol.batch
         if known is None or not math.isfinite(metric):
-            replica.diverged = f"the loss is no finite number at step {self.step}"
+            what = "loss" if known is None else "validation metric"
+            replica.diverged = f"the {what} is no finite number at step {self.step}"
             return Point(self.step, samples, self.seconds, known, None)
         if replica.best is None or self.sign * metric > self.sign * replica.best:
             replica.best, replica.best_step = metric, self.step
@@ -287,7 +288,7 @@ def _optimizer(protocol: Protocol, leaves: Sequence[Tensor], recordable: bool) -
     """Adam or RMSprop over leaves of any shape; recordable: its learning rate and counts are on the device."""
     rate: float | Tensor = protocol.learning_rate
     if recordable:
-        rate = torch.tensor(rate, dtype=leaves[0].dtype, device=leaves[0].device)
+        rate = torch.tensor(rate, dtype=leaves[0].dtype.to_real(), device=leaves[0].device)
     optimizer: torch.optim.Optimizer
     if protocol.optimizer == "rmsprop":
         # one tensor at a time it would read a rate on the device from the host

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from ..engine import noise_streams
+from ..prepare.modules import doubled
 from ..seeds import global_stream, stream_seed
 
 Score = Callable[[Any, Tensor], Tensor]  # (a model's answer, targets) -> a number
@@ -172,7 +173,7 @@ def difference(modules: Sequence[nn.Module], seeds: Sequence[int], x: Tensor, y:
     reason = _difference(modules, seeds, x, y, loss)
     if reason and next(modules[0].parameters()).dtype == torch.float32 and x.is_floating_point():
         # a rounding error can tip a threshold; it does not in float64, if the two agree
-        doubled = [copy.deepcopy(module).double() for module in modules]
+        doubled = [doubled(copy.deepcopy(module)) for module in modules]
         return _difference(doubled, seeds, x.double(), y.double() if y.is_floating_point() else y, loss)
     return reason
 

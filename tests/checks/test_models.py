@@ -1,8 +1,10 @@
 """The shared checks, over the whole registry."""
 
 import pytest
+import torch
+from support import unusual
 
-from harness import catalog
+from harness import catalog, strangers
 from harness.checks import models as checks
 from models import MODELS
 
@@ -96,3 +98,45 @@ class Broken:
 def test_the_checks_notice_a_broken_model(check, shape, forward):
     with pytest.raises((checks.CheckFailed, Exception), match=r"broken|needed"):
         check(Broken.spec(forward), shape)
+
+
+@pytest.mark.parametrize("model", ["Diagonal", "Lazy"])
+def test_complex_and_lazy_models_that_are_in_order_pass(model):
+    spec = catalog.find_model(f"support.unusual:{model}")
+    for shape in checks.EXAMPLES:
+        assert checks.problems(spec, shape) == []
+
+
+PER_STEP = checks.EXAMPLES[-1]
+
+
+def test_a_model_for_one_answer_a_sequence_says_so_by_a_value_error():
+    spec = catalog.find_model("support.unusual:OneAnswer")
+    assert spec.why_not(PER_STEP) == "this model gives one answer a sequence"
+    for shape in checks.EXAMPLES[:-1]:
+        assert spec.why_not(shape) is None
+        assert checks.problems(spec, shape) == []
+
+
+def test_a_value_error_that_has_nothing_to_do_with_the_steps_is_a_fault():
+    def build(shape, width):
+        raise ValueError("the width must be odd")
+
+    assert strangers.refusal(build)(PER_STEP) is None
+
+
+def test_an_option_decides_whether_a_model_applies(monkeypatch):
+    def build(shape, width, *, ways=2):
+        if shape.per_step and ways > 1:
+            raise ValueError("both ways")
+        return torch.nn.Linear(1, 1)
+
+    monkeypatch.setattr(unusual, "build", build, raising=False)
+    assert catalog.find_model("support.unusual:build").why_not(PER_STEP) == "both ways"
+    assert catalog.find_model("support.unusual:build@ways=1").why_not(PER_STEP) is None
+
+
+@pytest.mark.parametrize(("model", "found"), [("Both", []), ("Ahead", ["an answer depends on a later step"])])
+def test_a_plain_class_can_say_that_it_is_not_causal(model, found):
+    name = f"support.unusual:{model}"
+    assert checks.problems(catalog.find_model(name), PER_STEP) == [f"{name}: {what}" for what in found]

@@ -207,3 +207,11 @@ def test_records_that_cannot_be_read_are_named_and_left_out(compare_verb, tmp_pa
     assert outcome.return_value == 0
     assert f"left out: {broken} is no record that can be read" in outcome.output
     assert " 7 " in outcome.output  # the common seeds that are left
+
+
+def test_records_of_a_task_that_has_changed_in_between_are_not_compared():
+    first = side(noisy(0.7), task_source="1")
+    assert compared(first, first).verdict == EQUIVALENT
+    for fields in ({"task_source": "2"}, {"task_source": "1", "data": "3"}):
+        with pytest.raises(BenchError, match="the task sfc has changed between the records of A and those of B"):
+            compared(first, side(noisy(0.7), **fields))

@@ -1,6 +1,6 @@
 """One cell becomes its record, whatever happens."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from support.cells import after, apart_from_times, cell
 from support.faulty import Coarse, Plain
 
 from harness.catalog import find_task
-from harness.execute.run import Progress, measure_group, run_cell
+from harness.execute.run import Progress, measure_group, run_cell, run_group
 from harness.plan import Group
 from harness.prepare.modules import Where, load_splits
 from harness.process import prepare_process
@@ -305,3 +305,14 @@ def test_a_process_that_trains_has_the_threads_it_is_told():
     assert torch.get_num_threads() == 1
     torch.set_num_threads(before)
     torch.set_flush_denormal(False)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("model", ["Diagonal", "Lazy"])
+def test_complex_and_lazy_weights_train_alone_and_together(where, model, replicas):
+    group = [cell(f"support.unusual:{model}", seed=seed) for seed in range(2)]
+    records = run_group(group, replace(where, replicas=replicas)) if replicas > 1 else [run_cell(group[0], where)]
+    assert {record.status for record in records} == {"ok"}
+    if model == "Diagonal":
+        assert records[0].params == (2 * (1 + 4) + 1) * records[0].width
+    assert records[0].outside == 0

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from support.unusual import Diagonal
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -133,3 +134,9 @@ def test_counting_a_module_leaves_it_where_and_as_it_is():
     forward_flops(module, torch.randn(1, T, 1))
     assert not module.training
     assert all(parameter.grad is None for parameter in module.parameters())
+
+
+def test_a_product_of_complex_numbers_is_four_of_real_ones():
+    width, inputs, outputs = 6, 2, 3
+    module = Diagonal(catalog.sequence_shape(T, inputs, outputs), width)
+    assert forward_flops(module, torch.randn(1, T, inputs)) == 4 * 2 * width * (T * inputs + outputs)

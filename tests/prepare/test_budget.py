@@ -3,12 +3,14 @@ from typing import Any
 
 import pytest
 import torch
+from support.unusual import Diagonal, Lazy
 from torch import nn
 
 from harness.catalog import find_model, find_task
 from harness.errors import BenchError
-from harness.prepare.budget import as_width, count_parameters, misses, parameters_at, solve
+from harness.prepare.budget import as_width, bare, count_parameters, misses, parameters_at, solve
 from harness.protocol import Budget, find_budget
+from harness.seeds import global_stream
 from models.spec import ModelSpec, spread
 from tasks.spec import SequenceShape
 
@@ -143,3 +145,41 @@ def test_counts_of_tp_rnns_tables_follow_from_the_tasks_shapes_and_windows(task,
     shape = find_task(task).shape
     models = ("lstm-s", "lstm-m", "hm-lstm-compact-gates", "dilated-lstm", "tp-rnn-s", "tp-rnn-m")
     assert [solve(find_model(name), shape, find_budget("paper")).params for name in models] == counts
+
+
+@pytest.mark.parametrize("outputs", [2, 5])
+def test_a_complex_weight_is_two_numbers(outputs):
+    shape = SequenceShape(length=10, inputs=1, outputs=outputs)
+    found = solve(made(Diagonal), shape, Budget("4k", 4000))
+    assert found.params == (2 * (1 + outputs) + 1) * found.width
+    assert abs(found.params - 4000) < 2 * (1 + outputs) + 1
+
+
+def test_a_lazy_model_has_all_its_weights_before_they_are_counted():
+    module = Lazy(SHAPE, 6).eval()
+    module(torch.zeros(1, 40, 1))
+    expected = sum(parameter.numel() for parameter in module.parameters())
+    assert parameters_at(made(Lazy), SHAPE, 6) == expected
+    bound = bare(made(Lazy), SHAPE, 6)
+    assert bound.training
+    assert (bound.norm.num_batches_tracked, expected) == (0, count_parameters(bound))
+
+
+def test_the_same_seed_gives_a_lazy_model_the_same_weights():
+    weights = []
+    for _ in range(2):
+        with global_stream(3, "init"):
+            weights.append(bare(made(Lazy), SHAPE, 6).first.weight)
+    assert torch.equal(*weights)
+
+
+def test_what_is_no_module_or_lacks_weights_is_a_sentence():
+    class Unused(Lazy):
+        def __init__(self, shape, width):
+            super().__init__(shape, width)
+            self.unused = nn.LazyLinear(3)
+
+    with pytest.raises(BenchError, match="mine gives a int; a model is a function"):
+        solve(made(lambda shape, width: 7), SHAPE, Budget("100", 100))
+    with pytest.raises(BenchError, match="mine has lazy weights that an answer to a sequence does not use"):
+        solve(made(Unused), SHAPE, Budget("100", 100))

@@ -39,7 +39,7 @@ def small_task(monkeypatch):
     split = Split(torch.randn(4, 6, 2), torch.zeros(4, dtype=torch.int64))
     splits = Splits(split, split, split, more={"noisy": split})
     spec = TaskSpec("small", "Small", SequenceShape(6, 2, 3), lambda seed, root: splits, "accuracy", True)
-    monkeypatch.setattr(prepare, "find_task", lambda name, scale: spec)
+    monkeypatch.setattr(prepare, "find_task", lambda name, scale, data_root=None: spec)
     load_splits.cache_clear()
     yield splits
     load_splits.cache_clear()

@@ -187,7 +187,7 @@ def fuzz_records(count: int, seed: int) -> Figures:
         for _ in range(count):
             path = draw.choice(paths)
             how = f"{path.relative_to(folder)}: {draw.choices(kinds, weights)[0](path, draw)}"
-            left_out += bool(Store(folder).load().corrupt)
+            left_out += bool(Store(folder).load().left_out)
             rows = _rows(Path(scratch), faults, how)
             for place, row in right.items():
                 if rows and rows.get(place) != row:

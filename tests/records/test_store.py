@@ -148,7 +148,7 @@ def test_a_stray_file_in_the_folder_is_named_and_nothing_else_suffers(store):
     (store.root / "runs" / "stray.json").write_text("{}")
     (store.root / "runs" / "notes.txt").write_text("mine")
     assert store.load().runs == [record]
-    assert len(store.load().corrupt) == 1
+    assert len(store.load().left_out) == 1
     assert store.load(None, ["sfc"]).runs == [record]
 
 
@@ -160,8 +160,8 @@ def test_a_corrupt_record_is_named_and_stays_in_its_place(store, content):
     path.write_bytes(content)
     loaded = store.load()
     assert loaded.runs == [good]
-    assert len(loaded.corrupt) == 1
-    assert str(path) in loaded.corrupt[0]
+    assert len(loaded.left_out) == 1
+    assert str(path) in loaded.left_out[0]
     with pytest.raises(CorruptRecord, match=r"3k-1\.json"):
         store.find_run(bad.cell)
     assert path.read_bytes() == content
@@ -181,7 +181,7 @@ def test_a_copy_of_a_record_is_named_and_does_not_count(store, name):
     path.with_name(name).write_bytes(path.read_bytes())
     loaded = store.load()
     assert loaded.runs == [record]
-    (said,) = loaded.corrupt
+    (said,) = loaded.left_out
     assert said == f"{path.with_name(name)} does not lie at its cell's place, {path}; move or delete it"
 
 
@@ -195,7 +195,7 @@ def test_a_copied_folder_of_records_does_not_count(store, part):
         shutil.copytree(folder, folder.with_name(f"{folder.name}... .bak"))
     loaded = store.load()
     assert (loaded.runs, loaded.measurements) == ([record], [measurement])
-    assert len(loaded.corrupt) == 2
+    assert len(loaded.left_out) == 2
 
 
 def test_a_copy_of_a_measurement_is_named_and_another_machines_counts(store):
@@ -205,7 +205,7 @@ def test_a_copy_of_a_measurement_is_named_and_another_machines_counts(store):
     path.with_name("6k-two-cores.json").write_bytes(path.read_bytes())
     loaded = store.load()
     assert len(loaded.measurements) == 2
-    assert len(loaded.corrupt) == 2
+    assert len(loaded.left_out) == 2
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_a_link_to_nothing_is_named(store):
     store.save_run(made_run())
     store.run_path(made_run(seed=1).cell).symlink_to("gone.json")
     assert len(store.load().runs) == 1
-    assert re.search(r"3k-1\.json is a link to a file that is not there", store.load().corrupt[0])
+    assert re.search(r"3k-1\.json is a link to a file that is not there", store.load().left_out[0])
 
 
 def test_links_in_a_circle_are_an_error(store):
@@ -270,7 +270,7 @@ def test_a_name_that_cannot_be_printed_is_said_as_it_can(store):
         (store.root / "runs" / os.fsdecode(b"bad\xff\n.json")).write_text("{")
     except OSError:
         pytest.skip("this file system takes no such name")
-    (said,) = store.load().corrupt
+    (said,) = store.load().left_out
     assert said.isprintable()
 
 
@@ -279,7 +279,7 @@ def test_a_temporary_file_left_behind_is_no_record(store):
     (path.parent / ".x7.tmp").write_text('{"half": ')
     loaded = store.load()
     assert len(loaded.runs) == 1
-    assert loaded.corrupt == []
+    assert loaded.left_out == []
 
 
 # ----------------------------------------------------------------------------- written whole or not at all
@@ -315,7 +315,7 @@ def test_a_process_that_dies_while_it_writes_leaves_no_half_record(store, earlie
     assert died.returncode == 9
     assert [name for name in files(store) if name.endswith(".tmp")]  # it died in the middle
     assert store.load().runs == ([made_run(test_metric=0.1)] if earlier else [])
-    assert store.load().corrupt == []
+    assert store.load().left_out == []
     store.save_run(made_run(test_metric=0.9))
     assert store.load().runs == [made_run(test_metric=0.9)]
 

@@ -109,7 +109,7 @@ def test_the_table_for_machines_has_numbers_in_full():
 
 def test_records_that_cannot_be_read_are_named_on_the_page():
     everything = loaded(*pair())
-    everything.corrupt.append("runs/smoke/sfc/gru/3k-7.json is no record that can be read")
+    everything.left_out.append("runs/smoke/sfc/gru/3k-7.json is no record that can be read")
     (sheet,) = task_pages(everything, ORDER, {}).values()
     assert "- runs/smoke/sfc/gru/3k-7.json is no record" in sheet.text
 

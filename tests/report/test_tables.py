@@ -69,6 +69,14 @@ def test_one_record_that_knows_the_task_is_enough():
     assert compared([made_run(seed=0, task=None, test_metric=None, status="failed"), made_run(seed=1)]).facts == FACTS
 
 
+def test_a_model_without_any_result_has_no_shift():
+    found = compared([*runs_of("gru", [0.8, 0.9]), *runs_of("lstm-s", [None, None]), *runs_of("slstm", [0.6, None])])
+    assert row(found, "gru")["shift"] is None or np.isnan(row(found, "gru")["shift"])
+    assert np.isnan(row(found, "lstm-s")["shift"])
+    assert row(found, "slstm")["shift"] < 0
+    assert cells(found, "Shift")[list(found.frame["name"]).index("lstm-s")] == "–"
+
+
 # ----------------------------------------------------------------------------- rows
 
 

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import BenchError
+from harness.prepare.modules import first_batch
 from harness.protocol import Protocol
 from harness.records.kinds import Point
 from harness.seeds import global_stream
 from harness.train import evaluate as evaluation
 from harness.train.evaluate import WrongOutput, evaluate, loss_of
 from harness.train.loop import Training
-from harness.train.replicas import Alone
+from harness.train.replicas import Alone, Stacked
 from tasks.spec import Split, Splits
 
 CLASSES = 3
@@ -419,6 +420,63 @@ def test_a_validation_metric_that_is_no_number_ends_a_run():
     assert training.diverged
     assert point.valid_metric is None
     assert training.best is None
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+@pytest.mark.parametrize(
+    ("value", "at", "accuracy"),
+    [
+        (math.nan, (2, 0), math.nan),
+        (math.nan, (2, slice(None)), math.nan),
+        (math.inf, (2, 1), math.nan),
+        (-math.inf, (2, slice(None)), math.nan),
+        (-math.inf, (2, 1), 1.0),  # a class that is ruled out
+    ],
+)
+def test_an_answer_that_is_no_finite_number_is_never_right(value, at, accuracy, stacked):
+    class Answers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x[:, 0] * self.scale
+
+    x = torch.zeros(4, 1, CLASSES)
+    x[:, 0, 0] = 1.0
+    x[at[0], 0, at[1]] = value
+    y = torch.zeros(4, dtype=torch.int64)
+    modules = [Answers() for _ in range(1 + stacked)]
+    model = Stacked(modules, [0, 1], x.device) if stacked else Alone(modules[0], x.device)
+    assert evaluate(model, x, y, "accuracy") == pytest.approx([accuracy] * (1 + stacked), nan_ok=True)
+
+
+def test_answers_of_nan_in_validation_end_a_run_although_argmax_names_a_class():
+    class BreaksInEvaluation(Watched):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) * (1.0 if self.training else math.nan)
+
+    training = trained(BreaksInEvaluation(), data())
+    (point,) = training
+    assert training.diverged == "the validation metric is no finite number at step 1"
+    assert (point.valid_metric, training.best) == (None, None)
+
+
+def test_a_model_that_writes_into_its_input_changes_nobodys_data():
+    class Writes(Watched):
+        def forward(self, x: Tensor) -> Tensor:
+            answer = super().forward(x.clone())
+            x.fill_(math.nan)
+            return answer
+
+    splits, whole = data(), data()
+    first_batch(splits, 4)[0].fill_(math.nan)
+    training = trained(Writes(), splits)
+    list(training)
+    training.test()
+    assert not training.diverged
+    for split, kept in zip(splits, whole, strict=True):
+        assert torch.equal(split.x, kept.x)
 
 
 # ----------------------------------------------------------------------------- clocks

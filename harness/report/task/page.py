@@ -86,9 +86,9 @@ def task_pages(loaded: Loaded, order: Sequence[str], groups: Mapping[str, Sequen
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
             rows.append(frame)
-        if loaded.corrupt:
-            left_out = "\n".join(f"- {literal(sentence)}" for sentence in loaded.corrupt)
-            pages.append(f"Records that cannot be read and are left out:\n\n{left_out}")
+        if loaded.left_out:
+            left_out = "\n".join(f"- {literal(sentence)}" for sentence in loaded.left_out)
+            pages.append(f"Records that are left out:\n\n{left_out}")
         pages.append(HOW_TO_READ)
         files = {f"{name}.csv": _no_formulas(pd.concat(rows)).to_csv(index=False, lineterminator="\n")}
         sheets[f"{name}.md"] = Sheet("\n\n".join(pages) + "\n", pictures, files)
