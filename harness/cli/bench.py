@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
 
 from .. import __version__, foreign_package
-from ..errors import BenchError
+from ..errors import BenchError, one_line
 from . import check, data, gate, lists, measure, report, results, run
 
 VERBS = (
@@ -27,7 +28,9 @@ VERBS = (
 
 
 def main() -> None:
-    """Run the command line; a BenchError becomes one line and exit code 2."""
+    """Run the command line; what the user can mend becomes one line and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")  # signs that its encoding lacks
     if message := foreign_package():
         click.echo(f"error: {message}", err=True)
         sys.exit(2)
@@ -38,6 +41,9 @@ def main() -> None:
     except (BenchError, click.ClickException) as error:
         text = error.format_message() if isinstance(error, click.ClickException) else error
         click.echo(f"error: {text}", err=True)
+    except OSError as error:  # a path that the user named, or the machine: a full disk
+        where = "" if error.filename is None else f"{error.filename}: "
+        click.echo(f"error: {one_line(where + (error.strerror or str(error)))}", err=True)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; the same command goes on from here", err=True)
         sys.exit(130)
