@@ -59,20 +59,18 @@ class Order:
     ) -> None:
         self.device = find_device(device)
         self.given = protocol_name is not None
-        self.protocol: Protocol = find_protocol(protocol_name or ("quick" if self.device == "cpu" else "paper"))
+        default = "quick" if self.device == "cpu" else "paper"
+        self.protocol: Protocol = find_protocol(default if protocol_name is None else protocol_name)
         for change in changes:
             self.protocol = with_changes(self.protocol, parse_changes(change))
         self.tasks = split_words(",".join(tasks))
         self.models = catalog.chosen(models)
-        self.budget = find_budget(budget or self.protocol.budget).name
-        try:
-            self.seeds = parse_seeds(seeds) if seeds else list(range(self.protocol.seeds))
-        except ValueError:
-            raise BenchError(f"'{seeds}' are no seeds; write a count such as 5, or a list such as 0,3,5-7") from None
+        self.budget = find_budget(self.protocol.budget if budget is None else budget).name
+        self.seeds = list(range(self.protocol.seeds)) if seeds is None else parse_seeds(seeds)
         if not self.tasks:
             raise BenchError("--task names nothing; `bench list` shows what there is")
         self.specs = {task: catalog.find_task(task, self.protocol.scale) for task in self.tasks}
-        for model in self.models:
+        for model in (*self.models, self.protocol.yardstick):
             catalog.find_model(model)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
         together = find_replicas(replicas, self.device, len(self.seeds))
