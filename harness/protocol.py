@@ -137,6 +137,7 @@ SMOKE = Protocol(
 ROBUST = replace(QUICK, name="robust", version=1, scale="robust")
 """The audio tasks as `quick` has them, but trained on augmented sound, for fewer steps, and tested in noise as well."""
 
+SETTINGS = sorted({field.name for field in fields(Protocol)} - {"name", "version"})
 LIMITS: dict[str, tuple[float, float]] = {  # the least and the most that means anything
     "seeds": (1, MOST_SEEDS),
     "tolerance": (0, 1),
@@ -211,8 +212,8 @@ def with_changes(protocol: Protocol, changes: dict[str, object]) -> Protocol:
     types = {field.name: str(field.type) for field in fields(Protocol)}
     changes = dict(changes)
     for key, value in changes.items():
-        if key not in types or key in ("name", "version"):
-            raise _unknown(protocol, key, sorted(set(types) - {"name", "version"}))
+        if key not in SETTINGS:
+            raise _unknown(protocol, key)
         changes[key] = _typed(key, value, types[key])
     merged = {**_changes_of(protocol), **changes}
     name = protocol.name.partition("@")[0]
@@ -225,11 +226,11 @@ def with_changes(protocol: Protocol, changes: dict[str, object]) -> Protocol:
     return changed
 
 
-def _unknown(protocol: Protocol, key: str, known: list[str]) -> UnknownName:
+def _unknown(protocol: Protocol, key: str) -> UnknownName:
     where = f"`bench list {protocol.name.partition('@')[0]}`"
     if (meant := meant_by(key)) is None:
-        return nearest("setting of a protocol", key, known, where)
-    how = f"write {meant}=VALUE" if meant in known else f"the option {meant} says it"
+        return nearest("setting of a protocol", key, SETTINGS, where)
+    how = f"write {meant}=VALUE" if meant in SETTINGS else f"the option {meant} says it"
     return UnknownName(f"there is no setting of a protocol called '{key}'; {how} ({where} shows them all)")
 
 

@@ -9,7 +9,7 @@ import click
 
 from ..errors import BenchError, counted
 from ..write import tables
-from .options import group_options, speed_options
+from .options import Finite, group_options, speed_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("measure")
 @group_options
-@click.option("--seconds", type=click.FloatRange(min=0), help="Of timing for each latency. [default: the protocol's]")
+@click.option("--seconds", type=Finite(0, 86_400), help="Of timing for each latency. [default: the protocol's]")
 @click.option("--lengths", help="Time steps of the growth, such as 50,100,200. [default: 1/8, 1/4, 1/2 and all]")
 @click.option("--again", is_flag=True, help="Measure anew what has been measured on this machine.")
 def measure(seconds: float | None, lengths: str | None, again: bool, **words: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict
@@ -35,6 +36,7 @@ def options_of(name: str) -> dict[str, object]:
     if name in PROTOCOLS:
         return {key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version")}
     if name in catalog.TASKS or name.rpartition("-")[0] in catalog.FAMILIES:
+        catalog.find_task(name)  # addition-x is none
         return catalog.task_options(name)
     return catalog.options_of(catalog.find_model(name).build, skip=2)
 
@@ -63,6 +65,8 @@ class Order:
         self.protocol: Protocol = find_protocol(default if protocol_name is None else protocol_name)
         for change in changes:
             self.protocol = with_changes(self.protocol, parse_changes(change))
+        task = os.environ.get("SLURM_ARRAY_TASK_ID")
+        self.array_task = task if seeds is not None and seeds.strip() == task != "0" else None
         self.tasks = split_words(",".join(tasks))
         self.models = catalog.chosen(models)
         self.budget = find_budget(self.protocol.budget if budget is None else budget).name
@@ -151,6 +155,9 @@ class Order:
         default = "" if self.given else f" (the default {'with' if self.device == 'cuda' else 'without'} CUDA)"
         parts = ((self.tasks, "task"), (self.models, "model"), (self.seeds, "seed"))
         counts = " x ".join(counted(len(names), word) for names, word in parts)
+        if self.array_task is not None:
+            counts += f" (seeds 0 to {len(self.seeds) - 1}: in task {self.array_task} of an array job, "
+            counts += f"--seeds {self.array_task}, is seed {self.array_task} alone)"
         return (
             f"protocol {self.protocol.name}, version {self.protocol.version}{default}; budget {self.budget}; "
             f"device {self.device}, {counted(workers, 'worker')}; {counts} = {counted(len(self.cells), 'cell')}; "

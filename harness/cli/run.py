@@ -70,7 +70,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
 
 
 def _conclude(order: Order, say: Callable[[str], None]) -> int:
-    """Print the tables of what a command asked for, and the counts; 1 if a cell failed."""
+    """Print the tables of what a command asked for, and the counts; 1 if a cell failed or none is ok."""
     from ..report.task.page import summary
 
     loaded = order.store.load(order.protocol.name, order.tasks)
@@ -83,7 +83,9 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
     for sentence in loaded.corrupt:
         say(f"left out: {sentence}")
     say(next_step(order.store.root, order.protocol.name, order.tasks))
-    return int(any(run.is_fault for run in loaded.runs))
+    if not found["ok"]:
+        say("nothing could run" if found.keys() == {"skipped"} else "no cell ended well")
+    return int(not found["ok"] or any(run.is_fault for run in loaded.runs))
 
 
 @click.command()

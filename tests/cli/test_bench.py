@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from support.sentences import one_sentence
 
 from harness.cli import bench as command
 
@@ -35,3 +36,56 @@ def test_signs_that_the_encoding_lacks_are_replaced(tmp_path):
     found = subprocess.run(line, env=env, capture_output=True, timeout=120, check=False)
     assert (found.returncode, found.stderr) == (0, b"")
     assert found.stdout == f"no records in {tmp_path}/a?é\n".encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("run --task sfc --lr 0.1", "there is no option --lr; write --set learning_rate=VALUE"),
+        ("run --task sfc --learning-rate=0.1", "there is no option --learning-rate; write --set learning_rate=VALUE"),
+        ("run --task sfc --epochs 3", "write --set epochs=VALUE"),
+        ("run --task sfc --batch-size 3", "write --set batch=VALUE"),
+        ("run --task sfc --seed 3", "write --seeds"),
+        ("run --task sfc --model gru", "write --models"),
+        ("run --tasks sfc", "write --task"),
+        ("plan --task sfc --hidden-size 3", "write --budget"),
+        ("report --output x", "write --results"),
+        ("report --lr 3", "No such option '--lr'"),
+        ("run --task sfc --sneeds 3", "No such option '--sneeds'"),
+        ("measure --task sfc --seconds nan", "nan is no finite number"),
+        ("measure --task sfc --seconds inf", "inf is not in the range"),
+        ("speed --seconds nan", "nan is no finite number"),
+        ("compare gru lstm --margin nan", "nan is no finite number"),
+        ("compare gru lstm --margin inf", "inf is not in the range"),
+        ("speed --length 99999999999", "is not in the range"),
+        ("params --shape 0x0x0", "'0x0x0' is no shape; each number must be from 1 to 1,000,000"),
+        ("params --shape 784x-1x10", "is no shape"),
+        ("params --shape 99999999999999999999x1x1", "is no shape"),
+        ("list addition-x", "no task called 'addition-x'"),
+    ],
+)
+def test_a_wrong_word_is_one_sentence_that_says_what_to_write(bench, words, said):
+    assert said in one_sentence(bench(*words.split()))
+
+
+def test_the_list_knows_its_own_headings(bench):
+    for word in ("protocols", "budgets"):
+        out = bench("list", word).out
+        assert "  smoke  " in out
+        assert "Budgets: paper" in out
+        assert "Models" not in out
+
+
+def test_the_task_of_an_array_job_as_the_count_of_seeds_is_pointed_out(bench, monkeypatch):
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    line = ("run", "--task", "sfc", "--models", "gru", "--protocol", "smoke", "--dry-run", "--seeds")
+    assert "(seeds 0 to 2: in task 3 of an array job, --seeds 3, is seed 3 alone)" in bench(*line, "3").out
+    for seeds in ("3,", "2"):
+        assert "array" not in bench(*line, seeds).out
+
+
+def test_a_run_in_which_nothing_could_run_says_so_and_ends_with_1(bench):
+    line = ("run", "--task", "copy-120", "--protocol", "smoke", "--seeds", 1, "--workers", 0, "--no-measure")
+    found = bench(*line, "--models", "tp-rnn-s")
+    assert found.code == 1
+    assert "nothing could run" in found.out
