@@ -79,12 +79,10 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
     for paragraph in summary(loaded, order.models):
         say(paragraph)
     found = Counter(run.status for run in loaded.runs)
-    say("\n" + counts(found))
+    say("\n" + counts(found) + ("; nothing could run" if found.keys() <= {"skipped"} else ""))
     for sentence in loaded.corrupt:
         say(f"left out: {sentence}")
     say(next_step(order.store.root, order.protocol.name, order.tasks))
-    if not found["ok"]:
-        say("nothing could run" if found.keys() == {"skipped"} else "no cell ended well")
     return int(not found["ok"] or any(run.is_fault for run in loaded.runs))
 
 

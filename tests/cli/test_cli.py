@@ -135,7 +135,7 @@ def test_a_budget_too_small_is_a_skipped_record_that_names_the_nearest(bench, tm
     outcome = bench(*RUN, "--models", "lstm-s", "--budget", "17")
     (path,) = tmp_path.rglob("runs/**/*.json")
     record = json.loads(path.read_text())
-    assert outcome.code == 0
+    assert outcome.code == 1  # nothing could run
     assert record["status"] == "skipped"
     assert "the nearest is 20 at width 1" in record["reason"]
 
