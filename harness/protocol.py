@@ -271,6 +271,8 @@ def _check(protocol: Protocol) -> None:
             raise BenchError(f"{key} is {value}, but must be at least {least}")
         if value > most:
             raise BenchError(f"{key} is {value}, but must be at most {most:,.0f}")
+    if protocol.epochs is None and protocol.max_steps is None:
+        raise BenchError("epochs and max_steps are both None, but one must say how long to train")
     for key, known in CHOICES.items():
         if getattr(protocol, key) not in known:
             raise nearest(key, getattr(protocol, key), known, "`bench list`")

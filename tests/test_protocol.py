@@ -165,6 +165,7 @@ def test_only_settings_of_a_protocol_can_be_changed(key):
         ("seeds=1e6", "but must be at most 10,000"),
         (f"batch={'(' * 5000}", "but must be a whole number"),
         ("batch={[]: 1}", "but must be a whole number"),
+        ("max_steps=None", "epochs and max_steps are both None, but one must say how long to train"),
         ("optimizer=adm", "no optimizer called 'adm'; the nearest is 'adam'"),
         ("schedule=constnt", "no schedule called 'constnt'; the nearest is 'constant'"),
         ("scale=qick", "no scale called 'qick'; the nearest is 'quick'"),

@@ -65,8 +65,10 @@ def _is_known(order: Order, group: Group, slug: str) -> bool:
 
 def _lengths(text: str) -> list[int]:
     words = [word.strip() for word in text.split(",") if word.strip()]
-    if not all(word.isdecimal() and int(word) for word in words) or len(set(words)) < 2:
-        raise BenchError(f"--lengths is '{text}', but must be at least two numbers of time steps, such as 50,100,200")
+    if not all(word.isdecimal() and 0 < int(word) <= 10**6 for word in words) or len(set(words)) < 2:
+        raise BenchError(
+            f"--lengths is '{text}', but must be at least two numbers of time steps up to a million, such as 50,100,200"
+        )
     return sorted({int(word) for word in words})
 
 

@@ -21,15 +21,26 @@ class Finite(click.FloatRange):
         return number
 
 
-RESULTS = click.option(
-    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder of the records."
-)
+class Folder(click.Path):
+    """A path that is not empty: `--results "$OUT"` without an OUT is not the working folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Fails as click's own types do."""
+        if value == "":
+            self.fail("the name of the folder is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+RESULTS = click.option("--results", type=Folder(), default="results", show_default=True, help="Folder of the records.")
 REPORTS = click.option(
     "--reports",
-    type=click.Path(path_type=Path),
+    type=Folder(),
     help="Folder of the pages. [default: reports/own, or what campaign.toml in --results says]",
 )
-DATA = click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets.")
+DATA = click.option("--data", type=Folder(), envvar="BENCH_DATA", help="Folder of the data sets.")
 
 
 def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ import click
 
 from ..errors import BenchError
 from ..write import tables
+from ..write.words import DASH
 from .options import cell_options
 from .report import next_step
 from .results import counts
@@ -130,5 +131,8 @@ def params(task: str | None, shape: str | None, models: str, budget: str, scale:
     if (task is None) == (shape is None):
         raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")
     sizes = catalog.find_task(task, scale).shape if task else planning.parse_shape(shape or "")
-    click.echo(tables.plain(planning.parameter_table(catalog.chosen(models), sizes, find_budget(budget))))
+    found = planning.parameter_table(catalog.chosen(models), sizes, find_budget(budget))
+    if (found["Parameters"] == DASH).all():
+        raise BenchError(f"no parameters can be counted; {found['Model'][0]}: {found['Note'][0]}")
+    click.echo(tables.plain(found))
     return 0

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import subprocess
 import sys
 
@@ -57,15 +58,23 @@ def test_signs_that_the_encoding_lacks_are_replaced(tmp_path):
         ("speed --seconds nan", "nan is no finite number"),
         ("compare gru lstm --margin nan", "nan is no finite number"),
         ("compare gru lstm --margin inf", "inf is not in the range"),
+        ("speed --replicas 99999999999", "'99999999999' is no number of replicas"),
+        ("speed --width 99999999999", "'99999999999' is no width"),
         ("speed --length 99999999999", "is not in the range"),
         ("params --shape 0x0x0", "'0x0x0' is no shape; each number must be from 1 to 1,000,000"),
         ("params --shape 784x-1x10", "is no shape"),
         ("params --shape 99999999999999999999x1x1", "is no shape"),
+        ("run --task sfc --results ''", "the name of the folder is empty"),
+        ("report --reports ''", "the name of the folder is empty"),
+        ("data list --data ''", "the name of the folder is empty"),
+        ("check --models ''", "--models names nothing"),
+        ("check --task ''", "--task names nothing"),
+        ("measure --task sfc --lengths 1,9999999999", "time steps up to a million"),
         ("list addition-x", "no task called 'addition-x'"),
     ],
 )
 def test_a_wrong_word_is_one_sentence_that_says_what_to_write(bench, words, said):
-    assert said in one_sentence(bench(*words.split()))
+    assert said in one_sentence(bench(*shlex.split(words)))
 
 
 def test_the_list_knows_its_own_headings(bench):
@@ -89,3 +98,10 @@ def test_a_run_in_which_nothing_could_run_says_so_and_ends_with_1(bench):
     found = bench(*line, "--models", "tp-rnn-s")
     assert found.code == 1
     assert "nothing could run" in found.out
+
+
+def test_parameters_that_cannot_be_counted_are_one_sentence(bench, tmp_path):
+    (tmp_path / "net.py").write_text("import torch\n\n\ndef net(shape, width):\n    return torch.nn.Linear(3, width)\n")
+    words = ("params", "--shape", "784x1x10", "--models", f"{tmp_path}/net.py:net")
+    assert "no parameters can be counted" in one_sentence(bench(*words, "--budget", "paper"))
+    assert bench(*words, "--budget", "40").code == 0
