@@ -9,6 +9,7 @@ import click
 
 from .. import __version__, foreign_package
 from ..errors import BenchError, one_line
+from ..process import open_streams
 from . import check, data, gate, hints, lists, measure, report, results, run
 
 VERBS = (
@@ -29,6 +30,7 @@ VERBS = (
 
 def main() -> None:
     """Run the command line; what the user can mend becomes one line and exit code 2."""
+    open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")  # signs that its encoding lacks
     if message := foreign_package():

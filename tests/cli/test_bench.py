@@ -39,6 +39,12 @@ def test_signs_that_the_encoding_lacks_are_replaced(tmp_path):
     assert found.stdout == f"no records in {tmp_path}/a?é\n".encode("latin-1")
 
 
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_output_ends_nothing(closed):
+    line = f'"{sys.executable}" -m harness list protocols {closed}'
+    assert subprocess.run(["bash", "-c", line], timeout=120, check=False).returncode == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
