@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from .errors import BenchError
 
+MOST_SEEDS = 10_000  # of one command
+LAST_SEED = 2**32 - 1
+
 
 class Group(NamedTuple):
     """What cells that differ in the seed alone share, and what a measurement is of."""
@@ -50,19 +53,32 @@ def plan(protocol: str, tasks: Iterable[str], models: Iterable[str], budget: str
 
 
 def parse_seeds(text: str) -> list[int]:
-    """'3' -> seeds 0, 1, 2; '0,4,7' and '5-7' are lists of seeds. Raises ValueError."""
-    if "," not in text and "-" not in text:
-        count = int(text)
-        if count < 1:
-            raise ValueError(text)
-        return list(range(count))
-    seeds: list[int] = []
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        seeds.extend(range(int(first), int(last or first) + 1))
-    if not seeds:
-        raise ValueError(text)
-    return list(dict.fromkeys(seeds))
+    """'3' -> seeds 0, 1, 2; '0' -> seed 0; '0,4,7', '5-7' and '5..7' are lists of seeds.
+
+    Raises BenchError for anything else, and for seeds that are too many or too large.
+    """
+    seeds: dict[int, None] = {}
+    for first, last in _ranges(text):
+        if first > last:
+            raise BenchError(f"'{text}' counts backwards; write {last}-{first}")
+        if last > LAST_SEED:
+            raise BenchError(f"'{text[:40]}' has a seed above the largest, {LAST_SEED}")
+        if last - first >= MOST_SEEDS or len(seeds) > MOST_SEEDS:
+            raise BenchError(f"'{text[:40]}' are more than {MOST_SEEDS:,} seeds; write a count such as 5, or a list")
+        seeds |= dict.fromkeys(range(first, last + 1))
+    return list(seeds)
+
+
+def _ranges(text: str) -> list[tuple[int, int]]:
+    """The first and the last seed of each part. Raises BenchError where there is none."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    found = [re.fullmatch(r"([0-9]{1,20})(?:\s*(?:-|\.\.+|:)\s*([0-9]{1,20}))?", part) for part in parts]
+    if not parts or not all(found):
+        raise BenchError(f"'{text[:40]}' are no seeds; write a count such as 5, or a list such as 0,3,5-7")
+    ranges = [(int(part[1]), int(part[2] or part[1])) for part in found if part]
+    if re.fullmatch(r"\s*[0-9]+\s*", text):  # a count; nobody asks for none, so 0 is the seed
+        return [(0, max(0, ranges[0][0] - 1))]
+    return ranges
 
 
 def split_words(text: str) -> list[str]:

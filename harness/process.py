@@ -53,6 +53,16 @@ def deaf() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def open_streams() -> None:
+    """Where a process was started with closed streams, what it opens first would take their places: fill them."""
+    while (place := os.open(os.devnull, os.O_RDWR)) < 3:
+        continue
+    os.close(place)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - it is open to the end
+
+
 @contextmanager
 def tidy() -> Iterator[None]:
     """What `timeout`, a cancelled job and a closed terminal send ends what runs in here as Ctrl-C does, not at once.

@@ -10,7 +10,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-from .errors import BenchError, nearest
+from .errors import BenchError, UnknownName, nearest
+from .plan import LAST_SEED, MOST_SEEDS
+from .synonyms import meant_by
+
+MOST_PARAMETERS = 10**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,19 @@ SMOKE = Protocol(
 ROBUST = replace(QUICK, name="robust", version=1, scale="robust")
 """The audio tasks as `quick` has them, but trained on augmented sound, for fewer steps, and tested in noise as well."""
 
+SETTINGS = sorted({field.name for field in fields(Protocol)} - {"name", "version"})
+LIMITS: dict[str, tuple[float, float]] = {  # the least and the most that means anything
+    "seeds": (1, MOST_SEEDS),
+    "tolerance": (0, 1),
+    "data_seed": (0, LAST_SEED),
+    "batch": (1, 10**6),
+    "learning_rate": (0, 1e3),  # but not 0 itself
+    "clip": (0, 1e9),
+    "epochs": (1, 10**6),
+    "max_steps": (1, 10**9),
+    "evaluations": (1, 10**6),
+    "measure_seconds": (0, 86_400),
+}
 CHOICES = {
     "scale": ["paper", "quick", "smoke", "robust"],
     "optimizer": ["adam", "rmsprop"],
@@ -186,7 +203,7 @@ def parse_value(text: str) -> object:
         return False
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # the last two: a thousand brackets
         return text
 
 
@@ -195,8 +212,8 @@ def with_changes(protocol: Protocol, changes: dict[str, object]) -> Protocol:
     types = {field.name: str(field.type) for field in fields(Protocol)}
     changes = dict(changes)
     for key, value in changes.items():
-        if key not in types or key in ("name", "version"):
-            raise nearest("setting of a protocol", key, sorted(set(types) - {"name", "version"}), "`bench list`")
+        if key not in SETTINGS:
+            raise _unknown(protocol, key)
         changes[key] = _typed(key, value, types[key])
     merged = {**_changes_of(protocol), **changes}
     name = protocol.name.partition("@")[0]
@@ -209,6 +226,14 @@ def with_changes(protocol: Protocol, changes: dict[str, object]) -> Protocol:
     return changed
 
 
+def _unknown(protocol: Protocol, key: str) -> UnknownName:
+    where = f"`bench list {protocol.name.partition('@')[0]}`"
+    if (meant := meant_by(key)) is None:
+        return nearest("setting of a protocol", key, SETTINGS, where)
+    how = f"write {meant}=VALUE" if meant in SETTINGS else f"the option {meant} says it"
+    return UnknownName(f"there is no setting of a protocol called '{key}'; {how} ({where} shows them all)")
+
+
 def _changes_of(protocol: Protocol) -> dict[str, object]:
     return parse_changes(protocol.name.partition("@")[2])
 
@@ -219,26 +244,35 @@ def _typed(key: str, value: object, kind: str) -> object:
     if kind.startswith("str"):
         return str(value)
     wanted: type = int if kind.startswith("int") else float
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(value)
-        or (wanted is int and value != int(value))
-    ):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not _is_finite(value):
+        fits = False
+    else:
+        fits = wanted is float or value == int(value)
+    if not fits:
         raise BenchError(f"{key} is '{value}', but must be {'a whole number' if wanted is int else 'a number'}")
     return wanted(value)
 
 
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
+
+
 def _check(protocol: Protocol) -> None:
-    for key in ("batch", "seeds"):
-        if getattr(protocol, key) < 1:
-            raise BenchError(f"{key} is {getattr(protocol, key)}, but must be at least 1")
-    for key in ("epochs", "max_steps", "evaluations"):
-        value = getattr(protocol, key)
-        if value is not None and value < 1:
-            raise BenchError(f"{key} is {value}, but must be at least 1")
     if protocol.learning_rate <= 0:
         raise BenchError(f"learning_rate is {protocol.learning_rate}, but must be above 0")
+    for key, (least, most) in LIMITS.items():
+        value = getattr(protocol, key)
+        if value is None:
+            continue
+        if value < least:
+            raise BenchError(f"{key} is {value}, but must be at least {least}")
+        if value > most:
+            raise BenchError(f"{key} is {value}, but must be at most {most:,.0f}")
+    if protocol.epochs is None and protocol.max_steps is None:
+        raise BenchError("epochs and max_steps are both None, but one must say how long to train")
     for key, known in CHOICES.items():
         if getattr(protocol, key) not in known:
             raise nearest(key, getattr(protocol, key), known, "`bench list`")
@@ -256,6 +290,8 @@ def find_budget(text: str, tolerance: float = 0.01) -> Budget:
         raise BenchError(
             f"'{text}' is no budget; write a number of parameters such as 42k or 41810, or paper"
         ) from None
+    if params > MOST_PARAMETERS:
+        raise BenchError(f"the budget '{text}' is above {MOST_PARAMETERS:,} parameters; write a number such as 42k")
     if params < 1:
         raise BenchError(f"the budget '{text}' is below one parameter; write a number such as 42k, or paper")
     return Budget(f"{params // 1000}k" if params % 1000 == 0 else str(params), params, tolerance)

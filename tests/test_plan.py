@@ -2,6 +2,7 @@ import pickle
 
 import pytest
 
+from harness.errors import BenchError
 from harness.plan import Cell, Group, parse_seeds, plan
 
 
@@ -54,13 +55,33 @@ def test_a_cell_travels_between_processes():
         ("0,3,5-7", [0, 3, 5, 6, 7]),
         ("7,", [7]),
         ("2,2,1-2", [2, 1]),
+        ("0", [0]),
+        ("0,", [0]),
+        ("2..4", [2, 3, 4]),
+        ("2...4,7", [2, 3, 4, 7]),
+        ("1 - 3", [1, 2, 3]),
+        ("4294967295,", [4294967295]),
     ],
 )
 def test_seeds_are_a_count_or_a_list(text, seeds):
     assert parse_seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["", "0", "x", "1.5", ",", "7-5", "-3", "0,x"])
-def test_what_are_no_seeds_is_refused(text):
-    with pytest.raises(ValueError):  # noqa: PT011 - the caller writes the sentence
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        *(
+            (text, "are no seeds; write a count")
+            for text in ("", "x", "1.5", ",", "-3", "0,x", "1e3", "nan", "5-", "9" * 5000)
+        ),
+        ("7-5", "'7-5' counts backwards; write 5-7"),
+        ("100000000", "are more than 10,000 seeds"),
+        ("99999999999999999999", "above the largest, 4294967295"),
+        ("0-99999999999", "above the largest"),
+        ("0-9999,20000-29999,40000-49999", "more than 10,000 seeds"),
+        ("4294967296,", "above the largest"),
+    ],
+)
+def test_what_are_no_seeds_is_refused_in_a_sentence(text, sentence):
+    with pytest.raises(BenchError, match=sentence):
         parse_seeds(text)

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import pytest
 
@@ -16,6 +17,7 @@ from harness.protocol import (
     parse_value,
     with_changes,
 )
+from harness.synonyms import OTHER_WORDS
 
 
 def made(**fields: object) -> Protocol:
@@ -149,6 +151,21 @@ def test_only_settings_of_a_protocol_can_be_changed(key):
         ("seeds=-1", "seeds is -1, but must be at least 1"),
         ("max_steps=0", "max_steps is 0, but must be at least 1"),
         ("learning_rate=0", "learning_rate is 0.0, but must be above 0"),
+        ("learning_rate=-1", "learning_rate is -1.0, but must be above 0"),
+        ("learning_rate=1e300", "learning_rate is 1e+300, but must be at most 1,000"),
+        ("clip=-1", "clip is -1.0, but must be at least 0"),
+        ("clip=nan", "clip is 'nan', but must be a number"),
+        (f"clip={10**400}", "clip is '1000"),
+        ("tolerance=-1", "tolerance is -1.0, but must be at least 0"),
+        ("tolerance=3", "tolerance is 3.0, but must be at most 1"),
+        ("measure_seconds=-3", "measure_seconds is -3.0, but must be at least 0"),
+        ("data_seed=-1", "data_seed is -1, but must be at least 0"),
+        (f"batch={10**300}", "but must be at most 1,000,000"),
+        ("max_steps=1e18", "but must be at most 1,000,000,000"),
+        ("seeds=1e6", "but must be at most 10,000"),
+        (f"batch={'(' * 5000}", "but must be a whole number"),
+        ("batch={[]: 1}", "but must be a whole number"),
+        ("max_steps=None", "epochs and max_steps are both None, but one must say how long to train"),
         ("optimizer=adm", "no optimizer called 'adm'; the nearest is 'adam'"),
         ("schedule=constnt", "no schedule called 'constnt'; the nearest is 'constant'"),
         ("scale=qick", "no scale called 'qick'; the nearest is 'quick'"),
@@ -156,8 +173,30 @@ def test_only_settings_of_a_protocol_can_be_changed(key):
     ],
 )
 def test_a_bad_setting_is_refused_in_a_sentence(text, sentence):
-    with pytest.raises(BenchError, match=sentence.replace(".", r"\.")):
+    with pytest.raises(BenchError, match=re.escape(sentence)):
         find_protocol(f"smoke@{text}")
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("lr", "write learning_rate=VALUE"),
+        ("batch-size", "write batch=VALUE"),
+        ("Steps", "write max_steps=VALUE"),
+        ("hidden", "the option --budget says it"),
+        ("seed", "the option --seeds says it"),
+        ("bach", "the nearest is 'batch'"),
+    ],
+)
+def test_what_other_programs_call_a_setting_is_pointed_out(key, meant):
+    with pytest.raises(UnknownName, match=f"no setting of a protocol called '{key}'; {meant}"):
+        with_changes(SMOKE, {key: 1})
+
+
+def test_every_other_word_leads_to_a_setting_or_an_option_and_is_none_itself():
+    settings = {field.name for field in dataclasses.fields(Protocol)}
+    assert not settings & OTHER_WORDS.keys()
+    assert all(word in settings or word.startswith("--") for word in OTHER_WORDS.values())
 
 
 @pytest.mark.parametrize(
@@ -203,9 +242,9 @@ def test_a_budget_is_a_number_or_the_word_paper(text, params, name):
     assert find_budget(found.name) == found
 
 
-@pytest.mark.parametrize("text", ["", "k", "ten", "nan", "inf", "-5", "0", "0.4", "42km", "10kk"])
+@pytest.mark.parametrize("text", ["", "k", "ten", "nan", "inf", "-5", "0", "0.4", "42km", "10kk", "1e300", "1e5M"])
 def test_what_is_no_budget_is_refused_in_a_sentence(text):
-    with pytest.raises(BenchError, match=r"is no budget|is below one parameter"):
+    with pytest.raises(BenchError, match=r"is no budget|is below one parameter|is above 10,000,000,000 parameters"):
         find_budget(text)
 
 

@@ -10,6 +10,7 @@ measure  `bench measure`, `bench speed`
 report   `bench report`, whose last line `make bench` ends with, and `bench compare`
 gate     `bench gate`
 options  options that several verbs have
+hints    what is said to an option that there is not
 order    the words of a command become a protocol, cells, a place to run and to keep them
 progress what the terminal shows while cells run
 """

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
 
 from .. import __version__, foreign_package
-from ..errors import BenchError
-from . import check, data, gate, lists, measure, report, results, run
+from ..errors import BenchError, one_line
+from ..process import open_streams
+from . import check, data, gate, hints, lists, measure, report, results, run
 
 VERBS = (
     run.run,
@@ -27,7 +29,10 @@ VERBS = (
 
 
 def main() -> None:
-    """Run the command line; a BenchError becomes one line and exit code 2."""
+    """Run the command line; what the user can mend becomes one line and exit code 2."""
+    open_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")  # signs that its encoding lacks
     if message := foreign_package():
         click.echo(f"error: {message}", err=True)
         sys.exit(2)
@@ -36,8 +41,11 @@ def main() -> None:
     except ModuleNotFoundError as error:  # from a bare checkout what is not needed to run may be missing
         click.echo(f"error: the package '{error.name}' is missing; `pip install {error.name}` adds it", err=True)
     except (BenchError, click.ClickException) as error:
-        text = error.format_message() if isinstance(error, click.ClickException) else error
+        text = hints.said(error) if isinstance(error, click.ClickException) else error
         click.echo(f"error: {text}", err=True)
+    except OSError as error:  # a path that the user named, or the machine: a full disk
+        where = "" if error.filename is None else f"{error.filename}: "
+        click.echo(f"error: {one_line(where + (error.strerror or str(error)))}", err=True)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; the same command goes on from here", err=True)
         sys.exit(130)

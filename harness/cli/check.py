@@ -22,7 +22,7 @@ def check(models: str | None, tasks: str | None, data: Path | None) -> int:
     """
     failed = 0
     if models is not None or tasks is None:
-        failed += _check_models(models or "all")
+        failed += _check_models("all" if models is None else models)
     if tasks is not None:
         failed += _check_tasks(tasks, data)
     return int(failed > 0)
@@ -52,7 +52,10 @@ def _check_tasks(words: str, data: Path | None) -> int:
     from ..prepare.data import check_data, prepare_data
 
     failed = 0
-    for name in catalog.task_names() if words == "all" else split_words(words):
+    names = catalog.task_names() if words == "all" else split_words(words)
+    if not names:
+        raise BenchError("--task names nothing; `bench list` shows what there is")
+    for name in names:
         spec = catalog.find_task(name, "smoke", data)
         try:
             check_data(spec, data)

@@ -10,17 +10,20 @@ import click
 
 from ..errors import BenchError
 from ..stats.verdicts import EXIT, TIMES_MARGIN
+from .options import Finite
 
 
 @click.command()
 @click.argument("base")
 @click.argument("head", default=".")
 @click.option("--models", help="Groups and names, separated by commas. [default: one for each kind of recurrence]")
+@click.option("--seconds", type=Finite(0, 86_400), default=10.0, show_default=True, help="Of timing a model, at most.")
 @click.option(
-    "--seconds", type=click.FloatRange(min=0), default=10.0, show_default=True, help="Of timing a model, at most."
-)
-@click.option(
-    "--margin", type=float, default=100 * TIMES_MARGIN, show_default=True, help="A slowdown that does not matter, in %."
+    "--margin",
+    type=Finite(max=1000),
+    default=100 * TIMES_MARGIN,
+    show_default=True,
+    help="A slowdown that does not matter, in %.",
 )
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--format", "form", type=click.Choice(["plain", "md"]), default="plain", show_default=True)

@@ -42,6 +42,8 @@ def list_(name: str | None, form: str) -> int:
         _print_models(name, groups[name])
     elif name == "tasks":
         _print_tasks()
+    elif name in ("protocols", "budgets"):
+        _print_protocols()
     else:
         _print_options(name)
     return 0

@@ -9,7 +9,7 @@ import click
 
 from ..errors import BenchError, counted
 from ..write import tables
-from .options import group_options, speed_options
+from .options import Finite, group_options, speed_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("measure")
 @group_options
-@click.option("--seconds", type=click.FloatRange(min=0), help="Of timing for each latency. [default: the protocol's]")
+@click.option("--seconds", type=Finite(0, 86_400), help="Of timing for each latency. [default: the protocol's]")
 @click.option("--lengths", help="Time steps of the growth, such as 50,100,200. [default: 1/8, 1/4, 1/2 and all]")
 @click.option("--again", is_flag=True, help="Measure anew what has been measured on this machine.")
 def measure(seconds: float | None, lengths: str | None, again: bool, **words: Any) -> int:
@@ -65,8 +65,10 @@ def _is_known(order: Order, group: Group) -> bool:
 
 def _lengths(text: str) -> list[int]:
     words = [word.strip() for word in text.split(",") if word.strip()]
-    if not all(word.isdecimal() and int(word) for word in words) or len(set(words)) < 2:
-        raise BenchError(f"--lengths is '{text}', but must be at least two numbers of time steps, such as 50,100,200")
+    if not all(word.isdecimal() and 0 < int(word) <= 10**6 for word in words) or len(set(words)) < 2:
+        raise BenchError(
+            f"--lengths is '{text}', but must be at least two numbers of time steps up to a million, such as 50,100,200"
+        )
     return sorted({int(word) for word in words})
 
 

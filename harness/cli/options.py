@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-RESULTS = click.option(
-    "--results", type=click.Path(path_type=Path), default="results", show_default=True, help="Folder of the records."
-)
+
+class Finite(click.FloatRange):
+    """A number in a range; nan lies in none, and infinity in none either."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number. Fails as click's own types do."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
+
+
+class Folder(click.Path):
+    """A path that is not empty: `--results "$OUT"` without an OUT is not the working folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Fails as click's own types do."""
+        if value == "":
+            self.fail("the name of the folder is empty.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+RESULTS = click.option("--results", type=Folder(), default="results", show_default=True, help="Folder of the records.")
 REPORTS = click.option(
     "--reports",
-    type=click.Path(path_type=Path),
+    type=Folder(),
     help="Folder of the pages. [default: reports/own, or what campaign.toml in --results says]",
 )
-DATA = click.option("--data", type=click.Path(path_type=Path), envvar="BENCH_DATA", help="Folder of the data sets.")
+DATA = click.option("--data", type=Folder(), envvar="BENCH_DATA", help="Folder of the data sets.")
 
 
 def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +70,7 @@ def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--recompute",
-            type=click.IntRange(min=0),
+            type=click.IntRange(0, 10**9),
             default=0,
             show_default=True,
             metavar="STEPS",
@@ -63,17 +87,17 @@ def speed_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """What to time, and for how long."""
     options = [
         click.option("--models", default="all", show_default=True, help="Groups and names, separated by commas."),
-        click.option("--length", type=click.IntRange(min=1), default=1000, show_default=True, help="Steps."),
-        click.option("--batch", type=click.IntRange(min=1), default=50, show_default=True),
+        click.option("--length", type=click.IntRange(1, 10**6), default=1000, show_default=True, help="Steps."),
+        click.option("--batch", type=click.IntRange(1, 10**6), default=50, show_default=True),
         click.option("--width", default="100", show_default=True, help="Units of every layer, or paper."),
         click.option("--replicas", default="1,5", show_default=True, help="Counts, separated by commas."),
         click.option("--backends", help="Names, separated by commas. [default: those that run here]"),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
         click.option(
-            "--seconds", type=click.FloatRange(min=0), default=4.0, show_default=True, help="Of timing for each cell."
+            "--seconds", type=Finite(0, 86_400), default=4.0, show_default=True, help="Of timing for each cell."
         ),
         click.option(
-            "--rounds", type=click.IntRange(min=1), default=2, show_default=True, help="At least so many A B B A."
+            "--rounds", type=click.IntRange(1, 10**6), default=2, show_default=True, help="At least so many A B B A."
         ),
         click.option("--runs/--no-runs", default=True, show_default=True, help="Time whole runs as well (CPU)."),
         RESULTS,

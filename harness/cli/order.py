@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict
@@ -35,6 +36,7 @@ def options_of(name: str) -> dict[str, object]:
     if name in PROTOCOLS:
         return {key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version")}
     if name in catalog.TASKS or name.rpartition("-")[0] in catalog.FAMILIES:
+        catalog.find_task(name)  # addition-x is none
         return catalog.task_options(name)
     return catalog.options_of(catalog.find_model(name).build, skip=2)
 
@@ -59,21 +61,21 @@ class Order:
     ) -> None:
         self.device = find_device(device)
         self.given = protocol_name is not None
-        self.protocol: Protocol = find_protocol(protocol_name or ("quick" if self.device == "cpu" else "paper"))
+        default = "quick" if self.device == "cpu" else "paper"
+        self.protocol: Protocol = find_protocol(default if protocol_name is None else protocol_name)
         for change in changes:
             self.protocol = with_changes(self.protocol, parse_changes(change))
+        task = os.environ.get("SLURM_ARRAY_TASK_ID")
+        self.array_task = task if seeds is not None and seeds.strip() == task != "0" else None
         self.tasks = split_words(",".join(tasks))
         self.models = catalog.chosen(models)
-        self.budget = find_budget(budget or self.protocol.budget).name
-        try:
-            self.seeds = parse_seeds(seeds) if seeds else list(range(self.protocol.seeds))
-        except ValueError:
-            raise BenchError(f"'{seeds}' are no seeds; write a count such as 5, or a list such as 0,3,5-7") from None
+        self.budget = find_budget(self.protocol.budget if budget is None else budget).name
+        self.seeds = list(range(self.protocol.seeds)) if seeds is None else parse_seeds(seeds)
         if not self.tasks:
             raise BenchError("--task names nothing; `bench list` shows what there is")
         forget()
         self.specs = {task: catalog.find_task(task, self.protocol.scale, data) for task in self.tasks}
-        for model in self.models:
+        for model in (*self.models, self.protocol.yardstick):
             catalog.find_model(model)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
         together = find_replicas(replicas, self.device, len(self.seeds))
@@ -173,6 +175,9 @@ class Order:
         default = "" if self.given else f" (the default {'with' if self.device == 'cuda' else 'without'} CUDA)"
         parts = ((self.tasks, "task"), (self.models, "model"), (self.seeds, "seed"))
         counts = " x ".join(counted(len(names), word) for names, word in parts)
+        if self.array_task is not None:
+            counts += f" (seeds 0 to {len(self.seeds) - 1}: in task {self.array_task} of an array job, "
+            counts += f"--seeds {self.array_task}, is seed {self.array_task} alone)"
         return (
             f"protocol {self.protocol.name}, version {self.protocol.version}{default}; budget {self.budget}; "
             f"device {self.device}, {counted(workers, 'worker')}; {counts} = {counted(len(self.cells), 'cell')}; "

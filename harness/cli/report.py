@@ -15,7 +15,7 @@ import click
 from ..errors import BenchError
 from ..stats.verdicts import EXIT, MARGIN
 from ..write import tables
-from .options import REPORTS, RESULTS
+from .options import REPORTS, RESULTS, Finite
 
 if TYPE_CHECKING:
     from ..records.store import Loaded
@@ -154,7 +154,7 @@ def _made(
 @click.option("--task", "tasks", multiple=True, help="Names, separated by commas. [default: every task with both]")
 @click.option(
     "--margin",
-    type=float,
+    type=Finite(max=1000),
     default=100 * MARGIN,
     show_default=True,
     help="A difference that does not matter, in % of the way.",

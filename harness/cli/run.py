@@ -11,6 +11,7 @@ import click
 
 from ..errors import BenchError
 from ..write import tables
+from ..write.words import DASH
 from .options import DATA, cell_options
 from .report import next_step
 from .results import counts
@@ -71,7 +72,7 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
 
 
 def _conclude(order: Order, say: Callable[[str], None]) -> int:
-    """Print the tables of what a command asked for, and the counts; 1 if a cell failed."""
+    """Print the tables of what a command asked for, and the counts; 1 if a cell failed or none is ok."""
     from ..report.task.page import summary
 
     loaded = order.store.load(order.protocol.name, order.tasks)
@@ -80,11 +81,11 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
     for paragraph in summary(loaded, order.models):
         say(paragraph)
     found = Counter(run.status for run in loaded.runs)
-    say("\n" + counts(found))
+    say("\n" + counts(found) + ("; nothing could run" if found.keys() <= {"skipped"} else ""))
     for sentence in loaded.left_out:
         say(f"left out: {sentence}")
     say(next_step(order.store.root, order.protocol.name, order.tasks))
-    return int(any(run.is_fault for run in loaded.runs))
+    return int(not found["ok"] or any(run.is_fault for run in loaded.runs))
 
 
 @click.command()
@@ -132,5 +133,8 @@ def params(task: str | None, shape: str | None, models: str, budget: str, scale:
     if (task is None) == (shape is None):
         raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")
     sizes = catalog.find_task(task, scale, data).shape if task else planning.parse_shape(shape or "")
-    click.echo(tables.plain(planning.parameter_table(catalog.chosen(models), sizes, find_budget(budget))))
+    found = planning.parameter_table(catalog.chosen(models), sizes, find_budget(budget))
+    if (found["Parameters"] == DASH).all():
+        raise BenchError(f"no parameters can be counted; {found['Model'][0]}: {found['Note'][0]}")
+    click.echo(tables.plain(found))
     return 0

@@ -125,12 +125,17 @@ def promise(seeds: int, models: int, tasks: int) -> str:
     return power.sentence(seeds, models, tasks, rng=np.random.default_rng(0))
 
 
+MOST = 10**6  # time steps, inputs or outputs of a shape
+
+
 def parse_shape(text: str) -> Shape:
     """'784x1x10' -> 784 steps, 1 input, 10 classes."""
     try:
         length, inputs, outputs = (int(part) for part in text.lower().split("x"))
     except ValueError:
         raise BenchError(f"'{text}' is no shape; write LENGTHxINPUTSxOUTPUTS, such as 784x1x10") from None
+    if not all(1 <= number <= MOST for number in (length, inputs, outputs)):
+        raise BenchError(f"'{text}' is no shape; each number must be from 1 to {MOST:,}")
     return sequence_shape(length, inputs, outputs)
 
 

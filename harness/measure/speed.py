@@ -65,13 +65,13 @@ class Bench:
         self.device = device = find_device(device)
         self.seconds, self.rounds, self.runs = seconds, rounds, runs and device == "cpu"
         self.backends = split_words(backends) if backends is not None else list(USUAL[device])
-        wanted = "counts of at least 1, such as 1,5"
+        wanted = "counts from 1 to a million, such as 1,5"
         self.sizes = Sizes(
             models=tuple(catalog.chosen(models)),
             replicas=tuple(_whole(word, "number of replicas", wanted) for word in split_words(replicas)),
             length=length,
             batch=batch,
-            width=None if width == "paper" else _whole(width, "width", "a whole number of at least 1, or paper"),
+            width=None if width == "paper" else _whole(width, "width", "a whole number from 1 to a million, or paper"),
             device=device,
         )
         for names, option in ((self.sizes.replicas, "--replicas"), (self.backends, "--backends")):
@@ -229,6 +229,6 @@ class Bench:
 
 
 def _whole(word: str, what: str, wanted: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
+    if not word.isdecimal() or not 1 <= int(word) <= 10**6:
         raise BenchError(f"'{word}' is no {what}; write {wanted}")
     return int(word)

@@ -65,7 +65,10 @@ def bad(tmp_path):
         (("--budget", "lots"), "'lots' is no budget"),
         (("--budget", "0"), "below one parameter"),
         (("--seeds", "many"), "'many' are no seeds"),
-        (("--seeds", "0"), "'0' are no seeds"),
+        (("--seeds", ""), "'' are no seeds"),
+        (("--budget", ""), "'' is no budget"),
+        (("--protocol", ""), "no protocol called ''"),
+        (("--set", "yardstick=nothing"), "no model called 'nothing'"),
         (("--set", "max_step=5"), "no setting of a protocol called 'max_step'; the nearest is 'max_steps'"),
         (("--set", "max_steps"), "write key=value"),
         (("--set", "max_steps=few"), "must be a whole number"),
@@ -132,7 +135,7 @@ def test_a_budget_too_small_is_a_skipped_record_that_names_the_nearest(bench, tm
     outcome = bench(*RUN, "--models", "lstm-s", "--budget", "17")
     (path,) = tmp_path.rglob("runs/**/*.json")
     record = json.loads(path.read_text())
-    assert outcome.code == 0
+    assert outcome.code == 1  # nothing could run
     assert record["status"] == "skipped"
     assert "the nearest is 20 at width 1" in record["reason"]
 

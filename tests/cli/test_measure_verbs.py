@@ -195,7 +195,10 @@ def test_a_fresh_process_that_cannot_say_is_a_sentence(taken, tmp_path):
     ("words", "sentence"),
     [
         (("--models", "gruu"), "no model called 'gruu'; the nearest is 'gru'"),
-        (("--lengths", "10"), "--lengths is '10', but must be at least two numbers of time steps, such as 50,100,200"),
+        (
+            ("--lengths", "10"),
+            "--lengths is '10', but must be at least two numbers of time steps up to a million, such as 50,100,200",
+        ),
         (("--lengths", "10,0"), "--lengths is '10,0'"),
         (("--lengths", "10,ten"), "--lengths is '10,ten'"),
         (("--seconds", "-1"), "-1.0 is not in the range"),

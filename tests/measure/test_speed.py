@@ -143,7 +143,7 @@ def test_the_process_that_measures_starts_with_the_tuned_allocator(bench, monkey
         (("--models", ","), "--models names nothing"),
         (("--backends", "eeger"), "no back end 'eeger'; choose one of auto, eager"),
         (("--backends", ""), "--backends names nothing"),
-        (("--width", "0"), "'0' is no width; write a whole number of at least 1, or paper"),
+        (("--width", "0"), "'0' is no width; write a whole number from 1 to a million, or paper"),
         (("--width", "-4"), "'-4' is no width"),
         (("--width", "wide"), "'wide' is no width"),
         (("--replicas", "0"), "'0' is no number of replicas"),
