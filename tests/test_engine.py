@@ -6,7 +6,7 @@ from harness import engine
 from harness.cli.order import Order
 from harness.errors import BenchError
 from harness.measure.speed import Bench
-from models.engine.native import kernels
+from models.engine.native import build, kernels
 
 BUILDING = "building native code for the recurrences (once, about ten seconds)"
 
@@ -15,7 +15,7 @@ BUILDING = "building native code for the recurrences (once, about ten seconds)"
 def broken(monkeypatch):
     """There is a compiler, and it fails."""
     monkeypatch.setattr(kernels, "is_built", lambda: False)
-    monkeypatch.setattr(kernels, "compiler", lambda: "c++")
+    monkeypatch.setattr(build, "compiler", lambda: "c++")
     monkeypatch.setattr(kernels, "why_not", lambda: "c++ failed")
 
 
@@ -31,10 +31,10 @@ def told(steps):
 
 def test_only_what_takes_its_time_is_told_before(broken, monkeypatch):
     assert told(engine.build_native()) == ([BUILDING], "c++ failed")
-    monkeypatch.setattr(kernels, "compiler", lambda: None)
+    monkeypatch.setattr(build, "compiler", lambda: None)
     assert told(engine.build_native()) == ([], "c++ failed")
     monkeypatch.setattr(kernels, "is_built", lambda: True)
-    monkeypatch.setattr(kernels, "compiler", lambda: "c++")
+    monkeypatch.setattr(build, "compiler", lambda: "c++")
     monkeypatch.setattr(kernels, "why_not", lambda: "")
     assert told(engine.build_native()) == ([], "")
 

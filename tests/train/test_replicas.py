@@ -97,7 +97,7 @@ def test_a_replica_that_diverges_ends_early_and_disturbs_nobody():
     group = assert_each_is_as_alone(partial(linear, break_at=0.68), [0, 1, 2, 4], learning_rate=0.05, clip=0.0)
     assert [replica.diverged for replica in group.replicas] == [
         "",
-        "the loss is no finite number at step 4",
+        "the validation metric is no finite number at step 4",
         "",
         "the loss is no finite number at step 50",
     ]
