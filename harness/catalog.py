@@ -137,6 +137,17 @@ def find_task(name: str, scale: str = "paper") -> TaskSpec:
     return replace(spec, name=name, title=title, detail=detail, target_why=why)
 
 
+def strange_model(name: str) -> bool:
+    """Is it a stranger's code that runs for this model?"""
+    return split_options(name)[0] not in MODELS
+
+
+def strange_task(name: str) -> bool:
+    """Is it a stranger's code that runs for this task?"""
+    base = split_options(name)[0]
+    return base not in TASKS and _family(base)[0] is None
+
+
 def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, object]:
     """The keyword parameters of a factory and their defaults; the first `skip` parameters are not options."""
     parameters = list(inspect.signature(function).parameters.values())[skip:]
@@ -225,5 +236,5 @@ def _plugged(group: str, builtin: Mapping[str, str]) -> dict[str, Any]:
 
 def source_digest(model: str) -> str:
     """SHA-256 of the file of a model given as file.py:Name, else an empty string."""
-    place = Path(split_options(model)[0].rpartition(":")[0])
+    place = strangers.file_of(split_options(model)[0])
     return hashlib.sha256(place.read_bytes()).hexdigest() if place.suffix == ".py" and place.is_file() else ""

@@ -21,7 +21,7 @@ def named(name: str) -> Any:
     """What `file.py:Name` or `package:Name` leads to. Raises BenchError where it leads nowhere."""
     place, _, attribute = name.rpartition(":")
     if place.endswith(".py"):
-        module = _file_module(Path(place))
+        module = _file_module(file_of(name))
     else:
         module = loaded(name, partial(importlib.import_module, place))
     if not hasattr(module, attribute):
@@ -33,8 +33,24 @@ def loaded(name: str, load: Callable[[], Any]) -> Any:
     """What a stranger's code gives as it is imported. Raises BenchError whatever it raises."""
     try:
         return load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BenchError(f"'{name}' cannot be imported: {type(error).__name__}: {error}") from None
+
+
+_files: dict[Path, Path] = {}
+
+
+def file_of(name: str) -> Path:
+    """The file of `file.py:Name`, as it was at first where a stranger has changed the working folder since."""
+    path = Path(name.rpartition(":")[0])
+    if path.is_file():
+        _files[path] = path.resolve()
+    return _files.get(path, path)
+
+
+def forget(name: str) -> None:
+    """Forget the file of `file.py:Name`, so that the next look at it runs the file anew."""
+    sys.modules.pop(f"bench_file_{file_of(name).resolve()}", None)
 
 
 def _file_module(path: Path) -> Any:

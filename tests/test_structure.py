@@ -30,7 +30,7 @@ ROOMS = {
     "harness.strangers": "tasks.spec",
     "harness.engine": "models.engine models.engine.native",
     # the ground floor
-    "harness.records": "",
+    "harness.records": "machine",
     "harness.stats": "records",
     # the wing that works
     "harness.prepare": "catalog seeds tasks.data",

@@ -12,6 +12,7 @@ gate     `bench gate`
 options  options that several verbs have
 order    the words of a command become a protocol, cells, a place to run and to keep them
 progress what the terminal shows while cells run
+saying   lines on the standard output, as long as somebody reads them
 """
 
 from .bench import cli, main

@@ -8,6 +8,7 @@ import click
 
 from .. import __version__, foreign_package
 from ..errors import BenchError
+from ..process import open_streams
 from . import check, data, gate, lists, measure, report, results, run
 
 VERBS = (
@@ -28,6 +29,7 @@ VERBS = (
 
 def main() -> None:
     """Run the command line; a BenchError becomes one line and exit code 2."""
+    open_streams()
     if message := foreign_package():
         click.echo(f"error: {message}", err=True)
         sys.exit(2)

@@ -67,7 +67,7 @@ class Training:
         recorder: Recorder | None = None,
     ) -> None:
         self.splits, self.protocol = splits, protocol
-        self.metric, self.classes, self.stop = metric, classes, stop
+        self.metric, self.classes, self.stop, self.beat = metric, classes, stop, lambda: None
         self.sign = 1.0 if higher_is_better else -1.0
         self.replicas = [Replica(seed) for seed in seeds]
         self.train_sequences = len(splits.train.y)
@@ -84,8 +84,7 @@ class Training:
         self.optimizer = _optimizer(protocol, self.model.leaves, device.type == "cuda" or recorder is not None)
         self.tell_progress: Callable[[float], None] | None = getattr(self.model.module, "set_progress", None)
         self.step = 0
-        self.seconds = 0.0
-        self.evaluation_seconds = 0.0
+        self.seconds = self.evaluation_seconds = 0.0
         # a recorded step finds these at their places
         self.rows = torch.zeros(len(seeds), protocol.batch, dtype=torch.int64, device=device)
         self.loss_sum = torch.zeros(len(seeds), dtype=torch.float64, device=device)
@@ -115,8 +114,10 @@ class Training:
             self.feed.begin(self.step)
         clock = time.perf_counter()
         while self.step < self.steps and self.alive:
-            if self.stop():
-                self.stopped = True
+            self.seconds += time.perf_counter() - clock
+            self.stopped = self.stop()
+            clock = time.perf_counter()
+            if self.stopped:
                 break
             self._train_step()
             if self.step in self.pauses:
@@ -208,7 +209,7 @@ class Training:
         return {place: self._judge(place, losses[place], metrics[place]) for place in alive}
 
     def _metric(self, x: Tensor, y: Tensor) -> list[float]:
-        return evaluate(self.model, x, y, self.metric, self.beginning, self.protocol.batch)
+        return evaluate(self.model, x, y, self.metric, self.beginning, self.protocol.batch, self.beat)
 
     def _judge(self, place: int, loss: float, metric: float) -> Point:
         replica = self.replicas[place]
