@@ -148,6 +148,11 @@ def strange_task(name: str) -> bool:
     return base not in TASKS and _family(base)[0] is None
 
 
+def forget(model: str) -> None:
+    """Forget the file of a model given as file.py:Name, so that the next look at it runs the file anew."""
+    strangers.forget(split_options(model)[0])
+
+
 def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, object]:
     """The keyword parameters of a factory and their defaults; the first `skip` parameters are not options."""
     parameters = list(inspect.signature(function).parameters.values())[skip:]

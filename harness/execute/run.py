@@ -18,8 +18,8 @@ from typing import Any, cast
 
 import torch
 
-from .. import machine, strangers
-from ..catalog import find_model, find_task, source_digest, strange_model, strange_task
+from .. import machine
+from ..catalog import find_model, find_task, forget, source_digest, strange_model, strange_task
 from ..engine import backend
 from ..errors import BenchError, Unwritable, sentence
 from ..measure.forecast import TooLarge, check_fits
@@ -96,7 +96,7 @@ def run_group(
                     done = [_alone(some[0], where, store, told, ended)]
             with _guarded(some[0]):
                 done = [_written(record, where) for record in done]
-            strangers.forget(some[0].model)  # what its file does when it is imported is done for each cell alike
+            forget(some[0].model)  # what its file does when it is imported is done for each cell alike
             if os.getpid() != process:
                 os._exit(1)
             if changed:

@@ -125,7 +125,7 @@ def test_a_strangers_seeds_do_not_see_what_an_earlier_one_changed(where, tmp_pat
     [
         ("Exits", "SystemExit: by the model (faulty.py:"),
         ("ExitsWhenBuilt", "SystemExit: 3 (faulty.py:"),
-        ("Interrupts", "KeyboardInterrupt:  (faulty.py:"),
+        ("Interrupts", "KeyboardInterrupt: (faulty.py:"),
     ],
 )
 def test_a_model_that_exits_failed(where, monkeypatch, model, reason):
