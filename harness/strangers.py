@@ -98,7 +98,7 @@ def task_of_loader(name: str, load: Callable[..., Any]) -> TaskSpec:
         labels = not y.is_floating_point()
         outputs = int(max(split.y.max() for split in splits)) + 1 if labels else y.shape[-1]
         shape = SequenceShape(x.shape[1], x.shape[2], outputs, per_step=y.ndim == (2 if labels else 3))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BenchError(
             f"the task '{name}' does not give three pairs (x, y) with x (sequences, time, inputs): "
             f"{type(error).__name__}: {error}"

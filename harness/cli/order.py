@@ -15,7 +15,7 @@ from typing import Any
 from .. import catalog, engine, machine
 from ..catalog import source_digest
 from ..errors import BenchError, counted
-from ..execute.importing import IMPORT_SECONDS, look_at
+from ..execute.apart import IMPORT_SECONDS, look_at
 from ..execute.surroundings import kept
 from ..machine import find_device
 from ..plan import Cell, Group, parse_seeds, split_words

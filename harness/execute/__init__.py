@@ -9,6 +9,6 @@ local        worker processes on this machine, or this process
 pool         the workers as the runner sees them: fed, watched, ended
 worker       the life of a worker
 leaving      records for what could not write its own
-importing    strangers' models are imported elsewhere, before any of them runs
+apart        what strangers' models are asked in processes of their own, before any of them runs
 planning     what `bench plan` tells beforehand
 """

@@ -82,7 +82,7 @@ def test_again_runs_what_it_names_and_nothing_else(bench, slip, tmp_path, again,
     assert bench(*line, "--dry-run", *again).code == 0
     assert not (tmp_path / "results" / "aside").exists()
     bench(*line, *again)
-    changed = {path.parent.name.rpartition(":")[2] for path in before if path.stat().st_ino != before[path]}
+    changed = {"gru" if "gru" in path.parts else "Net" for path in before if path.stat().st_ino != before[path]}
     assert changed == models
     assert len([path for path in (tmp_path / "results").rglob("aside/runs/**/*") if path.is_file()]) == len(models)
 
@@ -219,3 +219,24 @@ def test_an_output_that_nobody_reads_costs_no_run(tmp_path, how):
         code, errors = process.wait(timeout=300), process.stderr.read()
     assert (code, errors) == (0, "")
     assert statuses(tmp_path) == {"gru": "ok"}
+
+
+def test_a_plan_says_what_cannot_be_tried_and_goes_on(bench, slip):
+    slip.write_text(MODEL.replace("return self.ouch", "import sys; sys.exit(3)"))
+    outcome = bench("plan", "--task", "sfc", "--protocol", "smoke", "--models", f"{slip}:Net,gru")
+    assert outcome.code == 0, outcome
+    assert "cannot be tried: SystemExit: 3 (slip.py:" in outcome.out
+    assert len([line for line in outcome.out.splitlines() if " 3,004 " in line]) == 1
+
+
+def test_a_check_goes_on_after_models_that_exit(bench, slip):
+    more = (
+        "class Exits(Net):\n    def forward(self, x):\n        import sys; sys.exit(3)\n"
+        "class Leaves(Net):\n    def forward(self, x):\n        import os; os._exit(3)\n"
+    )
+    slip.write_text(MODEL.replace("ouch", "out") + more)
+    outcome = bench("check", "--models", f"{slip}:Leaves,{slip}:Exits,gru")
+    assert outcome.code == 1
+    assert f"{slip}:Leaves: FAILED\n  {slip}:Leaves: its process ended with exit code 3" in outcome.out
+    assert f"{slip}:Exits: FAILED\n  {slip}:Exits: check_shapes: SystemExit: 3" in outcome.out
+    assert "gru: ok" in outcome.out
