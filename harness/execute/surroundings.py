@@ -70,11 +70,15 @@ def _handlers() -> dict[int, Any]:
 
 
 def _set_handlers(handlers: dict[int, Any]) -> None:
-    signal.alarm(0)
     for number, handler in handlers.items():
         if handler is not None and signal.getsignal(number) is not handler:
             with suppress(OSError, ValueError):
                 signal.signal(number, handler)
+
+
+def _set_alarm(wanted: bool) -> None:
+    if not wanted:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _hooks() -> dict[str, dict[Any, Any]]:
@@ -106,6 +110,7 @@ FACTS: dict[str, Fact] = {
     "the umask": (_umask, os.umask),
     "the environment": (_environment, _set_environment),
     "the handlers of signals": (_handlers, _set_handlers),
+    "an alarm": (lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0, _set_alarm),
     "the module search path": (lambda: list(sys.path), lambda value: sys.path.__setitem__(slice(None), value)),
     "the recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
 }

@@ -39,6 +39,7 @@ EFFECTS = {
     "the umask": lambda: os.umask(0o007),
     "the environment": lambda: os.environ.update(SOMETHING="else", PATH=""),
     "the handlers of signals": lambda: signal.signal(signal.SIGTERM, hook),
+    "an alarm": lambda: signal.alarm(1000),
     "the recursion limit": lambda: sys.setrecursionlimit(5000),
     "torch.nn.init.uniform_": lambda: setattr(nn.init, "uniform_", hook),
     "torch.manual_seed": lambda: setattr(torch, "manual_seed", hook),
