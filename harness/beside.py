@@ -26,6 +26,17 @@ OURS = ("harness", "models", "tasks")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+_places: dict[str, Path] = {}
+
+
+def located(place: str) -> Path:
+    """The path of a file, as it was before where a stranger has changed the working folder since."""
+    path = Path(place)
+    if path.is_file():
+        _places[place] = path.resolve()
+    return _places.get(place, path.resolve())
+
+
 def digest(place: str) -> str:
     """SHA-256 of the sources of a file or package: its own and those that it imports from beside it, and so on.
 
@@ -33,7 +44,7 @@ def digest(place: str) -> str:
     empty string where there is no source. As long as a file is imported, it is that of what was imported.
     """
     if place.endswith(".py"):
-        path = Path(place).resolve()
+        path = located(place)
         known = getattr(sys.modules.get(module_name(path)), DIGEST, None)
         return known or (_digest(path, path.parent, "") if path.is_file() else "")
     top, *rest = place.split(".")
@@ -119,9 +130,10 @@ def file_module(path: Path) -> ModuleType:
     return sys.modules[key]
 
 
-def forget() -> None:
-    """Import files anew when they are next looked at."""
-    for name in [name for name in sys.modules if name.startswith(FOLDER)]:
+def forget(folder: Path | None = None) -> None:
+    """Import files anew when they are next looked at: those of a folder, or all."""
+    package = FOLDER if folder is None else _package_of(folder)
+    for name in [name for name in sys.modules if name.startswith(package)]:
         del sys.modules[name]
 
 
