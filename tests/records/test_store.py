@@ -418,7 +418,7 @@ def test_what_is_put_aside_is_no_record_and_nothing_of_it_is_lost(store):
         place = store.put_aside(store.save_run(replace(record, test_metric=test_metric)))
         assert f'"test_metric": {test_metric}' in place.read_text()
     assert store.find_run(record.cell) is None
-    assert store.load().runs == store.load().corrupt == []
+    assert store.load().runs == store.load().left_out == []
     assert not [name for name in files(store) if name.endswith(".json")]
     assert len(files(store)) == 2
 
