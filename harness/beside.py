@@ -193,12 +193,14 @@ class _Loader(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
     def exec_module(self, module: ModuleType) -> None:
-        look = partial(_import, module.__name__)
+        folder = Path(sys.modules[module.__name__.partition(".")[0]].__path__[0])
+        look = partial(_import, folder, module.__name__)
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": look}
         super().exec_module(module)
 
 
 def _import(
+    folder: Path,
     own: str,
     name: str,
     globals: Mapping[str, Any] | None = None,
@@ -206,10 +208,10 @@ def _import(
     fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> ModuleType:
-    """What `import` means in the module `own`."""
-    package, top = own.partition(".")[0], name.partition(".")[0]
+    """What `import` means in the module `own` of a folder, also once that has been forgotten."""
+    package, top = _package_of(folder), name.partition(".")[0]
     beside = f"{package}.{top}"
-    if level or beside == own or not _lies_beside(top, Path(sys.modules[package].__path__[0])):
+    if level or beside == own or not _lies_beside(top, folder):
         return builtins.__import__(name, globals, locals, fromlist or (), level)
     if fromlist:
         return builtins.__import__(f"{package}.{name}", globals, locals, fromlist)

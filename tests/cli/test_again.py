@@ -98,7 +98,7 @@ def test_a_good_cell_whose_model_has_changed_is_refused_with_the_way_out(bench, 
     line = (*RUN, "--models", f"{slip}:Net")
     assert bench(*line).code == 0
     slip.write_text(slip.read_text() + "\n")
-    assert "`--again all` trains it anew" in one_sentence(bench(*line))
+    assert "`--again all` runs it anew" in one_sentence(bench(*line))
     assert bench(*line, "--again", "all").code == 0
     assert bench(*line).code == 0
 
