@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..protocol import MOST_UNITS
+from ..plan import MOST_UNITS
 
 
 class Finite(click.FloatRange):

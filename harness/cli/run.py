@@ -144,7 +144,7 @@ def params(
     """Count the parameters of models, or solve their widths for a budget."""
     from .. import catalog
     from ..execute import planning
-    from ..protocol import find_budget
+    from ..plan import find_budget
 
     if (task is None) == (shape is None):
         raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")

@@ -20,10 +20,10 @@ from ..engine import backend
 from ..errors import sentence
 from ..measure.forecast import TooLarge, check_fits
 from ..measure.subject import Subject, quick, subject_of
-from ..plan import Cell, Group
+from ..plan import Cell, Group, find_budget
 from ..prepare.budget import solve
 from ..prepare.modules import Skip, Where, fingerprint, settled
-from ..protocol import Protocol, find_budget, find_protocol
+from ..protocol import Protocol, find_protocol
 from ..records.kinds import Measurement, RunRecord, TaskFacts
 from ..records.store import Store
 from ..seeds import global_stream

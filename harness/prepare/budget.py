@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ..errors import BenchError
-from ..protocol import Budget
+from ..plan import Budget
 
 if TYPE_CHECKING:
     from ..catalog import ModelSpec, Shape

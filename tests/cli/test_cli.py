@@ -411,9 +411,9 @@ def test_plan_shows_parameters_and_time(bench):
 def test_plan_and_params_show_models_of_equal_width(bench):
     for verb in ("plan", "params"):
         extra = ("--protocol", "smoke", "--no-time") if verb == "plan" else ()
-        done = bench(verb, "--task", "sfc", "--models", "gru,tp-rnn-s", "--width", "20", *extra)
+        done = bench(verb, "--task", "sfc", "--models", "gru", "--width", "20", *extra)
         assert done.code == 0, done.err
-        assert "1,404" in done.out and "1,916" in done.out
+        assert "1,404" in done.out
         both = bench(verb, "--task", "sfc", "--models", "gru", "--width", "20", "--budget", "3k", *extra)
         assert "give either --budget or --width" in one_sentence(both)
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from harness.catalog import find_model, find_task
 from harness.errors import BenchError
+from harness.plan import Budget, find_budget
 from harness.prepare.budget import as_width, bare, count_parameters, misses, parameters_at, solve
-from harness.protocol import Budget, find_budget
 from harness.seeds import global_stream
 from models.spec import ModelSpec, spread
 from tasks.spec import SequenceShape
@@ -123,7 +123,7 @@ def test_a_model_that_refuses_every_width_says_what_it_said_first():
     def build(shape, width):
         raise ValueError(f"no scale of {width}")
 
-    with pytest.raises(ValueError, match="no scale of 1$"):
+    with pytest.raises(ValueError, match=r"no scale of 1$"):
         solve(made(build), SHAPE, Budget("100", 100))
 
 
