@@ -40,7 +40,7 @@ ROOMS = {
     "harness.train": "prepare records catalog engine machine seeds",
     "harness.checks": "train prepare catalog seeds",
     "harness.measure": "train prepare records stats catalog engine machine process seeds",
-    "harness.execute": "measure train prepare records stats write catalog engine machine process seeds",
+    "harness.execute": "measure train prepare records stats write catalog strangers engine machine process seeds",
     "harness.gate": "stats write catalog machine process",
     # the wing that reads
     "harness.draw": "records",
