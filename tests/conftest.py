@@ -32,14 +32,14 @@ class Outcome(NamedTuple):
 @pytest.fixture
 def bench(monkeypatch, capsys, tmp_path):
     """`bench(*words)` runs the command line here, with results and reports in a folder of the test."""
-    from harness.cli.bench import main
+    from harness.cli.bench import cli, main
 
     def call(*words: object) -> Outcome:
         line = [str(word) for word in words]
-        if line[0] in ("run", "plan", "status", "report", "measure", "speed") and "--results" not in line:
-            line += ["--results", str(tmp_path / "results")]
-        if line[0] in ("report", "speed") and "--reports" not in line:
-            line += ["--reports", str(tmp_path / "reports")]
+        options = cli.commands[line[0]].params if line[0] in cli.commands else []
+        for name in ("results", "reports"):
+            if any(f"--{name}" in option.opts for option in options) and f"--{name}" not in line:
+                line += [f"--{name}", str(tmp_path / name)]
         monkeypatch.setattr(sys, "argv", ["bench", *line])
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
