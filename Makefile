@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # as `bench run` sets them: one thread, and large tensors are kept instead of faulted in again at every step
 TIMED := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=268435456
 
-.PHONY: bench test benchmark asv asv-publish lint setup setup-dev clean
+.PHONY: bench test benchmark asv asv-publish docs lint setup setup-dev clean
 
 bench: setup
 	@# the report is written also where a cell failed, and make then says so; its last line is the page
@@ -30,6 +30,10 @@ asv: setup-dev
 asv-publish: setup-dev
 	$(BIN)/python -m asv publish
 	@echo "$(BIN)/python -m asv preview shows .asv/html; the pages take their scripts from the network"
+
+# the tables of README and docs that a command prints
+docs: setup-dev
+	$(BIN)/python tests/generated.py
 
 lint: setup-dev
 	$(BIN)/ruff check .
