@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
 TRITON := triton==3.9.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -14,8 +15,9 @@ bench: setup
 	@# the report is written also where a cell failed, and make then says so; its last line is the page
 	$(BIN)/bench run --task sfc --models all; code=$$?; $(BIN)/bench report --task sfc && exit $$code
 
+# on two processes; JOBS=8 takes more, JOBS=0 one
 test: setup-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 # times every model's step and saves it under .benchmarks; ALARM=min:50% compares with the last saved run
 benchmark: setup-dev
