@@ -5,13 +5,14 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # which numpy and torch read as they are imported
+
 import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 pytest.register_assert_rewrite("support")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "SLURM_ARRAY_TASK_ID"):
     os.environ.pop(name, None)  # what a make, a hook or a job in which the tests run tells its own children
