@@ -26,6 +26,17 @@ OURS = ("harness", "models", "tasks")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+_places: dict[str, Path] = {}
+
+
+def located(place: str) -> Path:
+    """The path of a file, as it was before where a stranger has changed the working folder since."""
+    path = Path(place)
+    if path.is_file():
+        _places[place] = path.resolve()
+    return _places.get(place, path.resolve())
+
+
 def digest(place: str) -> str:
     """SHA-256 of the sources of a file or package: its own and those that it imports from beside it, and so on.
 
@@ -33,7 +44,7 @@ def digest(place: str) -> str:
     empty string where there is no source. As long as a file is imported, it is that of what was imported.
     """
     if place.endswith(".py"):
-        path = Path(place).resolve()
+        path = located(place)
         known = getattr(sys.modules.get(module_name(path)), DIGEST, None)
         return known or (_digest(path, path.parent, "") if path.is_file() else "")
     top, *rest = place.split(".")
@@ -119,9 +130,10 @@ def file_module(path: Path) -> ModuleType:
     return sys.modules[key]
 
 
-def forget() -> None:
-    """Import files anew when they are next looked at."""
-    for name in [name for name in sys.modules if name.startswith(FOLDER)]:
+def forget(folder: Path | None = None) -> None:
+    """Import files anew when they are next looked at: those of a folder, or all."""
+    package = FOLDER if folder is None else _package_of(folder)
+    for name in [name for name in sys.modules if name.startswith(package)]:
         del sys.modules[name]
 
 
@@ -181,12 +193,14 @@ class _Loader(SourceFileLoader):
         return self.source_to_code(self.get_data(self.path), self.path)
 
     def exec_module(self, module: ModuleType) -> None:
-        look = partial(_import, module.__name__)
+        folder = Path(sys.modules[module.__name__.partition(".")[0]].__path__[0])
+        look = partial(_import, folder, module.__name__)
         module.__dict__["__builtins__"] = {**vars(builtins), "__import__": look}
         super().exec_module(module)
 
 
 def _import(
+    folder: Path,
     own: str,
     name: str,
     globals: Mapping[str, Any] | None = None,
@@ -194,10 +208,10 @@ def _import(
     fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> ModuleType:
-    """What `import` means in the module `own`."""
-    package, top = own.partition(".")[0], name.partition(".")[0]
+    """What `import` means in the module `own` of a folder, also once that has been forgotten."""
+    package, top = _package_of(folder), name.partition(".")[0]
     beside = f"{package}.{top}"
-    if level or beside == own or not _lies_beside(top, Path(sys.modules[package].__path__[0])):
+    if level or beside == own or not _lies_beside(top, folder):
         return builtins.__import__(name, globals, locals, fromlist or (), level)
     if fromlist:
         return builtins.__import__(f"{package}.{name}", globals, locals, fromlist)

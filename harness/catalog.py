@@ -150,6 +150,18 @@ def strange_task(name: str) -> bool:
     return base not in TASKS and _family(base)[0] is None
 
 
+def strange_model(name: str) -> bool:
+    """Is it a stranger's code that runs for this model?"""
+    return split_options(name)[0] not in MODELS
+
+
+def forget_files(model: str) -> None:
+    """Run the file of a model, and those that it imports from beside it, anew when they are next looked at."""
+    place = split_options(model)[0].rpartition(":")[0]
+    if place.endswith(".py"):
+        beside.forget(beside.located(place).parent)
+
+
 def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, object]:
     """The keyword parameters of a factory and their defaults; the first `skip` parameters are not options."""
     parameters = list(inspect.signature(function).parameters.values())[skip:]

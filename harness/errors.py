@@ -11,6 +11,10 @@ class UnknownName(BenchError):
     """A task, model, protocol or option that does not exist."""
 
 
+class Unwritable(BenchError):
+    """What is to be kept cannot be written, as where the disk is full; nothing that is not there counts as done."""
+
+
 class CorruptRecord(BenchError):
     """A record file that cannot be read; reports name it and leave it in place."""
 

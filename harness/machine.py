@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import platform
 import re
 import subprocess
 import sys
+import uuid
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -110,6 +112,71 @@ def resident(reset: bool = False) -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@cache
+def here() -> str:
+    """A word for this machine since it was started, as far as its processes see each other. It names nobody."""
+    try:
+        text = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii") + os.readlink("/proc/self/ns/pid")
+    except OSError:
+        text = str(uuid.getnode())
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def born(pid: int) -> int | None:
+    """When a process began, in the system's ticks; 0 where the system does not tell; None where there is none."""
+    if Path("/proc/self/stat").exists():
+        fields = _stat(pid)
+        return None if fields[:1] in ([], ["Z"]) else int(fields[19])
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return None
+    return 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has taken, with all its threads; 0 where the system does not tell."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+def runnable_seconds(pid: int) -> float:
+    """How long a process's first thread has run or waited for a core; its CPU time where the system does not tell."""
+    fields = _bytes(f"/proc/{pid}/schedstat").split()
+    return (int(fields[0]) + int(fields[1])) / 1e9 if len(fields) > 1 else cpu_seconds(pid)
+
+
+def marked(word: str) -> set[int]:
+    """The processes that began with this word in their environment, and those that they forked."""
+    return {pid for pid in _processes() if word.encode() in _bytes(f"/proc/{pid}/environ")}
+
+
+def forked() -> set[int]:
+    """The processes that this one has forked and that still run, without those that then began another program."""
+    me, program = str(os.getpid()), _bytes("/proc/self/cmdline")
+    own = (pid for pid in _processes() if _stat(pid)[1:2] == [me] and _stat(pid)[:1] != ["Z"])
+    return {pid for pid in own if _bytes(f"/proc/{pid}/cmdline") == program}
+
+
+def _processes() -> list[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    except OSError:
+        return []
+
+
+def _stat(pid: int) -> list[str]:
+    """What the system says of a process after its name: its state, its parent and so on."""
+    return _bytes(f"/proc/{pid}/stat").rpartition(b")")[2].decode("ascii").split()
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
 
 
 def trim() -> None:

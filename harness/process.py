@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+
+
+class Ended(KeyboardInterrupt):
+    """Ctrl-C a second time: all ends at once."""
+
+
+# what ends a process from outside: Ctrl-C, a scheduler, a terminal that is closed
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 # Large tensors of a step go back to the system and are faulted in again at every step unless
 # glibc is told to keep them; a process must have these from its start.
@@ -41,16 +48,29 @@ def environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
-    """Ctrl-C goes to the whole group of processes; one that starts in here does not hear it even while it starts."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def shielded() -> Iterator[None]:
+    """What ends a process waits while this block runs; for a process that starts in here, until `hear_again`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def leave_to_parent(numbers: Collection[signal.Signals] = ENDINGS) -> None:
+    """These signals go to a whole group of processes; in this one they do nothing, as the one that started it decides.
+
+    They are heard and not ignored, so that what this process starts obeys them.
+    """
+    for number in numbers:
+        signal.signal(number, lambda *_: None)
+    os.register_at_fork(after_in_child=lambda: [signal.signal(number, signal.SIG_DFL) for number in numbers])
+    hear_again()
+
+
+def hear_again() -> None:
+    """In a process that was started shielded: what waits comes now."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
 
 
 def open_streams() -> None:

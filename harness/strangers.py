@@ -29,9 +29,10 @@ def named(name: str) -> Any:
     """What `file.py:Name` or `package:Name` leads to. Raises BenchError where it leads nowhere."""
     place, _, attribute = name.rpartition(":")
     if place.endswith(".py"):
-        if not Path(place).is_file():
+        path = beside.located(place)
+        if not path.is_file():
             raise BenchError(f"there is no file {place}; write the path of a Python file, a colon and a name in it")
-        module = loaded(place, partial(beside.file_module, Path(place)))
+        module = loaded(place, partial(beside.file_module, path))
     else:
         module = loaded(name, partial(beside.package_module, place))
     if not hasattr(module, attribute):
@@ -43,7 +44,7 @@ def loaded(name: str, load: Callable[[], Any]) -> Any:
     """What a stranger's code gives as it is imported. Raises BenchError whatever it raises."""
     try:
         return load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BenchError(f"'{name}' cannot be imported: {type(error).__name__}: {error}") from None
 
 
@@ -83,7 +84,7 @@ def _value_error(build: Callable[..., Any], shape: Shape) -> str | None:
             build(shape, TRIED_WIDTH)
     except ValueError as error:
         return one_line(str(error)) or "its constructor raises a ValueError"
-    except Exception:  # will be said where the model is built
+    except (Exception, SystemExit):  # will be said where the model is built
         return None
     return None
 
@@ -132,7 +133,7 @@ class Loader:
             )
         except BenchError:
             raise
-        except Exception as error:  # it may raise anything
+        except (Exception, SystemExit) as error:  # it may raise anything
             hint = "; it got no folder of data, which --data or BENCH_DATA names" if data_root is None else ""
             raise BenchError(f"{self.name} does not give its data: {sentence(error)}{hint}") from None
         return Made(splits, clause, forms.checksum(splits))

@@ -167,3 +167,23 @@ def test_of_a_package_its_own_files_count(tmp_path, monkeypatch):
 def test_ours_have_a_revision_and_no_digest():
     assert {catalog.source_digest(name) for name in ("gru", "lstm-s@forget_bias=2", "sfc", "addition-37")} == {""}
     assert catalog.source_digest("nowhere.py:Net") == ""
+
+
+def test_a_file_is_found_where_it_was_after_the_working_folder_has_changed(tmp_path, monkeypatch):
+    written(tmp_path, moving="import os\nclass Net: ...\nos.chdir('/')")
+    monkeypatch.chdir(tmp_path)
+    before = catalog.source_digest("moving.py:Net")
+    assert catalog.find_model("moving.py:Net").build is catalog.find_model("moving.py:Net").build
+    assert catalog.source_digest("moving.py:Net") == before != ""
+
+
+def test_the_files_of_a_folder_are_run_anew_once_they_are_forgotten(tmp_path):
+    for word in ("a", "b"):
+        written(tmp_path / word, net="import layers\ndef late():\n    import layers\n    return layers", layers="")
+    first = {word: beside.file_module(tmp_path / word / "net.py") for word in ("a", "b")}
+    catalog.forget_files(f"{tmp_path / 'a' / 'net.py'}:late@x=1")
+    assert first["a"].late() is not first["a"].layers
+    again = {word: beside.file_module(tmp_path / word / "net.py") for word in ("a", "b")}
+    assert again["a"] is not first["a"]
+    assert again["a"].layers is first["a"].late()
+    assert (again["b"], again["b"].layers) == (first["b"], first["b"].layers)

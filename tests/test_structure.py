@@ -31,7 +31,7 @@ ROOMS = {
     "harness.forms": "tasks.spec",
     "harness.engine": "models.engine models.engine.native",
     # the ground floor
-    "harness.records": "",
+    "harness.records": "machine",
     "harness.stats": "records",
     # the wing that works
     "harness.prepare": "catalog strangers forms seeds tasks.data",

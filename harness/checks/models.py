@@ -196,6 +196,6 @@ def problems(spec: ModelSpec, shape: Shape) -> list[str]:
             check(spec, shape)
         except (CheckFailed, BenchError) as error:
             found.append(str(error))
-        except Exception as error:  # a stranger's model may raise anything
+        except (Exception, SystemExit) as error:  # a stranger's model may do anything
             found.append(f"{spec.name}: {check.__name__}: {type(error).__name__}: {error}")
     return found

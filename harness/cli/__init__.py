@@ -13,6 +13,7 @@ options  options that several verbs have
 hints    what is said to an option that there is not
 order    the words of a command become a protocol, cells, a place to run and to keep them
 progress what the terminal shows while cells run
+saying   lines on the standard output, as long as somebody reads them
 """
 
 from .bench import cli, main

@@ -10,6 +10,8 @@ import click
 from ..errors import BenchError
 from .options import DATA
 
+CHECK_SECONDS = 900.0  # of a stranger's model, which may hang
+
 
 @click.command()
 @click.option("--models", help="Groups and names, separated by commas. [default: all, unless --task is given]")
@@ -30,19 +32,35 @@ def check(models: str | None, tasks: str | None, data: Path | None) -> int:
 
 def _check_models(words: str) -> int:
     from .. import catalog
-    from ..checks import models as checks
+    from ..execute.apart import Lost, ask, look_at
 
     failed = 0
-    for name in catalog.chosen(words):
-        spec = catalog.find_model(name)
-        problems = []
-        for shape in checks.EXAMPLES:
-            if reason := spec.why_not(shape):
-                click.echo(f"{name}: does not apply to {shape}: {reason}")
-            else:
-                problems += checks.problems(spec, shape)
+    names = catalog.chosen(words)
+    look_at(names)
+    for name in names:
+        try:
+            away, problems = ask(_verdict, name, CHECK_SECONDS) if catalog.strange_model(name) else _verdict(name)
+        except Lost as why:
+            away, problems = [], [f"{name}: {why}"]
+        for line in away:
+            click.echo(line)
         failed += _told(name, problems)
     return failed
+
+
+def _verdict(name: str) -> tuple[list[str], list[str]]:
+    """To which examples a model does not apply, and what is wrong with it on the others."""
+    from .. import catalog
+    from ..checks import models as checks
+
+    spec = catalog.find_model(name)
+    away, problems = [], []
+    for shape in checks.EXAMPLES:
+        if reason := spec.why_not(shape):
+            away.append(f"{name}: does not apply to {shape}: {reason}")
+        else:
+            problems += checks.problems(spec, shape)
+    return away, problems
 
 
 def _check_tasks(words: str, data: Path | None) -> int:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..errors import BenchError
 from ..plan import MOST_UNITS
 
 
@@ -46,6 +48,17 @@ WIDTH = click.option(
     "--width", type=Finite(0, MOST_UNITS, min_open=True), help="Units of every layer of every model, for a budget."
 )
 DATA = click.option("--data", type=Folder(), envvar="BENCH_DATA", help="Folder of the data sets.")
+
+
+def seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
+    """A number of seconds, or 30s, 30m, 2h. Raises BenchError for anything else."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", value.strip().lower())
+    number = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
+    if not 0 < number < 1e9:
+        raise BenchError(f"--cell-limit is '{value}', but must be a time such as 90 (seconds), 30s, 30m or 2h")
+    return number
 
 
 def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from .. import catalog, engine, machine
 from ..errors import BenchError, counted
+from ..execute.apart import IMPORT_SECONDS, look_at
+from ..execute.surroundings import kept
 from ..machine import find_device
 from ..plan import Cell, Group, find_budget, parse_seeds, split_words
 from ..plan import plan as cells_of
 from ..prepare.data import check_data, load_data, prepare_data
 from ..prepare.modules import Where, fingerprint, forget
 from ..protocol import PROTOCOLS, Protocol, find_protocol, for_task, parse_changes, with_changes
-from ..records.kinds import Measurement, RunRecord
+from ..records.kinds import INTERRUPTED, STATUSES, Measurement, RunRecord
 from ..records.store import Store
 from ..stats import power
 
@@ -41,6 +46,10 @@ def options_of(name: str) -> dict[str, object]:
     return catalog.options_of(catalog.find_model(name).build, skip=2)
 
 
+def _is_meant(word: str, cell: Cell) -> bool:
+    return any(name == word or fnmatchcase(name, word) for name in (cell.model, cell.task, str(cell)))
+
+
 class Order:
     """What the words of a command stand for."""
 
@@ -58,6 +67,8 @@ class Order:
         backend: str,
         recompute: int = 0,
         replicas: str = "auto",
+        again: str | None = None,
+        limit: float | None = None,
     ) -> None:
         self.device = find_device(device)
         self.given = protocol_name is not None
@@ -74,32 +85,51 @@ class Order:
         if not self.tasks:
             raise BenchError("--task names nothing; `bench list` shows what there is")
         forget()
-        self.specs = {task: catalog.find_task(task, self.protocol.scale, data) for task in self.tasks}
-        for model in (*self.models, self.protocol.yardstick):
-            catalog.find_model(model)
+        # whatever folder a stranger's code changes to
+        results, data = Path(os.path.abspath(results)), None if data is None else Path(os.path.abspath(data))
+        with self.guarded():
+            self.specs = {task: catalog.find_task(task, self.protocol.scale, data) for task in self.tasks}
+        patience = IMPORT_SECONDS if limit is None else min(IMPORT_SECONDS, limit)
+        look_at((*self.models, self.protocol.yardstick), patience)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
         together = find_replicas(replicas, self.device, len(self.seeds))
         self.where = Where(results, self.device, data, backend, recompute, together)
         self.store = Store(results)
+        self.fingerprints: dict[Group, dict[str, str]] = {}
+        self.limit = limit
+        self.again = split_words(again or "")
+        for word in self.again:
+            if word not in ("failed", "all", *STATUSES) and not any(_is_meant(word, cell) for cell in self.cells):
+                raise BenchError(
+                    f"--again {word} names no cell of this command; write failed, all, a status, "
+                    "or a model or task, in which * stands for anything"
+                )
+
+    def guarded(self) -> AbstractContextManager[Any]:
+        """What strangers' tasks change in this process, while they are asked for their data in it, is put back."""
+        return kept() if any(map(catalog.strange_task, self.tasks)) else nullcontext()
 
     def todo(self) -> tuple[list[Cell], Counter[str]]:
-        """Cells without a final record, and how many of the others have which status."""
+        """Cells without a final record or to be run again, and how many of the others have which status."""
         todo, done = [], Counter[str]()
         for cell in self.cells:
             record = self.store.find_run(cell)
+            if record is None or record.status == INTERRUPTED or self._is_wanted_again(record):
+                todo.append(cell)
+                continue
             version = self.protocol.version
-            if record is not None and record.protocol_version != version:
+            if record.protocol_version != version:
                 raise BenchError(
                     f"{self.store.run_path(cell)} was made under version {record.protocol_version} of the protocol, "
                     f"this is version {version}: move the old records away or use another --results"
                 )
-            changed = "" if record is None else self._changed(cell.group, record)
-            if record is not None and changed and record.status == "ok":
+            changed = self._changed(cell.group, record)
+            if changed and record.status == "ok":
                 raise BenchError(
-                    f"{changed} since {self.store.run_path(cell)} was made; delete the old records, or use another "
-                    "--results, or give what has changed another name"
+                    f"{changed} since {self.store.run_path(cell)} was made; `--again all` runs it anew and keeps the "
+                    "old records aside; or use another --results, or give what has changed another name"
                 )
-            if record is None or changed or record.status == "interrupted":
+            if changed:
                 todo.append(cell)
             else:
                 done[record.status] += 1
@@ -112,7 +142,12 @@ class Order:
 
     def _changed(self, group: Group, record: RunRecord | Measurement) -> str:
         """What is not as it was when a record was made, in the beginning of a sentence; or an empty string."""
-        now = fingerprint(group.model, self.specs[group.task], self.protocol.data_seed, self.where.data_root)
+        if group not in self.fingerprints:
+            with self.guarded():
+                task = self.specs[group.task]
+                known = fingerprint(group.model, task, self.protocol.data_seed, self.where.data_root)
+            self.fingerprints[group] = known
+        now = self.fingerprints[group]
         differ = [name for name, value in now.items() if getattr(record, name) != value]
         words = {"source": group.model, "task_source": group.task, "data": f"the data of {group.task}"}
         if not differ:
@@ -121,12 +156,35 @@ class Order:
             return f"nobody can tell whether {words[differ[0]]} has changed"
         return f"{' and '.join(words[name] for name in differ)} {'has' if differ != ['data'] else 'have'} changed"
 
+    def put_aside(self, todo: Collection[Cell]) -> int:
+        """Put the records of cells that run again where nothing reads them; how many."""
+        count = 0
+        for cell in todo:
+            record = self.store.find_run(cell)
+            if record is not None and record.status != INTERRUPTED:
+                self.store.put_aside(self.store.run_path(cell))
+                count += 1
+        return count
+
+    def _is_wanted_again(self, record: RunRecord) -> bool:
+        return any(
+            word in ("all", record.status)
+            or (word == "failed" and record.is_fault)
+            or (word not in STATUSES and _is_meant(word, record.cell))
+            for word in self.again
+        )
+
     def to_measure(self, todo: Collection[Cell]) -> list[Group]:
         """What is to be timed: of what runs now all that this machine has not, of the rest what no machine has."""
         running = {cell.group for cell in todo}
         groups = dict.fromkeys(cell.group for cell in self.cells)
-        missing = [group for group in groups if self.measured(group) is None]
-        return [group for group in missing if group in running or not self.store.is_measured(group)]
+        missing = []
+        for group in groups:
+            found = self.measured(group)
+            again = found is not None and group in running and found.status not in ("ok", "skipped")
+            if again or (found is None and (group in running or not self.store.is_measured(group))):
+                missing.append(group)
+        return missing
 
     def steps(self) -> dict[str, int]:
         """The training steps of each task, where they do not depend on the size of its data."""

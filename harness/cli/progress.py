@@ -16,6 +16,10 @@ from ..plan import Cell, Group
 from ..records.kinds import Measurement, RunRecord
 from ..write.words import clock
 
+LONG_SECONDS = 2.0  # what takes longer has a line when it begins
+ALIVE_SECONDS = 25.0  # of silence at most, while cells run
+MOST_NAMED = 4  # cells in such a line
+
 
 class Estimate:
     """The time that is left, from what steps have taken so far.
@@ -72,7 +76,10 @@ def describe(what: RunRecord | Measurement) -> str:
 
 
 class Lines:
-    """One plain line for each finished job, or one JSON object for each event."""
+    """One plain line for each finished job, or one JSON object for each event.
+
+    A cell that takes long has a line when it begins, and all that run have one at least every half minute.
+    """
 
     def __init__(
         self,
@@ -81,12 +88,16 @@ class Lines:
         say: Callable[[str], None],
         *,
         as_json: bool = False,
+        live: bool = True,
         steps: Mapping[str, int] | None = None,
         replicas: int = 1,
     ) -> None:
         self.total, self.count, self.say, self.as_json = len(jobs), 0, say, as_json
         self.estimate = Estimate([what for kind, what in jobs if kind == "cell"], workers, steps, replicas)
         self.noted: set[str] = set()
+        self.running: dict[Cell, tuple[float, Progress]] = {}  # since when, and how far
+        self.begun: set[Cell] = set()
+        self.live, self.spoke = live, time.monotonic()
 
     def __enter__(self) -> Lines:
         return self
@@ -98,10 +109,15 @@ class Lines:
         self.estimate.heard(kind, what)
         if kind == "done":
             self.count += 1
+            self.running.pop(getattr(what, "cell", None), None)  # type: ignore[arg-type]
+        elif isinstance(what, Progress):
+            since, _ = self.running.get(what.cell, (time.monotonic(), what))
+            self.running[what.cell] = (since, what)
+        if self.live:
+            self._live()
         if self.as_json:
             if kind == "done" or (isinstance(what, Progress) and what.point is not None):
-                event = {"event": "point" if isinstance(what, Progress) else type(what).__name__.lower()}
-                self.say(json.dumps({**event, **asdict(what), "eta_seconds": self.estimate.seconds()}))
+                self.say(self._event("point" if isinstance(what, Progress) else type(what).__name__.lower(), what))
         elif kind == "done":
             left = clock(self.estimate.seconds()) if self.count < self.total else "0:00"
             self.say(f"[{self.count}/{self.total}] {describe(what)} (ETA {left})")
@@ -109,6 +125,27 @@ class Lines:
                 if note not in self.noted:
                     self.noted.add(note)
                     self.say(f"note: {note}")
+
+    def _live(self) -> None:
+        """Say that cells run, now and then."""
+        now = time.monotonic()
+        for cell, (since, progress) in self.running.items():
+            if cell not in self.begun and now - since > LONG_SECONDS and not self.as_json:
+                self.begun.add(cell)
+                self.say(f"{cell}: training, {progress.steps:,} steps")
+        if not self.running or now - self.spoke < ALIVE_SECONDS:
+            return
+        self.spoke = now
+        if self.as_json:
+            for _, progress in self.running.values():
+                self.say(self._event("progress", progress))
+            return
+        some = [f"{cell} at step {far.step:,} of {far.steps:,}" for cell, (_, far) in self.running.items()]
+        more = f"; and {len(some) - MOST_NAMED} more" if len(some) > MOST_NAMED else ""
+        self.say(f"running: {'; '.join(some[:MOST_NAMED])}{more} (ETA {clock(self.estimate.seconds())})")
+
+    def _event(self, name: str, what: Any) -> str:
+        return json.dumps({"event": name, **asdict(what), "eta_seconds": self.estimate.seconds()})
 
 
 class Bars:
@@ -130,6 +167,7 @@ class Bars:
             jobs,
             workers,
             lambda text: console.print(text, highlight=False, markup=False),
+            live=False,  # the rows show what runs
             steps=steps,
             replicas=replicas,
         )
@@ -169,7 +207,7 @@ class Bars:
 
 def terminal() -> Any:
     """A console to draw on, or None where the output goes elsewhere."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         return None
     from rich.console import Console
 

@@ -15,10 +15,14 @@ from .options import RESULTS
 @click.option("--protocol", "protocol_name")
 def status(results: Path, protocol_name: str | None) -> int:
     """Count the records, and say what did not end well."""
+    from ..records.running import running
     from ..records.store import Store
 
-    loaded = Store(results).load(protocol_name)
-    if not loaded.runs and not loaded.left_out:
+    store = Store(results)
+    loaded, alive = store.load(protocol_name), running(store)
+    for sign in alive:
+        click.echo(str(sign))
+    if not loaded.runs and not loaded.left_out and not alive:
         click.echo(f"no records in {results}")
     found: dict[tuple[str, str, str], Counter[str]] = {}
     for run in loaded.runs:

@@ -13,9 +13,10 @@ from ..errors import BenchError, counted
 from ..execute.executors import EXECUTORS, executor
 from ..write import tables
 from ..write.words import DASH
-from .options import DATA, WIDTH, cell_options
+from .options import DATA, WIDTH, cell_options, seconds
 from .report import next_step
 from .results import counts
+from .saying import saying
 
 if TYPE_CHECKING:
     from .order import Order
@@ -36,11 +37,26 @@ if TYPE_CHECKING:
     help=f"What runs the cells: {', '.join(EXECUTORS)} or file.py:function.",
 )
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Time each model before training.")
+@click.option(
+    "--again",
+    is_flag=False,
+    flag_value="failed",
+    metavar="WORDS",
+    help="Run finished cells again: failed, all, a status, or models and tasks, with * for anything.",
+)
+@click.option(
+    "--cell-limit",
+    "limit",
+    callback=seconds,
+    metavar="TIME",
+    help="CPU time that a cell may take: seconds, or 30s, 30m, 2h. [default: none]",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
 def run(workers: int | None, executed: str, measure: bool, dry_run: bool, as_json: bool, **words: Any) -> int:
     """Train every model on every task; what has a record is not run again."""
     from .. import machine
+    from ..records.running import sweep
     from .order import Order
     from .progress import Bars, Lines, Preparation, terminal
 
@@ -48,7 +64,7 @@ def run(workers: int | None, executed: str, measure: bool, dry_run: bool, as_jso
     order = Order(**words)
     if workers is None:
         workers = machine.cores() if order.device == "cpu" else 1
-    say: Callable[[str], None] = (lambda text: click.echo(text, err=True)) if as_json else click.echo
+    say = saying(err=as_json)
     say(order.headline(workers))
     todo, done = order.todo()
     if done:
@@ -57,9 +73,12 @@ def run(workers: int | None, executed: str, measure: bool, dry_run: bool, as_jso
         say("\n".join(map(str, todo)))
         return 0
     order.store.check_writable(order.cells)
+    sweep(order.store)
+    if count := order.put_aside(todo):
+        say(f"run again: {counted(count, 'cell')}; the records of before lie in {order.store.root / 'aside'}")
     console = None if as_json else terminal()
     groups = order.to_measure(todo) if measure else []
-    with Preparation(say, console) as tell:
+    with Preparation(say, console) as tell, order.guarded():
         known = list(order.prepare_data({*(cell.task for cell in todo), *(group.task for group in groups)}, tell))
     for line in known:
         say(line)
@@ -71,10 +90,11 @@ def run(workers: int | None, executed: str, measure: bool, dry_run: bool, as_jso
     with (
         Bars(jobs, workers, console, **facts)
         if console is not None
-        else Lines(jobs, workers, click.echo, as_json=as_json, **facts)
+        else Lines(jobs, workers, saying(), as_json=as_json, **facts)
     ) as listen:
-        finished = execute(jobs, order.where, workers, listen)
-    if lacking := [str(cell) for cell in todo if order.store.find_run(cell) is None]:
+        finished = execute(jobs, order.where, workers, listen, order.limit)
+    lacking = [str(cell) for cell in todo if order.store.find_run(cell) is None]
+    if finished and lacking:
         raise BenchError(f"the executor {executed} left no record of {counted(len(lacking), 'cell')}: {lacking[0]}")
     if not finished:
         say("interrupted; the same command goes on from here")
@@ -124,7 +144,9 @@ def plan(timing: bool, width: float | None, **words: Any) -> int:
     if done:
         click.echo("already recorded: " + counts(done))
     if timing:
-        for line in order.prepare_data({cell.task for cell in todo}, lambda task, done, total: None):
+        with order.guarded():
+            known = list(order.prepare_data({cell.task for cell in todo}, lambda task, done, total: None))
+        for line in known:
             click.echo(line)
     rows = planning.rows(todo, order.where, timing=timing)
     if rows:

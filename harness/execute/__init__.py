@@ -1,8 +1,14 @@
 """Cells become records, wherever they run.
 
-run       cells -> their records, whatever happens     <- start reading here
-group     the cells that differ in the seed alone, trained together
-executors the table of what runs them
-local     worker processes on this machine
-planning  what `bench plan` tells beforehand
+run          cells -> their records, whatever happens     <- start reading here
+group        the cells that differ in the seed alone, trained together
+resuming     checkpoints of cells that are not finished
+surroundings what a stranger's code changes of its process, put back
+executors    the table of what runs them
+local        worker processes on this machine, or this process
+pool         the workers as the runner sees them: fed, watched, ended
+worker       the life of a worker
+leaving      records for what could not write its own
+apart        what strangers' models are asked in processes of their own, before any of them runs
+planning     what `bench plan` tells beforehand
 """

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
@@ -15,8 +15,8 @@ from .. import machine
 from ..engine import backend
 from ..errors import sentence
 from ..plan import Cell
-from ..prepare.budget import Width, count_parameters
-from ..prepare.modules import Where, fingerprint, first_batch, load_splits, made, resolved, settled
+from ..prepare.budget import count_parameters
+from ..prepare.modules import Where, first_batch, load_splits, made, resolved, settled
 from ..protocol import Protocol, find_protocol
 from ..records.kinds import Point, RunRecord
 from ..records.store import Store
@@ -26,11 +26,13 @@ from ..train.graph import recorder_for
 from ..train.insight import with_insight
 from ..train.loop import Training
 from ..train.replicas import difference
+from .resuming import Kept, made_for
 
 if TYPE_CHECKING:
-    from ..catalog import Splits, TaskSpec
+    from ..catalog import Splits
 
 CHECKPOINT_SECONDS = 60.0
+TELL_SECONDS = 0.25
 
 
 class NotStackable(Exception):
@@ -65,11 +67,10 @@ def begun(cell: Cell, where: Where) -> RunRecord:
 def at_one_step(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
     """The cells in groups that can go on together, as their checkpoints stand at one step."""
     protocol, task, _, found = resolved(cells[0].group, where.data_root)
-    wanted = made_for(cells[0], protocol, task, found, where)
+    kept = Kept(store, made_for(cells[0], protocol, task, found, where.data_root))
     groups: dict[int, list[Cell]] = {}
     for cell in cells:
-        kept = _checkpoint(cell, wanted, store)
-        groups.setdefault(kept["training"]["step"] if kept else 0, []).append(cell)
+        groups.setdefault(kept.step_of(cell), []).append(cell)
     return list(groups.values())
 
 
@@ -101,12 +102,13 @@ def train_group(
             stop=stop,
             recorder=recorder_for(where.device, where.backend),
         )
-        wanted = made_for(cells[0], protocol, task, found, where)
-        kept = [_checkpoint(cell, wanted, store) for cell in cells]
-        curves = [[Point(**point) for point in entry["curve"]] if entry else [] for entry in kept]
-        if all(kept):
-            training.restore([entry["training"] for entry in kept if entry])
-        save = partial(_save, training, cells, curves, wanted, store)
+        kept = Kept(store, made_for(cells[0], protocol, task, found, where.data_root))
+        states = [kept.load(cell) for cell in cells]
+        curves: list[list[Point]] = [[] for _ in cells]
+        if known := [state for state in states if state] if all(states) else []:
+            curves = [[Point(**point) for point in state["curve"]] for state in known]
+            training.restore([state["training"] for state in known])
+        save = partial(kept.save, training, cells, curves)
         for points in _followed(training, cells, save, report):
             for place, point in points.items():
                 curves[place].append(point)
@@ -115,6 +117,8 @@ def train_group(
         tested: list[float] = [] if training.stopped or not training.alive else training.test()
     names = used | {"graph"} if training.update.recorded else used
     notes = [*used.notes, *([f"{cells[0].model}: {training.update.note}"] if training.update.note else [])]
+    if kept.unkeepable:
+        notes.append(f"{cells[0].model}: {kept.unkeepable}")
     records = []
     for place, (cell, curve) in enumerate(zip(cells, curves, strict=True)):
         record = replace(
@@ -132,20 +136,21 @@ def train_group(
             waited_seconds=None if training.feed is None else training.feed.waited,
             backend="+".join(sorted(names)) or "library",
             replicas=len(cells),
-            notes="\n".join(notes),
+            notes="\n".join([*filter(None, [kept.notes.get(cell, "")]), *notes]),
         )
-        judged, best = _judged(record, training, place, tested), training.replicas[place]
+        judged, best = _judged(record, training, place, tested, kept.unkeepable), training.replicas[place]
         done = (best.best_step or 0) / training.steps
         records.append(with_insight(judged, spec, task, splits, where, best.best_weights, done))
     return records
 
 
-def _judged(record: RunRecord, training: Training, place: int, tested: list[float]) -> RunRecord:
+def _judged(record: RunRecord, training: Training, place: int, tested: list[float], unkeepable: str) -> RunRecord:
     """The record with its status and, where it went well, the test metric."""
     if training.replicas[place].diverged:
         return replace(record, status="diverged", reason=training.replicas[place].diverged)
     if training.stopped:
-        reason = f"stopped at step {training.step} of {training.steps}; the same command goes on from there"
+        goes_on = "begins anew, as nothing could be kept" if unkeepable else "goes on from there"
+        reason = f"stopped at step {training.step} of {training.steps}; the same command {goes_on}"
         return replace(record, status="interrupted", reason=reason)
     if not math.isfinite(tested[place]):
         return replace(record, status="diverged", reason="the test metric is no finite number")
@@ -166,56 +171,34 @@ def _check_stackable(modules: Sequence[nn.Module], seeds: Sequence[int], splits:
         raise NotStackable(reason)
 
 
-def _checkpoint(cell: Cell, wanted: list[Any], store: Store) -> dict[str, Any] | None:
-    """What is kept of an unfinished cell, unless it was made for something else."""
-    kept = store.load_checkpoint(cell)
-    return kept if kept is not None and kept["made_for"] == wanted else None
-
-
-def made_for(cell: Cell, protocol: Protocol, task: TaskSpec, found: Width, where: Where) -> list[Any]:
-    """What must be the same for a checkpoint to be gone on from; the first number is that of its format."""
-    known = fingerprint(cell.model, task, protocol.data_seed, where.data_root)
-    return [4, protocol.version, found.width, found.params, *known.values()]
-
-
-def _save(
-    training: Training,
-    cells: Sequence[Cell],
-    curves: Sequence[Sequence[Point]],
-    wanted: list[Any],
-    store: Store,
-) -> None:
-    """Save a checkpoint of each cell that is still training."""
-    for place in training.alive:
-        cell, points = cells[place], [asdict(point) for point in curves[place]]
-        store.save_checkpoint(cell, {"made_for": wanted, "training": training.state(place), "curve": points})
-
-
 def _followed(
     training: Training, cells: Sequence[Cell], save: Callable[[], None], report: Report
 ) -> Iterator[dict[int, Point]]:
     """Run a training to its end; tell of its progress, and save now and then what came of it so far."""
-
-    def tell() -> None:
-        for place in training.alive:
-            report(Progress(cells[place], training.step, training.steps))
-
     told = saved = time.monotonic()
     inner_stop = training.stop
 
-    def each_step() -> bool:
+    def tell() -> None:
         nonlocal told
-        if time.monotonic() - told > 0.25:
-            told = time.monotonic()
+        told = time.monotonic()
+        for place in training.alive:
+            report(Progress(cells[place], training.step, training.steps))
+
+    def beat() -> None:
+        if time.monotonic() - told > TELL_SECONDS:
             tell()
+
+    def each_step() -> bool:
+        nonlocal saved
+        beat()
+        if time.monotonic() - saved > CHECKPOINT_SECONDS:
+            save()
+            saved = time.monotonic()
         return inner_stop()
 
-    training.stop = each_step
+    training.stop, training.beat = each_step, beat
     tell()
     for points in training:
         yield points
         for place, point in points.items():
             report(Progress(cells[place], training.step, training.steps, point))
-        if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            saved = time.monotonic()
-            save()

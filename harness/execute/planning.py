@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..catalog import find_model, sequence_shape
+from ..catalog import find_model, sequence_shape, strange_model
 from ..engine import backend
 from ..errors import BenchError, sentence
 from ..measure import steps as measure
@@ -25,6 +25,7 @@ from ..seeds import global_stream
 from ..stats import power
 from ..train.graph import REHEARSALS, recorder_for
 from ..write.words import DASH, clock, count, mib, number
+from .surroundings import kept
 
 if TYPE_CHECKING:
     from ..catalog import Shape
@@ -51,7 +52,18 @@ def rows(cells: Sequence[Cell], where: Where, *, timing: bool) -> list[Row]:
     for cell in cells:
         groups[cell.group] = groups.get(cell.group, 0) + 1
     prepare_process(where.device, 1)
-    return [_row(group, count, where, timing) for group, count in groups.items()]
+    return [_tried(group, count, where, timing) for group, count in groups.items()]
+
+
+def _tried(group: Group, count: int, where: Where, timing: bool) -> Row:
+    """A row, also where a stranger's model raises or exits; what it changes in this process is put back."""
+    if not strange_model(group.model):
+        return _row(group, count, where, timing)
+    try:
+        with kept():
+            return _row(group, count, where, timing)
+    except (Exception, SystemExit) as error:
+        return Row(group.task, group.model, count, None, None, None, 0.0, note=f"cannot be tried: {sentence(error)}")
 
 
 def _row(group: Group, count: int, where: Where, timing: bool) -> Row:

@@ -6,28 +6,37 @@ names -> specs (catalog) -> data (tasks) -> width (budget) -> curves (group, tra
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from .. import machine
-from ..catalog import find_model, find_task
+from ..catalog import find_model, find_task, forget_files, strange_model, strange_task
 from ..engine import backend
-from ..errors import sentence
+from ..errors import BenchError, Unwritable, sentence
 from ..measure.forecast import TooLarge, check_fits
 from ..measure.subject import Subject, quick, subject_of
 from ..plan import Cell, Group, find_budget
 from ..prepare.budget import solve
 from ..prepare.modules import Skip, Where, fingerprint, settled
+from ..process import Ended
 from ..protocol import Protocol, find_protocol
-from ..records.kinds import Measurement, RunRecord, TaskFacts
+from ..records.kinds import INTERRUPTED, TIMED_OUT, Measurement, RunRecord, TaskFacts, from_json, to_json
+from ..records.running import signs_of
 from ..records.store import Store
 from ..seeds import global_stream
+from ..write.words import clock
 from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
+from .surroundings import kept
 
 __all__ = ["Progress", "described", "measure_group", "run_cell", "run_group"]
 
@@ -39,7 +48,7 @@ def run_cell(
     report: Report = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> RunRecord:
-    """Train one cell and store its record, whatever the cell does. Raises OSError where it cannot be stored."""
+    """Train one cell and store its record, whatever the cell does. Raises Unwritable where it cannot be stored."""
     return run_group([cell], where, report=report, stop=stop)[0]
 
 
@@ -50,30 +59,90 @@ def run_group(
     note: str = "",
     report: Report = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
+    limit: float | None = None,
 ) -> list[RunRecord]:
     """Train cells that differ in the seed alone, and store a record of each, whatever they do.
 
     Those whose checkpoints stand at one step train together; where they cannot, or something breaks,
-    they train one after the other and their records say why. note: a sentence for all of them.
-    Raises OSError where a record cannot be stored.
+    they train one after the other and their records say why. note: a sentence for all of them. limit: seconds
+    of this process's CPU time for each of them. Raises Unwritable where a record or a checkpoint cannot be stored.
     """
     store = Store(where.results)
+    process, until = os.getpid(), math.inf
     records: dict[Cell, RunRecord] = {}
-    for together in _together(cells, where, store):
-        done, why = _tried(together, where, store, report, stop) if len(together) > 1 else ([], "")
-        records |= {record.cell: _stored(record, note, where, store) for record in done}
-        for cell in together:
-            if cell not in records:
-                record = _alone(cell, where, store, report, stop)
-                records[cell] = _stored(record, f"{note}\n{why}", where, store)
+
+    def over() -> bool:
+        return time.process_time() > until
+
+    def ended() -> bool:
+        return stop() or over()
+
+    with signs_of(store, cells) as signs:
+
+        def told(progress: Progress) -> None:
+            if os.getpid() != process:
+                os._exit(1)  # the model has forked, and this copy would go on as if it were the process itself
+            signs(progress.cell, progress.step, progress.steps)
+            report(progress)
+
+        def attempt(some: Sequence[Cell], why: str) -> str:
+            """Store the records of cells that train together; why they must train alone, where they must."""
+            nonlocal until
+            if limit is not None:
+                until = time.process_time() + limit * len(some)
+            with _guarded(some[0]) as changed:
+                if len(some) > 1:
+                    done, why = _tried(some, where, store, told, ended)
+                else:
+                    done = [_alone(some[0], where, store, told, ended)]
+            with _guarded(some[0]):
+                done = [_written(record, where) for record in done]
+            forget_files(some[0].model)  # what its file does when it is imported is done for each cell alike
+            if os.getpid() != process:
+                os._exit(1)
+            if changed:
+                why += f"\nthe model has changed {', '.join(changed)} for the whole process; all of it was put back"
+            for record in done:
+                if record.status == INTERRUPTED and over() and limit is not None:
+                    record = _timed_out(record, limit)
+                records[record.cell] = _stored(record, f"{note}\n{why}", store)
+                signs.end(record.cell)
+            return why
+
+        for together in _together(cells, where, store):
+            why = attempt(together, "") if len(together) > 1 else ""
+            for cell in together:
+                if cell not in records:
+                    attempt([cell], why)
     return [records[cell] for cell in cells]
 
 
+@contextmanager
+def _guarded(cell: Cell) -> Iterator[list[str]]:
+    """What a stranger's model or task changes in this process is put back; the list then says what it was."""
+    if not strange_model(cell.model) and not strange_task(cell.task):
+        yield []
+        return
+    with kept() as changed:
+        yield changed
+
+
 def _together(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
-    try:
-        return at_one_step(cells, where, store) if len(cells) > 1 else [list(cells)]
-    except Exception:  # each cell will say for itself what is wrong
-        return [[cell] for cell in cells]
+    if len(cells) == 1:
+        return [list(cells)]
+    with _guarded(cells[0]):
+        try:
+            return at_one_step(cells, where, store)
+        except BaseException as error:  # each cell will say for itself what is wrong
+            _pass_on(error)
+            return [[cell] for cell in cells]
+
+
+def _pass_on(error: BaseException) -> None:
+    """Raise what no model is to blame for: a disk that is full, and a user's Ctrl-C."""
+    ours = isinstance(error, Ended) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if isinstance(error, Unwritable) or (isinstance(error, KeyboardInterrupt) and ours):
+        raise error
 
 
 def _tried(
@@ -83,11 +152,12 @@ def _tried(
     done: list[RunRecord] = []
     why = ""
     try:
-        check_fits(cells[0].group, where, len(cells))
+        _check_fits(cells[0].group, where, len(cells))
         done = train_group(cells, where, store, report, stop)
     except NotStackable as reason:
         why = str(reason)
-    except Exception as error:  # one of them may be at fault, and the others must not pay for it
+    except BaseException as error:  # one of them may be at fault, and the others must not pay for it
+        _pass_on(error)
         why = sentence(error)
     _release(where)
     return done, why and f"the seeds of {cells[0].model} ran one after the other: {why}"
@@ -96,16 +166,17 @@ def _tried(
 def _alone(cell: Cell, where: Where, store: Store, report: Report, stop: Callable[[], bool]) -> RunRecord:
     record = begun(cell, where)
     try:
-        check_fits(cell.group, where)
+        _check_fits(cell.group, where)
         (record,) = train_group([cell], where, store, report, stop)
-    except Exception as error:
+    except BaseException as error:  # a stranger's model may exit as well
+        _pass_on(error)
         status, reason = _ending(error)
         record = replace(record, status=status, reason=reason)
     _release(where)
     return record
 
 
-def _ending(error: Exception) -> tuple[str, str]:
+def _ending(error: BaseException) -> tuple[str, str]:
     """The status and the reason of what ended so; a stranger's model may raise anything, and it costs itself alone."""
     if isinstance(error, Skip):
         return "skipped", str(error)
@@ -114,15 +185,37 @@ def _ending(error: Exception) -> tuple[str, str]:
     return "out-of-memory" if memory else "failed", sentence(error)
 
 
-def _stored(record: RunRecord, note: str, where: Where, store: Store) -> RunRecord:
-    """The record in full, as it now stands in the results folder."""
+def _check_fits(group: Group, where: Where, replicas: int = 1) -> None:
+    """Raise TooLarge where a cell needs more memory than is free; it does not train otherwise for having been tried."""
+    if not strange_model(group.model):
+        check_fits(group, where, replicas)
+        return
+    find_model(group.model)  # what its file does when it is imported is not put back yet
+    with kept():
+        check_fits(group, where, replicas)
+
+
+def _timed_out(record: RunRecord, limit: float) -> RunRecord:
+    stopped = record.reason.partition(";")[0]
+    return replace(record, status=TIMED_OUT, reason=f"its {clock(limit)} of CPU time are over: {stopped}")
+
+
+def _written(record: RunRecord, where: Where) -> RunRecord:
+    """The record in full, and in plain values, as it will be read; it says so where that cannot be."""
+    try:
+        record = described(record, find_protocol(record.cell.protocol), where.data_root)
+        return cast(RunRecord, from_json(to_json(record), str(record.cell)))
+    except (TypeError, ValueError, BenchError) as error:
+        return replace(begun(record.cell, where), reason=f"its record cannot be written: {sentence(error)}")
+
+
+def _stored(record: RunRecord, note: str, store: Store) -> RunRecord:
+    """The record as it now stands in the results folder."""
     notes = [*note.splitlines(), *record.notes.splitlines()]
-    record = replace(record, notes="\n".join(filter(None, dict.fromkeys(notes))))
     finished = datetime.now(UTC).isoformat(timespec="seconds")
-    record = described(record, find_protocol(record.cell.protocol), where.data_root)
-    record = replace(record, finished=finished)
+    record = replace(record, notes="\n".join(filter(None, dict.fromkeys(notes))), finished=finished)
     store.save_run(record)
-    if record.status != "interrupted":
+    if record.status not in (INTERRUPTED, TIMED_OUT):
         store.drop_checkpoint(record.cell)
     return record
 
@@ -141,6 +234,15 @@ def measure_group(
 
     take: what is measured of it, as fields of Measurement; facts: fields that are known before.
     """
+    with _guarded(Cell(*group, 0)):
+        result = _measured(group, where, take, facts)
+    Store(where.results).save_measurement(result, machine.slug(where.device))
+    return result
+
+
+def _measured(
+    group: Group, where: Where, take: Callable[[Subject], dict[str, Any]], facts: dict[str, Any]
+) -> Measurement:
     protocol, task = settled(group.protocol, group.task, where.data_root)
     facts |= fingerprint(group.model, task, protocol.data_seed, where.data_root)
     facts |= {"batch": protocol.batch, "machine": machine.provenance(where.device)}
@@ -151,17 +253,19 @@ def measure_group(
         with backend(where.backend, where.recompute) as used, global_stream(0, "noise"):
             facts |= take(subject) | {"missing": subject.missing}
         facts["backend"] = "+".join(sorted(used)) or "library"
-    except Exception as error:
+    except BaseException as error:
+        _pass_on(error)
         status, reason = _ending(error)
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     facts |= {"protocol_version": protocol.version, "status": status, "reason": reason, "finished": finished}
-    result = Measurement(**group._asdict(), **facts)
-    Store(where.results).save_measurement(result, machine.slug(where.device))
-    return result
+    return Measurement(**group._asdict(), **facts)
 
 
-def described(record: RunRecord, protocol: Protocol, data_root: Path | None) -> RunRecord:
-    """The record with what a report must know of its task and model, as far as that can be found."""
+def described(record: RunRecord, protocol: Protocol, data_root: Path | None, *, anywhere: bool = True) -> RunRecord:
+    """The record with what a report must know of its task and model, as far as that can be found.
+
+    anywhere: also by a stranger's model, which may do anything to the process that asks it.
+    """
     try:
         task = find_task(record.cell.task, protocol.scale, data_root)
         facts = TaskFacts(
@@ -175,12 +279,15 @@ def described(record: RunRecord, protocol: Protocol, data_root: Path | None) -> 
             target_why=task.target_why,
             reference=task.reference,
         )
-        spec = find_model(record.cell.model)
         known = fingerprint(record.cell.model, task, protocol.data_seed, data_root)
-        record = replace(record, task=facts, title=spec.title, **known)  # type: ignore[arg-type]
+        record = replace(record, task=facts, **known)  # type: ignore[arg-type]
+        if not anywhere and strange_model(record.cell.model):
+            return record
+        spec = find_model(record.cell.model)
+        record = replace(record, title=spec.title)
         if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained
             found = solve(spec, task.shape, find_budget(record.cell.budget))
             record = replace(record, width=found.width, params=found.params, slack=found.slack)
-    except Exception:  # the record already says what is wrong
+    except (Exception, SystemExit):  # the record already says what is wrong
         return record
     return record

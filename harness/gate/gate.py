@@ -237,7 +237,7 @@ def _judge_training(row: Row, runs: Sequence[Runs], sides: Sequence[Checkout]) -
     for one, other, side in ((first, second, sides[0]), (second, first, sides[1])):
         for seed in seeds:
             run, beside = one[seed], other[seed]
-            if run.status in ("failed", "out-of-memory") or (run.status == "diverged" != beside.status):
+            if run.status in ("failed", "out-of-memory", "timed-out") or (run.status == "diverged" != beside.status):
                 row.problem = row.problem or f"{side}: {row.model}, seed {seed}: {run.status}: {run.reason}"
     whole = [seed for seed in seeds if first[seed].status == second[seed].status == "ok"]
     if {first[seed].version for seed in whole} != {second[seed].version for seed in whole}:

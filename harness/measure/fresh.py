@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import signal
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +17,7 @@ from ..engine import backend
 from ..errors import BenchError, sentence
 from ..plan import Group
 from ..prepare.modules import Where, made, resolved
-from ..process import deaf, prepare_process
+from ..process import hear_again, prepare_process, shielded
 from ..seeds import global_stream
 from ..train.graph import REHEARSALS, recorder_for
 from . import steps as measure
@@ -32,7 +31,7 @@ def fresh_facts(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) ->
     # arrays, as tensors would be shared with this process
     arrays = x.cpu().numpy(), y.cpu().numpy()
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        with deaf():  # Ctrl-C in its start would show its traceback
+        with shielded():  # Ctrl-C in its start would show its traceback
             told = pool.submit(_told, group, where, *arrays)
         try:
             found = told.result()
@@ -44,10 +43,10 @@ def fresh_facts(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) ->
 
 
 def _told(group: Group, where: Where, x: Any, y: Any) -> dict[str, Any] | str:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # or Ctrl-C would wait for its last step
+    hear_again()
     try:
         return _first_steps(group, where, torch.from_numpy(x), torch.from_numpy(y))
-    except Exception as error:  # it may be of a stranger's type, and its place would not come along
+    except (Exception, SystemExit) as error:  # it may be of a stranger's type, and its place would not come along
         return sentence(error)
 
 

@@ -31,7 +31,9 @@ SCHEMA = 1
 FIRST_SEED = 0  # of every protocol; what a trained model does is looked into for this one
 NO_INSIGHT = "no insight into"  # a note that begins so says why
 INTERRUPTED = "interrupted"  # the same command goes on with such a run
-STATUSES = ("ok", "diverged", "out-of-memory", "skipped", "failed", INTERRUPTED)
+TIMED_OUT = "timed-out"
+STATUSES = ("ok", "diverged", "out-of-memory", TIMED_OUT, "skipped", "failed", INTERRUPTED)
+FAULTS = ("failed", "out-of-memory", TIMED_OUT)
 NOT_COUNTED = ("skipped", INTERRUPTED)  # nothing can be said of these; other runs without a result count as bad ones
 
 
@@ -108,7 +110,7 @@ class RunRecord:
     def is_fault(self) -> bool:
         """Is something broken? Divergence is a result, but not where the model never gave a number."""
         never = self.status == "diverged" and self.valid_metric is None
-        return never or self.status in ("failed", "out-of-memory")
+        return never or self.status in FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +223,8 @@ def to_json(record: RunRecord | Measurement) -> str:
 
 
 def as_text(kind: str, data: Mapping[str, Any]) -> str:
-    """The text of a record of some kind, whose plain values these are."""
-    text = json.dumps({"schema": SCHEMA, "kind": kind, **_finite(data)}, indent=1, allow_nan=False)
+    """The text of a record of some kind; numbers of numpy and torch, which a stranger may give, are numbers."""
+    text = json.dumps({"schema": SCHEMA, "kind": kind, **_plain(data)}, indent=1, allow_nan=False)
     # a list of numbers stands in one line; no string holds a line's end, so none is changed
     return re.sub(r"\[\n[-+.\deE,\snul]*?\n *\]", lambda found: " ".join(found[0].split()), text) + "\n"
 
@@ -272,11 +274,13 @@ def _consistent_measurement(record: Measurement) -> Measurement:
     return record
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if abs(value) <= LARGEST else None
+def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _finite(entry) for key, entry in value.items()}
+        return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(entry) for entry in value]
-    return value
+        return [_plain(entry) for entry in value]
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if hasattr(value, "tolist"):  # an array, a tensor, or one number of either
+        return _plain(value.tolist())
+    return float(value) if abs(value) <= LARGEST else None

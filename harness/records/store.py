@@ -4,6 +4,8 @@
     measures/<protocol>/<task>/<model>/<budget>-<machine>.json
     speed/<machine>.json                                          of the last `bench speed` there
     checkpoints/<protocol>/<task>/<model>/<budget>-<seed>.pt      while a cell is unfinished
+    running/<number>.json                                         while a cell runs
+    aside/...                                                     what was run again, or could not be gone on from
 
 Deleting a record is how to run its cell again; copying records between folders is how to merge. A record counts at its
 own cell's place alone: a copy beside it is named and left out. Links to folders are followed.
@@ -11,21 +13,23 @@ own cell's place alone: a copy beside it is named and left out. Links to folders
 
 from __future__ import annotations
 
-import io
+import glob
+import hashlib
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import BenchError, CorruptRecord, one_line
+from ..errors import BenchError, CorruptRecord, Unwritable, one_line
 from ..plan import Cell, Group
-from . import apart, findings, names
+from . import apart, checkpoints, findings, names
 from .campaign import FILE, campaign_of
 from .findings import SpeedRecord
 from .kinds import Measurement, RunRecord, from_json, to_json
+from .writing import write_whole
 
 Record = TypeVar("Record")
 
@@ -79,22 +83,26 @@ class Store:
         relative = self.run_path(cell).relative_to(self.root / "runs")
         return self.root / "checkpoints" / relative.with_suffix(".pt")
 
+    def running_path(self, cell: Cell) -> Path:
+        name = str(self.run_path(cell).relative_to(self.root / "runs"))
+        return self.root / "running" / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+
     def _folder(self, kind: str, group: Group) -> Path:
         return self.root.joinpath(kind, *map(names.folder, (group.protocol, group.task, group.model)))
 
     def save_run(self, record: RunRecord) -> Path:
         path = self.run_path(record.cell)
-        _write(path, to_json(record).encode())
+        write_whole(path, to_json(record).encode())
         return path
 
     def save_measurement(self, measurement: Measurement, machine: str) -> Path:
         path = self.measure_path(measurement.group, machine)
-        _write(path, to_json(measurement).encode())
+        write_whole(path, to_json(measurement).encode())
         return path
 
     def save_speed(self, record: SpeedRecord, machine: str) -> Path:
         path = self.root / "speed" / f"{machine}.json"
-        _write(path, findings.to_json(record).encode())
+        write_whole(path, findings.to_json(record).encode())
         return path
 
     def load_speed(self) -> tuple[list[SpeedRecord], list[str]]:
@@ -169,28 +177,36 @@ class Store:
         if path != place:
             raise CorruptRecord(f"{one_line(str(path))} does not lie at its cell's place, {place}; move or delete it")
 
-    def save_checkpoint(self, cell: Cell, state: dict[str, Any]) -> None:
-        import torch
+    def save_checkpoint(self, cell: Cell, made_for: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+        """Keep the state of a cell; made_for: what must be the same to go on from it. Raises Unkeepable, Unwritable."""
+        write_whole(self.checkpoint_path(cell), checkpoints.packed(asdict(cell) | dict(made_for), state))
 
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        _write(self.checkpoint_path(cell), buffer.getvalue())
-
-    def load_checkpoint(self, cell: Cell) -> dict[str, Any] | None:
-        """The checkpoint of a cell, or None where there is none that can be read."""
-        import torch
-
-        path = self.checkpoint_path(cell)
-        if not path.exists():
-            return None
+    def load_checkpoint(self, cell: Cell, made_for: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The kept state of a cell, or None. Raises Refused where it is damaged or of something else."""
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception:  # torch raises many kinds; a checkpoint only saves time
+            content = self.checkpoint_path(cell).read_bytes()
+        except FileNotFoundError:
             return None
-        return state
+        except OSError as error:
+            raise checkpoints.Refused(f"it cannot be read ({error.strerror})") from None
+        return checkpoints.unpacked(content, asdict(cell) | dict(made_for))
 
     def drop_checkpoint(self, cell: Cell) -> None:
         self.checkpoint_path(cell).unlink(missing_ok=True)
+
+    def put_aside(self, path: Path) -> Path:
+        """Move a record or a checkpoint to where nothing reads it; its new place, or the old one if it is gone."""
+        target = self.root / "aside" / path.relative_to(self.root)
+        number = 1 + sum(1 for _ in target.parent.glob(f"{glob.escape(target.name)}.*"))
+        target = target.with_name(f"{target.name}.{number}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+        except FileNotFoundError:
+            return path
+        except OSError as error:
+            raise Unwritable(f"{path} cannot be moved to {target} ({error.strerror})") from None
+        return target
 
 
 def _read(path: Path, read: Callable[[str, str], Record]) -> Record:
@@ -231,18 +247,3 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError as error:
         raise BenchError(f"the link {one_line(entry.path)} cannot be followed ({error.strerror}); remove it") from None
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole: a temporary file beside it, flushed to the disk, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:  # it has the mode that the umask gives
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

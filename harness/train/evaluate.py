@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -37,14 +37,20 @@ def check_output(outputs: Tensor, y: Tensor, classes: int) -> None:
 
 @torch.no_grad()
 def evaluate(
-    model: Alone | Stacked, x: Tensor, y: Tensor, metric: str, carried: State = (), streams: int = 1
+    model: Alone | Stacked,
+    x: Tensor,
+    y: Tensor,
+    metric: str,
+    carried: State = (),
+    streams: int = 1,
+    beat: Callable[[], None] = lambda: None,
 ) -> list[float]:
     """accuracy, mse, cross_entropy or perplexity of each replica over a whole split, in evaluation mode; NaN where an
     answer is no finite number.
 
     carried: the state before the first piece of a text, (replicas, batch, ...) each; the text then goes on in
     so many streams. A model that draws noise here draws it batch by batch, so a group and a seed alone draw the
-    same only where the split is no longer than a group's batch.
+    same only where the split is no longer than a group's batch. beat: called after each batch.
     """
 
     def score(outputs: Tensor, answers: Tensor) -> Tensor:
@@ -62,10 +68,12 @@ def evaluate(
                 carried = tuple(state[:, : len(rows)] for state in carried)
                 sums, carried = model.scores_and_state(score, x[rows].to(y.device), y[rows], carried, shared=True)
                 total += sums
+                beat()
         else:
             batch = max(1, EVALUATION_BATCH // model.count)  # a group takes no more memory than one
             for inputs, answers in zip(x.split(batch), y.split(batch), strict=True):
                 total += model.scores_of_all(score, inputs.to(y.device, copy=True), answers)
+                beat()
     model.module.train()
     means = [value / y.numel() for value in total.tolist()]
     return [_exp(mean) for mean in means] if metric == "perplexity" else means

@@ -67,7 +67,7 @@ class Training:
         recorder: Recorder | None = None,
     ) -> None:
         self.splits, self.protocol = splits, protocol
-        self.metric, self.classes, self.stop = metric, classes, stop
+        self.metric, self.classes, self.stop, self.beat = metric, classes, stop, lambda: None
         self.sign = 1.0 if higher_is_better else -1.0
         self.replicas = [Replica(seed) for seed in seeds]
         self.train_sequences = len(splits.train.y)
@@ -83,16 +83,14 @@ class Training:
         self.model = Alone(modules[0], device) if len(modules) == 1 else Stacked(modules, seeds, device)
         self.optimizer = _optimizer(protocol, self.model.leaves, device.type == "cuda" or recorder is not None)
         self.tell_progress: Callable[[float], None] | None = getattr(self.model.module, "set_progress", None)
-        self.step = 0
-        self.seconds = 0.0
-        self.evaluation_seconds = 0.0
+        self.step = self.loss_steps = 0
+        self.seconds = self.evaluation_seconds = 0.0
         # a recorded step finds these at their places
         self.rows = torch.zeros(len(seeds), protocol.batch, dtype=torch.int64, device=device)
         self.loss_sum = torch.zeros(len(seeds), dtype=torch.float64, device=device)
         self.carried, self.beginning = self._states() if carried else ((), ())
         self.order_device = torch.device("cpu") if needs_feed(splits) else device
         self.feed = Feed(splits, self._rows_and_keys, self.steps, device) if needs_feed(splits) else None
-        self.loss_steps = 0
         self.update = Repeated(self._update, recorder, self.model.module, self.model.leaves, self.model.generators)
         self.stopped = False
         self.tested_more: dict[str, list[float]] = {}
@@ -115,8 +113,10 @@ class Training:
             self.feed.begin(self.step)
         clock = time.perf_counter()
         while self.step < self.steps and self.alive:
-            if self.stop():
-                self.stopped = True
+            self.seconds += time.perf_counter() - clock
+            self.stopped = self.stop()
+            clock = time.perf_counter()
+            if self.stopped:
                 break
             self._train_step()
             if self.step in self.pauses:
@@ -208,7 +208,7 @@ class Training:
         return {place: self._judge(place, losses[place], metrics[place]) for place in alive}
 
     def _metric(self, x: Tensor, y: Tensor) -> list[float]:
-        return evaluate(self.model, x, y, self.metric, self.beginning, self.protocol.batch)
+        return evaluate(self.model, x, y, self.metric, self.beginning, self.protocol.batch, self.beat)
 
     def _judge(self, place: int, loss: float, metric: float) -> Point:
         replica = self.replicas[place]

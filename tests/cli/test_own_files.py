@@ -72,14 +72,20 @@ def test_what_has_not_changed_is_not_run_again(run, folder):
         ("seed", "the data of {}/parity.py:parity have changed since"),
     ],
 )
-def test_what_has_changed_is_refused_and_named(run, folder, what, said):
+def test_what_has_changed_is_refused_and_named_with_the_way_out(run, folder, what, said):
     run()
     before = records(folder)
     changed(folder / what, new="1" if what == "seed" else "# changed")
     again = run("gru,a/net.py:Net")
     assert (again.code, records(folder)) == (2, before)
     assert said.format(folder) in again.err
-    assert "; delete the old records, or use another --results, or give what has changed another name" in again.err
+    assert "; `--again all` runs it anew and keeps the old records aside; or use another --results" in again.err
+    assert run("gru,a/net.py:Net", "--again", "all").code == 0
+    new = next(record for record in records(folder) if record["cell"]["model"].endswith("Net"))
+    field = {"a/net.py": "source", "parity.py": "task_source", "seed": "data"}[what]
+    assert {key for key in ("source", "task_source", "data") if new[key] != before[0][key]} == {field}
+    (aside,) = (folder / "results" / "aside").rglob("*.json.1")
+    assert json.loads(aside.read_text()) == before[0]
 
 
 def test_a_record_of_a_task_that_has_no_fingerprint_is_no_record_of_this_one(run, folder):

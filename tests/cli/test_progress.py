@@ -181,6 +181,66 @@ def test_json_lines_tell_of_points_and_finished_jobs(now):
     assert said[1]["eta_seconds"] == pytest.approx((96 + 100) * 0.004)  # the pace that was measured
 
 
+def silent(now, seconds: float, *, as_json: bool = False) -> list[str]:
+    """What is said of two cells that make a step a second, one of them from the beginning."""
+    said: list[str] = []
+    first, second = (made_run("gru", seed).cell for seed in (0, 1))
+    with Lines([("cell", first), ("cell", second)], 2, said.append, as_json=as_json) as lines:
+        for second_now in range(int(seconds) + 1):
+            now[0] = 1000.0 + second_now
+            lines("progress", Progress(first, second_now, 1000))
+            if second_now >= 20:
+                lines("progress", Progress(second, second_now - 20, 1000))
+            lines("tick", None)
+    return said
+
+
+def test_a_long_cell_is_told_when_it_begins_and_then_every_half_minute(now):
+    said = silent(now, 60)
+    assert said[0] == "sfc gru 3k seed 0: training, 1,000 steps"
+    assert said[1] == "sfc gru 3k seed 1: training, 1,000 steps"
+    assert said[2].startswith(
+        "running: sfc gru 3k seed 0 at step 25 of 1,000; sfc gru 3k seed 1 at step 4 of 1,000 (ETA "
+    )
+    assert said[3].startswith("running: sfc gru 3k seed 0 at step 50 of 1,000;")
+    assert len(said) == 4
+
+
+def test_a_short_cell_has_the_line_of_its_end_alone(now):
+    assert silent(now, 2) == []
+
+
+def test_json_lines_tell_of_a_long_cell_as_well(now):
+    said = [json.loads(line) for line in silent(now, 30, as_json=True)]
+    assert [(event["event"], event["step"], event["steps"]) for event in said] == [
+        ("progress", 25, 1000),
+        ("progress", 4, 1000),
+    ]
+
+
+def test_of_many_cells_some_are_named(now):
+    said: list[str] = []
+    many = cells(models=6)
+    with Lines([("cell", one) for one in many], 6, said.append) as lines:
+        for one in many:
+            lines("progress", Progress(one, 1, 10))
+        now[0] += 30
+        lines("tick", None)
+    assert said[-1].count(" at step 1 of 10") == 4
+    assert "; and 2 more (ETA" in said[-1]
+
+
+def test_nothing_is_said_of_cells_that_are_done(now):
+    said: list[str] = []
+    record = made_run()
+    with Lines([("cell", record.cell)], 1, said.append) as lines:
+        lines("progress", Progress(record.cell, 1, 10))
+        lines("done", record)
+        now[0] += 100
+        lines("tick", None)
+    assert [line.partition(" ")[0] for line in said] == ["[1/1]"]
+
+
 def test_bars_show_every_finished_job_on_a_terminal(now):
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=120)

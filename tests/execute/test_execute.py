@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
+from harness.execute import local
+from harness.process import Ended, shielded
+
 # long enough to be caught in the middle, short enough for a test
 WORDS = ["--task", "sfc", "--models", "gru,lstm-s", "--protocol", "smoke", "--seeds", "2", "--set", "max_steps=60"]
 
@@ -79,12 +82,16 @@ def test_a_killed_runner_loses_nothing_and_the_same_command_finishes(tmp_path, u
     assert table_of(output) == undisturbed[1]
 
 
-def test_ctrl_c_checkpoints_what_runs_and_the_same_command_goes_on(tmp_path, undisturbed):
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]])
+def test_what_ends_the_whole_group_checkpoints_what_runs_and_the_same_command_goes_on(tmp_path, undisturbed, signals):
+    """As a terminal, a scheduler or `timeout` do, to the workers as well; the last of these twice."""
     process = start(tmp_path, "--workers", "2", "--json", start_new_session=True)
     first = process.stdout.readline()
     while '"point"' not in first:
         first = process.stdout.readline()
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to the workers as well
+    for number in signals:
+        os.killpg(process.pid, number)
+        time.sleep(0.05)
     output = process.communicate(timeout=120)[0]
     assert "Traceback" not in output
     assert process.returncode == 130, output
@@ -102,6 +109,61 @@ def test_ctrl_c_checkpoints_what_runs_and_the_same_command_goes_on(tmp_path, und
         key: timeless(value) for key, value in undisturbed[0].items()
     }
     assert not list((tmp_path / "checkpoints").rglob("*.pt"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_each_signal_that_ends_a_process_is_a_stop(number):
+    with local._interrupts() as interrupted:
+        assert not interrupted.is_set()
+        os.kill(os.getpid(), number)
+        assert interrupted.wait(5)
+    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+
+
+def test_a_second_ctrl_c_ends_at_once_and_a_second_sigterm_does_not(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(local.time, "monotonic", lambda: now[0])
+    with local._interrupts():
+        os.kill(os.getpid(), signal.SIGTERM)
+        now[0] += 10
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Ended):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_who_runs_under_nohup_does_not_hear_the_terminal_close():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with local._interrupts() as interrupted:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not interrupted.is_set()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_what_starts_while_signals_wait_does_not_hear_them_and_none_is_lost():
+    code = (
+        "import os, signal, time; from harness.process import leave_to_parent; print('here', flush=True);"
+        "input(); leave_to_parent(); print('alive', flush=True); os.fork() or os.kill(os.getpid(), 15); os.wait()"
+    )
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append(1))
+    try:
+        with shielded():
+            process = subprocess.Popen(
+                [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not heard
+        assert heard == [1]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert process.stdout.readline() == "here\n"
+    process.send_signal(signal.SIGTERM)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "alive\n"
+    assert process.wait(timeout=60) == 0  # its own child obeys the signal
 
 
 def test_ctrl_c_while_workers_start_loses_nothing(tmp_path):
@@ -153,7 +215,8 @@ def test_a_worker_that_is_killed_costs_one_cell(tmp_path):
     assert done.returncode == 1, done.stdout + done.stderr
     assert found["gru"]["status"] == "ok"
     assert found["Deadly"]["status"] == "failed"
-    assert "signal 9" in found["Deadly"]["reason"]
+    assert "signal 9 (SIGKILL)" in found["Deadly"]["reason"]
+    assert found["Deadly"]["reason"].endswith(", twice")
 
 
 def test_one_process_and_several_give_the_same_records(tmp_path, undisturbed):

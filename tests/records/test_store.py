@@ -1,8 +1,10 @@
+import errno
 import os
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ import torch
 from support import ROOT
 from support.records import made_measurement, made_run
 
-from harness.errors import BenchError, CorruptRecord
+from harness.errors import BenchError, CorruptRecord, Unwritable
 from harness.plan import Cell, Group
 from harness.records import store as store_module
+from harness.records import writing
 from harness.records.store import Loaded, Store
 
 
@@ -291,10 +294,10 @@ def test_a_write_that_fails_leaves_the_earlier_record_and_no_rubbish(store, monk
     before = files(store)
 
     def fail(*args: object) -> None:
-        raise OSError("no space left")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store_module.os, call, fail)
-    with pytest.raises(OSError, match="no space left"):
+    monkeypatch.setattr(writing.os, call, fail)
+    with pytest.raises(Unwritable, match=r"3k-0\.json cannot be written \(No space left on device\)"):
         store.save_run(made_run(test_metric=0.9))
     assert store.load().runs == [made_run(test_metric=0.1)]
     assert files(store) == before
@@ -334,10 +337,10 @@ def test_the_umask_holds(store, mask, mode):
 def test_a_record_is_complete_before_it_has_its_name(store, monkeypatch):
     seen = []
 
-    def replace(source: str, target: Path) -> None:
+    def move(source: str, target: Path) -> None:
         seen.append((Path(source).parent == Path(target).parent, Path(source).read_bytes(), Path(target).exists()))
 
-    monkeypatch.setattr(store_module.os, "replace", replace)
+    monkeypatch.setattr(writing.os, "replace", move)
     store.save_run(made_run())
     ((beside, content, there),) = seen
     assert beside
@@ -385,35 +388,44 @@ def test_a_folder_without_permission_is_an_error(tmp_path):
 
 # ----------------------------------------------------------------------------- checkpoints
 
+MADE_FOR = {"width": 20.5, "shape": "Shape(length=40)", "model file": ""}
+
 
 def test_a_checkpoint_comes_back_and_goes_away(store):
     cell = made_run().cell
-    assert store.load_checkpoint(cell) is None
-    store.save_checkpoint(cell, {"step": 3, "weights": torch.arange(4.0), "best": None})
-    kept = store.load_checkpoint(cell)
+    assert store.load_checkpoint(cell, MADE_FOR) is None
+    store.save_checkpoint(cell, MADE_FOR, {"step": 3, "weights": torch.arange(4.0), "best": None})
+    kept = store.load_checkpoint(cell, MADE_FOR)
     assert kept is not None
     assert (kept["step"], kept["best"]) == (3, None)
     assert torch.equal(kept["weights"], torch.arange(4.0))
     store.drop_checkpoint(cell)
-    assert store.load_checkpoint(cell) is None
+    assert store.load_checkpoint(cell, MADE_FOR) is None
     store.drop_checkpoint(cell)  # twice does no harm
 
 
 def test_each_cell_has_a_checkpoint_of_its_own_and_none_is_a_record(store):
-    for seed in (0, 1):
-        store.save_checkpoint(Cell("smoke", "sfc", "gru", "3k", seed), {"seed": seed})
-    assert [store.load_checkpoint(Cell("smoke", "sfc", "gru", "3k", seed)) for seed in (0, 1)] == [
-        {"seed": 0},
-        {"seed": 1},
-    ]
+    cells = [Cell("smoke", "sfc", "gru", "3k", seed) for seed in (0, 1)]
+    for cell in cells:
+        store.save_checkpoint(cell, MADE_FOR, {"seed": cell.seed})
+    assert [store.load_checkpoint(cell, MADE_FOR) for cell in cells] == [{"seed": 0}, {"seed": 1}]
     assert store.load().runs == []
 
 
-def test_a_checkpoint_that_cannot_be_read_is_none(store):
-    cell = made_run().cell
-    store.save_checkpoint(cell, {"step": 3})
-    store.checkpoint_path(cell).write_bytes(b"half")
-    assert store.load_checkpoint(cell) is None
+def test_what_is_put_aside_is_no_record_and_nothing_of_it_is_lost(store):
+    record = made_run()
+    for test_metric in (0.1, 0.2):
+        place = store.put_aside(store.save_run(replace(record, test_metric=test_metric)))
+        assert f'"test_metric": {test_metric}' in place.read_text()
+    assert store.find_run(record.cell) is None
+    assert store.load().runs == store.load().left_out == []
+    assert not [name for name in files(store) if name.endswith(".json")]
+    assert len(files(store)) == 2
+
+
+def test_putting_aside_what_is_not_there_does_no_harm(store):
+    path = store.run_path(made_run().cell)
+    assert store.put_aside(path) == path
 
 
 @pytest.mark.parametrize("budget", ["/abs/3k", "../../3k", "3k/.."])

@@ -23,7 +23,7 @@ TASKS = {
     "wikitext-2": TaskFacts("Text", "perplexity", False, chance=1000.0, target=900.0, length=50),
     "low-density": TaskFacts("Density", "accuracy", True, chance=0.5, target=None, length=40),
 }
-ENDS = ["ok", "ok", "ok", "ok", "diverged", "out-of-memory", "skipped", "failed", "interrupted"]
+ENDS = ["ok", "ok", "ok", "ok", "diverged", "out-of-memory", "timed-out", "skipped", "failed", "interrupted"]
 SCALES = {"mse": (0.001, 0.2), "cross_entropy": (0.001, 0.2), "accuracy": (0.1, 1.0), "perplexity": (50.0, 1000.0)}
 
 

@@ -1,7 +1,11 @@
 """Strangers' models: a plain one, and others that go wrong in one way each."""
 
+import datetime
+import os
+import sys
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -70,6 +74,61 @@ class OutOfMemory(Plain):
 class OutOfHostMemory(Plain):
     def forward(self, x: Tensor) -> Tensor:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried")
+
+
+class Exits(Plain):
+    def forward(self, x: Tensor) -> Any:
+        sys.exit("by the model")
+
+
+class ExitsWhenBuilt(nn.Module):
+    def __init__(self, shape: Any, width: int) -> None:
+        super().__init__()
+        sys.exit(3)
+
+
+class Interrupts(Plain):
+    def forward(self, x: Tensor) -> Any:
+        raise KeyboardInterrupt
+
+
+class KeepsADate(Plain):
+    """Further state, of a kind that is neither a number nor a tensor."""
+
+    made = datetime.date(2024, 1, 1)
+
+    def get_extra_state(self) -> Any:
+        return {"made": self.made, "words": {"a": 1}, "scale": np.float64(0.5)}
+
+    def set_extra_state(self, state: Any) -> None:
+        self.made = state["made"]
+
+
+class KeepsAFunction(Plain):
+    """Further state that cannot be saved."""
+
+    def get_extra_state(self) -> Any:
+        return {"function": lambda: None}
+
+    def set_extra_state(self, state: Any) -> None:
+        pass
+
+
+class ChangesAll(Plain):
+    """It changes its whole process while it is built, but on the meta device, where its width is sought."""
+
+    def __init__(self, shape: Any, width: int) -> None:
+        super().__init__(shape, width)
+        if self.rnn.weight_ih_l0.device.type == "meta":
+            return
+        torch.set_num_threads(2)
+        torch.set_default_dtype(torch.float64)
+        nn.init.uniform_ = lambda tensor, *_, **__: tensor.data.fill_(0.01)  # type: ignore[assignment]
+        os.chdir("/")
+        print("here I am")
+
+    def forward(self, x: Tensor) -> Any:
+        return super().forward(x.float())
 
 
 class CannotBeBuilt(nn.Module):

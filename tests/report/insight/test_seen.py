@@ -51,7 +51,7 @@ def test_steps_that_share_a_value_stand_in_their_middle():
     assert one.scales is None
 
 
-@pytest.mark.parametrize("status", ["diverged", "skipped", "failed", "interrupted", "out-of-memory"])
+@pytest.mark.parametrize("status", ["diverged", "skipped", "failed", "interrupted", "out-of-memory", "timed-out"])
 def test_only_runs_that_went_well_are_looked_at(status):
     assert seen.read(made_run(status=status, insight=made_insight())) is None
     assert seen.read(made_run()) is None

@@ -131,7 +131,7 @@ def test_texts_among_published_values_are_no_marks():
     assert ">Accuracy, % (validation)<" in drawn("tp-rnn-supplement-figure-4", runs)
 
 
-@pytest.mark.parametrize("status", ["diverged", "out-of-memory", "failed", "interrupted", "skipped"])
+@pytest.mark.parametrize("status", ["diverged", "out-of-memory", "failed", "interrupted", "skipped", "timed-out"])
 def test_runs_that_broke_off_are_drawn_as_far_as_they_went(status):
     made = {"task_name": "addition-200", "task": SUM, "score": None, "status": status}
     none = [quick("tp-rnn-m", 0, [], **made), quick("lstm-s", 0, [None], **made)]

@@ -288,7 +288,7 @@ def test_no_page_breaks_over_what_became_of_the_runs():
         assert not re.search(r"\b(nan|None|inf)\b", content.replace("the loss is nan", ""))
 
 
-@pytest.mark.parametrize("status", ["diverged", "out-of-memory", "skipped", "failed", "interrupted"])
+@pytest.mark.parametrize("status", ["diverged", "out-of-memory", "skipped", "failed", "interrupted", "timed-out"])
 @pytest.mark.parametrize("protocol", ["paper", "quick"])
 def test_a_single_record_of_any_kind_is_enough(status, protocol):
     run = quick("tp-rnn-s", 0, None, status=status, protocol=protocol, task=None, curve=(), settings={}, machine={})

@@ -1,0 +1,87 @@
+"""What a stranger's code is asked in a process of its own: it may do anything to the one that asks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ..catalog import find_model, strange_model
+from ..errors import BenchError, sentence
+from ..write.words import clock
+
+IMPORT_SECONDS = 300.0
+
+
+class Lost(BenchError):
+    """The process that was asked ended, or did not answer."""
+
+
+def look_at(models: Iterable[str], seconds: float = IMPORT_SECONDS) -> None:
+    """Raise BenchError, a sentence, for the first of these models that is not there or cannot be imported."""
+    for model in models:
+        if not strange_model(model):
+            find_model(model)
+            continue
+        try:
+            wrong = ask(_import, model, seconds, fork=True)
+        except Lost as why:
+            raise BenchError(f"'{model}' cannot be imported: {why}") from None
+        if wrong:
+            raise BenchError(wrong)
+
+
+def ask(function: Callable[[str], Any], name: str, seconds: float, *, fork: bool = False) -> Any:
+    """function(name) in a process of its own. What it prints goes to the standard error. Raises Lost.
+
+    fork: it has at once what this one has loaded, but can do no arithmetic on gradients if this one has.
+    """
+    context: Any = multiprocessing.get_context("fork" if fork and hasattr(os, "fork") else "spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(there, function, name))
+    process.start()
+    there.close()
+    end = time.monotonic() + seconds
+    try:
+        while time.monotonic() < end:
+            ended = process.exitcode is not None  # what it said before that is there by now
+            try:
+                if here.poll(0.05):
+                    return here.recv()
+            except EOFError:
+                process.join(timeout=5)
+                ended = True
+            if ended:
+                raise Lost(f"its process ended with exit code {process.exitcode}")
+        raise Lost(f"nothing came of it within {clock(seconds)}")
+    finally:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)  # with what it has started
+        process.kill()
+        process.join(timeout=5)
+        here.close()
+
+
+def _answer(connection: Connection, function: Callable[[str], Any], name: str) -> None:
+    os.setpgid(0, 0)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    connection.send(function(name))
+    os._exit(0)
+
+
+def _import(model: str) -> str:
+    """What is wrong with a model, in a sentence, or an empty text."""
+    try:
+        find_model(model)
+    except BenchError as error:
+        return str(error)
+    except BaseException as error:
+        return f"'{model}' cannot be imported: {sentence(error)}"
+    return ""

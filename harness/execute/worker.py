@@ -1,0 +1,101 @@
+"""The life of a worker process: it takes one share of the work at a time from the runner, over a pipe."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from .. import machine
+from ..catalog import strange_model, strange_task
+from ..errors import Unwritable
+from ..plan import Cell, Group
+from ..prepare.modules import Where
+from ..process import leave_to_parent, prepare_process
+from ..records.kinds import Measurement, RunRecord
+from .group import Progress
+from .run import measure_group, run_group
+
+MARK = "BENCH_WORKER"  # a word in the environment by which what a model leaves behind is found
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a worker does at a time: a measurement, or cells that differ in the seed alone."""
+
+    measured: Group | None = None
+    cells: tuple[Cell, ...] = ()
+    note: str = ""  # for the records of the cells
+    killed: int = 0  # times that its process was killed by another
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """Whose code it runs beside ours, a model's and a task's; a process does nothing for a second owner."""
+        _, task, model, _ = self.measured or self.cells[0].group
+        return (model if strange_model(model) else "", task if strange_task(task) else "")
+
+
+def done(
+    share: Share, where: Where, report: Callable[[Progress], None], stop: Callable[[], bool], limit: float | None
+) -> Sequence[RunRecord | Measurement]:
+    """Do a share; what came of it, stored. Raises Unwritable."""
+    if share.measured is not None:
+        return [measure_group(share.measured, where)]
+    return run_group(share.cells, where, note=share.note, report=report, stop=stop, limit=limit)
+
+
+def work(connection: Connection, where: Where, limit: float | None) -> None:
+    """One thread listens for a stop or the runner's death, the other works."""
+    leave_to_parent()
+    os.dup2(2, 1)  # the standard output is the runner's
+    os.register_at_fork(after_in_child=connection.close)  # else this end stays open as long as what a model forks
+    prepare_process(where.device, 1)
+    stop = threading.Event()
+    inbox: deque[Share | None] = deque()
+    filled = threading.Semaphore(0)
+    sending = threading.Lock()
+
+    def listen() -> None:
+        while True:
+            try:
+                message = connection.recv()
+            except (EOFError, OSError):
+                end_marked(os.environ.get(MARK, ""))
+                os._exit(1)  # the runner is gone
+            if message == "stop":
+                stop.set()
+            else:
+                inbox.append(message)
+                filled.release()
+
+    def say(kind: str, what: Any) -> None:
+        with sending:
+            connection.send((kind, what))
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        filled.acquire()
+        share = inbox.popleft()
+        if share is None:
+            with suppress(OSError, ValueError):
+                sys.stderr.flush()
+            os._exit(0)  # whatever a model has asked to be done at the end
+        say("begun", None)
+        try:
+            say("done", done(share, where, lambda progress: say("progress", progress), stop.is_set, limit))
+        except Unwritable as error:
+            say("unwritable", str(error))
+
+
+def end_marked(mark: str) -> None:
+    """End the processes that a worker has left behind."""
+    for pid in machine.marked(f"{MARK}={mark}") - {os.getpid()} if mark else ():
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)

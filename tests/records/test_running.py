@@ -1,0 +1,121 @@
+"""Which cells run now, and what the dead have left."""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from support.records import made_run
+
+from harness import machine
+from harness.records.running import SILENT, Signs, running, signs_of, sweep
+from harness.records.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "results")
+
+
+@pytest.fixture
+def dead():
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def left(store, **changes):
+    """The sign of a cell as another process has left it."""
+    cell = made_run(seed=7).cell
+    signs = Signs(store, [cell])
+    signs.last[cell] = replace(signs.last[cell], **changes)
+    signs.begin()
+
+
+def test_a_cell_runs_from_its_begin_to_its_end(store):
+    cells = [made_run(seed=seed).cell for seed in (0, 1)]
+    with signs_of(store, cells) as signs:
+        assert [sign.cell for sign in running(store)] == cells
+        assert "smoke sfc gru 3k seed 0: running, before its first step" in str(running(store)[0])
+        signs(cells[0], 1234, 5000)
+        assert "running, step 1,234 of 5,000, since 20" in str(running(store)[0])
+        signs.end(cells[0])
+        assert [sign.cell for sign in running(store)] == cells[1:]
+    assert running(store) == []
+    assert not list((store.root / "running").iterdir())
+
+
+def test_a_sign_is_written_now_and_then_alone(store, monkeypatch):
+    cell = made_run().cell
+    with signs_of(store, [cell]) as signs:
+        for step in range(1, 50):
+            signs(cell, step, 50)
+        assert running(store)[0].step == 1
+        monkeypatch.setattr("harness.records.running.EVERY", 0.0)
+        signs(cell, 49, 50)
+        assert running(store)[0].step == 49
+
+
+def test_a_cell_ends_with_an_error_as_well(store):
+    with pytest.raises(ZeroDivisionError), signs_of(store, [made_run().cell]):
+        raise ZeroDivisionError
+    assert running(store) == []
+
+
+def test_the_signs_of_the_dead_are_no_cells_and_are_swept(store, dead):
+    left(store, pid=dead)
+    assert running(store) == []
+    sweep(store)
+    assert not list((store.root / "running").iterdir())
+
+
+def test_a_number_that_a_later_process_has_is_not_the_one_that_ran(store):
+    left(store, born=1)
+    assert running(store) == []
+
+
+def test_another_machines_cells_run_as_long_as_they_say_so(store):
+    left(store, here="elsewhere", pid=1)
+    assert len(running(store)) == 1
+    sweep(store)
+    assert len(running(store)) == 1
+    left(store, here="elsewhere", pid=1, said=time.time() - SILENT - 1)
+    assert running(store) == []
+    sweep(store)
+    assert not list((store.root / "running").iterdir())
+
+
+def test_rubbish_is_no_sign(store):
+    (store.root / "running").mkdir(parents=True)
+    for name, text in (("a", ""), ("b", "[]"), ("c", "{}"), ("d", '{"cell": 3}')):
+        (store.root / "running" / f"{name}.json").write_text(text)
+    assert running(store) == []
+    sweep(store)
+    assert not list((store.root / "running").iterdir())
+
+
+def test_temporary_files_of_the_dead_are_swept_and_those_of_the_living_stay(store, dead):
+    folder = store.run_path(made_run().cell).parent
+    folder.mkdir(parents=True)
+    names = {
+        f".{machine.here()}-{dead}-x.tmp": False,
+        f".{machine.here()}-{os.getpid()}-x.tmp": True,
+        ".elsewhere-5-x.tmp": True,
+        ".x7.tmp": False,
+        "mine.tmp": True,
+    }
+    for name in names:
+        (folder / name).write_text("half")
+    old = time.time() - SILENT - 1
+    os.utime(folder / ".x7.tmp", (old, old))
+    sweep(store)
+    assert {name: (folder / name).exists() for name in names} == names
+
+
+def test_a_sign_names_no_machine(store):
+    left(store)
+    (path,) = (store.root / "running").iterdir()
+    assert os.uname().nodename not in path.read_text()
