@@ -173,19 +173,6 @@ def test_every_part_of_the_state_matters(name, length):
         assert bool(gradient.any()) == bool(part.numel())
 
 
-@every_model
-def test_rows_of_a_batch_are_independent(name):
-    module, x = built(name).eval(), numbers(3, 16, 2)
-    _, state = module(x, module.initial_state(3))
-    other = x.clone()
-    other[1:] += 1.0
-    moved = tuple(torch.cat([tensor[:1], tensor[1:] + 1.0]) for tensor in state)
-    (before, kept), (after, changed) = module(x, state), module(other, moved)
-    assert_agree(before[0], after[0])
-    assert_agree([tensor[0] for tensor in kept], [tensor[0] for tensor in changed])
-    assert not torch.allclose(before[1], after[1])
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_what_does_not_carry_says_why_not(name):
     spec = catalog.find_model(name)
@@ -208,11 +195,3 @@ def test_clockwork_refuses_a_length_that_its_slowest_period_does_not_divide():
 def test_a_strangers_shape_carries_nothing():
     assert not carries(checks.Example(per_step=True))
     assert carries(shape_of(3))
-
-
-def test_a_lost_state_is_noticed():
-    """The comparison above can fail: each piece from zeros is another sequence."""
-    for name in CARRY:
-        module, x = built(name), numbers(3, 32, 2)
-        answers = torch.cat([module(piece) for piece in x.split(16, dim=1)], dim=1)
-        assert not torch.allclose(answers, module(x), rtol=1e-3, atol=1e-3), name

@@ -24,9 +24,9 @@ CASES = [
 ]
 
 
-def answers(name, shape, back_end, dtype, *, batch, width, train=True):
+def answers(name, shape, back_end, dtype, *, batch, width):
     """Outputs and every gradient on one back end, and the back ends that were used."""
-    module = checks.built(catalog.find_model(name), shape, width=width).to(dtype).train(train)
+    module = checks.built(catalog.find_model(name), shape, width=width).to(dtype)
     with global_stream(5, "noise"):
         for parameter in module.parameters():
             if parameter.requires_grad:
@@ -58,30 +58,14 @@ def agree(name, shape, dtype, tolerance, **sizes):
 def test_every_model_agrees_in_float64(name, batch):
     for shape in SHAPES:
         if catalog.find_model(name).why_not(shape) is None:
-            agree(name, shape, torch.float64, 1e-10, batch=batch, width=19)
+            used = agree(name, shape, torch.float64, 1e-10, batch=batch, width=19)
+            assert used == {"native"} or name not in (*PAPERS, *VARIANTS)
 
 
 @needs_compiler
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_agrees_in_float32(name):
     agree(name, SHAPES[0], torch.float32, 1e-4, batch=50, width=33)
-
-
-@needs_compiler
-@pytest.mark.parametrize("name", [*PAPERS, *VARIANTS])
-def test_the_recurrences_of_the_papers_run_natively(name):
-    assert agree(name, SHAPES[0], torch.float64, 1e-10, batch=9, width=8) == {"native"}
-
-
-@needs_compiler
-@pytest.mark.parametrize("name", ["aslstm", "asgru", "hm-lstm", "tp-rnn-s"])
-def test_evaluation_agrees(name):
-    module = checks.built(catalog.find_model(name), SHAPES[0], width=11).eval()
-    x = checks.inputs_for(SHAPES[0], 7)
-    with torch.no_grad():
-        with scan.backend("eager"):
-            expected = module(x)
-        assert torch.allclose(module(x), expected, rtol=1e-10)
 
 
 @needs_compiler
