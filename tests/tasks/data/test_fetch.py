@@ -189,23 +189,6 @@ def test_an_interrupted_download_goes_on_in_the_next_command(server, archive, tm
     assert said[0].startswith(f"toy: {fetch.megabytes(len(archive) - kept)} to download")
 
 
-def test_an_interruption_while_unpacking_loses_nothing_and_leaves_nothing_half(server, archive, tmp_path):
-    def interrupt(what, done, total):
-        if what.startswith("unpacking"):
-            raise KeyboardInterrupt
-
-    source = toy([f"{server.url}/toy.zip"], archive)
-    with pytest.raises(KeyboardInterrupt):
-        fetch.fetch(source, tmp_path, interrupt)
-    assert [path.name for path in (tmp_path / "toy").iterdir()] == [".download"]
-    (tmp_path / "toy" / ".unpacking").mkdir()  # of a command that was killed
-    (tmp_path / "toy" / ".unpacking" / "half").touch()
-    fetch.fetch(source, tmp_path)
-    assert whole(tmp_path)
-    assert not (tmp_path / "toy" / "half").exists()
-    assert len(server.requests) == 1
-
-
 def test_a_server_that_cannot_go_on_sends_all_again(server, archive, tmp_path):
     server.cuts, server.ranges = [300_000], False
     fetch.fetch(toy([f"{server.url}/toy.zip"], archive), tmp_path)
@@ -384,7 +367,6 @@ def test_a_hostile_download_writes_nothing(server, tmp_path):
 def test_damaged_and_missing_files_are_named(server, archive, tmp_path):
     source = toy([f"{server.url}/toy.zip"], archive)
     place = tmp_path / "toy"
-    assert verify(source, place) == (verify(source, place))
     assert verify(source, place).state == "missing"
     fetch.fetch(source, tmp_path)
     (place / "a.txt").write_bytes(b"c" * 400_000)
