@@ -19,13 +19,6 @@ from harness.stats.over_seeds import (
     success_interval,
     unpaired_p,
 )
-from harness.stats.power import smallest_paired_p
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
 
 # ----------------------------------------------------------------------------- the mean and its interval
 
@@ -46,13 +39,6 @@ def test_the_interval_agrees_with_two_other_libraries(rng, seeds, level):
     assert (found.low, found.high) == pytest.approx(DescrStatsW(values).tconfint_mean(1 - level))
     other = scipy.stats.ttest_1samp(values, 0).confidence_interval(level)
     assert (found.low, found.high) == pytest.approx((other.low, other.high))
-
-
-@pytest.mark.parametrize("seeds", [3, 5])
-def test_the_interval_covers_the_truth_as_often_as_it_says(rng, seeds):
-    samples = rng.normal(1.0, 2.0, (2000, seeds))
-    covered = np.mean([(found.low <= 1.0 <= found.high) for found in map(mean_interval, samples)])
-    assert abs(covered - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 2000)
 
 
 def test_one_seed_has_a_mean_but_no_interval():
@@ -127,19 +113,6 @@ def test_beyond_that_p_is_drawn_and_never_zero(rng):
     assert 0 < sign_flip_p(differences, rng=rng) < 1e-3
 
 
-@pytest.mark.parametrize("seeds", range(1, 8))
-def test_p_never_falls_below_the_smallest_that_so_many_seeds_can_give(rng, seeds):
-    found = [sign_flip_p(rng.normal(2, 1, seeds), rng=rng) for _ in range(100)]
-    assert min(found) == pytest.approx(smallest_paired_p(seeds))
-
-
-def test_without_a_difference_p_is_small_no_more_often_than_it_says(rng):
-    found = np.array([sign_flip_p(rng.normal(0, 1, 6), rng=rng) for _ in range(400)])
-    for level in (1 / 32, 1 / 16, 1 / 4):
-        assert np.mean(found <= level + 1e-9) <= level + 3 * math.sqrt(level * (1 - level) / 400)
-    assert np.mean(found <= 1 / 4 + 1e-9) > 0.15  # and not far less often either
-
-
 # ----------------------------------------------------------------------------- success
 
 
@@ -149,11 +122,6 @@ def test_the_share_of_successes_agrees_with_statsmodels(successes, runs, level):
     found = success_interval(successes, runs, level)
     assert found.mean == successes / runs
     assert (found.low, found.high) == pytest.approx(proportion_confint(successes, runs, 1 - level, method="wilson"))
-
-
-def test_five_successes_of_five_are_no_certainty():
-    """Wilson: 1 / (1 + z^2 / n) at the upper end."""
-    assert success_interval(5, 5).low == pytest.approx(1 / (1 + 1.959964**2 / 5))
 
 
 @pytest.mark.parametrize(("successes", "runs"), [(0, 0), (3, 2), (-1, 2)])
@@ -243,11 +211,6 @@ def test_after_the_shift_wilcoxon_and_mann_and_whitney_see_no_difference(rng):
     assert near == pytest.approx(9 * 9 / 2, abs=0.5)
 
 
-def test_an_outlier_moves_the_shift_little():
-    assert shift([1, 1, 1, 1, 1000], [0] * 5, "paired") == 1
-    assert shift([1, 1, 1, 1, 1000], [0] * 5, "unpaired") == 1
-
-
 def test_a_shift_needs_runs():
     with pytest.raises(ValueError, match="at least one run of each model"):
         shift([], [1], "unpaired")
@@ -276,11 +239,6 @@ def test_holm_agrees_with_statsmodels(rng, count):
     for _ in range(3):
         raw = np.round(rng.uniform(0, 0.3, count), 2)  # rounded, so that there are ties
         np.testing.assert_allclose(holm(raw), multipletests(raw, method="holm")[1])
-
-
-def test_holm_keeps_the_share_of_studies_with_a_false_discovery(rng):
-    false = [holm(rng.uniform(size=8)).min() < 0.05 for _ in range(2000)]
-    assert np.mean(false) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
 
 
 def test_holm_leaves_what_it_is_given_alone():
