@@ -152,18 +152,8 @@ Drawn = list[tuple[Any, Any, dict[str, Any]]]  # xs, ys and style of each line
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
+def drawn(lines: list[Any]) -> Any:
     """`drawn(runs, facts)` draws the learning curves and gives their lines, the frame aside."""
-    from harness.draw import panels
-
-    lines: Drawn = []
-    original = panels.Panel.line
-
-    def draw_line(panel: Any, xs: Any, ys: Any, **style: Any) -> None:
-        original(panel, xs, ys, **style)
-        lines.append((xs, ys, style))
-
-    monkeypatch.setattr(panels.Panel, "line", draw_line)
 
     def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Drawn:
         lines.clear()
@@ -176,7 +166,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
             picture = learning_curves(models, facts, words.factor(facts.metric))
         assert picture.startswith(b"<?xml")
         draw.text = picture.decode()
-        return lines[:-1]
+        return [(xs, ys, style) for xs, ys, style, _ in lines[:-1]]
 
     return draw
 

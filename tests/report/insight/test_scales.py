@@ -4,6 +4,7 @@ import warnings
 from typing import Any
 
 import pytest
+from support.pages import table_of
 from support.records import made_insight, made_run
 
 from harness.compare.material import Material
@@ -46,9 +47,7 @@ def test_models_that_tell_of_their_scales_have_rows_and_plots(drawn):
         made_run("gru", insight=made_insight(kind="none")),
     )
     assert set(found.pictures) == {"scales-sfc-3k.svg"}
-    lines = [line for line in found.text.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert cells == [
+    assert table_of(found.text) == [
         ["Model", "Scale", "Mean", "Note"],
         ["HM-LSTM", "low", "0.75", "weight"],
         ["HM-LSTM", "high", "0.25", "weight"],
