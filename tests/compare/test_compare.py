@@ -173,30 +173,25 @@ def test_exit_codes_tell_the_verdict_of_two_models_and_of_two_folders(compare_ve
     assert "| gru" in outcome.output
 
 
-def test_words_that_name_nothing_are_one_sentence(compare_verb, tmp_path):
-    folder = stored(tmp_path / "results", "gru", noisy(0.7))
-    stored(tmp_path / "other", "lstm-s", noisy(0.7))
-    for words, said in (
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
         (("gru", "lstn"), "there is no model with records, or folder, called 'lstn'"),
-        (("gru", folder), "only one is a folder"),
-        ((folder, tmp_path / "other"), "no task, budget and protocol in common"),
-    ):
-        error = compare_verb(*words).exception
-        assert isinstance(error, BenchError)
-        assert said in str(error)
-    assert sides("gru", "gru", tmp_path / "results", None, [])[0]
-
-
-def test_a_task_or_a_protocol_without_records_is_one_sentence(compare_verb, tmp_path):
-    folder = stored(tmp_path / "results", "gru", noisy(0.7))
-    for words, said in (
+        (("gru", "results"), "only one is a folder"),
+        (("results", "other"), "no task, budget and protocol in common"),
+        (("results", "empty"), "no record in empty to compare"),
         (("gru", "gru", "--task", "nothing"), "no record of task nothing in results to compare"),
         (("gru", "gru", "--protocol", "paper"), "no record of protocol paper in results to compare"),
-        ((folder, tmp_path), f"no record in {tmp_path} to compare"),
-    ):
-        error = compare_verb(*words).exception
-        assert isinstance(error, BenchError)
-        assert said in str(error)
+    ],
+)
+def test_words_that_name_nothing_are_one_sentence(compare_verb, tmp_path, words, said):
+    stored(tmp_path / "results", "gru", noisy(0.7))
+    stored(tmp_path / "other", "lstm-s", noisy(0.7))
+    (tmp_path / "empty").mkdir()
+    error = compare_verb(*words).exception
+    assert isinstance(error, BenchError)
+    assert said in str(error)
+    assert sides("gru", "gru", tmp_path / "results", None, [])[0]
 
 
 def test_records_that_cannot_be_read_are_named_and_left_out(compare_verb, tmp_path):

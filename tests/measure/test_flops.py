@@ -31,13 +31,13 @@ def built(name: str):
     return lambda: catalog.find_model(name).build(SHAPE, H)
 
 
-def test_the_yardstick_has_the_formulas_count_although_its_kernel_is_one_operator():
-    assert step_flops(lambda: Yardstick(SHAPE, H), **SIZES) == by_hand(4)
-
-
-@pytest.mark.parametrize(("model", "gates"), [("lstm-s", 4), ("slstm", 4), ("gru", 3)])
-def test_library_layers_have_the_formulas_count(model, gates):
-    assert step_flops(built(model), **SIZES) == by_hand(gates)
+@pytest.mark.parametrize(
+    ("make", "gates"),
+    [(lambda: Yardstick(SHAPE, H), 4), (built("lstm-s"), 4), (built("slstm"), 4), (built("gru"), 3)],
+    ids=["yardstick", "lstm-s", "slstm", "gru"],
+)
+def test_library_layers_have_the_formulas_count_although_their_kernel_is_one_operator(make, gates):
+    assert step_flops(make, **SIZES) == by_hand(gates)
 
 
 def test_a_gru_whose_reset_gate_acts_first_has_the_count_of_a_plain_loop():

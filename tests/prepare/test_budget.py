@@ -48,15 +48,21 @@ def test_a_whole_width_reaches_the_model_as_an_int():
     assert as_width(2.5) == 2.5
 
 
-def test_an_exact_budget_is_met_exactly():
-    found = solve(SQUARE, SHAPE, Budget("110", 110))
-    assert (found.width, found.params, found.slack) == (10, 110, 0.0)
+STACK = made(lambda shape, width: Stack(width, shape.length // 20), layers=lambda shape: shape.length // 20)
 
 
-def test_the_nearest_count_wins_and_the_smaller_width_of_two_equally_near():
-    assert solve(SQUARE, SHAPE, Budget("101", 101)).width == 10  # 110 is nearer than 90
-    assert solve(SQUARE, SHAPE, Budget("99", 99)).width == 9
-    assert solve(SQUARE, SHAPE, Budget("100", 100)).width == 9  # 90 and 110
+@pytest.mark.parametrize(
+    ("spec", "budget", "width"),
+    [
+        (SQUARE, 110, 10),  # exactly
+        (SQUARE, 101, 10),  # 110 is nearer than 90
+        (SQUARE, 99, 9),
+        (SQUARE, 100, 9),  # of 90 and 110 the smaller
+        (STACK, 41, 4.5),  # layers may depend on the shape: 5 and 4 units, 25 + 16
+    ],
+)
+def test_the_nearest_count_wins_and_the_smaller_width_of_two_equally_near(spec, budget, width):
+    assert solve(spec, SHAPE, Budget(str(budget), budget)).width == width
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -68,11 +74,6 @@ def test_no_width_is_nearer_than_the_solvers(layers, budget):
     assert abs(found.params - budget) == min(abs(count - budget) for count in every)
     assert found.params == count_parameters(Stack(found.width, layers))
     assert found.slack == pytest.approx((found.params - budget) / budget)
-
-
-def test_layers_may_depend_on_the_shape():
-    spec = made(lambda shape, width: Stack(width, shape.length // 20), layers=lambda shape: shape.length // 20)
-    assert solve(spec, SHAPE, Budget("41", 41)).width == 4.5  # 5 and 4 units: 25 + 16
 
 
 def test_the_budget_paper_means_the_papers_width():
@@ -142,22 +143,18 @@ def test_a_model_that_does_not_grow_is_refused():
         solve(made(lambda shape, width: nn.Linear(2, 2)), SHAPE, Budget("100", 100))
 
 
-def test_a_miss_beyond_the_tolerance_names_the_nearest():
-    wanted = Budget("100", 100)
-    assert misses(solve(SQUARE, SHAPE, wanted), wanted) == (
-        "no width comes within 1% of 100 parameters; the nearest is 90 at width 9 (-10.0%)"
-    )
-
-
-def test_a_budget_below_the_smallest_model_is_a_miss():
-    wanted = Budget("1", 1)
-    assert "the nearest is 2 at width 1 (+100.0%)" in str(misses(solve(SQUARE, SHAPE, wanted), wanted))
-
-
-def test_a_slack_within_the_tolerance_is_no_miss():
-    assert misses(solve(SQUARE, SHAPE, Budget("111", 111)), Budget("111", 111)) is None  # -0.9 %
-    assert misses(solve(SQUARE, SHAPE, Budget("112", 112)), Budget("112", 112)) is not None  # -1.8 %
-    assert misses(solve(SQUARE, SHAPE, Budget("112", 112)), Budget("112", 112, tolerance=0.02)) is None
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (Budget("100", 100), "no width comes within 1% of 100 parameters; the nearest is 90 at width 9 (-10.0%)"),
+        (Budget("1", 1), "no width comes within 1% of 1 parameters; the nearest is 2 at width 1 (+100.0%)"),
+        (Budget("112", 112), "no width comes within 1% of 112 parameters; the nearest is 110 at width 10 (-1.8%)"),
+        (Budget("111", 111), None),  # -0.9 %
+        (Budget("112", 112, tolerance=0.02), None),
+    ],
+)
+def test_a_miss_beyond_the_tolerance_names_the_nearest(wanted, sentence):
+    assert misses(solve(SQUARE, SHAPE, wanted), wanted) == sentence
 
 
 class ReadsItsWeights(nn.Module):
