@@ -4,7 +4,6 @@ import sys
 from importlib.metadata import EntryPoint
 
 import pytest
-import torch
 from support import ROOT
 
 from harness import catalog
@@ -109,21 +108,6 @@ def test_options_of_a_model_make_another_name_and_title():
     assert sum(p.numel() for p in changed.parameters()) < sum(p.numel() for p in plain.parameters())
 
 
-def test_a_class_in_a_file_is_a_model(tmp_path):
-    spec = catalog.find_model(f"{STRANGER / 'stranger.py'}:EchoNet")
-    module = spec.build(catalog.sequence_shape(9, 2, 4), 5)
-    assert module(torch.zeros(3, 9, 2)).shape == (3, 4)
-    assert spec.title == "EchoNet"
-
-
-def test_a_function_in_a_file_is_a_task():
-    task = catalog.find_task(f"{STRANGER / 'stranger.py'}:parity")
-    assert (task.shape.length, task.shape.inputs, task.shape.outputs) == (12, 1, 2)
-    assert task.metric == "accuracy"
-    splits = task.load(0, None)
-    assert [len(split.y) for split in splits] == [200, 50, 50]
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -138,13 +122,6 @@ def test_a_file_that_holds_no_model_is_a_sentence(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(BenchError, match=message):
         catalog.find_model(f"{path}:Net")
-
-
-def test_a_task_with_wrong_data_is_a_sentence(tmp_path):
-    path = tmp_path / "flat.py"
-    path.write_text("import torch\ndef flat(seed, root):\n    return [(torch.zeros(4), torch.zeros(4))] * 3\n")
-    with pytest.raises(BenchError, match=r"flat: x of the training data is \(4,\), but must be"):
-        catalog.find_task(f"{path}:flat")
 
 
 def test_two_owners_of_one_name_are_refused(monkeypatch):

@@ -1,5 +1,4 @@
 import io
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from harness.report.task.page import comparisons, task_pages
 from harness.write import formats, words
 from harness.write.sheet import Sheet
 
+pytestmark = pytest.mark.filterwarnings("error")
 ORDER = ["lstm-s", "gru"]
 
 
@@ -131,9 +131,7 @@ def test_the_same_records_give_the_same_files():
 
 def test_a_report_of_nothing_but_failures_can_be_written():
     runs = [made_run("gru", 0, None, status="failed", reason="no", curve=(), machine={}, settings={}, finished="")]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        text = page(*runs).text
+    text = page(*runs).text
     assert "gru: failed (all seeds): no." in text
     assert "no training steps" in text
 
@@ -161,9 +159,7 @@ def drawn(lines: list[Any]) -> Any:
         groups = [(name, [run for run in runs if run.cell.model == name]) for name in names]
         colours = places(names, order)
         models = [(group[0].title, colours[name], group) for name, group in groups]
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            picture = learning_curves(models, facts, words.factor(facts.metric))
+        picture = learning_curves(models, facts, words.factor(facts.metric))
         assert picture.startswith(b"<?xml")
         draw.text = picture.decode()
         return [(xs, ys, style) for xs, ys, style, _ in lines[:-1]]

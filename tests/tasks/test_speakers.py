@@ -285,15 +285,6 @@ def test_options_that_cannot_be_are_sentences():
 
 
 @needs_digits
-def test_the_real_digits_are_3000_recordings_of_six_speakers():
-    files = speakers.fsdd_files(REAL / "fsdd")
-    splits = speakers.fsdd_clips(REAL / "fsdd", files, 6)
-    assert [len(split) for split in splits] == [2400, 300, 300]
-    assert Counter(clip.label for split in splits for clip in split) == dict.fromkeys(range(6), 500)
-    assert len({clip.path for split in splits for clip in split}) == 3000
-
-
-@needs_digits
 @pytest.mark.parametrize("name", ["fsdd-mfcc", "fsdd-raw"])
 @pytest.mark.parametrize("scale", ["paper", "quick", "smoke"])
 def test_the_real_digits_at_every_scale(name, scale, cache):

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from support.pages import other_pages, rows_of
 from support.records import FACTS, made_curve, made_run
@@ -142,23 +141,6 @@ def test_where_all_arrive_seconds_are_not_restricted():
     assert "and 800 seconds." in page
     assert rows(page)["GRU"][3] == "200"
     assert rows(page)["LSTM-S"][3] == "≥ 425"  # (50 + 800) / 2
-
-
-def test_the_restricted_mean_of_seconds_is_that_of_lifelines():
-    lifelines = pytest.importorskip("lifelines")
-    from lifelines.utils import restricted_mean_survival_time
-
-    draw = np.random.default_rng(5)
-    curves = [FAST, SLOW, NEVER, SLOW, FAST, NEVER]
-    runs = [slower(run("gru", seed, values), draw.uniform(1, 3)) for seed, values in enumerate(curves)]
-    (found,) = arrivals.studies(by_place(runs), ORDER)
-    times = found.times("seconds")
-    known, ends = np.array(list(times["gru"].values())), np.array([r.curve[-1].seconds for r in runs])
-    limit = arrivals.horizon(found, "seconds", times)
-    assert limit == ends[np.isnan(known)].min()
-    curve = lifelines.KaplanMeierFitter().fit(np.where(np.isnan(known), ends, known), ~np.isnan(known))
-    expected = restricted_mean_survival_time(curve, t=limit)
-    assert rows(text(runs))["GRU"][3] == f"≥ {expected:,.0f}"
 
 
 @pytest.mark.parametrize(

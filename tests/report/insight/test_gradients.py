@@ -1,6 +1,5 @@
 """The page on gradients over time."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,12 @@ from harness.records.store import Loaded
 from harness.report.insight import figures as time_figures
 from harness.report.insight import gradients
 
+pytestmark = pytest.mark.filterwarnings("error")
 ORDER = ["lstm-s", "gru"]
 
 
 def page(*runs: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return gradients.sheet(Material(runs, [], ORDER))
+    return gradients.sheet(Material(runs, [], ORDER))
 
 
 def insight_of(trained: list[float | None]) -> dict[str, Any]:

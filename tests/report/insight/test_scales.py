@@ -1,6 +1,5 @@
 """The page on what the models' scales do."""
 
-import warnings
 from typing import Any
 
 import pytest
@@ -11,13 +10,12 @@ from harness.compare.material import Material
 from harness.draw.panels import Panel, Scale
 from harness.report.insight import scales
 
+pytestmark = pytest.mark.filterwarnings("error")
 ORDER = ["hm-lstm", "aslstm", "gru"]
 
 
 def page(*runs: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return scales.sheet(Material(runs, [], ORDER))
+    return scales.sheet(Material(runs, [], ORDER))
 
 
 @pytest.fixture

@@ -350,17 +350,6 @@ def test_a_wrong_archive_that_someone_put_there_stays_and_is_named(server, archi
     assert [path.name for path in place.iterdir()] == ["toy.zip"]
 
 
-# what archives may do is in test_unpack
-
-
-def test_a_hostile_download_writes_nothing(server, tmp_path):
-    archive = packed({"toy/a.txt": b"a", "../escaped": b"!"})
-    server.files["toy.zip"] = archive
-    with pytest.raises(DataError, match=r"it holds '\.\./escaped', which leads out of its folder"):
-        fetch.fetch(toy([f"{server.url}/toy.zip"], archive), tmp_path)
-    assert [path.name for path in tmp_path.rglob("*")] == ["toy"]
-
-
 # verification
 
 
