@@ -5,6 +5,8 @@ import torch
 
 from models.engine.triton import lstm as triton_lstm
 
+from .agreement import assert_close, gradients, weighted
+
 GATES = 4
 
 
@@ -58,20 +60,11 @@ def _drawn(sizes, scales, *, dtype=torch.float64, device="cpu"):
     ]
 
 
-def with_gradients(outputs, inputs, used):
-    """The outputs, and every input's gradient of a weighted sum of the used ones."""
-    chosen = [outputs[n] for n in used]
-    weights = [torch.linspace(-1, 1, o.numel(), dtype=o.dtype, device=o.device).view_as(o) for o in chosen]
-    gradients = torch.autograd.grad(chosen, inputs, weights, allow_unused=True)
-    return [output.detach() for output in outputs], gradients
-
-
 def agree(fast, slow, inputs, used, tolerance):
-    (values, gradients), (expected, expected_gradients) = (with_gradients(f(), inputs, used) for f in (fast, slow))
-    for n, (value, right) in enumerate(zip(values, expected, strict=True)):
-        assert torch.allclose(value, right, rtol=tolerance, atol=tolerance), f"output {n}"
-    for n, (gradient, right) in enumerate(zip(gradients, expected_gradients, strict=True)):
-        assert (gradient - right).abs().max() <= tolerance * max(1.0, float(right.abs().max())), f"gradient {n}"
+    """Both give the same outputs, and the same gradients of a weighted sum of the used ones by the inputs."""
+    values, expected = fast(), slow()
+    assert_close(values, expected, tolerance, 1.0)
+    assert_close(*(gradients(weighted(outputs, used), inputs) for outputs in (values, expected)), tolerance, 1.0)
 
 
 def check_lstm(given, used=(0, 1), tolerance=1e-10):

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from support.agreement import assert_close, gradients, weighted
 
 from models.engine import scan
 from models.engine.native import kernels as native
@@ -28,16 +29,20 @@ def batch(rows, length, kind=torch.float64):
     return torch.randn(rows, length, 2, dtype=torch.float64, generator=generator).to(kind)
 
 
-def run(module, x, name):
-    """The output and all gradients, by name."""
-    x = x.clone().requires_grad_()
-    with scan.backend(name) as used:
-        output = module(x)
-        direction = torch.linspace(-1, 2, output.numel(), dtype=output.dtype).reshape(output.shape)
-        names = [parameter for parameter, _ in module.named_parameters()]
-        gradients = torch.autograd.grad(output, [*module.parameters(), x], direction, allow_unused=True)
-    assert used == {name}
-    return {"output": output.detach(), **dict(zip([*names, "x"], gradients, strict=True))}
+def agree(module, x, tolerance=1e-9, state=()):
+    """Native and eager give the same outputs and gradients, also where of all that comes out one tensor is used."""
+    found = []
+    for name in ("native", "eager"):
+        leaves = [tensor.clone().requires_grad_() for tensor in (x, *state)]
+        with scan.backend(name) as used:
+            answers, after = module(leaves[0], tuple(leaves[1:])) if state else (module(*leaves), ())
+        assert used == {name}
+        outputs, inputs = (answers, *after), [*leaves, *module.parameters()]
+        parts = [range(len(outputs)), *([n] for n in range(len(outputs)))]
+        every = [gradients(weighted(outputs, which), inputs, retain=True) for which in parts]
+        found.append([[output.detach() for output in outputs], *every])
+    for ours, theirs in zip(*found, strict=True):
+        assert_close(ours, theirs, tolerance)
 
 
 def cases(boundaries):
@@ -50,30 +55,29 @@ def cases(boundaries):
     return counts
 
 
-def compare(ours, theirs, tolerance):
-    for name, expected in theirs.items():
-        if expected is None:
-            assert ours[name] is None, name
-            continue
-        difference = (ours[name] - expected).norm()
-        assert difference <= tolerance * expected.norm(), f"{name}: {difference / expected.norm()}"
-
-
 @SPECS
 @pytest.mark.parametrize("width", [16 / 3, 61 / 3])
 @pytest.mark.parametrize("rows", [1, 7, 13, 50])
 @pytest.mark.parametrize("length", [1, 2, 37])
 def test_native_equals_eager(spec, width, rows, length):
-    module, x = make(spec, width, length), batch(rows, length)
-    compare(run(module, x, "native"), run(module, x, "eager"), 1e-9)
+    agree(make(spec, width, length), batch(rows, length))
 
 
 @SPECS
 @pytest.mark.parametrize("per_step", [False, True])
 @pytest.mark.parametrize("progress", [0.0, 0.4, 1.0])
 def test_native_equals_eager_at_every_slope(spec, per_step, progress):
-    module, x = make(spec, 16 / 3, 37, per_step=per_step, progress=progress), batch(7, 37)
-    compare(run(module, x, "native"), run(module, x, "eager"), 1e-9)
+    agree(make(spec, 16 / 3, 37, per_step=per_step, progress=progress), batch(7, 37))
+
+
+@SPECS
+@pytest.mark.parametrize("length", [1, 9])
+@pytest.mark.parametrize("rows", [1, 23, 201])
+def test_states_go_in_and_out_with_gradients(spec, length, rows):
+    module, x = make(spec, 16 / 3, length, carried=True), batch(rows, length)
+    with torch.no_grad():
+        _, before = module(x + 1, module.initial_state(rows))
+    agree(module, x, state=before)
 
 
 @SPECS
@@ -92,16 +96,16 @@ def test_boundaries_are_equal_and_of_all_kinds(spec, width):
 
 @SPECS
 def test_float32(spec):
-    module, x = make(spec, 61 / 3, 37, torch.float32, progress=0.5), batch(13, 37, torch.float32)
-    compare(run(module, x, "native"), run(module, x, "eager"), 1e-4)
+    agree(make(spec, 61 / 3, 37, torch.float32, progress=0.5), batch(13, 37, torch.float32), 1e-4)
 
 
 @SPECS
 def test_without_gradients(spec):
     module, x = make(spec, 16 / 3, 37), batch(7, 37)
-    with torch.no_grad(), scan.backend("native"):
-        alone = module(x)
-    torch.testing.assert_close(alone, run(module, x, "native")["output"])
+    with scan.backend("native"):
+        with torch.no_grad():
+            alone = module(x)
+        torch.testing.assert_close(alone, module(x))
 
 
 @SPECS
@@ -119,32 +123,3 @@ def test_a_second_pass_back_gives_the_same(spec):
         loss = module(batch(7, 37)).sum()
     first, second = (torch.autograd.grad(loss, module.parameters(), retain_graph=True, allow_unused=True) for _ in "ab")
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True) if a is not None)
-
-
-@SPECS
-@pytest.mark.parametrize("length", [1, 9])
-@pytest.mark.parametrize("rows", [1, 23, 201])
-def test_states_go_in_and_out_with_gradients(spec, length, rows):
-    """Also where of all that comes out one tensor alone is used."""
-    module, x = make(spec, 16 / 3, length, carried=True), batch(rows, length)
-    with torch.no_grad():
-        _, before = module(batch(rows, length) + 1, module.initial_state(rows))
-    given = [x, *before]
-
-    def gradients(name, which):
-        leaves = [tensor.clone().requires_grad_() for tensor in given]
-        with scan.backend(name) as used:
-            answers, after = module(leaves[0], tuple(leaves[1:]))
-        assert used == {name}
-        outputs = [answers, *after]
-        total = sum((outputs[n] * torch.linspace(-1, 2, outputs[n].numel()).view_as(outputs[n])).sum() for n in which)
-        every = [*leaves, *module.parameters()]
-        found = torch.autograd.grad(total, every, allow_unused=True)
-        return [torch.zeros_like(x) if g is None else g for g, x in zip(found, every, strict=True)]
-
-    outputs = range(1 + len(before))
-    for which in (outputs, *([n] for n in outputs)):
-        ours, theirs = gradients("native", which), gradients("eager", which)
-        largest = max(float(expected.norm()) for expected in theirs)
-        for mine, expected in zip(ours, theirs, strict=True):
-            assert (mine - expected).norm() <= 1e-10 * max(float(expected.norm()), largest / 100), which

@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 import torch
 from support import steps
+from support.agreement import assert_close, gradients, weighted
 from torch import tanh
 
 from models.engine.native import kernels as native
@@ -95,35 +96,21 @@ def used(function, given, which, *, wanted=None, twice=False):
     for x in floats:
         x.requires_grad_()
     outputs = function(*given)
-    total = sum(
-        (outputs[n] * torch.linspace(-1, 2, outputs[n].numel(), dtype=outputs[n].dtype).view_as(outputs[n])).sum()
-        for n in which
-    )
-    gradients = torch.autograd.grad(total, floats, retain_graph=twice, allow_unused=True)
+    total = weighted(outputs, which)
+    found = gradients(total, floats, retain=twice)
     if twice:
-        again = torch.autograd.grad(total, floats, allow_unused=True)
-        assert all(torch.equal(a, b) for a, b in zip(gradients, again, strict=True) if a is not None)
-    # what a loop does not read has no gradient there, and zeros here
-    return outputs, [torch.zeros_like(x) if g is None else g for g, x in zip(gradients, floats, strict=True)]
-
-
-def close(ours, theirs, tolerance):
-    assert len(ours) == len(theirs)
-    largest = max(float(tensor.detach().abs().max()) for tensor in theirs)
-    for number, (mine, expected) in enumerate(zip(ours, theirs, strict=True)):
-        assert mine.shape == expected.shape
-        difference = float((mine - expected).detach().abs().max())
-        assert difference <= tolerance * max(float(expected.detach().abs().max()), largest / 100), number
+        assert all(torch.equal(a, b) for a, b in zip(found, gradients(total, floats), strict=True))
+    return outputs, found
 
 
 def agree(kind, sizes, dtype, tolerance, which=None, **how):
     function, plain, given = case(kind, sizes, dtype)
     if which is None:
         which = [n for n, output in enumerate(function(*given)) if not (kind.startswith("scaled") and n == 1)]
-    outputs, gradients = used(function, given, which, **how)
+    outputs, found = used(function, given, which, **how)
     expected, expected_gradients = used(plain, given, which, wanted=how.get("wanted"))
-    close(outputs, expected, tolerance)
-    close(gradients, expected_gradients, tolerance)
+    assert_close(outputs, expected, tolerance)
+    assert_close(found, expected_gradients, tolerance)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
@@ -175,21 +162,21 @@ def test_chunks_that_hand_on_their_state_are_the_whole(kind):
         h, *others = plain(*given)
         return h, *others[-states:]
 
-    close(*(used(f, given, range(1 + states))[0] for f in (in_chunks, whole)), 1e-10)
-    close(*(used(f, given, range(1 + states))[1] for f in (in_chunks, whole)), 1e-10)
+    assert_close(*(used(f, given, range(1 + states))[0] for f in (in_chunks, whole)), 1e-10)
+    assert_close(*(used(f, given, range(1 + states))[1] for f in (in_chunks, whole)), 1e-10)
 
 
 def test_a_hard_choice_reads_one_scale():
     function, plain, given = case("scaled-lstm", (6, 5, 3, 7), torch.float64)
     given[6] = True
     with torch.no_grad():
-        close(function(*given), plain(*given), 1e-10)
+        assert_close(function(*given), plain(*given), 1e-10)
 
 
 def test_inputs_that_do_not_lie_dense():
     function, plain, (x, *rest) = case("lstm", (6, 5, 3, 7), torch.float64)
     turned = x.transpose(0, 1).contiguous().transpose(0, 1)
-    close(used(function, [turned, *rest], [0, 1])[1], used(plain, [x, *rest], [0, 1])[1], 1e-10)
+    assert_close(used(function, [turned, *rest], [0, 1])[1], used(plain, [x, *rest], [0, 1])[1], 1e-10)
 
 
 def test_weights_that_an_optimizer_changes_in_place_are_packed_again():
