@@ -2,12 +2,13 @@ import pytest
 import torch
 from plain import asrnn as plain
 
-from harness.checks.models import check_agrees
+from harness.checks.models import check_agrees, inputs_for
 from models.asrnn import ASGRU, ASLSTM, SGRU, SLSTM, filtered, haar
 from models.engine.scan import backend
 from tasks.spec import SequenceShape
 
 SHAPE = SequenceShape(length=11, inputs=2, outputs=3)
+X = inputs_for(SHAPE)
 STEPS = SequenceShape(length=11, inputs=2, outputs=3, per_step=True)
 ADAPTIVE, FIXED = {"lstm": ASLSTM, "gru": ASGRU}, {"lstm": SLSTM, "gru": SGRU}
 BOTH_CELLS = pytest.mark.parametrize("kind", ["lstm", "gru"])
@@ -22,11 +23,6 @@ def make(spec, shape=SHAPE, **options):
             if parameter.requires_grad:
                 parameter.normal_(std=0.7)
     return module
-
-
-def batch(rows=3):
-    generator = torch.Generator().manual_seed(2)
-    return torch.randn(rows, SHAPE.length, SHAPE.inputs, dtype=torch.float64, generator=generator)
 
 
 def test_haar_wavelet():
@@ -52,11 +48,11 @@ def test_training_equals_plain_loop(kind, shape, mixture):
     noise = -torch.empty(shape.length, 3, 3, dtype=torch.float64).exponential_().log()
     settings = {"taps": 4, "tau": 0.5, "weights": "soft" if mixture == "soft" else "hard", "noise": noise}
     torch.manual_seed(5)
-    check_agrees(kind, module, plain.loop(kind, **settings)(module, shape), batch())
-    _, chosen = plain.run(kind, module.state_dict(), batch(), **settings)
+    check_agrees(kind, module, plain.loop(kind, **settings)(module, shape), X)
+    _, chosen = plain.run(kind, module.state_dict(), X, **settings)
     assert len(chosen.unique()) == 3
     torch.manual_seed(5)
-    assert torch.equal(module.chosen_scales(batch()), chosen)
+    assert torch.equal(module.chosen_scales(X), chosen)
 
 
 @BOTH_CELLS
@@ -69,10 +65,10 @@ def test_evaluation_equals_plain_loop(kind, shape, evaluation, scales, taps, nor
     options = {"scales": scales, "evaluation": evaluation, "taps": taps, "normalisation": normalisation}
     module = make(ADAPTIVE[kind], shape, **options).eval()
     settings = {"taps": taps, "normalisation": normalisation, "weights": evaluation}
-    check_agrees(kind, module, plain.loop(kind, **settings)(module, shape), batch())
-    _, chosen = plain.run(kind, module.state_dict(), batch(), **settings)
+    check_agrees(kind, module, plain.loop(kind, **settings)(module, shape), X)
+    _, chosen = plain.run(kind, module.state_dict(), X, **settings)
     assert len(chosen.unique()) >= min(2, scales)
-    seen = module.chosen_scales(batch())
+    seen = module.chosen_scales(X)
     assert torch.equal(seen, chosen)
     assert seen.dtype == torch.int64
 
@@ -81,11 +77,11 @@ def test_evaluation_equals_plain_loop(kind, shape, evaluation, scales, taps, nor
 @pytest.mark.parametrize("name", ["auto", "eager", "compiled"])
 def test_use_of_scales_equals_plain_loop_and_changes_nothing(kind, name):
     module = make(ADAPTIVE[kind], scales=3, taps=6).eval()
-    _, chosen = plain.run(kind, module.state_dict(), batch(), taps=6, weights="argmax")
+    _, chosen = plain.run(kind, module.state_dict(), X, taps=6, weights="argmax")
     before = {key: value.clone() for key, value in module.state_dict().items()}
     stream = torch.get_rng_state()
     with backend(name):
-        told = module.scale_use(batch())
+        told = module.scale_use(X)
     assert (told.labels, told.exclusive) == (("scale 0", "scale 1", "scale 2"), True)
     wanted = [[[float(j == scale) for j in range(3)] for scale in row] for row in chosen.tolist()]
     assert torch.equal(told.use, torch.tensor(wanted, dtype=torch.float64))
@@ -101,12 +97,12 @@ def test_use_of_scales_equals_plain_loop_and_changes_nothing(kind, name):
 def test_fixed_scale_equals_plain_loop(kind, shape, scale, taps):
     module = make(FIXED[kind], shape, fixed_scale=scale, taps=taps)
     loop = plain.loop(kind, weights=str(scale), taps=taps)
-    check_agrees(kind, module, loop(module, shape), batch())
+    check_agrees(kind, module, loop(module, shape), X)
 
 
 @BOTH_CELLS
 def test_only_sampling_is_random(kind):
-    x = batch()
+    x = X
     for evaluation, repeats in [("argmax", True), ("soft", True), ("sample", False)]:
         module = make(ADAPTIVE[kind], evaluation=evaluation)
         assert not torch.equal(module(x), module(x))

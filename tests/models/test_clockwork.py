@@ -4,8 +4,7 @@ import pytest
 import torch
 from plain import clockwork as plain
 
-from harness.checks.models import check_agrees
-from harness.plan import Budget
+from harness.checks.models import Example, check_agrees, inputs_for
 from harness.prepare.budget import parameters_at, solve
 from models.clockwork import CLOCKWORK
 from tasks.spec import SequenceShape
@@ -18,11 +17,6 @@ def make(length, per_step=False, width=8, **options):
         for parameter in module.parameters():
             parameter.normal_(std=0.7)  # biases as well, so that a lost one is noticed
     return module
-
-
-def batch(length, rows=3):
-    generator = torch.Generator().manual_seed(6)
-    return torch.randn(rows, length, 2, dtype=torch.float64, generator=generator)
 
 
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
@@ -39,9 +33,9 @@ def batch(length, rows=3):
     ],
 )
 def test_values_and_gradients_equal_the_plain_loop(length, width, modules, widths, per_step):
-    module = make(length, per_step, width, modules=modules)
+    module, shape = make(length, per_step, width, modules=modules), SequenceShape(length, 2, 3, per_step)
     assert module.widths == widths
-    check_agrees("clockwork", module, plain.loop(module, SequenceShape(length, 2, 3, per_step)), batch(length))
+    check_agrees("clockwork", module, plain.loop(module, shape), inputs_for(shape))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +67,7 @@ def test_impossible_modules_are_refused(modules):
 
 @pytest.mark.parametrize("length", [13, 33])
 def test_use_of_scales_is_where_modules_change(length):
-    module, x = make(length, per_step=True, modules=4), batch(length)
+    module, x = make(length, per_step=True, modules=4), inputs_for(Example(length))
     states = []
     module.classifier.register_forward_hook(lambda layer, inputs, outputs: states.append(inputs[0]))
     module(x)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from plain import dilated as plain
 
-from harness.checks.models import check_agrees
+from harness.checks.models import Example, check_agrees, inputs_for
 from models.dilated import DILATED_LSTM
 from tasks.spec import SequenceShape
 
@@ -12,11 +12,6 @@ from tasks.spec import SequenceShape
 def make(length, per_step=False, width=3, **options):
     torch.manual_seed(5)
     return DILATED_LSTM.build(SequenceShape(length, 2, 3, per_step), width, **options).double()
-
-
-def batch(length, rows=3):
-    generator = torch.Generator().manual_seed(6)
-    return torch.randn(rows, length, 2, dtype=torch.float64, generator=generator)
 
 
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])
@@ -27,7 +22,7 @@ def batch(length, rows=3):
 def test_values_and_gradients_equal_the_plain_loop(length, dilations, per_step):
     shape = SequenceShape(length, 2, 3, per_step)
     module = make(length, per_step, dilations=dilations)
-    check_agrees("dilated-lstm", module, plain.loop(module, shape), batch(length))
+    check_agrees("dilated-lstm", module, plain.loop(module, shape), inputs_for(shape))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +40,7 @@ def test_layers_follow_from_the_length(length, expected):
 def test_part_of_a_unit_widens_the_first_layers():
     module = make(24, width=17 / 5)
     assert [rnn.hidden_size for rnn in module.rnns] == [4, 4, 3, 3, 3]
-    assert module(batch(24)).shape == (3, 3)
+    assert module(inputs_for(Example(24))).shape == (3, 3)
 
 
 def test_only_the_steps_that_reach_the_last_are_computed():
@@ -53,7 +48,7 @@ def test_only_the_steps_that_reach_the_last_are_computed():
     seen = []
     for rnn in module.rnns:
         rnn.register_forward_hook(lambda rnn, inputs, outputs: seen.append(tuple(inputs[0].shape[:2])))
-    module(batch(200, rows=2))
+    module(inputs_for(Example(200), 2))
     assert seen == [(2, 200), (2, 100), (2, 50), (2, 25), (2, 13), (2, 7), (2, 4), (2, 2)]
 
 

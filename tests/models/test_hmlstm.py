@@ -2,12 +2,13 @@ import pytest
 import torch
 from plain import hmlstm as plain
 
-from harness.checks.models import check_agrees
+from harness.checks.models import check_agrees, inputs_for
 from models.engine.scan import backend
 from models.hmlstm import HM_LSTM, HM_LSTM_COMPACT_GATES, threshold
 from tasks.spec import SequenceShape
 
 SHAPE = SequenceShape(length=12, inputs=2, outputs=3)
+X = inputs_for(SHAPE)
 STEPS = SequenceShape(length=12, inputs=2, outputs=3, per_step=True)
 SPECS = pytest.mark.parametrize("spec", [HM_LSTM, HM_LSTM_COMPACT_GATES], ids=lambda spec: spec.name)
 BOTH_SHAPES = pytest.mark.parametrize("shape", [SHAPE, STEPS], ids=["average", "per-step"])
@@ -20,11 +21,6 @@ def make(spec, shape=SHAPE, width=11 / 3):
         for parameter in module.parameters():
             parameter.normal_(std=0.8)
     return module
-
-
-def batch(rows=3):
-    generator = torch.Generator().manual_seed(2)
-    return torch.randn(rows, SHAPE.length, SHAPE.inputs, dtype=torch.float64, generator=generator)
 
 
 def count(spec, shape, width):
@@ -52,10 +48,10 @@ def test_a_third_of_a_unit_widens_the_first_layer(spec):
 def test_values_equal_plain_branches(spec, shape):
     module = make(spec, shape)
     with torch.no_grad():
-        expected, boundaries, seen = plain.run(module.state_dict(), batch(), per_step=shape.per_step, slope=1.0)
+        expected, boundaries, seen = plain.run(module.state_dict(), X, per_step=shape.per_step, slope=1.0)
     assert min(seen["copy"], seen["update"], seen["flush"]) >= 10
-    torch.testing.assert_close(module(batch()), expected)
-    assert torch.equal(module.boundaries(batch()), boundaries)
+    torch.testing.assert_close(module(X), expected)
+    assert torch.equal(module.boundaries(X), boundaries)
 
 
 @SPECS
@@ -65,7 +61,7 @@ def test_gradients_equal_plain_arithmetic(spec, shape, progress, slope):
     module = make(spec, shape)
     module.set_progress(progress)
     assert module.slope == slope
-    check_agrees(spec.name, module, plain.loop(module, shape), batch())
+    check_agrees(spec.name, module, plain.loop(module, shape), X)
 
 
 @SPECS
@@ -73,9 +69,9 @@ def test_gradients_equal_plain_arithmetic(spec, shape, progress, slope):
 def test_use_of_scales_is_the_plain_loops_boundaries(spec, name):
     module = make(spec).eval()
     with torch.no_grad():
-        _, boundaries, _ = plain.run(module.state_dict(), batch(), per_step=False, slope=1.0)
+        _, boundaries, _ = plain.run(module.state_dict(), X, per_step=False, slope=1.0)
     with backend(name):
-        told = module.scale_use(batch())
+        told = module.scale_use(X)
     assert told.labels == tuple(f"boundary of layer {l + 1}" for l in range(boundaries.shape[2]))
     assert torch.equal(told.use, boundaries.double())
     assert not told.exclusive
