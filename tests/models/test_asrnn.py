@@ -1,6 +1,7 @@
 import pytest
 import torch
 from plain import asrnn as plain
+from support.stacking import drawn
 
 from harness.checks.models import check_agrees, inputs_for
 from models.asrnn import ASGRU, ASLSTM, SGRU, SLSTM, filtered, haar
@@ -17,12 +18,7 @@ BOTH_SHAPES = pytest.mark.parametrize("shape", [SHAPE, STEPS], ids=["last", "per
 
 def make(spec, shape=SHAPE, **options):
     torch.manual_seed(1)
-    module = spec.build(shape, 4, **options).double()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            if parameter.requires_grad:
-                parameter.normal_(std=0.7)
-    return module
+    return drawn(spec.build(shape, 4, **options).double(), 0.7)
 
 
 def test_haar_wavelet():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from plain import clockwork as plain
+from support.stacking import drawn
 
 from harness.checks.models import Example, check_agrees, inputs_for
 from harness.prepare.budget import parameters_at, solve
@@ -12,11 +13,7 @@ from tasks.spec import SequenceShape
 
 def make(length, per_step=False, width=8, **options):
     torch.manual_seed(5)
-    module = CLOCKWORK.build(SequenceShape(length, 2, 3, per_step), width, **options).double()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.normal_(std=0.7)  # biases as well, so that a lost one is noticed
-    return module
+    return drawn(CLOCKWORK.build(SequenceShape(length, 2, 3, per_step), width, **options).double(), 0.7)
 
 
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per-step"])

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from plain import hmlstm as plain
+from support.stacking import drawn
 
 from harness.checks.models import check_agrees, inputs_for
 from models.engine.scan import backend
@@ -16,11 +17,7 @@ BOTH_SHAPES = pytest.mark.parametrize("shape", [SHAPE, STEPS], ids=["average", "
 
 def make(spec, shape=SHAPE, width=11 / 3):
     torch.manual_seed(11)  # at which all three cases occur often
-    module = spec.build(shape, width).double()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.normal_(std=0.8)
-    return module
+    return drawn(spec.build(shape, width).double(), 0.8)
 
 
 def count(spec, shape, width):

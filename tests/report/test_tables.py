@@ -132,20 +132,27 @@ def test_the_note_says_what_so_few_seeds_can_show():
     assert "called significant" not in note
 
 
+AHEAD, BEHIND = runs_of("gru", [0.9, 0.5, 0.7, 0.8, 0.6, 0.4]), runs_of("lstm-s", [0.8, 0.4, 0.6, 0.7, 0.5, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("runs", "p"),
+    [
+        ([*AHEAD, *BEHIND], 2 / 64),  # 0.1 ahead with every seed
+        ([*BEHIND[::-1], *(AHEAD[place] for place in (2, 0, 5, 3, 4, 1))], 2 / 64),  # whatever the order of the runs
+        ([*runs_of("gru", [0.9] * 6), *runs_of("lstm-s", [0.5] * 8)[2:]], 2 / 2**4),  # of the seeds that both ran
+        ([made_run("gru", 0, 0.9), made_run("lstm-s", 0, 0.1)], 1.0),  # one seed proves nothing
+    ],
+)
+def test_runs_are_paired_by_seed(runs, p):
+    assert row(compared(runs), "lstm-s")["p"] == pytest.approx(p)
+
+
 def test_one_model_with_fewer_seeds_does_not_take_significance_from_the_others():
     runs = [*runs_of("gru", [0.9] * 7), *runs_of("lstm-s", [0.8] * 7), *runs_of("tp-rnn-s", [0.7] * 2)]
     comparison = compared(runs)
     assert row(comparison, "lstm-s")["p"] == pytest.approx(3 * 2 / 128)
     assert "called significant" not in comparison.notes[0]
-
-
-def test_runs_are_paired_by_seed_whatever_their_order():
-    best = runs_of("gru", [0.9, 0.5, 0.7, 0.8, 0.6, 0.4])
-    other = runs_of("lstm-s", [0.8, 0.4, 0.6, 0.7, 0.5, 0.3])
-    expected = 2 / 64  # 0.1 ahead with every seed
-    assert row(compared([*best, *other]), "lstm-s")["p"] == pytest.approx(expected)
-    mixed = [best[place] for place in (2, 0, 5, 3, 4, 1)]
-    assert row(compared([*other[::-1], *mixed]), "lstm-s")["p"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("seeds", "name", "p"), [(4, "labels", 2 / 70), (5, "labels", 2 / 252), (6, "paired", 2 / 64)])
@@ -172,15 +179,6 @@ def test_the_shift_is_that_of_hodges_and_lehmann_in_the_metrics_unit():
     assert cells(compared(three), "Shift") == ["-20.0", "–"]  # the median of 0.3, 0.2, 0.1, 0.25, 0.2, 0.15
     errors = [*runs_of("gru", [0.01] * 3, task=MSE), *runs_of("lstm-s", [0.03] * 3, task=MSE)]
     assert cells(compared(errors), "Shift") == ["+0.02", "–"]
-
-
-def test_only_seeds_that_both_ran_are_compared():
-    comparison = compared([*runs_of("gru", [0.9] * 6), *runs_of("lstm-s", [0.5] * 8)[2:]])
-    assert row(comparison, "lstm-s")["p"] == pytest.approx(2 / 2**4)
-
-
-def test_one_seed_proves_nothing():
-    assert row(compared([made_run("gru", 0, 0.9), made_run("lstm-s", 0, 0.1)]), "lstm-s")["p"] == 1.0
 
 
 def test_one_model_alone_has_no_p():

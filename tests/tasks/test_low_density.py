@@ -128,10 +128,6 @@ def test_scales_keep_the_question_and_the_balance(scale):
         assert split.y.bincount().tolist() == [size // 3] * 3
 
 
-def test_the_quick_scale_has_as_many_sequences_as_that_of_sti():
-    assert sum(low_density().scales["quick"][part] for part in ("train", "valid", "test")) == 6_000
-
-
 def test_the_options_in_words():
     spec = low_density()
     assert spec.detail == (

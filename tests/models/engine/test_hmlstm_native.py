@@ -3,6 +3,7 @@
 import pytest
 import torch
 from support.agreement import assert_close, gradients, weighted
+from support.stacking import drawn
 
 from models.engine import scan
 from models.engine.native import kernels as native
@@ -16,10 +17,7 @@ SPECS = pytest.mark.parametrize("spec", [HM_LSTM, HM_LSTM_COMPACT_GATES], ids=la
 def make(spec, width, length, kind=torch.float64, *, per_step=False, carried=False, progress=0.0):
     torch.manual_seed(14)
     shape = SequenceShape(length=length, inputs=2, outputs=3, per_step=per_step or carried, carried=carried)
-    module = spec.build(shape, width).to(kind)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.normal_(std=2.4 / width**0.5)  # large enough for boundaries of all kinds
+    module = drawn(spec.build(shape, width).to(kind), 2.4 / width**0.5)  # large enough for boundaries of all kinds
     module.set_progress(progress)
     return module
 
