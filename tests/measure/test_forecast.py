@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from support import faulty
+from torch import Tensor
 
 from harness import catalog, engine, machine
 from harness.execute.run import measure_group, run_cell, run_group
@@ -21,16 +22,7 @@ from models.spec import ModelSpec
 CPU = torch.device("cpu")
 
 
-class Plain(nn.Module):
-    def __init__(self, shape, width):
-        super().__init__()
-        self.inner, self.last = nn.Linear(shape.inputs, width), nn.Linear(width, shape.outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.last(torch.tanh(self.inner(x)).mean(dim=1))
-
-
-class Trains(Plain):
+class Trains(faulty.Plain):
     """Says that it was trained on a whole batch."""
 
     whole = 0
@@ -40,14 +32,14 @@ class Trains(Plain):
         return super().forward(x)
 
 
-class RaisesOnFew(Plain):
+class RaisesOnFew(faulty.Plain):
     def forward(self, x: Tensor) -> Tensor:
         if len(x) < 5:
             raise RuntimeError("so few sequences")
         return super().forward(x)
 
 
-PLAIN, TRAINS, RAISES = (ModelSpec(kind.__name__, kind.__name__, kind) for kind in (Plain, Trains, RaisesOnFew))
+PLAIN, TRAINS, RAISES = (ModelSpec(kind.__name__, kind.__name__, kind) for kind in (faulty.Plain, Trains, RaisesOnFew))
 
 
 @pytest.fixture(autouse=True)

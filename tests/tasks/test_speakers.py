@@ -17,16 +17,11 @@ from tasks import speakers
 from tasks.audio import recordings, sound
 from tasks.data.fetch import DataError
 
+pytestmark = pytest.mark.usefixtures("cache")
 REAL = Path(os.environ.get("BENCH_DATA", "/nowhere"))
 needs_digits = pytest.mark.skipif(
     not (REAL / "fsdd" / "recordings").is_dir(), reason="the spoken digits are not there; BENCH_DATA says where"
 )
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, small_data_sets):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "multiscale-rnn-bench" / "derived"
 
 
 @pytest.fixture
