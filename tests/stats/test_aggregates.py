@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import scipy.stats
 from statsmodels.stats.nonparametric import rank_compare_2indep
-from statsmodels.stats.robust_compare import TrimmedMean
 
 from harness.stats.aggregates import (
     COVERAGE,
@@ -19,12 +18,6 @@ from harness.stats.aggregates import (
 def test_the_interquartile_mean_by_hand(rng):
     assert bootstrap([[1, 2, 3, 4], [5, 6, 7, 800]], rng=rng).mean == (3 + 4 + 5 + 6) / 4
     assert bootstrap([[1, 2, 6]], rng=rng).mean == 3  # a quarter of three is no run
-
-
-@pytest.mark.parametrize("shape", [(3, 5), (2, 7), (4, 8)])
-def test_the_interquartile_mean_agrees_with_statsmodels(rng, shape):
-    x = rng.normal(size=shape)
-    assert bootstrap(x, rng=rng).mean == pytest.approx(TrimmedMean(x.ravel(), 0.25).mean_trimmed)
 
 
 @pytest.mark.parametrize("statistic", ["mean", "interquartile mean"])

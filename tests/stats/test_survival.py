@@ -62,17 +62,6 @@ def test_how_long_it_must_stay_can_be_chosen():
 # ----------------------------------------------------------------------------- Kaplan and Meier
 
 
-def test_the_curve_by_hand():
-    """Arrivals at 2 and 5, one run watched until 3: 3/4 remain after 2, half of those after 5."""
-    found = kaplan_meier([2, NEVER, 5, NEVER], [9, 3, 9, 6])
-    assert list(found.times) == [0, 2, 5]
-    assert list(found.remaining) == pytest.approx([1, 3 / 4, 3 / 8])
-    assert found.end == 6
-    assert found.median == 5
-    assert found.mean(6) == pytest.approx(2 + 3 * 3 / 4 + 3 / 8)
-    assert found.mean(4) == pytest.approx(2 + 2 * 3 / 4)
-
-
 @pytest.mark.parametrize("case", range(6))
 def test_curve_mean_and_median_agree_with_lifelines(case):
     lifelines = pytest.importorskip("lifelines")
@@ -93,13 +82,6 @@ def test_curve_mean_and_median_agree_with_lifelines(case):
 
 A = [20.0, 22.0, 25.0, 24.0, 23.0]
 B = [15.0, 16.0, NEVER, NEVER, NEVER]
-
-
-def test_a_model_that_fails_often_is_not_the_faster_one(rng):
-    """measurement.md, section 3.1: 22.8 and 66.2, though the mean of B's successes is 15.5."""
-    assert kaplan_meier(A, 100).mean(100) == pytest.approx(22.8)
-    assert kaplan_meier(B, 100).mean(100) == pytest.approx(66.2)
-    assert math.isnan(kaplan_meier(B, 100).median)
 
 
 @pytest.mark.parametrize("times", [A, B, [NEVER, NEVER], [100.0, NEVER, 3.0], [5.0]])
@@ -218,13 +200,6 @@ def test_a_run_that_diverged_or_failed_is_at_chance_from_there_on():
     assert curve_area([0, 100], [1.0, 1.0], 400, chance=0, reference=1) == 1
 
 
-def test_the_area_agrees_with_scikit_learn(rng):
-    metrics = pytest.importorskip("sklearn.metrics")
-    x, y = np.sort(rng.uniform(0, 90, 8)), rng.uniform(size=8)
-    stairs = np.append(np.repeat(x, 2)[1:], 100.0), np.repeat(y, 2)
-    assert curve_area(x, y, 100, chance=0, reference=1) == pytest.approx(metrics.auc(*stairs) / 100)
-
-
 def test_areas_need_times_that_increase_and_a_scale():
     with pytest.raises(ValueError, match="times must increase"):
         curve_area([2, 1], [0.1, 0.2], 10, chance=0, reference=1)
@@ -244,13 +219,6 @@ def test_a_profile_by_hand(rng):
     np.testing.assert_array_equal(found.share, [[0.5, 0.5, 0.5, 1], [0.5, 1, 1, 1], [0, 0, 0, 0]])
     areas = [(1 + 0.5 / 6) / 2, (1 + 5 / 6) / 2, 0]
     assert [area.mean for area in found.area] == pytest.approx(areas)
-
-
-def test_the_area_is_that_under_the_profile(rng):
-    times = rng.exponential(30, size=(6, 3, 4))
-    found = profile(times, 80, rng=rng, ratios=np.linspace(1, 4, 20_001), draws=2)
-    area = np.trapezoid(found.share, found.ratios, axis=1) / 3
-    assert [one.mean for one in found.area] == pytest.approx(list(area), abs=1e-3)
 
 
 def test_runs_without_a_spread_have_a_band_without_width(rng):
