@@ -6,6 +6,7 @@ from plain import clockwork as plain
 from support.stacking import drawn
 
 from harness.checks.models import Example, check_agrees, inputs_for
+from harness.plan import Budget
 from harness.prepare.budget import parameters_at, solve
 from models.clockwork import CLOCKWORK
 from tasks.spec import SequenceShape

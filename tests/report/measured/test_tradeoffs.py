@@ -49,10 +49,7 @@ def test_a_front_by_hand():
     good = [0.9, 0.8, 0.8, 0.7, np.nan, 0.95]
     cost = [2.0, 1.0, 1.5, 1.0, 0.1, np.nan]
     assert list(tradeoffs.front(good, cost)) == [True, True, False, False, False, False]
-
-
-def test_equals_are_on_the_front_together():
-    assert list(tradeoffs.front([0.9, 0.9, 0.5], [1, 1, 0.5])) == [True, True, True]
+    assert list(tradeoffs.front([0.9, 0.9, 0.5], [1, 1, 0.5])) == [True, True, True]  # equals together
 
 
 @pytest.mark.parametrize("seed", range(5))
