@@ -40,15 +40,10 @@ class Clock:
         return call
 
 
-def test_the_two_are_timed_in_turn_after_a_warm_up(monkeypatch):
-    clock = Clock(monkeypatch)
-    pair_samples(clock.takes("A", lambda: 1.0), clock.takes("B", lambda: 1.0), 0.0, CPU)
-    assert clock.calls == "AB" * WARM_UP + "ABBA" * (FEWEST // 2)
-
-
-def test_samples_of_the_two_are_milliseconds_each(monkeypatch):
+def test_the_two_are_timed_in_turn_after_a_warm_up_in_milliseconds_each(monkeypatch):
     clock = Clock(monkeypatch)
     mine, theirs = pair_samples(clock.takes("A", lambda: 3.0), clock.takes("B", lambda: 2.0), 0.0, CPU)
+    assert clock.calls == "AB" * WARM_UP + "ABBA" * (FEWEST // 2)
     assert (mine, theirs) == (pytest.approx([3.0] * FEWEST), pytest.approx([2.0] * FEWEST))
 
 

@@ -117,10 +117,6 @@ def test_the_policy_allows_this_script_and_this_style_alone(made):
     assert not re.search(r'\s(style|on\w+)="', made)
 
 
-def test_the_same_pages_give_the_same_bytes(sheets, made):
-    assert document(dict(sheets)) == made
-
-
 # ----------------------------------------------------------------------------- tables
 
 
@@ -250,11 +246,6 @@ def test_a_bar_in_a_cell_ends_no_cell_where_the_page_escapes_it():
     made = document({"index.md": Sheet("# T\n\n| a | b |\n|:--|--:|\n| x\\|y | 1 |\n| `p\\|q` | 2 |\n")})
     assert '<th scope="row">x|y</th>' in made
     assert '<th scope="row"><code>p|q</code></th>' in made
-
-
-def test_a_bar_in_a_title_ends_no_cell():
-    made = whole(made_run("gru", 0, title="A|B"), made_run("lstm-s", 0))
-    assert '<th scope="row">A|B</th>' in made
 
 
 # ----------------------------------------------------------------------------- colours
