@@ -189,7 +189,7 @@ class Bench:
         self, step: Callable[[], None], seconds: float, rounds: int, warm_up: int = 2, used: Collection[str] = ()
     ) -> Timing:
         yardstick, device = self.yardstick_step(), torch.device(self.device)
-        mine, theirs = latency.pair_samples(step, yardstick, seconds, device, rounds=rounds, warm_up=warm_up)
+        mine, theirs = latency.samples((step, yardstick), seconds, device, rounds=rounds, warm_up=warm_up)
         compared, least = ratios.of_rounds(mine, theirs), min(mine) / min(theirs)
         return Timing(compared, least, median(mine), median(theirs), min(mine), tuple(sorted(used)))
 
