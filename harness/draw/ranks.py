@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .curves import svg
 from .sketch import Sketch
 
 AXIS = 4.6  # inches
@@ -68,7 +67,7 @@ def diagram(ranks: ArrayLike, titles: Sequence[str], groups: Sequence[Sequence[i
     for row, xs in enumerate(sorted(sorted(at(means[place]) for place in group) for group in groups)):
         axes.line([xs[0], xs[-1]], [-(row + 1)] * 2, color="black", linewidth=2)
         axes.line(xs, [-(row + 1)] * len(xs), color="black", linestyle="", marker="o", markersize=5)
-    return svg(figure)
+    return figure.svg()
 
 
 def _distance(axes: Axes, end: float, distance: float) -> None:

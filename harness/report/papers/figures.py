@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...draw.curves import line_of, svg, validation
+from ...draw.curves import line_of, validation
 from ...draw.panels import Panel, around, legend, panels
 from ...errors import counted
 from ...records.kinds import RunRecord, TaskFacts
@@ -82,7 +82,7 @@ def _curves(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | 
     shows = (
         f"validation {metrics} over training steps for {', '.join(column.heading for column in columns)}, a line for "
     )
-    return Picture(svg(figure), f"{shows}each of {counted(len(models), 'model')} of ours.", notes)
+    return Picture(figure.svg(), f"{shows}each of {counted(len(models), 'model')} of ours.", notes)
 
 
 def _curve(panel: Panel, column: Column, page: Page, here: Recorded, places: Mapping[str, int]) -> bool:
@@ -144,7 +144,7 @@ def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | N
     shows = f"{headings} over {page.headings[over]}, ours as a line, the paper's as marks."
     notes = "Ours: the mean over seeds, with its 95 % interval."
     notes += "" if here.comparable else " Shapes may be compared, not heights: see the first lines of this page."
-    return Picture(svg(figure), shows, notes)
+    return Picture(figure.svg(), shows, notes)
 
 
 DRAWN: dict[str, Callable[[Page, Recorded, Mapping[str, int]], Picture | None]] = {"curves": _curves, "lines": _lines}

@@ -19,9 +19,8 @@ from ...write.sheet import Sheet
 from ...write.words import DASH, literal, number
 from ..insight import figures as time_figures
 from ..insight import seen
-from ..insight import sentence as insight_figures
+from ..insight.figures import Row
 from ..insight.seen import Example, Group, Seen
-from ..insight.sentence import Row
 from . import book as papers
 from .book import Figure
 
@@ -225,7 +224,7 @@ KINDS = {
     ),
     "words": Kind(
         lambda one: one.scales is not None and one.scales.exclusive and bool(one.scales.example.words),
-        insight_figures.sentence,
+        time_figures.words,
         _words_alt,
         _words_said,
         _words_table,
