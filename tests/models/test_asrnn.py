@@ -133,18 +133,12 @@ def test_use_of_scales_equals_plain_loop_and_changes_nothing(kind, name):
 
 @BOTH_SHAPES
 def test_fixed_scale_equals_plain_loop(shape):
-    module = make(SGRU, shape, fixed_scale=1, taps=4)
-    parameters = copies(module)
-    expected, _ = plain.run("gru", parameters, batch(), taps=4, normalisation="1/sqrt(K)", weights="1")
-    assert_same(module(batch()), expected if shape.per_step else expected[:, -1], module, parameters)
-
-    module = make(SLSTM, shape, fixed_scale=1, taps=4)
-    cell = {"weight_ih_l0": "cell.weight_x", "weight_hh_l0": "cell.weight_h", "bias_ih_l0": "cell.bias"}
-    renamed = {f"rnn.{theirs}": ours for theirs, ours in cell.items()}
-    parameters = {renamed.get(name, name): value for name, value in copies(module).items()}
-    expected, _ = plain.run("lstm", parameters, batch(), taps=4, normalisation="1/sqrt(K)", weights="1")
-    expected = expected if shape.per_step else expected[:, -1]
-    assert_same(module(batch()), expected, module, parameters, lambda name: renamed.get(name, name))
+    for kind, spec in (("gru", SGRU), ("lstm", SLSTM)):
+        module = make(spec, shape, fixed_scale=1, taps=4)
+        parameters = {plain.NAMES.get(name, name): value for name, value in copies(module).items()}
+        expected, _ = plain.run(kind, parameters, batch(), taps=4, normalisation="1/sqrt(K)", weights="1")
+        expected = expected if shape.per_step else expected[:, -1]
+        assert_same(module(batch()), expected, module, parameters, lambda name: plain.NAMES.get(name, name))
     assert not module.rnn.bias_hh_l0.requires_grad
     assert not module.rnn.bias_hh_l0.any()
 
@@ -165,7 +159,7 @@ def test_one_scale_and_one_tap_is_the_plain_cell(kind, adaptive):
             lstm.bias_hh_l0.zero_()
         h, _ = lstm(x)
     else:
-        W, U, b = module.cell.weight_x, module.cell.weight_h, module.cell.bias
+        W, b, U = (module.cell if adaptive else module.rnn).weights
         state, hs = x.new_zeros(3, 4), []
         for t in range(x.shape[1]):
             r, z = torch.sigmoid(x[:, t] @ W[:8].T + state @ U[:8].T + b[:8]).chunk(2, 1)
@@ -211,7 +205,7 @@ def test_scale_with_the_largest_bias_is_chosen(kind):
     with torch.no_grad():
         for name in ("weight_x", "weight_h", "bias"):
             library = {"weight_x": "weight_ih_l0", "weight_h": "weight_hh_l0", "bias": "bias_ih_l0"}[name]
-            theirs["cell." + name if kind == "gru" else "rnn." + library].copy_(ours["cell." + name])
+            theirs["rnn." + (name if kind == "gru" else library)].copy_(ours["cell." + name])
         for name in ("classifier.weight", "classifier.bias"):
             theirs[name].copy_(ours[name])
     torch.testing.assert_close(module(batch()), alone(batch()))

@@ -299,7 +299,7 @@ def test_parameter_counts_are_the_papers(shape, count_s, count_m):
 
 def test_layers_may_differ_in_width():
     module, x = module_of(40, width=16 / 3, layers=3)
-    assert [layer.cell.width for layer in module.layers] == [6, 5, 5]
+    assert [layer.cell.weight_h.shape[1] for layer in module.layers] == [6, 5, 5]
     agree(module, x)
 
 
