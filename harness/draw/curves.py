@@ -1,7 +1,5 @@
 """Learning curves and growth as SVG, and the colour and dashes of a model's place."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The critical-difference diagram: mean ranks on an axis, and bars over models that cannot be told apart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

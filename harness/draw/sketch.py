@@ -4,8 +4,6 @@ matplotlib would take 50 ms and more for such a picture, most of it for the layo
 thousand records has a hundred pictures. Styles bear matplotlib's names and look as its own would.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any

@@ -3,8 +3,6 @@
 workers are started -> facts of each model (native code is built here) -> a small training of both -> times, in turn
 """
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import sys

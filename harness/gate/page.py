@@ -1,7 +1,5 @@
 """What a gate found, as a page for people: the verdict, a row for each model, and what the words mean."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from ..stats.verdicts import BETTER, BROKEN, CANNOT_TELL, NOT_JUDGED, SAME, WORSE

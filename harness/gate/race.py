@@ -7,8 +7,6 @@ own would find its data in the cache. In a round the modules stay; the next roun
 module lies in memory makes it faster or slower for as long as it lives.
 """
 
-from __future__ import annotations
-
 import math
 import statistics
 import time

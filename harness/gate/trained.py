@@ -4,8 +4,6 @@ Numbers are lower the better, and finite: asv hangs on infinity and skips what i
 but the standard library and takes no other file, so that the asv suite can load it beside any commit's harness.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence

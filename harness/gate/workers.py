@@ -1,7 +1,5 @@
 """Processes that a gate asks, one for each side: a JSON line to standard input, one back."""
 
-from __future__ import annotations
-
 import json
 import os
 import select

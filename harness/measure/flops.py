@@ -5,8 +5,6 @@ They are counted on the plain loop, whatever back end is timed, so that a model'
 depend on how it is computed. Element-wise operations, loss and optimizer do not count.
 """
 
-from __future__ import annotations
-
 import copy
 import warnings
 from collections.abc import Callable, Iterator

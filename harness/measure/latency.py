@@ -4,8 +4,6 @@ A Clock times a block of calls and waits for the device once, at its end. On a G
 between two events, which the device itself stamps: the wall time a call less that is what launching costs.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

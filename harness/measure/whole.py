@@ -1,7 +1,5 @@
 """All that is measured of one (task, model, budget) in an otherwise idle process: `bench measure`."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """A figure's SVG as part of an HTML page: it can be named, stands alone, and follows the page's theme."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from html import escape

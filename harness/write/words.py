@@ -1,7 +1,5 @@
 """How numbers, times and metrics are written, on every page and in the terminal."""
 
-from __future__ import annotations
-
 import math
 import re
 

@@ -1,7 +1,5 @@
 """Pictures of how fast models learn: the share of runs at the target over time, and performance profiles."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What models do over time steps, as small multiples: how much gradient reaches them, what the scales do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 

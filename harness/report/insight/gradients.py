@@ -1,7 +1,5 @@
 """The page on how much gradient reaches each time step."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """The page on what the scales, layers and levels of each model do."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from ...compare.material import Material

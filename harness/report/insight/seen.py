@@ -1,7 +1,5 @@
 """What insight.py recorded with runs, read back and checked. A record may be of another version, or changed by hand."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

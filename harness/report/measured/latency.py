@@ -1,7 +1,5 @@
 """reports/<protocol>/latency.md: how long the models take, beside the yardstick and over the length of sequences."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from ...records.kinds import Latency

@@ -1,7 +1,5 @@
 """reports/<protocol>/memory.md: what a training step holds, how much work it is and what energy it takes."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from ...write import tables

@@ -1,7 +1,5 @@
 """Measurements as pages show them: those of one task, budget and machine together, models in their order."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

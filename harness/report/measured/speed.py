@@ -1,7 +1,5 @@
 """The findings of `bench speed` as a page and as rows: speed.md and speed.csv, of a GPU speed-cuda.md and .csv."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log10

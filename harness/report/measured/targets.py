@@ -1,7 +1,5 @@
 """How fast training ought to be, and whether it is. A target of another device is listed as not run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

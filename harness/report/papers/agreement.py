@@ -9,8 +9,6 @@ This is Schuirmann's test of equivalence (1987), with the seeds as the sample an
 its own error is in the margin (`papers`). No correction for the number of tests: a page is read number by number.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The papers' figures with ours: validation curves, and results over a number such as that of layers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The papers' figures on what a trained model does with its scales, drawn from what was seen of ours."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

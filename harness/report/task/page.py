@@ -1,7 +1,5 @@
 """A page for each task: all models, under every budget."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 

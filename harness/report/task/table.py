@@ -1,7 +1,5 @@
 """Records become rows, and rows become the strings of a table."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
