@@ -73,7 +73,8 @@ def generated(
 ) -> Splits:
     """Splits of so many sequences each, of generate(rng, sequences=n) -> x, y; own: as in `streams`."""
     pairs = (generate(rng, sequences=n) for rng, n in zip(streams(data_seed, own), sizes, strict=True))
-    return Splits(*(Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in pairs))
+    train, valid, test = (Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in pairs)
+    return Splits(train, valid, test)
 
 
 def check_sizes(train: int, valid: int, test: int) -> None:

@@ -103,6 +103,12 @@ class Group:
         """'64 test sequences'."""
         return f"{' or '.join(sorted({str(one.sequences) for one in self.seen}))} test sequences"
 
+    def section(self, kind: str, alt: str, table: str) -> str:
+        """What is shown of this group. alt: its picture of this kind in words; table: in Markdown."""
+        steps = max(one.steps for one in self.seen)
+        picture = f"![{literal(alt)}]({self.file(kind)})"
+        return "\n\n".join([f"## {self.heading}", f"Mean over {self.averaged} of {steps:,} steps.", picture, table])
+
     def file(self, kind: str) -> str:
         """The name of a picture."""
         return f"{kind}-{page(self.task)}-{self.budget}.svg"
