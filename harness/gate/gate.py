@@ -55,7 +55,6 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """The worst news of this model."""
         if self.problem:
             return BROKEN
         return together([each.verdict for each in self.numbers] + ([self.times.verdict] if self.times else []))
@@ -74,7 +73,6 @@ class Found:
 
     @property
     def verdict(self) -> str:
-        """The worst news of all."""
         return BROKEN if self.problems else together(row.verdict for row in self.rows)
 
 
@@ -102,7 +100,6 @@ class Team:
             self.close()
 
     def close(self) -> None:
-        """End them."""
         while self._started:
             self._started.pop().close()
 

@@ -47,7 +47,6 @@ class Metric:
 
     @property
     def allowed(self) -> str:
-        """The tolerance in words."""
         if self.tolerance is None:
             return f"{self.title}: equal"
         return f"{self.title}: {100 * self.tolerance:g} {'%' if self.relative else 'percentage points'}"

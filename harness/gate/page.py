@@ -36,7 +36,6 @@ def page(found: Found, command: str, machine: str, form: str = "plain") -> str:
 
 
 def table(found: Found) -> pd.DataFrame:
-    """A row for each model."""
     return pd.DataFrame([_shown(row) for row in found.rows])
 
 

@@ -52,7 +52,6 @@ def read(results: Path) -> dict[str, dict[int, Trained]]:
 
 
 def numbers(record: Mapping[str, Any]) -> Trained:
-    """The numbers of one record."""
     status, facts, curve = record["status"], record.get("task") or {}, record.get("curve") or []
     metric = _finite(record.get("test_metric"))
     error = metric if metric is None or not facts.get("higher_is_better", True) else 1 - metric

@@ -89,5 +89,4 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def last_line(text: str) -> str:
-    """The last line that says something."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

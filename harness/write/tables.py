@@ -29,7 +29,6 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def plain(table: pd.DataFrame) -> str:
-    """A table for a terminal."""
     return _drawn(table, "simple", "")
 
 

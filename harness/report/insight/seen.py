@@ -110,7 +110,6 @@ class Group:
         return "\n\n".join([f"## {self.heading}", f"Mean over {self.averaged} of {steps:,} steps.", picture, table])
 
     def file(self, kind: str) -> str:
-        """The name of a picture."""
         return f"{kind}-{page(self.task)}-{self.budget}.svg"
 
 
@@ -131,7 +130,6 @@ def groups(material: Material) -> tuple[list[Group], list[tuple[str, str]]]:
 
 
 def records(found: Sequence[Group]) -> tuple[RunRecord, ...]:
-    """The records that these are from."""
     return tuple(one.run for group in found for one in group.seen)
 
 

@@ -30,7 +30,6 @@ size; 1 is proportional."""
 
 
 def table(part: Part) -> pd.DataFrame:
-    """One row a model, as people read it."""
     rows = []
     on_gpu = any(one.device_step is not None for one in part.measured)
     for title, one in zip(part.titles, part.measured, strict=True):

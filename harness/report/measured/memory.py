@@ -21,7 +21,6 @@ the same process. *Joules*: of a step, by the board's own counter, over a second
 
 
 def table(part: Part) -> pd.DataFrame:
-    """One row a model, as people read it."""
     rows = []
     on_gpu = any(one.allocated_bytes is not None for one in part.measured)
     for title, one in zip(part.titles, part.measured, strict=True):

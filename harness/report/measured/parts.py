@@ -121,7 +121,6 @@ def heading(part: Part, whats: str) -> str:
 
 
 def command(part: Part) -> str:
-    """The command that takes all of it."""
     first = part.measured[0]
     try:
         usual = find_protocol(first.protocol).budget

@@ -34,7 +34,6 @@ def sheets(records: Iterable[SpeedRecord]) -> dict[str, Sheet]:
 
 
 def page(record: SpeedRecord) -> str:
-    """The page in Markdown."""
     findings, sizes, backends = record.findings, record.sizes, record.backends
     width = "its paper's width" if sizes.width is None else f"{sizes.width} units a layer"
     parts = [

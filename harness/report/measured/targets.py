@@ -102,7 +102,6 @@ def _at_most(title: str, device: str, limit: float, value: float | None, why: st
 
 
 def _reason(findings: Findings, value: float | None, model: str = "") -> str:
-    """Why there is no value."""
     if value is not None:
         return ""
     found: Sequence[str] = [line for line in findings.missing if not model or model in line or not findings.timings]

@@ -47,7 +47,6 @@ class Verdict:
 
 
 def verdict(number: Published, here: Recorded) -> Verdict:
-    """Ours against one published number."""
     runs = [run for run in here.of(number) if run.status != INTERRUPTED]
     if not here.comparable:
         return Verdict(NOT_COMPARABLE)
@@ -102,7 +101,6 @@ def counts(here: Recorded) -> str:
 
 
 def text(here: Recorded) -> str:
-    """The page in Markdown."""
     rows = verdicts(here)
     parts = [f"# {TITLE}", f"Protocol `{here.protocol}`, version {here.version}, budget {here.budget}: {counts(here)}."]
     if not here.comparable:

@@ -54,7 +54,7 @@ def sheet(page: Page, here: Recorded, places: Mapping[str, int]) -> Sheet:
 
 def _curves(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | None:
     """Validation over training steps, a panel for each column of which anything was run."""
-    known = _columns(page, here, _has_curve)
+    known = _columns(page, here, lambda _, run: any(point.valid_metric is not None for point in run.curve))
     columns = [column for column in known if column.runs]
     if not columns:
         return None
@@ -117,7 +117,8 @@ def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | N
     """Results over the numbers of the page's first column of numbers, beside the published ones."""
     over = next(i for i in range(len(page.headings)) if all(_number(row[i]) is not None for row in page.rows))
     xs = [float(str(row[over])) for row in page.rows]
-    columns = [column for column in _columns(page, here, _has_score) if column.runs]
+    known = _columns(page, here, lambda number, run: bool(paper_tables.scores(number, [run])))
+    columns = [column for column in known if column.runs]
     if not columns:
         return None
     figure, every = panels(len(columns), size=(3.6, 2.5))
@@ -163,14 +164,6 @@ def _columns(page: Page, here: Recorded, drawable: Callable[[Published, RunRecor
                 column.facts = column.facts or runs[0].task
         found.append(column)
     return found
-
-
-def _has_curve(number: Published, run: RunRecord) -> bool:
-    return any(point.valid_metric is not None for point in run.curve)
-
-
-def _has_score(number: Published, run: RunRecord) -> bool:
-    return bool(paper_tables.scores(number, [run]))
 
 
 def _metric(facts: TaskFacts | None) -> str:

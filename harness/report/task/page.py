@@ -98,7 +98,6 @@ def _no_formulas(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def task_page(task: str) -> str:
-    """The file name of a task's page."""
     return f"{page(task)}.md"
 
 

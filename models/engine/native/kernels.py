@@ -65,7 +65,6 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
 
 
 def library() -> ctypes.CDLL | None:
-    """The kernels, or None."""
     return _loaded()[0]
 
 
