@@ -44,7 +44,7 @@ def test_library_layers_have_the_formulas_count_although_their_kernel_is_one_ope
 def test_a_gru_whose_reset_gate_acts_first_has_the_count_of_a_plain_loop():
     """Its r h_{-1} needs a gradient, for r, even where h_{-1} needs none: the formula does not hold."""
     module = catalog.find_model("sgru").build(SHAPE, H)
-    cell = module.cell
+    cell = module.rnn
     with FlopCounterMode(display=False) as counter:
         h = torch.zeros(B, H)
         for frame in torch.randn(B, T, 1).unbind(1):

@@ -13,7 +13,7 @@ from harness.cli.progress import Countdown
 from harness.measure import speed
 from harness.measure import steps as measure
 from harness.measure.flops import matmul_rate
-from harness.measure.latency import Block, WallClock
+from harness.measure.latency import Block
 from harness.measure.whole_run import Command, whole_run
 from harness.process import WORKER_ENVIRONMENT
 from harness.records.findings import Case, Findings, Sizes, SpeedRecord, Timing, WholeRun, Work
@@ -250,7 +250,7 @@ def test_replicas_take_the_steps_that_each_would_take_alone(monkeypatch, model):
 def test_a_timing_is_of_rounds_and_of_the_two_minima(monkeypatch):
     """Three rounds of two samples each: the ratios of the geometric means are 2, 4 and 3."""
     samples = [2.0, 8.0, 6.0, 6.0, 3.0, 3.0], [2.0, 2.0, 1.5, 1.5, 1.0, 1.0]
-    monkeypatch.setattr("harness.measure.latency.pair_samples", lambda *a, **k: samples)
+    monkeypatch.setattr("harness.measure.latency.samples", lambda *a, **k: samples)
     made = speed.Bench("gru", 8, 2, "4", "1", "eager", "cpu", 0.0, 3, False)
     timing = made._beside_yardstick(lambda: None, 0.0, 3, used={"native", "eager"})
     assert timing.compared == Ratio(pytest.approx(3.0), None, None, 3)
@@ -269,7 +269,7 @@ def test_only_enough_rounds_have_an_interval():
 
 def test_the_rate_of_the_machine_is_that_of_its_fastest_product(monkeypatch):
     taken = iter([5.0, 2.0, 4.0, 8.0, 6.0])
-    monkeypatch.setattr(WallClock, "block", lambda self, function: Block(next(taken)))
+    monkeypatch.setattr("harness.measure.flops.clock_for", lambda device: lambda product: Block(next(taken)))
     assert matmul_rate(torch.device("cpu"), 10) == pytest.approx(2 * 10**3 / 0.002)
 
 

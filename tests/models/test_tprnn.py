@@ -228,7 +228,7 @@ def test_short_sequences_are_answered(length, official_tail):
 
 def test_layers_may_differ_in_width():
     module, x = module_of(40, width=16 / 3, layers=3)
-    assert [layer.cell.width for layer in module.layers] == [6, 5, 5]
+    assert [layer.cell.weight_h.shape[1] for layer in module.layers] == [6, 5, 5]
     agree(module, x)
 
 

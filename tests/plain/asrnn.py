@@ -60,7 +60,8 @@ def run(
     return torch.stack(outputs).unflatten(0, shape), torch.tensor(chosen).reshape(shape if chosen else (0,))
 
 
-NAMES = {"rnn.weight_ih_l0": "cell.weight_x", "rnn.weight_hh_l0": "cell.weight_h", "rnn.bias_ih_l0": "cell.bias"}
+NAMES = {f"rnn.{name}": f"cell.{name}" for name in ("weight_x", "weight_h", "bias")}
+NAMES |= {"rnn.weight_ih_l0": "cell.weight_x", "rnn.weight_hh_l0": "cell.weight_h", "rnn.bias_ih_l0": "cell.bias"}
 
 
 def loop(kind, **settings):

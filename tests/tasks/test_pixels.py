@@ -221,7 +221,7 @@ def test_a_label_that_is_no_digit_is_named_with_its_file(made, tmp_path):
     ("options", "message"),
     [
         ({"side": 10}, "side is 10; choose one that divides 28: 1, 2, 4, 7, 14, 28"),
-        ({"train": 55_001}, "train is 55001; MNIST has 1 to 55,000 images for it"),
+        ({"train": 55_001}, "train is 55001; there are 1 to 55,000 images for it"),
         ({"valid": 0}, "valid is 0"),
         ({"test": 10_001}, "test is 10001"),
     ],

@@ -7,10 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from support.pages import other_pages
-from support.pictures import drawn
+from support.pictures import canvas, drawn, svg
 from support.records import made_run
 
-from harness.draw.curves import canvas, svg
 from harness.records.store import Loaded
 from harness.report.task.page import task_pages
 from harness.write import drawing, html
@@ -209,15 +208,6 @@ def test_a_picture_of_points_is_part_of_the_figure():
     figure, axes = canvas()
     axes.imshow([[0.0, 1.0], [0.5, 0.2]])
     assert re.search(r'<image [^>]*href="data:image/png;base64,', drawing.inline(svg(figure), "f", ""))
-
-
-def test_the_short_form_of_a_font_is_read_too():
-    """As older versions of matplotlib write it."""
-    picture = b"""<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="8pt">
-      <text style="font: italic 10px 'DejaVu Sans', sans-serif; text-anchor: middle">a</text></svg>"""
-    figure = drawing.inline(picture, "f", "")
-    assert '<text text-anchor="middle" font-style="italic" font-size="10px">a</text>' in figure
-    assert 'viewBox="0 0 9 8"' in figure
 
 
 # ----------------------------------------------------------------------------- words that are data

@@ -8,7 +8,7 @@ from support.records import made_insight, made_run
 from harness.compare.material import Material
 from harness.records.kinds import NO_INSIGHT
 from harness.report.index import PAGES
-from harness.report.insight.sentence import CHARACTERS, wrapped
+from harness.report.insight.figures import CHARACTERS, wrapped
 from harness.report.papers import book as papers
 from harness.report.papers.scales import KINDS, sheet
 
