@@ -93,10 +93,9 @@ class Order:
         look_at((*self.models, self.protocol.yardstick), patience)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
         together = find_replicas(replicas, self.device, len(self.seeds))
-        self.where = Where(results, self.device, data, backend, recompute, together)
+        self.where = Where(results, self.device, data, backend, recompute, together, limit)
         self.store = Store(results)
         self.fingerprints: dict[Group, dict[str, str]] = {}
-        self.limit = limit
         self.again = split_words(again or "")
         for word in self.again:
             if word not in ("failed", "all", *STATUSES) and not any(_is_meant(word, cell) for cell in self.cells):

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from .local import Job
     from .pool import Listener
 
-    Executor = Callable[[Sequence[Job], Where, int, Listener, float | None], bool]
+    Executor = Callable[[Sequence[Job], Where, int, Listener], bool]
 
 EXECUTORS: dict[str, str] = {"local": ".local:execute"}
 
 
 def executor(name: str) -> Executor:
-    """execute(jobs, where, workers, listen, limit) -> whether all was done, and not interrupted.
+    """execute(jobs, where, workers, listen) -> whether all was done, and not interrupted.
 
-    Every cell of the jobs leaves a record, also one that failed, had not begun or took more than `limit` seconds of
-    CPU time; `listen` hears of each. name: of the table, or `file.py:function` or `package:function`. Raises BenchError
-    where it leads to no function.
+    Every cell of the jobs leaves a record, also one that failed, had not begun or took too long; `listen` hears of
+    each. name: of the table, or `file.py:function` or `package:function`. Raises BenchError where it leads to no
+    function.
     """
     if name not in EXECUTORS and ":" not in name:
         raise nearest("executor", name, list(EXECUTORS), "`bench run --help`")
@@ -33,8 +33,7 @@ def executor(name: str) -> Executor:
         found = strangers.named(name)
         if not callable(found):
             raise BenchError(
-                f"'{name}' is of type {type(found).__name__}; an executor is a function "
-                "(jobs, where, workers, listen, limit)"
+                f"'{name}' is of type {type(found).__name__}; an executor is a function (jobs, where, workers, listen)"
             )
         return cast("Executor", found)
     file, _, function = EXECUTORS[name].partition(":")

@@ -15,13 +15,13 @@ def Raises(shape, width):
 MINE = """
 from harness.execute.run import measure_group, run_group
 
-def backwards(jobs, where, workers, listen, limit):
+def backwards(jobs, where, workers, listen):
     for kind, what in reversed(jobs):
         for record in [measure_group(what, where)] if kind == "measure" else run_group([what], where):
             listen("done", record)
     return True
 
-def forgets(jobs, where, workers, listen, limit):
+def forgets(jobs, where, workers, listen):
     return True
 
 Net = 3
@@ -34,9 +34,7 @@ def test_every_cell_leaves_a_record_also_one_that_fails(name, tmp_path):
     models = (f"{tmp_path}/mine.py:Raises", "gru")
     cells = [Cell("smoke@max_steps=3", "sfc", model, "3k", 0) for model in models]
     where, heard = Where(tmp_path / "results"), []
-    whole = executor(name)(
-        [("cell", cell) for cell in cells], where, 1, lambda kind, what: heard.append((kind, what)), None
-    )
+    whole = executor(name)([("cell", cell) for cell in cells], where, 1, lambda kind, what: heard.append((kind, what)))
     assert whole is True
     kept = [Store(where.results).find_run(cell) for cell in cells]
     assert [record and record.status for record in kept] == ["failed", "ok"]
@@ -70,10 +68,7 @@ def test_an_executor_that_leaves_a_hole_is_named(run, tmp_path):
     ("name", "said"),
     [
         ("locla", r"no executor called 'locla'; the nearest is 'local' \(`bench run --help`"),
-        (
-            "{}/mine.py:Net",
-            r"mine\.py:Net' is of type int; an executor is a function \(jobs, where, workers, listen, limit\)",
-        ),
+        ("{}/mine.py:Net", r"mine\.py:Net' is of type int; an executor is a function \(jobs, where, workers, listen\)"),
         ("{}/mine.py:back", "nearest is 'backwards'"),
         ("{}/none.py:back", r"there is no file .*none\.py"),
     ],
