@@ -15,13 +15,12 @@ import generated
 import pytest
 import yaml
 from support import ROOT
+from support.commands import TARGETS, options_of
 
 import harness
 from harness import catalog
-from harness.cli import cli
 
 TEXT = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in generated.DOCUMENTS}
-TARGETS = set(re.findall(r"^([\w-]+):(?!=)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
 HARNESS = (["bench"], ["python", "-m", "harness"])
 
 
@@ -175,11 +174,7 @@ def test_the_citation_is_of_this_version_and_of_the_papers_that_the_models_name(
 def test_every_command_names_what_exists(command):
     program, *rest = shlex.split(command)
     if words := words_of(command):
-        known = cli.commands[words[0]]
-        if isinstance(known, type(cli)):
-            known = known.commands[words[1]]
-        options = {word for option in known.params for word in (*option.opts, *option.secondary_opts)}
-        assert {word for word in words if word.startswith("--")} <= options
+        assert {word for word in words if word.startswith("--")} <= options_of(*words)
     elif program == "python":
         assert rest[0] in FILES
     else:

@@ -240,12 +240,23 @@ def test_only_the_command_line_prints_or_exits():
         assert not calls & {"print", "sys.exit", "exit", "click.echo"} - may, name_of(path)
 
 
-@pytest.mark.parametrize("room", READING)
-def test_the_wing_that_reads_imports_no_torch(room):
+def modules_of(room: str) -> list[str]:
     modules = [module_of(path) for path in HARNESS if module_of(path).split(".")[1:2] == [room]]
-    modules = [name for name in modules if name not in WORKING]
+    return [name for name in modules if name not in WORKING]
+
+
+@pytest.mark.parametrize(
+    ("modules", "slow"),
+    [
+        *((modules_of(room), {"torch"}) for room in READING),
+        (["harness.execute.run", "harness.execute.local"], {"matplotlib", "rich"}),
+        (["harness.report.pages", "harness.write.formats"], {"markdown_it"}),
+    ],
+    ids=[*READING, "a run", "a report"],
+)
+def test_slow_packages_are_imported_only_when_they_are_needed(modules, slow):
     load = f"[importlib.import_module(name) for name in {modules}]"
-    code = f"import importlib, sys; {load}; sys.exit('torch' in sys.modules)"
+    code = f"import importlib, sys; {load}; sys.exit(bool({slow} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
@@ -253,17 +264,6 @@ def test_the_statistics_need_no_more_than_numpy_and_scipy():
     for path in sorted((ROOT / "harness" / "stats").glob("*.py")):
         names = {name.partition(".")[0] for name in imports(path) if name[0] != "."}
         assert names <= {"numpy", "scipy", *sys.stdlib_module_names}, f"{name_of(path)} imports {names}"
-
-
-def test_the_slow_and_optional_packages_are_imported_when_needed():
-    slow = {"matplotlib", "rich"}
-    code = f"import sys, harness.execute.run, harness.execute.local; sys.exit(bool({slow} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
-
-
-def test_a_report_reads_markdown_only_when_a_format_needs_it():
-    code = "import sys, harness.report.pages, harness.write.formats; sys.exit('markdown_it' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_the_runner_knows_no_names():
