@@ -113,7 +113,7 @@ def test_the_processes_are_gone_when_the_runner_is_done(where):
             pids.append(worker.process.pid or 0)
             return worker
 
-    pool = Watched(where, 1, lambda kind, what: None, None)
+    pool = Watched(where, 1, lambda kind, what: None)
     stop = threading.Event()
     pool.listen = lambda kind, what: stop.set() if isinstance(what, Progress) else None
     pool.run(deque(shares_of([cell("gru", protocol="smoke@max_steps=100000")], 1)), stop.is_set)
