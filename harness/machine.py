@@ -1,7 +1,5 @@
 """Provenance: what ran where. With measure/board the only module that asks the system. It never names the host."""
 
-from __future__ import annotations
-
 import ctypes
 import hashlib
 import os

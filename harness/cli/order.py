@@ -1,7 +1,5 @@
 """The words of a command become an order: a protocol, cells, a place to run and to keep them."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator

@@ -1,7 +1,5 @@
 """Records for what could not write its own: its process died, or it never began."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from .. import machine

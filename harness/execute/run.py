@@ -3,8 +3,6 @@
 names -> specs (catalog) -> data (tasks) -> width (budget) -> curves (group, train) -> records (store)
 """
 
-from __future__ import annotations
-
 import gc
 import math
 import os

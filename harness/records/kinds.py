@@ -1,7 +1,5 @@
 """What is kept of a run: plain values, to and from JSON. A missing number is null."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
