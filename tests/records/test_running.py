@@ -11,12 +11,6 @@ from support.records import made_run
 
 from harness import machine
 from harness.records.running import SILENT, Signs, running, signs_of, sweep
-from harness.records.store import Store
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "results")
 
 
 @pytest.fixture

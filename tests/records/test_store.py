@@ -19,11 +19,6 @@ from harness.records import writing
 from harness.records.store import Loaded, Store
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "results")
-
-
 def files(store: Store) -> list[str]:
     return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
 
@@ -80,14 +75,11 @@ def test_names_that_differ_have_different_paths(store):
     assert len({store.run_path(made_run(name).cell) for name in names}) == len(names)
 
 
-def test_a_cell_without_a_record_is_not_found(store):
-    assert store.find_run(made_run().cell) is None
-    assert store.load().runs == []
-
-
-def test_a_record_that_is_deleted_is_gone(store):
-    store.save_run(made_run()).unlink()
-    assert store.find_run(made_run().cell) is None
+def test_a_cell_without_a_record_is_not_found_nor_one_whose_record_is_deleted(store):
+    for prepare in (lambda: None, lambda: store.save_run(made_run()).unlink()):
+        prepare()
+        assert store.find_run(made_run().cell) is None
+        assert store.load().runs == []
 
 
 def test_a_later_record_replaces_an_earlier_one(store):
