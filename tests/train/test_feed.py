@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.cells import after
 from support.recording import Emulated, Uncaptured
 from torch import Tensor, nn
 
@@ -129,8 +130,7 @@ def test_a_sequence_is_changed_anew_in_each_epoch_and_for_each_seed():
 def test_a_restored_run_sees_the_same_augmented_batches():
     whole = trained(Watched, augmented(changed))
     splits = augmented(changed)
-    answers = iter([False, False, False, True])
-    first = trained(Watched, splits, stop=lambda: next(answers))
+    first = trained(Watched, splits, stop=after(3))
     assert first.step == 3
     settings = first.protocol
     with global_stream(0, "init"):
@@ -171,8 +171,7 @@ def test_batches_lie_at_fixed_places():
 
 
 def test_the_time_waited_before_an_interruption_counts():
-    answers = iter([False, False, False, True])
-    first = trained(Plain, augmented(changed), stop=lambda: next(answers))
+    first = trained(Plain, augmented(changed), stop=after(3))
     first.feed.waited = 1000.0
     second = trained(Plain, augmented(changed), stop=lambda: True)
     second.restore([first.state(0)])
