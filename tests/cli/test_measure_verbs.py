@@ -191,35 +191,6 @@ def test_a_fresh_process_that_cannot_say_is_a_sentence(taken, tmp_path):
     assert one.missing["rss_bytes"] == "a fresh process for it ended before it could say"
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("--models", "gruu"), "no model called 'gruu'; the nearest is 'gru'"),
-        (
-            ("--lengths", "10"),
-            "--lengths is '10', but must be at least two numbers of time steps up to a million, such as 50,100,200",
-        ),
-        (("--lengths", "10,0"), "--lengths is '10,0'"),
-        (("--lengths", "10,ten"), "--lengths is '10,ten'"),
-        (("--seconds", "-1"), "-1.0 is not in the range"),
-        (("--budget", "few"), "'few' is no budget"),
-    ],
-)
-def test_bad_words_are_one_sentence_and_nothing_is_measured(taken, tmp_path, words, sentence):
-    outcome = taken(*words)
-    assert outcome.code == 2, outcome
-    (line,) = outcome.err.strip().splitlines()
-    assert line.startswith("error: ")
-    assert sentence in line
-    assert not kept(tmp_path)
-
-
-def test_no_cuda_is_one_sentence(taken, monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    outcome = taken("--device", "cuda")
-    assert (outcome.code, "no CUDA device here" in outcome.err) == (2, True)
-
-
 def test_lengths_are_as_asked_also_beyond_the_tasks_own(taken, without_processes, tmp_path):
     assert taken("--models", "gru", "--lengths", "100, 10,20,10").code == 0
     assert kept(tmp_path)["gru"].over_length.sizes == (10, 20, 100)
