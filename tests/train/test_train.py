@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from support.cells import after
+from support.training import training as training_of
 from torch import Tensor, nn
 
 from harness.errors import BenchError
@@ -21,11 +22,6 @@ from harness.train.replicas import Alone, Stacked
 from tasks.spec import Split, Splits
 
 CLASSES = 3
-
-
-def protocol(**fields: Any) -> Protocol:
-    usual: dict[str, Any] = {"batch": 4, "max_steps": 12, "evaluations": 3, "learning_rate": 0.05}
-    return Protocol("mine", 1, "smoke", "3k", 1, **(usual | fields))
 
 
 def data(sequences: int = 14, *, dtype: torch.dtype = torch.float64) -> Splits:
@@ -60,10 +56,9 @@ class One:
 
 
 def trained(module: nn.Module, splits: Splits, **changes: Any) -> One:
-    fields = {key: changes.pop(key) for key in list(changes) if key in Protocol.__dataclass_fields__ and key != "seeds"}
-    usual: dict[str, Any] = {"metric": "accuracy", "higher_is_better": True, "classes": CLASSES}
-    seeds = [changes.pop("seed", 0)]
-    return One(Training([module], splits, protocol(**fields), seeds=seeds, **(usual | changes)))
+    usual = {"max_steps": 12, "evaluations": 3, "learning_rate": 0.05, "clip": 3.0}
+    usual |= {"metric": "accuracy", "higher_is_better": True, "classes": CLASSES}
+    return One(training_of([module], [changes.pop("seed", 0)], splits, **(usual | changes)))
 
 
 def evaluated(module: nn.Module, x: Tensor, y: Tensor, metric: str) -> float:
