@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ def provenance(device: str) -> dict[str, Any]:
         facts["gpu"] = torch.cuda.get_device_name()
         facts["cuda"] = torch.version.cuda
     return facts
+
+
+def now() -> str:
+    """The time in UTC, to the second, as records say it (ISO 8601)."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def cores() -> int:

@@ -210,6 +210,11 @@ class Measurement:
     conditions: Mapping[Name, Facts] = field(default_factory=dict)  # "before" and "after" -> how it was
 
     @property
+    def is_fault(self) -> bool:
+        """Could it not be taken, though it applies?"""
+        return self.status not in ("ok", "skipped")
+
+    @property
     def group(self) -> Group:
         """What was measured, whatever the machine."""
         return Group(self.protocol, self.task, self.model, self.budget)
