@@ -155,24 +155,20 @@ def test_an_interrupted_command_keeps_what_is_done_and_goes_on(taken, without_pr
     assert (outcome.code, "[1/1] sfc sgru 3k" in outcome.out) == (0, True)
 
 
-def test_a_model_that_fails_costs_its_own_row(taken, without_processes, tmp_path):
-    (tmp_path / "mine.py").write_text(STRANGERS)
-    outcome = taken("--models", f"{tmp_path}/mine.py:Raises,gru")
+def test_a_model_that_fails_costs_its_own_row_and_what_one_refuses_is_missing(taken, without_processes, tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text(STRANGERS)
+    outcome = taken("--models", f"{mine}:Raises,{mine}:Fixed,gru")
     assert outcome.code == 1
     assert "failed: RuntimeError: no idea what to do (mine.py:" in outcome.out
     assert "GRU" in outcome.out
-    statuses = {model.rpartition(":")[2]: one.status for model, one in kept(tmp_path).items()}
-    assert statuses == {"Raises": "failed", "gru": "ok"}
-
-
-def test_what_a_model_refuses_is_missing_with_the_reason(taken, without_processes, tmp_path):
-    (tmp_path / "mine.py").write_text(STRANGERS)
-    assert taken("--models", f"{tmp_path}/mine.py:Fixed").code == 0
-    (one,) = kept(tmp_path).values()
-    assert (one.status, one.over_length) == ("ok", None)
-    assert "shapes cannot be multiplied" in one.missing["over_length"]
-    assert one.over_batch is not None
-    assert one.flops > 0
+    found = {model.rpartition(":")[2]: one for model, one in kept(tmp_path).items()}
+    assert {name: one.status for name, one in found.items()} == {"Raises": "failed", "Fixed": "ok", "gru": "ok"}
+    fixed = found["Fixed"]
+    assert fixed.over_length is None
+    assert "shapes cannot be multiplied" in fixed.missing["over_length"]
+    assert fixed.over_batch is not None
+    assert fixed.flops > 0
 
 
 def test_a_fresh_process_that_cannot_say_is_a_sentence(taken, tmp_path):
