@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from support import deadly
-from support.cells import apart_from_times, cell
+from support.cells import apart_from_times, cell, executed
 
 from harness import machine
 from harness.execute import pool as pools
 from harness.execute.group import Progress
-from harness.execute.local import execute, shares_of
+from harness.execute.local import shares_of
 from harness.execute.pool import Pool, Worker
 from harness.execute.run import run_cell
 from harness.execute.worker import Share
@@ -38,13 +38,8 @@ def named(model: str) -> str:
 
 def ran(models: list[str], where: Where, workers: int = 1, limit: float | None = None) -> dict[str, RunRecord]:
     """The records of one seed of each, by the model's name."""
-    done: dict[str, RunRecord] = {}
-
-    def listen(kind: str, what: Any) -> None:
-        if kind == "done":
-            done[what.cell.model.rpartition(":")[2]] = what
-
-    assert execute([("cell", cell(named(model))) for model in models], replace(where, limit=limit), workers, listen)
+    records = executed([cell(named(model)) for model in models], replace(where, limit=limit), workers)
+    done = {record.cell.model.rpartition(":")[2]: record for record in records}
     assert list(done) == models or workers > 1
     for record in done.values():
         assert Store(where.results).find_run(record.cell) == record

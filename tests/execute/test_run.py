@@ -75,14 +75,6 @@ def test_the_data_do_not_change_with_the_seed_of_a_cell(where):
     assert all(torch.equal(a, b) for x, y in zip(first, second, strict=True) for a, b in zip(x, y, strict=True))
 
 
-def test_progress_is_told_from_the_first_step_to_the_last(where):
-    told: list[Progress] = []
-    record = run_cell(cell("Plain"), where, report=told.append)
-    assert (told[0].step, told[0].steps, told[0].point) == (0, 12, None)
-    assert tuple(progress.point for progress in told if progress.point) == record.curve
-    assert told[-1].step == 12
-
-
 def test_a_changed_protocol_is_run_and_kept_as_it_was_changed(where):
     record = run_cell(cell("Plain", protocol="smoke@max_steps=3+batch=10"), where)
     assert (record.curve[-1].step, record.curve[-1].samples) == (3, 30)
@@ -168,11 +160,6 @@ def test_a_missed_budget_is_skipped_and_names_the_nearest(where):
     assert f"within 10% of 3,000 parameters; the nearest is {nearest:,} at width 1" in record.reason
     assert (record.width, record.params) == (1, nearest)
     assert record.slack == pytest.approx((nearest - 3000) / 3000)
-
-
-def test_an_error_in_one_cell_leaves_the_next_alone(where):
-    run_cell(cell("Raises"), where)
-    assert run_cell(cell("Plain"), where).status == "ok"
 
 
 # ----------------------------------------------------------------------------- interrupted, and going on

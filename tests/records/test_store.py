@@ -23,13 +23,6 @@ def files(store: Store) -> list[str]:
     return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
 
 
-def test_a_saved_run_is_found_and_loaded(store):
-    record = made_run()
-    store.save_run(record)
-    assert store.find_run(record.cell) == record
-    assert store.load().runs == [record]
-
-
 def test_a_saved_measurement_is_found_and_loaded(store):
     measurement = made_measurement()
     store.save_measurement(measurement, "some-machine")
@@ -43,11 +36,6 @@ def test_a_records_path_says_which_cell_it_is(store):
     store.save_run(made_run(seed=4))
     store.save_measurement(made_measurement(), "two-cores")
     assert files(store) == ["measures/smoke/sfc/gru/3k-two-cores.json", "runs/smoke/sfc/gru/3k-4.json"]
-
-
-def test_names_that_differ_have_different_paths(store):
-    names = ["gru", "gru@a=1", "gru@a=2", "mine.py:Net", "mine.py:Other", "their.py:Net"]
-    assert len({store.run_path(made_run(name).cell) for name in names}) == len(names)
 
 
 def test_a_cell_without_a_record_is_not_found_nor_one_whose_record_is_deleted(store):
@@ -242,14 +230,6 @@ def test_a_name_that_cannot_be_printed_is_said_as_it_can(store):
         pytest.skip("this file system takes no such name")
     (said,) = store.load().left_out
     assert said.isprintable()
-
-
-def test_a_temporary_file_left_behind_is_no_record(store):
-    path = store.save_run(made_run())
-    (path.parent / ".x7.tmp").write_text('{"half": ')
-    loaded = store.load()
-    assert len(loaded.runs) == 1
-    assert loaded.left_out == []
 
 
 # ----------------------------------------------------------------------------- written whole or not at all
