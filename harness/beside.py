@@ -4,8 +4,6 @@ Each folder counts as a package of its own, so that two folders may have files o
 of a folder sees what lies in it.
 """
 
-from __future__ import annotations
-
 import ast
 import builtins
 import hashlib

@@ -1,7 +1,5 @@
 """Provenance: what ran where. With measure/board the only module that asks the system. It never names the host."""
 
-from __future__ import annotations
-
 import ctypes
 import hashlib
 import os
@@ -11,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,11 @@ def provenance(device: str) -> dict[str, Any]:
         facts["gpu"] = torch.cuda.get_device_name()
         facts["cuda"] = torch.version.cuda
     return facts
+
+
+def now() -> str:
+    """The time in UTC, to the second, as records say it (ISO 8601)."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def cores() -> int:

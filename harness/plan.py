@@ -1,7 +1,5 @@
 """Which cells a command stands for, and their budgets. Pure: words in, cells out."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What a process that trains, times or fetches must have: environment, threads, number format, what ends it and how."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """What other programs call a setting or an option of ours, for the hint to somebody who writes that."""
 
-from __future__ import annotations
-
 _WORDS = {
     "learning_rate": "lr learningrate rate",
     "batch": "batch_size batchsize bs minibatch",

@@ -54,6 +54,22 @@ def bench(monkeypatch, capsys, tmp_path):
 
 
 @pytest.fixture
+def where(tmp_path):
+    """A place to run cells, whose results lie in a folder of the test."""
+    from harness.prepare.modules import Where
+
+    return Where(tmp_path / "results")
+
+
+@pytest.fixture
+def store(where):
+    """The results folder of that place, which is not there yet."""
+    from harness.records.store import Store
+
+    return Store(where.results)
+
+
+@pytest.fixture
 def server(monkeypatch):
     """Files on a server of this machine; no name of any other machine is found, and nothing waits."""
     import socket

@@ -1,7 +1,5 @@
 """The command `bench`: its verbs, and how it ends. The only module that exits; beside it only the verbs print."""
 
-from __future__ import annotations
-
 import io
 import sys
 

@@ -1,7 +1,5 @@
 """`bench check`: are models and tasks as any must be?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -57,8 +57,11 @@ def fetch_(names: tuple[str, ...], data: Path | None) -> int:
     from tasks.data import fetch
 
     for source in _found(names):
-        with tidy(), _progress() as tell, _sentences():
-            fetch.fetch(source, data, tell, click.echo)
+        with tidy(), _progress() as tell:
+            try:
+                fetch.fetch(source, data, tell, click.echo)
+            except fetch.DataError as error:
+                raise BenchError(str(error)) from None
     return 0
 
 
@@ -97,17 +100,6 @@ def _found(names: tuple[str, ...]) -> list[DataSet]:
         if name not in fetch.SOURCES:
             raise nearest("data set", name, list(fetch.SOURCES), "`bench data list`")
     return [fetch.SOURCES[name] for name in dict.fromkeys(names)]
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """What is wrong with data becomes one line and exit code 2."""
-    from tasks.data import fetch
-
-    try:
-        yield
-    except fetch.DataError as error:
-        raise BenchError(str(error)) from None
 
 
 @contextmanager

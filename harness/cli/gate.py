@@ -1,7 +1,5 @@
 """`bench gate`: is a commit worse than another? Prints, but does not exit."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from pathlib import Path

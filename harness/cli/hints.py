@@ -1,7 +1,5 @@
 """What is said to a wrong option: what its writer meant."""
 
-from __future__ import annotations
-
 import click
 
 from ..protocol import SETTINGS

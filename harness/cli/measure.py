@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..plan import Group
-    from ..records.kinds import Measurement
     from .order import Order
 
 
@@ -93,21 +92,16 @@ def _conclude(order: Order, groups: list[Group], slug: str) -> int:
         for table in (latency_page.table(part), memory_page.table(part)):
             click.echo(tables.plain(table) + "\n")
         click.echo(latency_page.false_alarm(part))
-    for bad in filter(_is_fault, found):
+    faults = [one for one in found if one.is_fault]
+    for bad in faults:
         click.echo(f"{bad.task} {bad.model}: {bad.status}: {bad.reason}")
-    return int(any(map(_is_fault, found)))
-
-
-def _is_fault(measurement: Measurement) -> bool:
-    return measurement.status not in ("ok", "skipped")
+    return int(bool(faults))
 
 
 @click.command()
 @speed_options
 def speed(results: Path, reports: Path | None, **words: Any) -> int:
     """Time a training step of every model beside torch's nn.LSTM: a record, and its page speed.md."""
-    from datetime import UTC, datetime
-
     from .. import machine
     from ..measure import speed as timing
     from ..process import start_as_worker
@@ -131,8 +125,7 @@ def speed(results: Path, reports: Path | None, **words: Any) -> int:
         except KeyboardInterrupt:
             code = 130
     command, facts = " ".join(["bench", *sys.argv[1:]]), machine.provenance(bench.device)
-    finished = datetime.now(UTC).isoformat(timespec="seconds")
-    record = SpeedRecord(bench.sizes, tuple(bench.backends), bench.findings, command, facts, finished)
+    record = SpeedRecord(bench.sizes, tuple(bench.backends), bench.findings, command, facts, machine.now())
     click.echo(store.save_speed(record, machine.slug(bench.device)))
     page, *_ = formats.save(formats.files(speed_page.sheets([record]), ("md", "csv", "tex")), folder)
     click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")

@@ -1,7 +1,5 @@
 """The options that several verbs share."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The words of a command become an order: a protocol, cells, a place to run and to keep them."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -180,7 +178,7 @@ class Order:
         missing = []
         for group in groups:
             found = self.measured(group)
-            again = found is not None and group in running and found.status not in ("ok", "skipped")
+            again = found is not None and group in running and found.is_fault
             if again or (found is None and (group in running or not self.store.is_measured(group))):
                 missing.append(group)
         return missing

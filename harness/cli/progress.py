@@ -1,14 +1,12 @@
 """What a user sees while cells run: a bar with an ETA, plain lines, or JSON lines."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Self
 
 from ..execute.group import Progress
 from ..execute.local import Job
@@ -75,7 +73,22 @@ def describe(what: RunRecord | Measurement) -> str:
     return f"{what.cell}: {what.status}: {what.reason}"
 
 
-class Lines:
+class Shown:
+    """Something that is told what happens while a block runs; on a terminal it has a display, which ends with that."""
+
+    display: Any = None
+
+    def __enter__(self) -> Self:
+        if self.display is not None:
+            self.display.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.display is not None:
+            self.display.stop()
+
+
+class Lines(Shown):
     """One plain line for each finished job, or one JSON object for each event.
 
     A cell that takes long has a line when it begins, and all that run have one at least every half minute.
@@ -98,12 +111,6 @@ class Lines:
         self.running: dict[Cell, tuple[float, Progress]] = {}  # since when, and how far
         self.begun: set[Cell] = set()
         self.live, self.spoke = live, time.monotonic()
-
-    def __enter__(self) -> Lines:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
 
     def __call__(self, kind: str, what: Any) -> None:
         self.estimate.heard(kind, what)
@@ -148,7 +155,7 @@ class Lines:
         return json.dumps({"event": name, **asdict(what), "eta_seconds": self.estimate.seconds()})
 
 
-class Bars:
+class Bars(Shown):
     """A rich display: one bar for everything with its ETA, one line for each running cell."""
 
     def __init__(
@@ -182,13 +189,6 @@ class Bars:
         self.rows: dict[Cell, Any] = {}
         self.last: dict[Cell, str] = defaultdict(str)
 
-    def __enter__(self) -> Bars:
-        self.display.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.display.stop()
-
     def __call__(self, kind: str, what: Any) -> None:
         if isinstance(what, Progress):
             if what.cell not in self.rows:
@@ -214,25 +214,16 @@ def terminal() -> Any:
     return Console()
 
 
-class Preparation:
+class Preparation(Shown):
     """How far data are prepared: on a terminal a bar with the time that is left, else a line now and then."""
 
     def __init__(self, say: Callable[[str], None], console: Any = None) -> None:
         self.say, self.told = say, time.monotonic()
-        self.display: Any = None
         if console is not None:
             from rich.progress import Progress as Display
 
             self.display = Display(console=console)
-            self.display.start()
         self.bars: dict[str, Any] = {}
-
-    def __enter__(self) -> Preparation:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.display is not None:
-            self.display.stop()
 
     def __call__(self, task: str, done: int, total: int) -> None:
         if self.display is not None:
@@ -244,7 +235,7 @@ class Preparation:
             self.say(f"preparing the data of {task}: {done:,} of {total:,}")
 
 
-class Countdown:
+class Countdown(Shown):
     """Jobs of several kinds, one after the other: a line for each that is done, and on a terminal a bar, with the ETA.
 
     kinds: of all jobs, in order; jobs of one kind take about equally long.
@@ -254,22 +245,12 @@ class Countdown:
         self.left, self.total, self.say = list(kinds), len(kinds), say
         self.took: dict[str, list[float]] = defaultdict(list)
         self.began = time.monotonic()
-        self.display: Any = None
         if console is not None:
             from rich.progress import Progress as Display
 
             self.display = Display(*Display.get_default_columns()[:2], "{task.fields[note]}", console=console)
             self.bar = self.display.add_task("measuring", total=self.total, note="ETA ?")
             self.say = lambda text: console.print(text, highlight=False, markup=False)
-
-    def __enter__(self) -> Countdown:
-        if self.display is not None:
-            self.display.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.display is not None:
-            self.display.stop()
 
     def __call__(self, kind: str, name: str, found: str) -> None:
         """A job begins where nothing was found yet, else it is done."""

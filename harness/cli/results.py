@@ -1,7 +1,5 @@
 """`bench status`: what the folder of the records holds."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
 

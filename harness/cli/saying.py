@@ -1,7 +1,5 @@
 """Lines on the standard output, as long as somebody reads them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 

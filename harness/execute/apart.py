@@ -1,7 +1,5 @@
 """What a stranger's code is asked in a process of its own: it may do anything to the one that asks."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

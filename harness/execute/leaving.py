@@ -1,9 +1,5 @@
 """Records for what could not write its own: its process died, or it never began."""
 
-from __future__ import annotations
-
-from datetime import UTC, datetime
-
 from .. import machine
 from ..plan import Cell, Group
 from ..prepare.modules import Where
@@ -17,7 +13,7 @@ from .surroundings import kept
 def leave(cell: Cell, where: Where, status: str, reason: str) -> RunRecord:
     """Store a record of a cell. Raises Unwritable."""
     protocol = find_protocol(cell.protocol)
-    record = RunRecord(cell, status, protocol.version, reason=reason, finished=_now())
+    record = RunRecord(cell, status, protocol.version, reason=reason, finished=machine.now())
     with kept():
         record = described(record, protocol, where.data_root, anywhere=False)
     store = Store(where.results)
@@ -31,11 +27,7 @@ def leave_measurement(group: Group, where: Where, status: str, reason: str) -> M
     """Store a measurement that came to nothing. Raises Unwritable."""
     version, facts = find_protocol(group.protocol).version, machine.provenance(where.device)
     found = Measurement(
-        **group._asdict(), protocol_version=version, status=status, reason=reason, machine=facts, finished=_now()
+        **group._asdict(), protocol_version=version, status=status, reason=reason, machine=facts, finished=machine.now()
     )
     Store(where.results).save_measurement(found, machine.slug(where.device))
     return found
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

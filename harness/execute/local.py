@@ -6,8 +6,6 @@ again one by one; one that dies with a single cell costs that cell. A runner tha
 workers with it.
 """
 
-from __future__ import annotations
-
 import signal
 import sys
 import threading

@@ -4,8 +4,6 @@ A stranger's model has processes of its own, so that what it does to torch, the 
 cells. Nothing here waits for a worker without an end.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import pickle
 import signal

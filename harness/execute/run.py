@@ -3,8 +3,6 @@
 names -> specs (catalog) -> data (tasks) -> width (budget) -> curves (group, train) -> records (store)
 """
 
-from __future__ import annotations
-
 import gc
 import math
 import os
@@ -13,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -211,8 +208,7 @@ def _written(record: RunRecord, where: Where) -> RunRecord:
 def _stored(record: RunRecord, note: str, store: Store) -> RunRecord:
     """The record as it now stands in the results folder."""
     notes = [*note.splitlines(), *record.notes.splitlines()]
-    finished = datetime.now(UTC).isoformat(timespec="seconds")
-    record = replace(record, notes="\n".join(filter(None, dict.fromkeys(notes))), finished=finished)
+    record = replace(record, notes="\n".join(filter(None, dict.fromkeys(notes))), finished=machine.now())
     store.save_run(record)
     if record.status not in (INTERRUPTED, TIMED_OUT):
         store.drop_checkpoint(record.cell)
@@ -255,8 +251,7 @@ def _measured(
     except BaseException as error:
         _pass_on(error)
         status, reason = _ending(error)
-    finished = datetime.now(UTC).isoformat(timespec="seconds")
-    facts |= {"protocol_version": protocol.version, "status": status, "reason": reason, "finished": finished}
+    facts |= {"protocol_version": protocol.version, "status": status, "reason": reason, "finished": machine.now()}
     return Measurement(**group._asdict(), **facts)
 
 

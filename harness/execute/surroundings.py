@@ -4,8 +4,6 @@ Workers run it in processes that do nothing else, where the effects end with the
 the seeds of a model, `--workers 0`, and the tasks that the runner itself must know.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """The life of a worker process: it takes one share of the work at a time from the runner, over a pipe."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

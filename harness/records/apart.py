@@ -1,7 +1,5 @@
 """Records of one name that are of different things are not mixed, and different things of one title are told apart."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -7,8 +7,6 @@ closed = true   # no run adds a record
 What somebody sends decides nothing: elsewhere such a file only closes the folder.
 """
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path

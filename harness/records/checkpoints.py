@@ -5,8 +5,6 @@ anything in its state, so what this user has written here, which a seal with a k
 whole. What comes from elsewhere could run code while it is read; of that only tensors and plain values are taken.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import io

@@ -1,7 +1,5 @@
 """What a field of a record may hold, as types that `typed` reads."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

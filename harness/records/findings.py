@@ -1,7 +1,5 @@
 """What `bench speed` finds: ratios to the yardstick, FLOPs and bytes, as plain values, to and from JSON."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field, replace
 
 from ..errors import CorruptRecord

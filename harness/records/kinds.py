@@ -1,7 +1,5 @@
 """What is kept of a run: plain values, to and from JSON. A missing number is null."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
@@ -210,6 +208,11 @@ class Measurement:
     data: Line = ""
     missing: Mapping[Name, Line] = field(default_factory=dict)  # what could not be measured -> why
     conditions: Mapping[Name, Facts] = field(default_factory=dict)  # "before" and "after" -> how it was
+
+    @property
+    def is_fault(self) -> bool:
+        """Could it not be taken, though it applies?"""
+        return self.status not in ("ok", "skipped")
 
     @property
     def group(self) -> Group:

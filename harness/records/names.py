@@ -1,7 +1,5 @@
 """Names become parts of paths: each another one, none too long, none a way out of its folder."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from pathlib import Path

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from .. import machine
@@ -52,7 +51,7 @@ class Signs:
 
     def __init__(self, store: Store, cells: Iterable[Cell]) -> None:
         self.store = store
-        pid, started = os.getpid(), datetime.now(UTC).isoformat(timespec="seconds")
+        pid, started = os.getpid(), machine.now()
         born = machine.born(pid) or 0
         self.last = {cell: Sign(cell, pid, born, machine.here(), started, time.time()) for cell in cells}
 

@@ -11,8 +11,6 @@ Deleting a record is how to run its cell again; copying records between folders 
 own cell's place alone: a copy beside it is named and left out. Links to folders are followed.
 """
 
-from __future__ import annotations
-
 import glob
 import hashlib
 import os

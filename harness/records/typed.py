@@ -4,8 +4,6 @@ A number is finite and below LARGEST, whose square is a number still; a key that
 a later version may know it. What more a value must be stands in its annotation, as Annotated[type, Rule].
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Mapping

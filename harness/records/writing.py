@@ -1,7 +1,5 @@
 """Files that are written whole or not at all, under names that say whose they are until then."""
 
-from __future__ import annotations
-
 import os
 import uuid
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What an answer is worth: the loss of a batch, and the metric of a whole split."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 

@@ -5,8 +5,6 @@ longer than running it. A CUDA graph starts all of them at once. For that the st
 operations on the same tensors every time, and may not wait for the device; the trainer's does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence, Sized
 from typing import Any, Protocol
 

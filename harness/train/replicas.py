@@ -5,8 +5,6 @@ A model cannot be stacked where vmap has no rule for an operator, where a module
 own, or where it draws noise that vmap cannot part; `difference` finds out before anything is trained.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext

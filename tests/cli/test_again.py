@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
+from support.commands import RUN as MEASURED
+from support.commands import statuses
 from support.records import made_measurement, made_run
 from support.sentences import one_sentence
 
@@ -15,7 +17,7 @@ from harness import machine
 from harness.records.running import signs_of
 from harness.records.store import Store
 
-RUN = ("run", "--task", "sfc", "--protocol", "smoke", "--workers", 0, "--seeds", 1, "--no-measure")
+RUN = (*MEASURED, "--no-measure")
 MODEL = """
 from torch import nn
 
@@ -35,11 +37,6 @@ def slip(tmp_path) -> Path:
     path = tmp_path / "slip.py"
     path.write_text(MODEL)
     return path
-
-
-def statuses(tmp_path: Path) -> dict[str, str]:
-    found = [json.loads(path.read_text()) for path in tmp_path.rglob("*.json")]
-    return {record["cell"]["model"].rpartition(":")[2]: record["status"] for record in found}
 
 
 def mend(slip: Path) -> None:
@@ -87,30 +84,13 @@ def test_again_runs_what_it_names_and_nothing_else(bench, slip, tmp_path, again,
     assert len([path for path in (tmp_path / "results").rglob("aside/runs/**/*") if path.is_file()]) == len(models)
 
 
-def test_again_with_a_word_that_means_nothing_is_a_sentence(bench):
-    assert "--again lstm names no cell of this command" in one_sentence(
-        bench(*RUN, "--models", "gru", "--again", "lstm")
-    )
-
-
-def test_a_good_cell_whose_model_has_changed_is_refused_with_the_way_out(bench, slip, tmp_path):
-    mend(slip)
-    line = (*RUN, "--models", f"{slip}:Net")
-    assert bench(*line).code == 0
-    slip.write_text(slip.read_text() + "\n")
-    assert "`--again all` runs it anew" in one_sentence(bench(*line))
-    assert bench(*line, "--again", "all").code == 0
-    assert bench(*line).code == 0
-
-
 def test_a_measurement_that_failed_is_taken_again_with_its_cell(bench, tmp_path):
     store, slug = Store(tmp_path / "results"), machine.slug("cpu")
     store.save_run(made_run(status="failed", test_metric=None))
     group = store.save_measurement(made_measurement(status="failed", step=None), slug)
-    line = [word for word in RUN if word != "--no-measure"]
-    assert bench(*line, "--models", "gru").code == 1
+    assert bench(*MEASURED, "--models", "gru").code == 1
     assert '"status": "failed"' in group.read_text()
-    assert bench(*line, "--models", "gru", "--again", "failed").code == 0
+    assert bench(*MEASURED, "--models", "gru", "--again", "failed").code == 0
     assert '"status": "ok"' in group.read_text()
 
 
@@ -227,6 +207,7 @@ def test_a_plan_says_what_cannot_be_tried_and_goes_on(bench, slip):
     assert outcome.code == 0, outcome
     assert "cannot be tried: SystemExit: 3 (slip.py:" in outcome.out
     assert len([line for line in outcome.out.splitlines() if " 3,004 " in line]) == 1
+    assert "of training on" in outcome.out
 
 
 def test_a_check_goes_on_after_models_that_exit(bench, slip):

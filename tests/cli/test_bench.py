@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from support.commands import RUN
 from support.sentences import one_sentence
 
 from harness.cli import bench as command
@@ -59,8 +60,17 @@ def test_a_closed_output_ends_nothing(closed):
         ("report --output x", "write --results"),
         ("report --lr 3", "No such option '--lr'"),
         ("run --task sfc --sneeds 3", "No such option '--sneeds'"),
+        ("run --task ,", "--task names nothing"),
         ("measure --task sfc --seconds nan", "nan is no finite number"),
         ("measure --task sfc --seconds inf", "inf is not in the range"),
+        ("measure --task sfc --seconds -1", "-1.0 is not in the range"),
+        ("measure --task sfc --budget few", "'few' is no budget"),
+        (
+            "measure --task sfc --lengths 10",
+            "--lengths is '10', but must be at least two numbers of time steps",
+        ),
+        ("measure --task sfc --lengths 10,0", "--lengths is '10,0'"),
+        ("measure --task sfc --lengths 10,ten", "--lengths is '10,ten'"),
         ("speed --seconds nan", "nan is no finite number"),
         ("compare gru lstm --margin nan", "nan is no finite number"),
         ("compare gru lstm --margin inf", "inf is not in the range"),
@@ -68,19 +78,72 @@ def test_a_closed_output_ends_nothing(closed):
         ("speed --width 99999999999", "'99999999999' is no width"),
         ("speed --length 99999999999", "is not in the range"),
         ("params --shape 0x0x0", "'0x0x0' is no shape; each number must be from 1 to 1,000,000"),
+        ("params", "give either --task NAME or --shape"),
+        ("params --task sfc --width 20 --budget 3k", "give either --budget or --width"),
+        ("plan --task sfc --width 20 --budget 3k", "give either --budget or --width"),
+        ("params --shape 784", "is no shape"),
         ("params --shape 784x-1x10", "is no shape"),
         ("params --shape 99999999999999999999x1x1", "is no shape"),
         ("run --task sfc --results ''", "the name of the folder is empty"),
+        ("report", "`bench run` makes some"),
         ("report --reports ''", "the name of the folder is empty"),
         ("data list --data ''", "the name of the folder is empty"),
         ("check --models ''", "--models names nothing"),
         ("check --task ''", "--task names nothing"),
+        ("check --task nothing", "no task called 'nothing'"),
         ("measure --task sfc --lengths 1,9999999999", "time steps up to a million"),
         ("list addition-x", "no task called 'addition-x'"),
+        ("list nothing", "no model called 'nothing'"),
+        ("list gru --format md", "--format md is for tasks, models and groups of them"),
+        ("list --format md", "--format md is for tasks, models and groups of them"),
+        ("data fetch", "Missing argument 'NAMES...'"),
     ],
 )
-def test_a_wrong_word_is_one_sentence_that_says_what_to_write(bench, words, said):
+def test_a_wrong_word_is_one_sentence_that_says_what_to_write(bench, tmp_path, words, said):
     assert said in one_sentence(bench(*shlex.split(words)))
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--task sfcc", "no task called 'sfcc'; the nearest is 'sfc'"),
+        ("--models lstms", "no model called 'lstms'; the nearest is 'lstm-s'"),
+        ("--models ''", "--models names nothing"),
+        ("--models missing.py:Net", "there is no file missing.py"),
+        ("--models no_such_package:Net", "cannot be imported"),
+        ("--protocol quik", "no protocol called 'quik'; the nearest is 'quick'"),
+        ("--protocol ''", "no protocol called ''"),
+        ("--protocol robust", "sfc does not come at the scale 'robust'"),
+        ("--budget lots", "'lots' is no budget"),
+        ("--budget 0", "below one parameter"),
+        ("--budget ''", "'' is no budget"),
+        ("--seeds many", "'many' are no seeds"),
+        ("--seeds ''", "'' are no seeds"),
+        ("--set yardstick=nothing", "no model called 'nothing'"),
+        ("--set max_step=5", "no setting of a protocol called 'max_step'; the nearest is 'max_steps'"),
+        ("--set max_steps", "write key=value"),
+        ("--set max_steps=few", "must be a whole number"),
+        ("--set batch=0", "must be at least 1"),
+        ("--device tpu", "'tpu' is not one of"),
+        ("--workers -1", "-1 is not in the range"),
+        ("--replicas 0", "--replicas is '0', but must be auto or a number of seeds of at least 1"),
+        ("--replicas -2", "--replicas is '-2', but must be auto"),
+        ("--replicas some", "--replicas is 'some', but must be auto"),
+        ("--recompute -1", "-1 is not in the range"),
+        ("--again lstm", "--again lstm names no cell of this command"),
+    ],
+)
+def test_a_wrong_word_to_run_is_one_sentence_and_nothing_runs(bench, tmp_path, words, said):
+    assert said in one_sentence(bench(*RUN, "--models", "gru", *shlex.split(words)))
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("verb", ["run", "measure"])
+def test_no_cuda_is_one_sentence(bench, monkeypatch, verb):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    outcome = bench(verb, "--task", "sfc", "--models", "gru", "--device", "cuda")
+    assert "no CUDA device here; use --device cpu" in one_sentence(outcome)
 
 
 def test_the_list_knows_its_own_headings(bench):

@@ -113,12 +113,6 @@ def test_without_network_fetch_is_one_sentence_with_all_that_must_be_put_there(b
     )
 
 
-def test_fetch_wants_a_name(bench):
-    done = bench("data", "fetch")
-    assert done.code == 2
-    assert "Missing argument 'NAMES...'" in done.err
-
-
 def test_without_a_terminal_the_progress_is_a_line_now_and_then(bench, source, monkeypatch, tmp_path):
     monkeypatch.setattr(data_verbs, "EVERY", 0.0)
     done = bench("data", "fetch", "toy", "--data", tmp_path)

@@ -27,6 +27,15 @@ def cells(models: int = 2, seeds: int = 1) -> list[Cell]:
 # ----------------------------------------------------------------------------- the time that is left
 
 
+def trained(estimate: Estimate, now: list[float], *some: Cell, first=0, last=50, seconds=10) -> None:
+    """These cells go from the first to the last of 100 steps in so many seconds."""
+    for cell in some:
+        estimate.heard("progress", Progress(cell, first, 100))
+    now[0] += seconds
+    for cell in some:
+        estimate.heard("progress", Progress(cell, last, 100))
+
+
 def test_nothing_is_known_before_the_first_steps(now):
     estimate = Estimate(cells(), workers=1)
     assert estimate.seconds() is None
@@ -34,40 +43,19 @@ def test_nothing_is_known_before_the_first_steps(now):
     assert estimate.seconds() is None
 
 
-def test_the_pace_of_a_cell_tells_how_long_it_and_the_others_take(now):
-    """50 of 100 steps in 10 s: 10 s more for this one, 20 s for the one that has not begun."""
-    first, _ = both = cells()
-    estimate = Estimate(both, workers=1)
-    estimate.heard("progress", Progress(first, 0, 100))
-    now[0] += 10
-    estimate.heard("progress", Progress(first, 50, 100))
-    assert estimate.seconds() == pytest.approx(30)
-
-
-def test_workers_share_what_is_left(now):
-    estimate = Estimate(cells(models=4), workers=2)
-    estimate.heard("progress", Progress(cells()[0], 0, 100))
-    now[0] += 10
-    estimate.heard("progress", Progress(cells()[0], 50, 100))
-    assert estimate.seconds() == pytest.approx((10 + 3 * 20) / 2)
-
-
-def test_no_number_of_workers_makes_one_cell_faster(now):
-    estimate = Estimate(cells(models=1), workers=8)
-    estimate.heard("progress", Progress(cells()[0], 0, 100))
-    now[0] += 10
-    estimate.heard("progress", Progress(cells()[0], 50, 100))
-    assert estimate.seconds() == pytest.approx(10)
-
-
-def test_steps_done_before_an_interruption_are_not_counted_as_pace(now):
-    """A cell that goes on from step 50 and does 10 steps in 10 s needs 40 s more."""
-    (only,) = cells(models=1)
-    estimate = Estimate([only], workers=1)
-    estimate.heard("progress", Progress(only, 50, 100))
-    now[0] += 10
-    estimate.heard("progress", Progress(only, 60, 100))
-    assert estimate.seconds() == pytest.approx(40)
+@pytest.mark.parametrize(
+    ("models", "workers", "first", "last", "left"),
+    [
+        (2, 1, 0, 50, 10 + 20),  # 50 of 100 steps in 10 s: 10 s more, and 20 s for the cell that has not begun
+        (4, 2, 0, 50, (10 + 3 * 20) / 2),  # workers share what is left
+        (1, 8, 0, 50, 10),  # but no number of them makes one cell faster
+        (1, 1, 50, 60, 40),  # steps done before an interruption are not counted as pace
+    ],
+)
+def test_the_pace_of_a_cell_tells_how_long_it_and_the_others_take(now, models, workers, first, last, left):
+    estimate = Estimate(cells(models), workers)
+    trained(estimate, now, cells()[0], first=first, last=last)
+    assert estimate.seconds() == pytest.approx(left)
 
 
 def test_each_model_has_its_own_pace(now):
@@ -86,9 +74,7 @@ def test_a_measurement_tells_the_pace_of_cells_that_have_not_begun(now):
     measured, running = both = [made_run("gru").cell, made_run("other").cell]
     estimate = Estimate(both, workers=1)
     estimate.heard("done", made_measurement("gru"))  # 4 ms a step
-    estimate.heard("progress", Progress(running, 0, 100))
-    now[0] += 1
-    estimate.heard("progress", Progress(running, 50, 100))
+    trained(estimate, now, running, seconds=1)
     assert estimate.seconds() == pytest.approx(100 * 0.004 + 50 * 0.02)
     estimate.heard("done", made_run("other"))
     assert estimate.seconds() == pytest.approx(100 * 0.004)
@@ -100,11 +86,7 @@ def test_seeds_that_train_together_take_the_time_of_one(now):
     """Three seeds of one model, two together, are two turns."""
     three = cells(models=1, seeds=3)
     estimate = Estimate(three, workers=1, replicas=2)
-    for cell in three[:2]:
-        estimate.heard("progress", Progress(cell, 0, 100))
-    now[0] += 10
-    for cell in three[:2]:
-        estimate.heard("progress", Progress(cell, 50, 100))
+    trained(estimate, now, *three[:2])
     assert estimate.seconds() == pytest.approx((10 + 10 + 20) / 2)
     for seed in (0, 1):
         estimate.heard("done", replace(made_run(), cell=three[seed]))

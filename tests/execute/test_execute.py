@@ -23,18 +23,25 @@ def start(results: Path, *words: str, **keywords) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **keywords)
 
 
+def finished(results: Path, *words: str) -> str:
+    """What a run that goes well says."""
+    process = start(results, *words)
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output
+    return output
+
+
 def records(results: Path) -> dict[str, dict]:
-    return {
-        str(path.relative_to(results)): json.loads(path.read_text())
-        for path in sorted((results / "runs").rglob("*.json"))
-    }
-
-
-def timeless(record: dict) -> dict:
-    """A record without what a clock or another machine may change."""
-    curve = [{key: value for key, value in point.items() if key != "seconds"} for point in record["curve"]]
-    gone = ("train_seconds", "evaluation_seconds", "finished", "machine")
-    return {**{key: value for key, value in record.items() if key not in gone}, "curve": curve}
+    """By their paths, without what a clock or another machine may change."""
+    found = {}
+    for path in sorted((results / "runs").rglob("*.json")):
+        record = json.loads(path.read_text())
+        for gone in ("train_seconds", "evaluation_seconds", "finished", "machine"):
+            del record[gone]
+        for point in record["curve"]:
+            del point["seconds"]
+        found[str(path.relative_to(results))] = record
+    return found
 
 
 def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
@@ -55,9 +62,7 @@ def table_of(output: str) -> list[str]:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     results = tmp_path_factory.mktemp("undisturbed")
-    process = start(results, "--workers", "2")
-    output = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, output
+    output = finished(results, "--workers", "2")
     return records(results), table_of(output)
 
 
@@ -71,14 +76,10 @@ def test_a_killed_runner_loses_nothing_and_the_same_command_finishes(tmp_path, u
     time.sleep(2)  # the worker sees that its runner is gone
     assert set((tmp_path / "runs").rglob("*.json")) == set(before)
 
-    again = start(tmp_path, "--workers", "1")
-    output = again.communicate(timeout=300)[0]
-    assert again.returncode == 0, output
+    output = finished(tmp_path, "--workers", "1")
     assert f"already recorded: {len(before)} ok" in output
     assert all(path.stat().st_mtime_ns == time_then for path, time_then in before.items())
-    assert {key: timeless(value) for key, value in records(tmp_path).items()} == {
-        key: timeless(value) for key, value in undisturbed[0].items()
-    }
+    assert records(tmp_path) == undisturbed[0]
     assert table_of(output) == undisturbed[1]
 
 
@@ -102,12 +103,8 @@ def test_what_ends_the_whole_group_checkpoints_what_runs_and_the_same_command_go
     assert stopped
     assert len(list((tmp_path / "checkpoints").rglob("*.pt"))) == len(stopped)
 
-    again = start(tmp_path, "--workers", "2")
-    output = again.communicate(timeout=300)[0]
-    assert again.returncode == 0, output
-    assert {key: timeless(value) for key, value in records(tmp_path).items()} == {
-        key: timeless(value) for key, value in undisturbed[0].items()
-    }
+    finished(tmp_path, "--workers", "2")
+    assert records(tmp_path) == undisturbed[0]
     assert not list((tmp_path / "checkpoints").rglob("*.pt"))
 
 
@@ -177,52 +174,6 @@ def test_ctrl_c_while_workers_start_loses_nothing(tmp_path):
     assert {record["status"] for record in records(tmp_path).values()} <= {"interrupted", "ok"}
 
 
-def test_a_worker_that_is_killed_costs_one_cell(tmp_path):
-    (tmp_path / "deadly.py").write_text(
-        "import os, signal\n"
-        "from torch import nn\n"
-        "class Deadly(nn.Module):\n"
-        "    def __init__(self, shape, width):\n"
-        "        super().__init__()\n"
-        "        self.out = nn.Linear(shape.inputs, shape.outputs * width)\n"
-        "    def forward(self, x):\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    results = tmp_path / "results"
-    words = ["run", "--task", "sfc", "--models", f"{tmp_path}/deadly.py:Deadly,gru", "--protocol", "smoke"]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "harness",
-            *words,
-            "--seeds",
-            "1",
-            "--budget",
-            "3k",
-            "--no-measure",
-            "--results",
-            results,
-            "--workers",
-            "1",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    found = {record["cell"]["model"].rpartition(":")[2]: record for record in records(results).values()}
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert found["gru"]["status"] == "ok"
-    assert found["Deadly"]["status"] == "failed"
-    assert "signal 9 (SIGKILL)" in found["Deadly"]["reason"]
-    assert found["Deadly"]["reason"].endswith(", twice")
-
-
 def test_one_process_and_several_give_the_same_records(tmp_path, undisturbed):
-    process = start(tmp_path, "--workers", "0")
-    output = process.communicate(timeout=300)[0]
-    assert process.returncode == 0, output
-    assert {key: timeless(value) for key, value in records(tmp_path).items()} == {
-        key: timeless(value) for key, value in undisturbed[0].items()
-    }
+    finished(tmp_path, "--workers", "0")
+    assert records(tmp_path) == undisturbed[0]

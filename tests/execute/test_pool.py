@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from support import deadly
-from support.cells import apart_from_times, cell
+from support.cells import apart_from_times, cell, executed
 
 from harness import machine
 from harness.execute import pool as pools
 from harness.execute.group import Progress
-from harness.execute.local import execute, shares_of
+from harness.execute.local import shares_of
 from harness.execute.pool import Pool, Worker
 from harness.execute.run import run_cell
 from harness.execute.worker import Share
@@ -27,10 +27,9 @@ from harness.records.kinds import RunRecord
 from harness.records.store import Store
 
 
-@pytest.fixture
-def where(tmp_path: Path, monkeypatch) -> Where:
+@pytest.fixture(autouse=True)
+def deadly_models_leave_notes_here(tmp_path, monkeypatch):
     monkeypatch.setenv("DEADLY", str(tmp_path))
-    return Where(tmp_path / "results")
 
 
 def named(model: str) -> str:
@@ -39,13 +38,8 @@ def named(model: str) -> str:
 
 def ran(models: list[str], where: Where, workers: int = 1, limit: float | None = None) -> dict[str, RunRecord]:
     """The records of one seed of each, by the model's name."""
-    done: dict[str, RunRecord] = {}
-
-    def listen(kind: str, what: Any) -> None:
-        if kind == "done":
-            done[what.cell.model.rpartition(":")[2]] = what
-
-    assert execute([("cell", cell(named(model))) for model in models], replace(where, limit=limit), workers, listen)
+    records = executed([cell(named(model)) for model in models], replace(where, limit=limit), workers)
+    done = {record.cell.model.rpartition(":")[2]: record for record in records}
     assert list(done) == models or workers > 1
     for record in done.values():
         assert Store(where.results).find_run(record.cell) == record
@@ -203,7 +197,6 @@ class Fake:
     def __init__(self, monkeypatch, workers: int) -> None:
         self.pool = Pool(Where(Path("nowhere")), workers, lambda kind, what: None)
         self.started: list[str] = []
-        self.dismissed: list[str] = []
         monkeypatch.setattr(pools, "_send", lambda connection, message: None)
         monkeypatch.setattr(machine, "cpu_seconds", lambda pid: 0.0)
         self.pool._start = self.start  # type: ignore[method-assign]
@@ -217,7 +210,6 @@ class Fake:
 
     def dismiss(self, worker: Worker) -> None:
         self.pool.all.remove(worker)
-        self.dismissed.append(worker.owner[0])
 
     def all_in_order(self, models: str) -> None:
         self.pool.shares = deque(Share(cells=(cell(model, seed=n),)) for n, model in enumerate(models.split()))
@@ -227,17 +219,17 @@ class Fake:
         self.pool._feed()
 
 
-def test_models_of_the_house_share_a_process_and_strangers_have_their_own(monkeypatch):
+@pytest.mark.parametrize(
+    ("models", "started"),
+    [
+        ("gru a.py:A lstm-s b.py:B gru gru a.py:A", ["", "a.py:A", "b.py:B", "a.py:A"]),
+        ("a.py:A gru a.py:A gru a.py:A", ["a.py:A", ""]),
+    ],
+)
+def test_models_of_the_house_share_a_process_and_seeds_of_a_stranger_share_their_own(monkeypatch, models, started):
     fake = Fake(monkeypatch, 1)
-    fake.all_in_order("gru a.py:A lstm-s b.py:B gru gru a.py:A")
-    assert fake.started == ["", "a.py:A", "b.py:B", "a.py:A"]
-    assert fake.pool.all == []
-
-
-def test_seeds_of_a_stranger_share_a_process(monkeypatch):
-    fake = Fake(monkeypatch, 1)
-    fake.all_in_order("a.py:A gru a.py:A gru a.py:A")
-    assert fake.started == ["a.py:A", ""]
+    fake.all_in_order(models)
+    assert (fake.started, fake.pool.all) == (started, [])
 
 
 # ----------------------------------------------------------------------------- out of time
@@ -255,39 +247,32 @@ def out_of_time(monkeypatch, limit: float | None = None, cells: int = 1, **facts
 
 
 @pytest.mark.parametrize(
-    ("facts", "ended"),
+    ("limit", "facts", "ended"),
     [
-        ({"silent": 299, "step": 1}, False),
-        ({"silent": 301, "step": 1}, True),  # five minutes
-        ({"silent": 301, "step": 1, "work": 301}, True),
-        ({"silent": 599, "step": 12}, False),
-        ({"silent": 601, "step": 12}, True),  # fifty steps
-        ({"silent": 301}, True),  # before its first step, asleep
-        ({"silent": 301, "work": 200}, False),  # at work
-        ({"silent": 3601, "work": 3600}, True),
-        ({"silent": 1, "cpu": 1e6, "step": 1}, False),
+        (None, {"silent": 299, "step": 1}, False),
+        (None, {"silent": 301, "step": 1}, True),  # five minutes
+        (None, {"silent": 301, "step": 1, "work": 301}, True),
+        (None, {"silent": 599, "step": 12}, False),
+        (None, {"silent": 601, "step": 12}, True),  # fifty steps
+        (None, {"silent": 301}, True),  # before its first step, asleep
+        (None, {"silent": 301, "work": 200}, False),  # at work
+        (None, {"silent": 3601, "work": 3600}, True),
+        (None, {"silent": 1, "cpu": 1e6, "step": 1}, False),
+        (100, {"cpu": 99}, False),
+        (100, {"cpu": 104}, False),  # a cell that makes steps ends itself
+        (100, {"cpu": 106}, True),
+        (100, {"cpu": 204, "cells": 2}, False),
+        (100, {"cpu": 406, "cells": 2}, True),
+        (100, {"silent": 99, "step": 1}, False),
+        (100, {"silent": 101, "step": 1}, True),  # a whole cell may not take longer
+        (100, {"silent": 101, "step": 3}, False),
+        (100, {"silent": 99, "work": 99, "cpu": 99}, False),
     ],
 )
-def test_a_worker_without_a_sign_for_long_hangs(monkeypatch, facts, ended):
-    assert out_of_time(monkeypatch, **facts) == ("timed-out" if ended else None)
-
-
-@pytest.mark.parametrize(
-    ("facts", "ended"),
-    [
-        ({"cpu": 99}, False),
-        ({"cpu": 104}, False),  # a cell that makes steps ends itself
-        ({"cpu": 106}, True),
-        ({"cpu": 204, "cells": 2}, False),
-        ({"cpu": 406, "cells": 2}, True),
-        ({"silent": 99, "step": 1}, False),
-        ({"silent": 101, "step": 1}, True),  # a whole cell may not take longer
-        ({"silent": 101, "step": 3}, False),
-        ({"silent": 99, "work": 99, "cpu": 99}, False),
-    ],
-)
-def test_the_limit_is_of_cpu_time_and_of_a_silence(monkeypatch, facts, ended):
-    assert out_of_time(monkeypatch, 100.0, **facts) == ("timed-out" if ended else None)
+def test_a_worker_without_a_sign_for_long_hangs_and_a_limit_is_of_cpu_time_and_of_a_silence(
+    monkeypatch, limit, facts, ended
+):
+    assert out_of_time(monkeypatch, limit, **facts) == ("timed-out" if ended else None)
 
 
 def test_the_pace_of_steps_is_counted_from_what_is_told(monkeypatch):

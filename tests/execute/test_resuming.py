@@ -16,11 +16,6 @@ from harness.records import writing
 from harness.records.store import Store
 
 
-@pytest.fixture
-def where(tmp_path: Path) -> Where:
-    return Where(tmp_path / "results")
-
-
 def undisturbed(model: str, tmp_path: Path, **changes: Any):
     return run_cell(cell(model, **changes), Where(tmp_path / "undisturbed"))
 
@@ -47,12 +42,6 @@ def test_a_flipped_bit_is_noticed_and_said(where, tmp_path):
     path = Store(where.results).checkpoint_path(cell("gru"))
     damaged(path, path.stat().st_size // 2)
     begun_anew(where, "gru", "it is damaged: its checksum is another one", tmp_path)
-
-
-def test_half_a_checkpoint_is_noticed_and_said(where, tmp_path):
-    run_cell(cell("Plain"), where, stop=after(5))
-    Store(where.results).checkpoint_path(cell("Plain")).write_bytes(b"half")
-    begun_anew(where, "Plain", "it is damaged", tmp_path)
 
 
 def test_another_seeds_checkpoint_is_refused_by_name(where, tmp_path):

@@ -19,12 +19,6 @@ from harness.records.kinds import RunRecord
 from harness.records.store import Store
 from harness.seeds import global_stream
 
-
-@pytest.fixture
-def where(tmp_path: Path) -> Where:
-    return Where(tmp_path / "results")
-
-
 # ----------------------------------------------------------------------------- ok
 
 
@@ -46,10 +40,6 @@ def test_a_cell_that_goes_well_leaves_a_full_record(where):
     assert record.params == sum(parameter.numel() for parameter in module.parameters())
     assert record.slack == pytest.approx((record.params - 3000) / 3000)
     assert abs(record.slack) <= 0.01
-
-
-def test_the_record_that_is_given_back_is_the_one_that_is_stored(where):
-    record = run_cell(cell("Plain"), where)
     assert Store(where.results).find_run(record.cell) == record
     assert not Store(where.results).checkpoint_path(record.cell).exists()
 
@@ -85,14 +75,6 @@ def test_the_data_do_not_change_with_the_seed_of_a_cell(where):
     assert all(torch.equal(a, b) for x, y in zip(first, second, strict=True) for a, b in zip(x, y, strict=True))
 
 
-def test_progress_is_told_from_the_first_step_to_the_last(where):
-    told: list[Progress] = []
-    record = run_cell(cell("Plain"), where, report=told.append)
-    assert (told[0].step, told[0].steps, told[0].point) == (0, 12, None)
-    assert tuple(progress.point for progress in told if progress.point) == record.curve
-    assert told[-1].step == 12
-
-
 def test_a_changed_protocol_is_run_and_kept_as_it_was_changed(where):
     record = run_cell(cell("Plain", protocol="smoke@max_steps=3+batch=10"), where)
     assert (record.curve[-1].step, record.curve[-1].samples) == (3, 30)
@@ -116,62 +98,56 @@ def left(where: Where, model: str, **changes: Any) -> RunRecord:
     return found
 
 
-def test_a_model_that_gives_nan_diverged(where):
-    record = left(where, "GivesNaN")
-    assert (record.status, record.reason) == ("diverged", "the loss is no finite number at step 1")
-    assert [(point.train_loss, point.valid_metric) for point in record.curve] == [(None, None)]
-
-
-def test_a_model_that_diverges_late_keeps_its_curve(where):
-    record = left(where, "BreaksLate")
-    assert record.status == "diverged"
-    assert [point.valid_metric is None for point in record.curve] == [False, False, False, True]
-
-
-def test_a_test_metric_that_is_no_number_is_a_divergence(where):
-    record = left(where, "BreaksInTheTest", task=f"{__name__}:targets")
-    assert (record.status, record.reason) == ("diverged", "the test metric is no finite number")
-    assert record.valid_metric is not None
-
-
 def targets(data_seed: int, data_root: Path | None) -> Any:
     """A stranger's task with an error that can be infinite: the mean of noise, 140, 20 and 40 sequences."""
     x = torch.randn(200, 5, 1, generator=torch.Generator().manual_seed(data_seed))
     return [(x[a:b], x[a:b].mean(dim=1)) for a, b in ((0, 140), (140, 160), (160, 200))]
 
 
-def test_a_wrong_output_shape_failed_in_a_sentence(where):
-    record = left(where, "WrongShape")
-    assert record.status == "failed"
-    assert record.reason == "the model answers with (20, 40, 8) where (20, 4) is needed"
+TARGETS = {"task": f"{__name__}:targets"}
 
 
-def test_a_model_that_raises_failed_with_the_error_and_its_place(where):
-    record = left(where, "Raises")
-    assert record.status == "failed"
-    assert record.reason.startswith("ZeroDivisionError: by the model (faulty.py:")
-    assert record.title == "Raises"
-    assert record.task is not None
+@pytest.mark.parametrize(
+    ("model", "changes", "status", "reason"),
+    [
+        ("GivesNaN", {}, "diverged", "the loss is no finite number at step 1"),
+        ("BreaksInTheTest", TARGETS, "diverged", "the test metric is no finite number"),
+        ("WrongShape", {}, "failed", "the model answers with (20, 40, 8) where (20, 4) is needed"),
+        ("Raises", {}, "failed", "ZeroDivisionError: by the model (faulty.py:"),
+        ("RaisesInTheMiddle", {}, "failed", "IndexError: too late (faulty.py:"),
+        ("CannotBeBuilt", {}, "failed", "KeyError: 'nonsense'"),
+        ("OutOfMemory", {}, "out-of-memory", "OutOfMemoryError: tried to allocate 1 TiB"),
+        ("OutOfHostMemory", {}, "out-of-memory", "DefaultCPUAllocator: can't allocate memory"),
+        ("NoUse", {}, "skipped", "it needs more than 40 steps"),
+        ("NoPaper", {"budget": "paper"}, "failed", "no-paper has no width from a paper; give a number as the budget"),
+        ("gruu", {}, "failed", "there is no model called 'gruu'; the nearest is 'gru'"),
+        ("Plain", {"task": "sfcc"}, "failed", "there is no task called 'sfcc'; the nearest is 'sfc'"),
+        ("Plain", {"protocol": "smoke@batch=1000"}, "failed", "a batch of 1000 needs more than the 140 training seq"),
+    ],
+)
+def test_what_goes_wrong_with_a_cell_is_said_in_its_record(where, model, changes, status, reason):
+    record = left(where, model, **changes)
+    assert record.status == status
+    assert reason in record.reason
 
 
-def test_a_model_that_raises_in_the_middle_failed(where):
-    assert left(where, "RaisesInTheMiddle").status == "failed"
+def test_a_cell_that_is_skipped_bears_its_models_title(where):
+    assert left(where, "NoUse").title == "No use"
 
 
-def test_a_model_that_cannot_be_built_failed(where):
-    assert "KeyError: 'nonsense'" in left(where, "CannotBeBuilt").reason
-
-
-@pytest.mark.parametrize("model", ["OutOfMemory", "OutOfHostMemory"])
-def test_a_model_that_asks_for_too_much_memory_is_out_of_memory(where, model):
-    record = left(where, model)
-    assert record.status == "out-of-memory"
-    assert "allocate" in record.reason
+def test_a_cell_that_diverges_keeps_its_curve(where):
+    assert [(point.train_loss, point.valid_metric) for point in left(where, "GivesNaN").curve] == [(None, None)]
+    late = left(where, "BreaksLate")
+    assert late.status == "diverged"
+    assert [point.valid_metric is None for point in late.curve] == [False, False, False, True]
+    assert left(where, "BreaksInTheTest", **TARGETS).valid_metric is not None
 
 
 @pytest.mark.parametrize("model", ["Raises", "OutOfMemory", "WrongShape"])
 def test_a_cell_that_failed_keeps_the_width_it_was_tried_at(where, model):
     record = left(where, model)
+    assert record.title == model
+    assert record.task is not None
     assert record.width is not None
     assert record.params is not None
     assert abs(record.slack) <= 0.01
@@ -184,33 +160,6 @@ def test_a_missed_budget_is_skipped_and_names_the_nearest(where):
     assert f"within 10% of 3,000 parameters; the nearest is {nearest:,} at width 1" in record.reason
     assert (record.width, record.params) == (1, nearest)
     assert record.slack == pytest.approx((nearest - 3000) / 3000)
-
-
-def test_a_model_that_does_not_apply_is_skipped_with_its_reason(where):
-    record = left(where, "NoUse")
-    assert (record.status, record.reason) == ("skipped", "it needs more than 40 steps")
-    assert record.title == "No use"
-
-
-def test_a_model_without_a_papers_width_cannot_run_at_it(where):
-    record = left(where, "NoPaper", budget="paper")
-    assert record.status == "failed"
-    assert record.reason == "no-paper has no width from a paper; give a number as the budget"
-
-
-def test_an_unknown_task_or_model_failed_and_names_the_nearest(where):
-    assert left(where, "gruu").reason.startswith("there is no model called 'gruu'; the nearest is 'gru'")
-    assert left(where, "Plain", task="sfcc").reason.startswith("there is no task called 'sfcc'; the nearest is 'sfc'")
-
-
-def test_too_small_a_data_set_failed_in_a_sentence(where):
-    record = left(where, "Plain", protocol="smoke@batch=1000")
-    assert record.reason == "a batch of 1000 needs more than the 140 training sequences"
-
-
-def test_an_error_in_one_cell_leaves_the_next_alone(where):
-    run_cell(cell("Raises"), where)
-    assert run_cell(cell("Plain"), where).status == "ok"
 
 
 # ----------------------------------------------------------------------------- interrupted, and going on

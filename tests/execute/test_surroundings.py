@@ -16,7 +16,6 @@ from harness.execute.run import run_cell
 from harness.execute.surroundings import FACTS, kept
 from harness.prepare.modules import Where
 from harness.process import Ended
-from harness.records.kinds import RunRecord
 
 
 def hook(*_):
@@ -90,25 +89,16 @@ def test_what_is_printed_goes_to_the_standard_error_and_nothing_is_read(capsys):
 # ----------------------------------------------------------------------------- around cells
 
 
-@pytest.fixture
-def where(tmp_path):
-    return Where(tmp_path / "results")
-
-
 def in_workers(monkeypatch):
     """As in a process where Ctrl-C is the runner's to hear."""
     monkeypatch.setattr(signal, "getsignal", lambda number: hook)
 
 
-def ran(model: str, where: Where) -> RunRecord:
-    return run_cell(cell(model), where)
-
-
 def test_a_built_in_model_is_the_same_after_a_stranger_that_changes_all(where, tmp_path, capsys):
-    alone = ran("gru", Where(tmp_path / "alone"))
-    record = ran("ChangesAll", where)
+    alone = run_cell(cell("gru"), Where(tmp_path / "alone"))
+    record = run_cell(cell("ChangesAll"), where)
     assert capsys.readouterr().out == ""
-    assert apart_from_times(ran("gru", where)) == apart_from_times(alone)
+    assert apart_from_times(run_cell(cell("gru"), where)) == apart_from_times(alone)
     said = "torch's default dtype, torch's number of threads, the working folder, torch.nn.init.uniform_"
     assert record.notes.splitlines()[0] == f"the model has changed {said} for the whole process; all of it was put back"
 
@@ -116,7 +106,7 @@ def test_a_built_in_model_is_the_same_after_a_stranger_that_changes_all(where, t
 def test_a_strangers_seeds_do_not_see_what_an_earlier_one_changed(where, tmp_path):
     """Nor what was changed while the memory that it needs was tried, which is known for the second one."""
     alone = run_cell(cell("ChangesAll", seed=1), Where(tmp_path / "alone"))
-    ran("ChangesAll", where)
+    run_cell(cell("ChangesAll"), where)
     after = run_cell(cell("ChangesAll", seed=1), where)
     assert [p.train_loss for p in after.curve] == [p.train_loss for p in alone.curve]
 
@@ -131,14 +121,14 @@ def test_a_strangers_seeds_do_not_see_what_an_earlier_one_changed(where, tmp_pat
 )
 def test_a_model_that_exits_failed(where, monkeypatch, model, reason):
     in_workers(monkeypatch)
-    record = ran(model, where)
+    record = run_cell(cell(model), where)
     assert record.status == "failed"
     assert record.reason.startswith(reason)
 
 
 def test_a_users_ctrl_c_is_no_fault_of_the_model(where, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
-        ran("Interrupts", where)
+        run_cell(cell("Interrupts"), where)
     in_workers(monkeypatch)
 
     def twice(progress):
@@ -160,6 +150,6 @@ def test_a_copy_that_a_model_forks_does_not_run_on(where, tmp_path):
         "        return super().forward(x)\n"
         "PARENT = os.getpid()\n"
     )
-    record = ran(f"{tmp_path}/forks.py:Net", where)
+    record = run_cell(cell(f"{tmp_path}/forks.py:Net"), where)
     assert record.status == "ok"
     assert len(list((where.results / "runs").rglob("*.json"))) == 1

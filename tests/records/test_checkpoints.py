@@ -31,12 +31,6 @@ def another_user(monkeypatch, tmp_path: Path) -> None:
     checkpoints._key.cache_clear()
 
 
-def test_a_state_comes_back(home):
-    kept = unpacked(packed(MADE_FOR, STATE), MADE_FOR)
-    assert torch.equal(kept.pop("weights")["a"], torch.arange(40.0))
-    assert kept == {"step": 3, "best": None}
-
-
 @pytest.mark.parametrize("part", [0.0, 0.02, 0.3, 0.5, 0.9, 0.999])
 def test_one_flipped_bit_anywhere_is_noticed(part):
     content = bytearray(packed(MADE_FOR, STATE))

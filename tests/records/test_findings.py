@@ -92,7 +92,3 @@ def test_a_file_that_is_no_record_is_named(tmp_path, content):
     assert found == []
     assert str(path) in sentence
     assert "\n" not in sentence
-
-
-def test_a_folder_without_any_is_empty(tmp_path):
-    assert Store(tmp_path).load_speed() == ([], [])

@@ -1,6 +1,7 @@
 """Names become parts of paths."""
 
 import pytest
+from support.records import made_run
 
 from harness.errors import BenchError
 from harness.plan import split_options, split_words
@@ -47,6 +48,15 @@ def test_every_name_has_a_place_of_its_own_inside(function):
         assert len(word.encode()) <= names.LONGEST
         assert word[:1] not in ("", ".")
         assert not set(word) & set("/\\\0\n<>|")
+
+
+@pytest.mark.parametrize("model", [name for name in (*PLAIN, *ODD) if name and name.isprintable()])
+def test_a_record_of_any_model_stays_inside_its_folder(store, model):
+    record = made_run(model)
+    path = store.save_run(record)
+    assert len(path.relative_to(store.root).parts) == 5
+    assert ".." not in path.parts
+    assert store.find_run(record.cell) == record
 
 
 def test_a_folder_shows_the_file_and_a_page_can_be_linked():

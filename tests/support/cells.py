@@ -1,11 +1,13 @@
 """Cells of the smoke protocol, what is compared of their records, and when they are to stop."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from harness.execute.local import execute
 from harness.plan import Cell
+from harness.prepare.modules import Where
 from harness.records.kinds import RunRecord
 
 from . import faulty
@@ -22,6 +24,18 @@ def cell(model: str = "gru", **changes: Any) -> Cell:
 def cells(model: str, seeds: int = 3, **changes: Any) -> list[Cell]:
     """Those of the first seeds."""
     return [replace(cell(model, **changes), seed=seed) for seed in range(seeds)]
+
+
+def executed(some: Sequence[Cell], where: Where, workers: int) -> list[RunRecord]:
+    """The records of cells in the order in which they were done."""
+    done: list[RunRecord] = []
+
+    def listen(kind: str, what: Any) -> None:
+        if kind == "done":
+            done.append(what)
+
+    assert execute([("cell", one) for one in some], where, workers, listen)
+    return done
 
 
 def after(steps: int) -> Callable[[], bool]:

@@ -9,8 +9,6 @@ from harness.gate.workers import Worker
 
 from . import ROOT
 
-FAULTS = ("slow", "activation", "accuracy", "import")
-
 HOOK = """
 
 # ---- planted by tests/support/plants.py

@@ -6,16 +6,19 @@ from typing import Any
 
 import pytest
 import torch
+from support.cells import after
 from support.recording import Emulated, Uncaptured
+from support.training import training
 from torch import Tensor, nn
 
-from harness.protocol import Protocol
 from harness.seeds import global_stream
 from harness.train.feed import Feed, needs_feed
 from harness.train.loop import Training
 from tasks.spec import Split, Splits
 
 INPUTS, CLASSES = 3, 2
+SETTINGS = {"max_steps": 6, "evaluations": 2, "learning_rate": 0.05, "clip": 3.0}
+SETTINGS |= {"metric": "accuracy", "higher_is_better": True, "classes": CLASSES}
 
 
 def data(sequences: int = 10) -> Splits:
@@ -69,10 +72,7 @@ def trained(kind: type[nn.Module], splits: Splits, seeds: tuple[int, ...] = (0,)
     for seed in seeds:
         with global_stream(seed, "init"):
             modules.append(kind())
-    settings = Protocol("mine", 1, "smoke", "3k", 1, batch=4, max_steps=6, evaluations=2, learning_rate=0.05)
-    run = Training(
-        modules, splits, settings, seeds=seeds, metric="accuracy", higher_is_better=True, classes=CLASSES, **changes
-    )
+    run = training(modules, list(seeds), splits, **(SETTINGS | changes))
     with global_stream(seeds[0], "noise"):
         list(run)
     return run
@@ -129,13 +129,11 @@ def test_a_sequence_is_changed_anew_in_each_epoch_and_for_each_seed():
 def test_a_restored_run_sees_the_same_augmented_batches():
     whole = trained(Watched, augmented(changed))
     splits = augmented(changed)
-    answers = iter([False, False, False, True])
-    first = trained(Watched, splits, stop=lambda: next(answers))
+    first = trained(Watched, splits, stop=after(3))
     assert first.step == 3
-    settings = first.protocol
     with global_stream(0, "init"):
         module = Watched()
-    second = Training([module], splits, settings, seeds=[0], metric="accuracy", higher_is_better=True, classes=CLASSES)
+    second = training([module], [0], splits, **SETTINGS)
     with global_stream(0, "noise"):
         second.restore([first.state(0)])
         list(second)
@@ -171,8 +169,7 @@ def test_batches_lie_at_fixed_places():
 
 
 def test_the_time_waited_before_an_interruption_counts():
-    answers = iter([False, False, False, True])
-    first = trained(Plain, augmented(changed), stop=lambda: next(answers))
+    first = trained(Plain, augmented(changed), stop=after(3))
     first.feed.waited = 1000.0
     second = trained(Plain, augmented(changed), stop=lambda: True)
     second.restore([first.state(0)])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.cells import after
 from support.recording import Emulated, Uncaptured
 from support.training import built, data, ended, training
 from torch import Tensor, nn
@@ -74,26 +75,25 @@ def test_a_recording_that_fails_costs_nothing_and_says_why():
     assert [p[0].train_loss for p in points] == [p[0].train_loss for p in ended(plain, 0)]
 
 
-class Counts(nn.Module):
-    """Keeps a number in Python that its answers depend on."""
+class Mean(nn.Module):
+    """A linear classifier of the mean over time, with something beside its weights."""
 
     def __init__(self) -> None:
         super().__init__()
         self.top = nn.Linear(2, 3, dtype=torch.float64)
-        self.steps = 0
+        self.steps, self.factor, self.last = 0, 1.0, torch.zeros(2, dtype=torch.float64)
+
+
+class Counts(Mean):
+    """Keeps a number in Python that its answers depend on."""
 
     def forward(self, x: Tensor) -> Tensor:
         self.steps += 1
         return self.top(x.mean(1)) * self.steps
 
 
-class Told(nn.Module):
+class Told(Mean):
     """Changes a number in Python late, when it is told to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.top = nn.Linear(2, 3, dtype=torch.float64)
-        self.factor = 1.0
 
     def set_progress(self, fraction: float) -> None:
         self.factor = 2.0 if fraction > 0.5 else 1.0
@@ -102,13 +102,8 @@ class Told(nn.Module):
         return self.top(x.mean(1)) * self.factor
 
 
-class Carries(nn.Module):
+class Carries(Mean):
     """Keeps a tensor that is no buffer from step to step."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.top = nn.Linear(2, 3, dtype=torch.float64)
-        self.last = torch.zeros(2, dtype=torch.float64)
 
     def forward(self, x: Tensor) -> Tensor:
         mean = x.mean(1) + self.last
@@ -135,24 +130,18 @@ def test_a_module_that_changes_in_python_is_not_replayed_once_it_does(kind, name
 
 
 def test_a_restored_run_is_recorded_again():
-    stops = iter([False] * 9 + [True])
-    first = training(
-        [built("gru", seed) for seed in (0, 1)],
-        [0, 1],
-        data(30),
-        max_steps=20,
-        recorder=Emulated(),
-        stop=lambda: next(stops),
-    )
+    def begin(initial: list[int], recorder: Emulated, **changes: Any) -> Training:
+        modules = [built("gru", seed) for seed in initial]
+        return training(modules, [0, 1], data(30), max_steps=20, recorder=recorder, **changes)
+
+    first = begin([0, 1], Emulated(), stop=after(9))
     points = ended(first, 0)
     recorder = Emulated()
-    second = training([built("gru", seed) for seed in (5, 6)], [0, 1], data(30), max_steps=20, recorder=recorder)
+    second = begin([5, 6], recorder)
     second.restore([first.state(0), first.state(1)])
     points += ended(second, 0)
     assert (recorder.rehearsed, recorder.recorded, recorder.replayed) == (3, 1, 20 - 9 - 3 - 1)
-    whole = ended(
-        training([built("gru", seed) for seed in (0, 1)], [0, 1], data(30), max_steps=20, recorder=Emulated()), 0
-    )
+    whole = ended(begin([0, 1], Emulated()), 0)
     for ours, theirs in zip(points, whole, strict=True):
         assert [ours[k].train_loss for k in (0, 1)] == pytest.approx([theirs[k].train_loss for k in (0, 1)], rel=1e-12)
 

@@ -1,7 +1,6 @@
 """Seeds that train together give what each gives alone."""
 
 import copy
-import itertools
 import math
 import re
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from support.cells import after
 from support.training import BATCH, SHAPE, built, data, ended, saved, training
 from torch import Tensor, nn
 
@@ -60,9 +60,13 @@ def test_a_replica_of_every_model_is_what_its_seed_is_alone(name, backend):
         assert_each_is_as_alone(partial(built, name), [3, 8])
 
 
-def linear(seed: int, *, break_at: float = math.inf) -> nn.Module:
+def seeded(kind: Callable[[], nn.Module], seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    return Sums(break_at)
+    return kind()
+
+
+def linear(seed: int, *, break_at: float = math.inf) -> nn.Module:
+    return seeded(partial(Sums, break_at), seed)
 
 
 class Sums(nn.Module):
@@ -131,8 +135,7 @@ def test_a_restored_group_ends_bit_for_bit_as_an_undisturbed_one(name, optimizer
 
     whole = begin(0)
     expected = ended(whole, 0)
-    calls = itertools.count()
-    first = begin(0, stop=lambda: next(calls) == 7)
+    first = begin(0, stop=after(7))
     points = ended(first, 1)
     assert first.stopped
     second = begin(10)
@@ -146,8 +149,7 @@ def test_a_restored_group_ends_bit_for_bit_as_an_undisturbed_one(name, optimizer
 
 
 def test_a_replica_of_a_group_can_go_on_alone_and_the_other_way_round():
-    calls = itertools.count()
-    group = training([built("asgru", seed) for seed in (0, 1)], [0, 1], max_steps=14, stop=lambda: next(calls) == 7)
+    group = training([built("asgru", seed) for seed in (0, 1)], [0, 1], max_steps=14, stop=after(7))
     ended(group, 9)
     kept = saved(group, 1)
     whole = training([built("asgru", 1)], [1], max_steps=14)
@@ -180,11 +182,7 @@ class Scheduled(nn.Module):
 
 
 def test_a_scheduled_buffer_is_that_of_each_replicas_best_step():
-    def build(seed: int) -> nn.Module:
-        torch.manual_seed(seed)
-        return Scheduled()
-
-    group = assert_each_is_as_alone(build, [0, 1, 2, 3], learning_rate=0.3, clip=0.0)
+    group = assert_each_is_as_alone(partial(seeded, Scheduled), [0, 1, 2, 3], learning_rate=0.3, clip=0.0)
     assert len({replica.best_step for replica in group.replicas}) > 1
 
 
@@ -203,11 +201,7 @@ class Tied(nn.Module):
 
 
 def test_tied_weights_stay_tied():
-    def build(seed: int) -> nn.Module:
-        torch.manual_seed(seed)
-        return Tied()
-
-    group = assert_each_is_as_alone(build, [0, 1])
+    group = assert_each_is_as_alone(partial(seeded, Tied), [0, 1])
     weights = group.model.weights(1)
     assert torch.equal(weights["first.weight"], weights["second.weight"])
 
@@ -300,10 +294,7 @@ STRANGE: dict[str, tuple[Callable[[], nn.Module], str]] = {
 @pytest.mark.parametrize("kind", STRANGE)
 def test_what_cannot_be_stacked_is_found_before_training_and_stays_as_it_was(kind):
     make, reason = STRANGE[kind]
-    modules = []
-    for seed in (0, 1):
-        torch.manual_seed(seed)
-        modules.append(make().double())
+    modules = [seeded(make, seed).double() for seed in (0, 1)]
     before = copy.deepcopy([module.state_dict() for module in modules])
     torch.manual_seed(5)
     stream = torch.get_rng_state()

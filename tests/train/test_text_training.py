@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from support.recording import Emulated, Uncaptured
+from support.training import training as of_tensors
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -61,25 +62,10 @@ def readers(*seeds: int) -> list[nn.Module]:
     return made
 
 
-def protocol(**fields: Any) -> Protocol:
-    usual: dict[str, Any] = {"batch": 2, "max_steps": 13, "evaluations": 4, "learning_rate": 0.05, "clip": 0.5}
-    return Protocol("mine", 1, "smoke", "3k", 1, **(usual | fields))
-
-
-def training(
-    modules: list[nn.Module], seeds: list[int], splits: Splits | None = None, recorder: Any = None, **fields: Any
-) -> Training:
-    return Training(
-        modules,
-        splits or data(),
-        protocol(**fields),
-        seeds=seeds,
-        metric="perplexity",
-        higher_is_better=False,
-        classes=VOCABULARY,
-        carried=True,
-        recorder=recorder,
-    )
+def training(modules: list[nn.Module], seeds: list[int], **changes: Any) -> Training:
+    usual = {"batch": 2, "max_steps": 13, "evaluations": 4, "learning_rate": 0.05, "clip": 0.5, "carried": True}
+    usual |= {"metric": "perplexity", "classes": VOCABULARY}
+    return of_tensors(modules, seeds, data(), **(usual | changes))
 
 
 def by_hand(module: nn.Module, settings: Protocol) -> list[float]:
@@ -111,7 +97,7 @@ def test_training_agrees_with_truncated_back_propagation_by_hand(seeds):
     points = list(ours)
     for place, seed in enumerate(seeds):
         (module,) = readers(seed)
-        losses = by_hand(module, protocol())
+        losses = by_hand(module, ours.protocol)
         for name, value in module.state_dict().items():
             torch.testing.assert_close(ours.model.weights(place)[name], value, rtol=1e-9, atol=1e-12)
         first = points[0][place]

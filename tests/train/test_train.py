@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from support.cells import after
+from support.training import training as training_of
 from torch import Tensor, nn
 
 from harness.errors import BenchError
@@ -20,11 +22,6 @@ from harness.train.replicas import Alone, Stacked
 from tasks.spec import Split, Splits
 
 CLASSES = 3
-
-
-def protocol(**fields: Any) -> Protocol:
-    usual: dict[str, Any] = {"batch": 4, "max_steps": 12, "evaluations": 3, "learning_rate": 0.05}
-    return Protocol("mine", 1, "smoke", "3k", 1, **(usual | fields))
 
 
 def data(sequences: int = 14, *, dtype: torch.dtype = torch.float64) -> Splits:
@@ -59,10 +56,9 @@ class One:
 
 
 def trained(module: nn.Module, splits: Splits, **changes: Any) -> One:
-    fields = {key: changes.pop(key) for key in list(changes) if key in Protocol.__dataclass_fields__ and key != "seeds"}
-    usual: dict[str, Any] = {"metric": "accuracy", "higher_is_better": True, "classes": CLASSES}
-    seeds = [changes.pop("seed", 0)]
-    return One(Training([module], splits, protocol(**fields), seeds=seeds, **(usual | changes)))
+    usual = {"max_steps": 12, "evaluations": 3, "learning_rate": 0.05, "clip": 3.0}
+    usual |= {"metric": "accuracy", "higher_is_better": True, "classes": CLASSES}
+    return One(training_of([module], [changes.pop("seed", 0)], splits, **(usual | changes)))
 
 
 def evaluated(module: nn.Module, x: Tensor, y: Tensor, metric: str) -> float:
@@ -222,23 +218,15 @@ def test_validation_is_measured_at_the_protocols_steps():
     assert [point.samples for point in points] == [4, 8, 16, 32, 48]
 
 
-def test_the_best_validation_picks_the_checkpoint_that_is_tested():
-    training = trained(Scripted({1: 3, 2: 6, 3: 5}), scripted_data(), batch=10, max_steps=3)
-    assert [point.valid_metric for point in training] == [0.3, 0.6, 0.5]
-    assert (training.best, training.best_step) == (0.6, 2)
-    assert training.test() == 0.6
-
-
-def test_of_two_equally_good_checkpoints_the_earlier_is_kept():
-    training = trained(Scripted({1: 6, 2: 6, 3: 2}), scripted_data(), batch=10, max_steps=3)
-    list(training)
-    assert training.best_step == 1
-
-
-def test_where_lower_is_better_the_lowest_picks_the_checkpoint():
-    training = trained(Scripted({1: 3, 2: 6, 3: 1}), scripted_data(), batch=10, max_steps=3, higher_is_better=False)
-    list(training)
-    assert (training.best, training.best_step) == (0.1, 3)
+@pytest.mark.parametrize(
+    ("right", "higher_is_better", "best", "at"),
+    [((3, 6, 5), True, 6, 2), ((6, 6, 2), True, 6, 1), ((3, 6, 1), False, 1, 3)],  # of equally good ones the earlier
+)
+def test_the_best_validation_picks_the_checkpoint_that_is_tested(right, higher_is_better, best, at):
+    module = Scripted(dict(enumerate(right, 1)))
+    training = trained(module, scripted_data(), batch=10, max_steps=3, higher_is_better=higher_is_better)
+    assert [point.valid_metric for point in training] == [number / 10 for number in right]
+    assert (training.best, training.best_step, training.test()) == (best / 10, at, best / 10)
 
 
 def test_the_checkpoint_does_not_change_while_training_goes_on():
@@ -309,9 +297,8 @@ def test_a_run_restored_from_its_state_ends_bit_for_bit_as_an_undisturbed_one(st
         whole = begin(1)
         expected = list(whole)
 
-    calls = itertools.count()
     with global_stream(0, "noise"):
-        first = begin(1, stop=lambda: next(calls) == stopped_at)
+        first = begin(1, stop=after(stopped_at))
         points = list(first)
         assert first.stopped
         assert first.step == stopped_at
@@ -330,8 +317,7 @@ def test_a_run_restored_from_its_state_ends_bit_for_bit_as_an_undisturbed_one(st
 
 
 def test_seconds_go_on_from_a_state():
-    stops = iter([False, False, True])
-    first = trained(Watched(), data(), stop=lambda: next(stops))
+    first = trained(Watched(), data(), stop=after(2))
     list(first)
     first.training.seconds, first.training.evaluation_seconds = 100.0, 10.0
     second = trained(Watched(), data())
@@ -410,16 +396,19 @@ def test_a_run_whose_loss_is_no_number_ends_at_the_next_evaluation():
     assert training.best_step in (1, 2, 4)
 
 
-def test_a_validation_metric_that_is_no_number_ends_a_run():
+@pytest.mark.parametrize(
+    ("metric", "factor"),
+    [("cross_entropy", math.inf), ("accuracy", math.nan)],  # argmax names a class for NaN as well
+)
+def test_a_validation_metric_that_is_no_number_ends_a_run(metric, factor):
     class BreaksInEvaluation(Watched):
         def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x) * (1.0 if self.training else float("inf"))
+            return super().forward(x) * (1.0 if self.training else factor)
 
-    training = trained(BreaksInEvaluation(), data(), metric="cross_entropy", higher_is_better=False)
+    training = trained(BreaksInEvaluation(), data(), metric=metric, higher_is_better=metric == "accuracy")
     (point,) = training
-    assert training.diverged
-    assert point.valid_metric is None
-    assert training.best is None
+    assert training.diverged == "the validation metric is no finite number at step 1"
+    assert (point.valid_metric, training.best) == (None, None)
 
 
 @pytest.mark.parametrize("stacked", [False, True])
@@ -449,17 +438,6 @@ def test_an_answer_that_is_no_finite_number_is_never_right(value, at, accuracy, 
     modules = [Answers() for _ in range(1 + stacked)]
     model = Stacked(modules, [0, 1], x.device) if stacked else Alone(modules[0], x.device)
     assert evaluate(model, x, y, "accuracy") == pytest.approx([accuracy] * (1 + stacked), nan_ok=True)
-
-
-def test_answers_of_nan_in_validation_end_a_run_although_argmax_names_a_class():
-    class BreaksInEvaluation(Watched):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x) * (1.0 if self.training else math.nan)
-
-    training = trained(BreaksInEvaluation(), data())
-    (point,) = training
-    assert training.diverged == "the validation metric is no finite number at step 1"
-    assert (point.valid_metric, training.best) == (None, None)
 
 
 def test_a_model_that_writes_into_its_input_changes_nobodys_data():
@@ -518,7 +496,6 @@ def test_seconds_are_those_of_training_alone(monkeypatch):
 def test_seconds_of_a_stopped_run_include_its_last_steps(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("harness.train.loop.time.perf_counter", clock)
-    calls = itertools.count()
-    training = trained(Timed(clock), data(), stop=lambda: next(calls) == 7)
+    training = trained(Timed(clock), data(), stop=after(7))
     assert [point.step for point in training] == [1, 2, 4]
     assert training.seconds == 7.0
