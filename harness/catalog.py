@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 LISTED = "`bench list`"
+MOST_DIGITS = 6  # of the number in `copy-120`: nobody unrolls a million steps
 
 
 def model_names() -> list[str]:
@@ -216,9 +217,11 @@ def _checked(name: str, changes: Mapping[str, object], known: Mapping[str, objec
 
 def _family(base: str) -> tuple[str | None, int]:
     family, dash, number = base.rpartition("-")
-    if dash and family in FAMILIES and number.isdecimal():
-        return family, int(number)
-    return None, 0
+    if not dash or family not in FAMILIES or not number.isdecimal():
+        return None, 0
+    if len(number) > MOST_DIGITS:
+        raise BenchError(f"{base[:40]} is too long: a length has at most {MOST_DIGITS} digits, such as {family}-1000")
+    return family, int(number)
 
 
 def _resolve(name: str, kind: str, package: str, table: Mapping[str, str], group: str) -> Any:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.command()
 @cell_options
 @click.option(
-    "--workers", type=click.IntRange(min=0), help="Processes. [default: one a core, one for a GPU; 0: this process]"
+    "--workers", type=click.IntRange(0, 1000), help="Processes. [default: one a core, one for a GPU; 0: this process]"
 )
 @click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Time each model before training.")
