@@ -97,6 +97,8 @@ class Order:
         self.store = Store(results)
         self.limit = limit
         self.again = split_words(again or "")
+        if again is not None and not self.again:
+            raise BenchError("--again names nothing; write failed, all, a status, or a model or task")
         for word in self.again:
             if word not in ("failed", "all", *STATUSES) and not any(_is_meant(word, cell) for cell in self.cells):
                 raise BenchError(
@@ -110,6 +112,7 @@ class Order:
 
     def todo(self) -> tuple[list[Cell], Counter[str]]:
         """Cells without a final record or to be run again, and how many of the others have which status."""
+        self.store.check_readable()
         todo, done = [], Counter[str]()
         for cell in self.cells:
             record = self.store.find_run(cell)
