@@ -1,7 +1,8 @@
-"""Which cells a command stands for. Pure: words in, cells out."""
+"""Which cells a command stands for, and their budgets. Pure: words in, cells out."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from .errors import BenchError
 
 MOST_SEEDS = 10_000  # of one command
 LAST_SEED = 2**32 - 1
+MOST_PARAMETERS = 10**10
+MOST_UNITS = 10**5
 
 
 class Group(NamedTuple):
@@ -97,3 +100,44 @@ def split_options(name: str) -> tuple[str, str]:
     file = re.match(r"[^=]*?\.py:", name)
     base, _, options = name[file.end() if file else 0 :].partition("@")
     return (file[0] if file else "") + base, options
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A number of trainable parameters; without one each model has the width given, or its paper's."""
+
+    name: str
+    params: int | None
+    tolerance: float = 0.01  # a model that cannot come closer than this is skipped
+    width: float | None = None  # units of every layer
+
+
+def find_budget(text: str, tolerance: float = 0.01) -> Budget:
+    """'10k', '42k', '1.5M', '41810', 'paper', or 'width-100' for models of equal width."""
+    word = text.strip().lower().replace(",", "").replace("_", "")
+    if word == "paper":
+        return Budget("paper", None, tolerance)
+    if word.startswith("width-"):
+        return _wide(text, word.removeprefix("width-"), tolerance)
+    factor = {"k": 1_000, "m": 1_000_000}.get(word[-1:], 1)
+    try:
+        params = round(float(word if factor == 1 else word[:-1]) * factor)
+    except (ValueError, OverflowError):
+        raise BenchError(
+            f"'{text}' is no budget; write a number of parameters such as 42k or 41810, or paper"
+        ) from None
+    if params > MOST_PARAMETERS:
+        raise BenchError(f"the budget '{text}' is above {MOST_PARAMETERS:,} parameters; write a number such as 42k")
+    if params < 1:
+        raise BenchError(f"the budget '{text}' is below one parameter; write a number such as 42k, or paper")
+    return Budget(f"{params // 1000}k" if params % 1000 == 0 else str(params), params, tolerance)
+
+
+def _wide(text: str, units: str, tolerance: float) -> Budget:
+    try:
+        width = float(units)
+    except ValueError:
+        width = math.nan
+    if not 0 < width <= MOST_UNITS:
+        raise BenchError(f"'{text}' is no width; write a number from 1 to {MOST_UNITS:,}, such as width-100")
+    return Budget(f"width-{width:g}", None, tolerance, width)

@@ -14,17 +14,6 @@ from .errors import BenchError, UnknownName, nearest
 from .plan import LAST_SEED, MOST_SEEDS
 from .synonyms import meant_by
 
-MOST_PARAMETERS = 10**10
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """A number of trainable parameters; None stands for each model at its paper's width."""
-
-    name: str
-    params: int | None
-    tolerance: float = 0.01  # a model that cannot come closer than this is skipped
-
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
@@ -276,22 +265,3 @@ def _check(protocol: Protocol) -> None:
     for key, known in CHOICES.items():
         if getattr(protocol, key) not in known:
             raise nearest(key, getattr(protocol, key), known, "`bench list`")
-
-
-def find_budget(text: str, tolerance: float = 0.01) -> Budget:
-    """'10k', '42k', '1.5M', '41810' or 'paper'."""
-    word = text.strip().lower().replace(",", "").replace("_", "")
-    if word == "paper":
-        return Budget("paper", None, tolerance)
-    factor = {"k": 1_000, "m": 1_000_000}.get(word[-1:], 1)
-    try:
-        params = round(float(word if factor == 1 else word[:-1]) * factor)
-    except (ValueError, OverflowError):
-        raise BenchError(
-            f"'{text}' is no budget; write a number of parameters such as 42k or 41810, or paper"
-        ) from None
-    if params > MOST_PARAMETERS:
-        raise BenchError(f"the budget '{text}' is above {MOST_PARAMETERS:,} parameters; write a number such as 42k")
-    if params < 1:
-        raise BenchError(f"the budget '{text}' is below one parameter; write a number such as 42k, or paper")
-    return Budget(f"{params // 1000}k" if params % 1000 == 0 else str(params), params, tolerance)

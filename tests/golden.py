@@ -21,10 +21,11 @@ from torch import Tensor
 
 from harness import catalog, engine
 from harness.errors import BenchError
+from harness.plan import Budget
 from harness.prepare.budget import solve
 from harness.prepare.data import check_data, load_data, prepare_data
 from harness.prepare.modules import made
-from harness.protocol import SMOKE, Budget
+from harness.protocol import SMOKE
 from harness.seeds import global_stream
 from harness.train.loop import Training
 from tasks.spec import SequenceShape, Split, Splits

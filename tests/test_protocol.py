@@ -4,13 +4,13 @@ import re
 import pytest
 
 from harness.errors import BenchError, UnknownName
+from harness.plan import find_budget
 from harness.protocol import (
     PAPER,
     PROTOCOLS,
     QUICK,
     SMOKE,
     Protocol,
-    find_budget,
     find_protocol,
     for_task,
     parse_changes,

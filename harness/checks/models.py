@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BenchError
+from ..plan import Budget
 from ..prepare.budget import bare, count_parameters, misses, parameters_at, solve
 from ..prepare.modules import doubled, made
-from ..protocol import Budget
 from ..train.evaluate import check_output
 
 if TYPE_CHECKING:

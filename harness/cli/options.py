@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ..errors import BenchError
+from ..plan import MOST_UNITS
 
 
 class Finite(click.FloatRange):
@@ -42,6 +43,9 @@ REPORTS = click.option(
     "--reports",
     type=Folder(),
     help="Folder of the pages. [default: reports/own, or what campaign.toml in --results says]",
+)
+WIDTH = click.option(
+    "--width", type=Finite(0, MOST_UNITS, min_open=True), help="Units of every layer of every model, for a budget."
 )
 DATA = click.option("--data", type=Folder(), envvar="BENCH_DATA", help="Folder of the data sets.")
 

@@ -17,11 +17,11 @@ from ..errors import BenchError, counted
 from ..execute.apart import IMPORT_SECONDS, look_at
 from ..execute.surroundings import kept
 from ..machine import find_device
-from ..plan import Cell, Group, parse_seeds, split_words
+from ..plan import Cell, Group, find_budget, parse_seeds, split_words
 from ..plan import plan as cells_of
 from ..prepare.data import check_data, load_data, prepare_data
 from ..prepare.modules import Where, fingerprint, forget
-from ..protocol import PROTOCOLS, Protocol, find_budget, find_protocol, for_task, parse_changes, with_changes
+from ..protocol import PROTOCOLS, Protocol, find_protocol, for_task, parse_changes, with_changes
 from ..records.kinds import INTERRUPTED, STATUSES, Measurement, RunRecord
 from ..records.store import Store
 from ..stats import power

@@ -12,7 +12,7 @@ import click
 from ..errors import BenchError, counted
 from ..write import tables
 from ..write.words import DASH
-from .options import DATA, cell_options, seconds
+from .options import DATA, WIDTH, cell_options, seconds
 from .report import next_step
 from .results import counts
 from .saying import saying
@@ -107,18 +107,25 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
     return int(not found["ok"] or any(run.is_fault for run in loaded.runs))
 
 
+def _budget(budget: str | None, width: float | None) -> str | None:
+    if budget is not None and width is not None:
+        raise BenchError("give either --budget or --width")
+    return budget if width is None else f"width-{width:g}"
+
+
 @click.command()
 @cell_options
 @click.option(
     "--time/--no-time", "timing", default=True, show_default=True, help="Try two steps of each model to estimate."
 )
-def plan(timing: bool, **words: Any) -> int:
+@WIDTH
+def plan(timing: bool, width: float | None, **words: Any) -> int:
     """Show the cells, their parameters and the time they will take."""
     from .. import machine
     from ..execute import planning
     from .order import Order
 
-    order = Order(**words)
+    order = Order(**{**words, "budget": _budget(words["budget"], width)})
     workers = machine.cores() if order.device == "cpu" else 1
     click.echo(order.headline(workers))
     todo, done = order.todo()
@@ -142,19 +149,28 @@ def plan(timing: bool, **words: Any) -> int:
 @click.option("--task", help="A task whose shape to use.")
 @click.option("--shape", help="LENGTHxINPUTSxOUTPUTS, such as 784x1x10 for pixel-by-pixel MNIST.")
 @click.option("--models", default="all", show_default=True)
-@click.option("--budget", default="paper", show_default=True)
+@click.option("--budget", help="10k, 42k, any number, or paper. [default: paper]")
+@WIDTH
 @click.option("--scale", default="paper", show_default=True, help="A protocol's scale of the task.")
 @DATA
-def params(task: str | None, shape: str | None, models: str, budget: str, scale: str, data: Path | None) -> int:
+def params(
+    task: str | None,
+    shape: str | None,
+    models: str,
+    budget: str | None,
+    width: float | None,
+    scale: str,
+    data: Path | None,
+) -> int:
     """Count the parameters of models, or solve their widths for a budget."""
     from .. import catalog
     from ..execute import planning
-    from ..protocol import find_budget
+    from ..plan import find_budget
 
     if (task is None) == (shape is None):
         raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")
     sizes = catalog.find_task(task, scale, data).shape if task else planning.parse_shape(shape or "")
-    found = planning.parameter_table(catalog.chosen(models), sizes, find_budget(budget))
+    found = planning.parameter_table(catalog.chosen(models), sizes, find_budget(_budget(budget, width) or "paper"))
     if (found["Parameters"] == DASH).all():
         raise BenchError(f"no parameters can be counted; {found['Model'][0]}: {found['Note'][0]}")
     click.echo(tables.plain(found))

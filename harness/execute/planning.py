@@ -17,11 +17,10 @@ from ..engine import backend
 from ..errors import BenchError, sentence
 from ..measure import steps as measure
 from ..measure.forecast import TooLarge, check_fits, forecast
-from ..plan import Cell, Group
+from ..plan import Budget, Cell, Group
 from ..prepare.budget import misses, solve
 from ..prepare.modules import Skip, Where, first_batch, load_splits, made, resolved
 from ..process import prepare_process
-from ..protocol import Budget
 from ..seeds import global_stream
 from ..stats import power
 from ..train.graph import REHEARSALS, recorder_for

@@ -25,11 +25,11 @@ from ..engine import backend
 from ..errors import BenchError, Unwritable, sentence
 from ..measure.forecast import TooLarge, check_fits
 from ..measure.subject import Subject, quick, subject_of
-from ..plan import Cell, Group
+from ..plan import Cell, Group, find_budget
 from ..prepare.budget import solve
 from ..prepare.modules import Skip, Where, fingerprint, settled
 from ..process import Ended
-from ..protocol import Protocol, find_budget, find_protocol
+from ..protocol import Protocol, find_protocol
 from ..records.kinds import INTERRUPTED, TIMED_OUT, Measurement, RunRecord, TaskFacts, from_json, to_json
 from ..records.running import signs_of
 from ..records.store import Store

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from ..catalog import find_model
 from ..errors import sentence
-from ..plan import Group
+from ..plan import Group, find_budget
 from ..prepare.budget import Width, numbers, solve
 from ..prepare.modules import Skip, Where, first_batch, fitted, load_splits, made, resolved
-from ..protocol import Protocol, find_budget
+from ..protocol import Protocol
 from ..stats import ratios
 from ..train.evaluate import loss_of
 from ..train.graph import recorder_for

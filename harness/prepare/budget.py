@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ..errors import BenchError
-from ..protocol import Budget
+from ..plan import Budget
 
 if TYPE_CHECKING:
     from ..catalog import ModelSpec, Shape
@@ -77,37 +77,87 @@ def as_width(width: float) -> float:
 
 
 def solve(spec: ModelSpec, shape: Shape, budget: Budget) -> Width:
-    """The width whose count is nearest to the budget, or the paper's width. See `misses`.
+    """The width whose count is nearest to the budget, or the width that the budget names. See `misses`.
 
-    Raises BenchError where the model has no paper width and none can be solved for.
+    Widths that the model refuses are passed over; where the nearest count misses the tolerance, counts that step back
+    and forth are looked at over a longer stretch.
+
+    Raises BenchError where the model has no paper width and none can be solved for, or what the model raised where it
+    refuses every width.
     """
+    if budget.width is not None:
+        return Width(budget.width, parameters_at(spec, shape, budget.width))
     if budget.params is None:
         width = spec.paper_width_at(shape)
         if width is None:
             raise BenchError(f"{spec.name} has no width from a paper; give a number as the budget")
         return Width(width, parameters_at(spec, shape, width))
-    layers = spec.layers_at(shape)
-    counts: dict[int, int] = {}
-
-    def count(units: int) -> int:
-        if units not in counts:
-            counts[units] = parameters_at(spec, shape, units / layers)
-        return counts[units]
-
-    high = layers
-    while count(high) < budget.params:
-        if high > 2**22:
-            raise BenchError(f"the parameters of {spec.name} do not grow with its width, so no width meets a budget")
-        high *= 2
-    low = max(layers, high // 2)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if count(middle) < budget.params else (low, middle)
+    target, counts = budget.params, _Counts(spec, shape)
+    low, high = counts.bracket(target)
     # a count may step back where units move between layers, so look at the neighbours as well
-    around = range(max(layers, low - 2), high + 3)
-    target = budget.params
-    units = min(around, key=lambda n: (abs(count(n) - target), n))
-    return Width(units / layers, count(units), (count(units) - target) / target)
+    units = counts.nearest(target, low - 2, high + 3)
+    if units is None or abs(counts[units] - target) > budget.tolerance * target:
+        units = counts.nearest(target, low - STRETCH, high + STRETCH)
+    if units is None:
+        units = counts.nearest(target, 0, max(counts) + 1)
+    if units is None:
+        raise counts.refusal
+    return Width(units / counts.layers, counts[units], (counts[units] - target) / target)
+
+
+# units: a model that takes only multiples of some number, such as the heads of attention, has a width in each stretch
+STRETCH = 64
+MOST_REFUSED = 256  # units up to which a width is looked for where a model refuses all smaller ones
+MOST_UNITS = 2**22
+
+
+class _Counts(dict[int, int]):
+    """Parameters by units, all layers together; -1 where the model refuses."""
+
+    def __init__(self, spec: ModelSpec, shape: Shape) -> None:
+        self.spec, self.shape, self.layers = spec, shape, spec.layers_at(shape)
+        self.refusal: Exception = BenchError(f"{spec.name} takes no width")
+
+    def __missing__(self, units: int) -> int:
+        try:
+            self[units] = parameters_at(self.spec, self.shape, units / self.layers)
+        except BenchError:
+            raise
+        except Exception as error:  # a stranger's model may raise anything
+            if not self:
+                self.refusal = error
+            self[units] = -1
+        return self[units]
+
+    def after(self, units: int) -> int:
+        """The count at the next width that the model takes, or -1 where it refuses a whole stretch."""
+        return next((self[n] for n in range(units, units + STRETCH) if self[n] >= 0), -1)
+
+    def bracket(self, target: int) -> tuple[int, int]:
+        """Neighbouring units of which the second is the first to reach the target.
+
+        Raises BenchError where none does.
+        """
+        low = high = self.layers
+        taken = False
+        while (found := self.after(high)) < target:
+            if found < 0 and (taken or high > MOST_REFUSED):
+                break
+            if high > MOST_UNITS:
+                raise BenchError(
+                    f"the parameters of {self.spec.name} do not grow with its width, so no width meets a budget"
+                )
+            taken = taken or found >= 0
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if 0 <= self.after(middle) < target else (low, middle)
+        return low, high
+
+    def nearest(self, target: int, first: int, stop: int) -> int | None:
+        """The units of a range whose count is nearest to the target, and of two the fewer."""
+        taken = [units for units in range(max(self.layers, first), stop) if self[units] >= 0]
+        return min(taken, key=lambda units: (abs(self[units] - target), units), default=None)
 
 
 def misses(found: Width, budget: Budget) -> str | None:

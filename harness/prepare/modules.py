@@ -13,8 +13,8 @@ import torch
 from .. import strangers
 from ..catalog import find_model, find_task, source_digest
 from ..errors import BenchError
-from ..plan import Group
-from ..protocol import Budget, Protocol, find_budget, find_protocol, for_task
+from ..plan import Budget, Group, find_budget
+from ..protocol import Protocol, find_protocol, for_task
 from ..seeds import global_stream
 from .budget import Width, bare, misses, solve
 from .data import load_data

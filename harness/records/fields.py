@@ -27,7 +27,7 @@ def _name(text: str) -> str:
 
 
 def _budget(text: str) -> str:
-    if not re.fullmatch(r"paper|[1-9]\d*k?", text, re.ASCII):
+    if not re.fullmatch(r"paper|[1-9]\d*k?|width-\d+(\.\d+)?", text, re.ASCII):
         raise Misfit(f"is {json.dumps(text)[:50]}, but must be a number of parameters such as 42k, or paper")
     return text
 

@@ -36,8 +36,8 @@ def test_parameter_counts_at_the_papers_widths(name):
     spec, shape = catalog.find_model(name), catalog.sequence_shape(784, 1, 10)
     if spec.paper_width is None:
         pytest.skip("its paper's width is not known")
+    from harness.plan import find_budget
     from harness.prepare.budget import solve
-    from harness.protocol import find_budget
 
     found = solve(spec, shape, find_budget("paper"))
     assert found.params == counts.get(name, found.params)

@@ -411,6 +411,16 @@ def test_plan_shows_parameters_and_time(bench):
     assert "of training on" in outcome.out
 
 
+def test_plan_and_params_show_models_of_equal_width(bench):
+    for verb in ("plan", "params"):
+        extra = ("--protocol", "smoke", "--no-time") if verb == "plan" else ()
+        done = bench(verb, "--task", "sfc", "--models", "gru", "--width", "20", *extra)
+        assert done.code == 0, done.err
+        assert "1,404" in done.out
+        both = bench(verb, "--task", "sfc", "--models", "gru", "--width", "20", "--budget", "3k", *extra)
+        assert "give either --budget or --width" in one_sentence(both)
+
+
 def test_plan_says_what_it_can_show(bench):
     """The smoke protocol has two seeds: their smallest p is 2/4, and four are the fewest for one pair."""
     few = bench("plan", "--task", "sfc", "--models", "gru,tp-rnn-s", "--protocol", "smoke", "--no-time").out

@@ -10,10 +10,9 @@ from harness.measure import forecast
 from harness.measure.forecast import Forecast, TooLarge, check_fits, continued
 from harness.measure.memory import LiveBytes, peak_bytes
 from harness.measure.steps import forward, training_step
-from harness.plan import Cell, Group
+from harness.plan import Cell, Group, find_budget
 from harness.prepare.budget import solve
 from harness.prepare.modules import Where, fitted, load_splits, made, settled
-from harness.protocol import find_budget
 from harness.records.store import Store
 from harness.train.evaluate import EVALUATION_BATCH
 from models import MODELS

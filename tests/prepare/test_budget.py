@@ -8,8 +8,8 @@ from torch import nn
 
 from harness.catalog import find_model, find_task
 from harness.errors import BenchError
+from harness.plan import Budget, find_budget
 from harness.prepare.budget import as_width, bare, count_parameters, misses, parameters_at, solve
-from harness.protocol import Budget, find_budget
 from harness.seeds import global_stream
 from models.spec import ModelSpec, spread
 from tasks.spec import SequenceShape
@@ -85,6 +85,56 @@ def test_the_budget_paper_means_the_papers_width():
 def test_a_model_without_a_papers_width_asks_for_a_number():
     with pytest.raises(BenchError, match="mine has no width from a paper; give a number as the budget"):
         solve(SQUARE, SHAPE, Budget("paper", None))
+
+
+def heads(shape, width, every=8, least=1, most=10**9):
+    """Attention: a width is a multiple of the heads, and some models have a least and a largest one."""
+    assert width % every == 0, f"{width} is no multiple of {every}"
+    if not least <= width <= most:
+        raise ValueError(f"{width} units")
+    return nn.Linear(width, width, bias=False)
+
+
+@pytest.mark.parametrize("every", [1, 2, 7, 12, 64])
+@pytest.mark.parametrize("least", [1, 5, 130])
+@pytest.mark.parametrize("budget", [10, 900, 20_000, 54_321])
+def test_a_width_is_found_among_those_that_the_model_takes(every, least, budget):
+    spec = made(lambda shape, width: heads(shape, width, every, least))
+    found = solve(spec, SHAPE, Budget(str(budget), budget))
+    taken = [width for width in range(every, 1000, every) if width >= least]
+    assert abs(found.params - budget) == min(abs(width**2 - budget) for width in taken)
+
+
+def test_a_model_with_a_largest_width_has_a_budget_below_and_misses_one_above():
+    spec = made(lambda shape, width: heads(shape, width, 1, most=300))
+    assert solve(spec, SHAPE, Budget("84100", 84_100)).width == 290
+    assert solve(spec, SHAPE, Budget("1m", 10**6)).width == 300
+
+
+def test_counts_that_step_back_and_forth_hide_no_width():
+    def build(shape, width):
+        return nn.Linear(width // 2 if width % 16 else width, 10, bias=False)
+
+    found = solve(made(build), SHAPE, Budget("480", 480))
+    assert (found.width, found.slack) == (48, 0.0)
+
+
+def test_a_model_that_refuses_every_width_says_what_it_said_first():
+    def build(shape, width):
+        raise ValueError(f"no scale of {width}")
+
+    with pytest.raises(ValueError, match=r"no scale of 1$"):
+        solve(made(build), SHAPE, Budget("100", 100))
+
+
+def test_a_budget_may_be_a_width():
+    wanted = find_budget("width-12")
+    assert (wanted.name, wanted.params, wanted.width) == ("width-12", None, 12)
+    found = solve(SQUARE, SHAPE, wanted)
+    assert (found.width, found.params, misses(found, wanted)) == (12, 156, None)
+    for wrong in ("width-0", "width-nan", "width-x", "width-1e9", "width--3"):
+        with pytest.raises(BenchError, match=f"'{wrong}' is no width; write a number from 1 to 100,000"):
+            find_budget(wrong)
 
 
 def test_a_model_that_does_not_grow_is_refused():

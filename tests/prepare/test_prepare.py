@@ -11,10 +11,9 @@ from harness import catalog
 from harness.cli.order import Order
 from harness.errors import BenchError
 from harness.execute.run import run_cell
-from harness.plan import Cell, Group
+from harness.plan import Budget, Cell, Group
 from harness.prepare import modules as prepare
 from harness.prepare.modules import Skip, Where, first_batch, fitted, framed, load_splits, made, resolved, settled
-from harness.protocol import Budget
 from tasks import text
 from tasks.data import fetch
 from tasks.spec import SequenceShape, Split, Splits, TaskSpec

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ...compare.selection import Results, Selection, all_facts, scores_of, select, titles_of
 from ...errors import BenchError, counted
-from ...protocol import find_budget
+from ...plan import find_budget
 from ...records.kinds import RunRecord
 from ...stats import ranks
 from ...write import tables

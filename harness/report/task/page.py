@@ -110,10 +110,17 @@ def first_page(tasks: Collection[str]) -> str:
     return names.pop() if len(names) == 1 else "index.md"
 
 
+def _budget_in_words(budget: str) -> str:
+    if budget == "paper":
+        return "each model at its paper's width"
+    kind, _, number = budget.partition("-")
+    return f"each model {number} units wide" if kind == "width" else f"{budget} parameters"
+
+
 def _section(comparison: Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:
     facts, first = comparison.facts, runs[0]
     settings = next((dict(run.settings) for run in runs if run.settings), {})
-    budget = "each model at its paper's width" if comparison.budget == "paper" else f"{comparison.budget} parameters"
+    budget = _budget_in_words(comparison.budget)
     chance = "" if facts.chance is None else f" Chance: {facts.chance:.4g}."
     target = "" if facts.target is None else f" Target: {facts.target:.4g}"
     target += f" ({literal(facts.target_why)})." if target and facts.target_why else "." if target else ""
