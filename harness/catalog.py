@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import entry_points
@@ -118,6 +119,11 @@ def find_task(name: str, scale: str = "paper", data_root: Path | None = None) ->
 
     data_root: the folder of the data, which a stranger's plain function may need to say what its shape is.
     """
+    with strangers.sentences(f"the task {name} cannot be made") if strange_task(name) else nullcontext():
+        return _task(name, scale, data_root)
+
+
+def _task(name: str, scale: str, data_root: Path | None) -> TaskSpec:
     from tasks.spec import TaskSpec
 
     base, options = split_options(name)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -15,6 +16,7 @@ from typing import Any
 from ..catalog import find_model, strange_model
 from ..errors import BenchError, sentence
 from ..write.words import clock
+from .worker import MARK, end_marked
 
 IMPORT_SECONDS = 300.0
 
@@ -44,7 +46,8 @@ def ask(function: Callable[[str], Any], name: str, seconds: float, *, fork: bool
     """
     context: Any = multiprocessing.get_context("fork" if fork and hasattr(os, "fork") else "spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(there, function, name))
+    mark = uuid.uuid4().hex
+    process = context.Process(target=_answer, args=(there, function, name, mark))
     process.start()
     there.close()
     end = time.monotonic() + seconds
@@ -53,7 +56,10 @@ def ask(function: Callable[[str], Any], name: str, seconds: float, *, fork: bool
             ended = process.exitcode is not None  # what it said before that is there by now
             try:
                 if here.poll(0.05):
-                    return here.recv()
+                    answered, what = here.recv()
+                    if not answered:
+                        raise Lost(what)
+                    return what
             except EOFError:
                 process.join(timeout=5)
                 ended = True
@@ -65,14 +71,20 @@ def ask(function: Callable[[str], Any], name: str, seconds: float, *, fork: bool
             os.killpg(process.pid, signal.SIGKILL)  # with what it has started
         process.kill()
         process.join(timeout=5)
+        end_marked(mark)  # and what of that has a group of its own
         here.close()
 
 
-def _answer(connection: Connection, function: Callable[[str], Any], name: str) -> None:
+def _answer(connection: Connection, function: Callable[[str], Any], name: str, mark: str) -> None:
     os.setpgid(0, 0)
+    os.environ[MARK] = mark
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    connection.send(function(name))
+    try:
+        answer = (True, function(name))
+    except BaseException as error:  # its type may be known in this process alone
+        answer = (False, sentence(error))
+    connection.send(answer)
     os._exit(0)
 
 

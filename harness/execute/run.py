@@ -22,7 +22,7 @@ import torch
 from .. import machine
 from ..catalog import find_model, find_task, forget_files, strange_model, strange_task
 from ..engine import backend
-from ..errors import BenchError, Unwritable, sentence
+from ..errors import BenchError, Unwritable, said, sentence
 from ..measure.forecast import TooLarge, check_fits
 from ..measure.subject import Subject, quick, subject_of
 from ..plan import Cell, Group, find_budget
@@ -181,7 +181,7 @@ def _ending(error: BaseException) -> tuple[str, str]:
     if isinstance(error, Skip):
         return "skipped", str(error)
     memory = isinstance(error, TooLarge | torch.OutOfMemoryError | MemoryError)
-    memory |= "DefaultCPUAllocator" in str(error) and "memory" in str(error)  # torch has no type for a CPU's
+    memory |= "DefaultCPUAllocator" in said(error) and "memory" in said(error)  # torch has no type for a CPU's
     return "out-of-memory" if memory else "failed", sentence(error)
 
 

@@ -13,7 +13,7 @@ import pytest
 from support import deadly
 from support.cells import apart_from_times, cell
 
-from harness import machine
+from harness import catalog, machine
 from harness.execute import pool as pools
 from harness.execute.group import Progress
 from harness.execute.local import execute, shares_of
@@ -23,6 +23,7 @@ from harness.execute.worker import Share
 from harness.plan import Cell
 from harness.prepare.modules import Where
 from harness.records.kinds import RunRecord
+from harness.records.running import running, signs_of
 from harness.records.store import Store
 
 
@@ -181,6 +182,16 @@ def test_a_measurement_that_is_lost_says_so(where):
     (again,), told = lost(where, -signal.SIGKILL, Share(measured=group))
     assert told == []
     assert again.killed == 1
+
+
+def test_what_is_lost_says_of_which_code_it_was_and_runs_no_more(where):
+    ours = cell(named("Leaves"))
+    with signs_of(Store(where.results), [ours]):
+        _, (record,) = lost(where, 3, Share(cells=(ours,)))
+        assert running(Store(where.results)) == []
+    _, (found,) = lost(where, 3, Share(measured=ours.group))
+    assert found.source == record.source == catalog.source_digest(ours.model) != ""
+    assert Store(where.results).load().left_out == []
 
 
 # ----------------------------------------------------------------------------- whose processes
