@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
+from support.processes import is_gone
 from support.records import made_measurement, made_run
 from support.sentences import one_sentence
 
@@ -142,6 +143,19 @@ def test_a_file_that_does_harm_while_it_is_imported_is_a_sentence(bench, tmp_pat
     assert "harm.py" in outcome.err.splitlines()[-1]
     assert "loud" not in outcome.out
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("after", ["", "raise SystemExit"])
+def test_what_a_file_starts_when_it_is_imported_is_gone_with_the_command(bench, tmp_path, after):
+    path = tmp_path / "starts.py"
+    path.write_text(
+        "import pathlib, subprocess\n"
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        f"pathlib.Path(__file__).with_name('child').write_text(str(child.pid))\n{after}\n{MODEL}"
+    )
+    outcome = bench(*RUN, "--dry-run", "--models", f"{path}:Net")
+    assert outcome.code == (2 if after else 0)
+    assert is_gone(int((tmp_path / "child").read_text()))
 
 
 def test_what_a_file_does_when_it_is_imported_does_not_reach_the_models_of_the_house(bench, tmp_path):

@@ -76,6 +76,7 @@ def test_a_closed_output_ends_nothing(closed):
         ("check --models ''", "--models names nothing"),
         ("check --task ''", "--task names nothing"),
         ("measure --task sfc --lengths 1,9999999999", "time steps up to a million"),
+        ("data verify 'a\nb'", "there is no data set called 'a b'"),
         ("list addition-x", "no task called 'addition-x'"),
     ],
 )

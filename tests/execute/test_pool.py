@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from support import deadly
 from support.cells import apart_from_times, cell
+from support.processes import is_gone
 
 from harness import catalog, machine
 from harness.execute import pool as pools
@@ -50,14 +51,6 @@ def ran(models: list[str], where: Where, workers: int = 1, limit: float | None =
     for record in done.values():
         assert Store(where.results).find_run(record.cell) == record
     return done
-
-
-def is_gone(pid: int) -> bool:
-    """Has the process ended, or does it soon?"""
-    end = time.monotonic() + 10
-    while machine.born(pid) is not None and time.monotonic() < end:
-        time.sleep(0.01)
-    return machine.born(pid) is None
 
 
 def test_models_that_end_their_process_cost_their_own_cells(where, tmp_path):

@@ -17,16 +17,16 @@ import tempfile
 import time
 import traceback
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from quality.figures import Figures, by_hand  # noqa: E402
 from quality.traits import Trait, expected, listed, mixed, written  # noqa: E402
 
 from harness import machine  # noqa: E402
@@ -46,19 +46,9 @@ class End(NamedTuple):
     err: str
 
 
-class Figures(TypedDict):
-    """ends: of models and of tasks, how often which status, or refused; faults: a sentence each."""
-
-    files: int
-    ends: dict[str, dict[str, int]]
-    faults: list[str]
-
-
-def fuzz_files(count: int, seed: int) -> Figures:
+def fuzz_files(count: int, seed: int, figures: Figures) -> Figures:
     """Write so many files, and run each."""
-    draw, faults = Random(seed), list[str]()
-    ends: dict[str, Counter[str]] = {"model": Counter(), "task": Counter()}
-    decks = {kind: list[Trait]() for kind in ends}
+    draw, decks = Random(seed), {kind: list[Trait]() for kind in ("model", "task")}
     with tempfile.TemporaryDirectory() as scratch:
         trial = Trial(Path(scratch))
         for number in range(count):
@@ -67,11 +57,9 @@ def fuzz_files(count: int, seed: int) -> Figures:
             some = mixed(decks[kind].pop(), listed(kind), draw)
             options = options_for(kind, some, draw)
             end, found = trial.run(kind, some, options, number)
-            ends[kind][end] += 1
-            faults += [
-                f"{kind} {options[:2]} {' // '.join(trait.code for trait in some)!a}: {fault}" for fault in found
-            ]
-    return Figures(files=count, ends={kind: dict(found) for kind, found in ends.items()}, faults=faults)
+            what = f"{number}, {' '.join(options)}, {' // '.join(trait.code for trait in some)!a}"
+            figures.add(kind, end, [f"{what}: {fault}" for fault in found])
+    return figures
 
 
 def options_for(kind: str, some: list[Trait], draw: Random) -> list[str]:
@@ -261,8 +249,4 @@ def _left_over(scratch: Path, folder: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    given = [int(word) for word in sys.argv[1:]]
-    figures = fuzz_files(*(given + [200, 0][len(given) :]))
-    print(*figures["faults"], sep="\n")
-    print(figures["files"], figures["ends"], len(figures["faults"]), "faults")
-    sys.exit(bool(figures["faults"]))
+    by_hand(fuzz_files, 200)

@@ -20,16 +20,16 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from quality.figures import Figures, by_hand  # noqa: E402
 from quality.fuzz_records import good_records  # noqa: E402
 from quality.words import SPOILED, VERBS, Verb  # noqa: E402
 
@@ -42,6 +42,7 @@ RUN_SECONDS = 120.0  # for one that trains or times
 MEMORY = 8 << 30
 OUTPUTS = (">&-", "2>&-", ">&- 2>&-", "<&- >&-", ">/dev/full", "| true", "ascii", "latin-1")
 OUTPUT_SHARE = 0.06  # of the lines, which take a process of their own
+ENDS = {0: "done", 1: "done with failures", 2: "refused", 3: "worse", 4: "cannot tell"}  # the exit codes
 
 
 class Line(NamedTuple):
@@ -68,28 +69,19 @@ class End(NamedTuple):
     err: str
 
 
-class Figures(TypedDict):
-    """ends: of each verb, how many lines ended with which code; faults: a sentence each."""
-
-    lines: int
-    ends: dict[str, dict[str, int]]
-    faults: list[str]
-
-
-def fuzz_lines(count: int, seed: int) -> Figures:
+def fuzz_lines(count: int, seed: int, figures: Figures) -> Figures:
     """Call so many lines, one after the other, in a folder of their own."""
-    draw, faults = Random(seed), list[str]()
-    ends: dict[str, Counter[str]] = {verb.words[0]: Counter() for verb in VERBS}
+    draw = Random(seed)
     with tempfile.TemporaryDirectory() as scratch, _surroundings(Path(scratch)):
         _furnish(Path(scratch))
         before = _tree(Path(scratch))
         for _ in range(count):
             line = drawn(draw, Path(scratch))
             end = _elsewhere(line) if line.output else _here(line)
-            ends[line.verb.words[0]][str(end.code)] += 1
-            faults += [f"{line}: {fault}" for fault in wrong_with(line, end, Path(scratch), before)]
+            faults = [f"{line}: {fault}" for fault in wrong_with(line, end, Path(scratch), before)]
+            figures.add(line.verb.words[0], ENDS.get(end.code, "did not end"), faults)
             _put_back(Path(scratch), before)
-    return Figures(lines=count, ends={verb: dict(found) for verb, found in ends.items() if found}, faults=faults)
+    return figures
 
 
 def drawn(draw: Random, scratch: Path) -> Line:
@@ -284,8 +276,4 @@ def _text(stream: io.TextIOWrapper) -> str:
 
 
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:]]
-    figures = fuzz_lines(*(numbers + [400, 0][len(numbers) :]))
-    print(*figures["faults"], sep="\n")
-    print(figures["lines"], figures["ends"], len(figures["faults"]), "faults")
-    sys.exit(bool(figures["faults"]))
+    by_hand(fuzz_lines, 400)
