@@ -37,8 +37,8 @@ from harness.cli.bench import main  # noqa: E402
 from harness.process import WORKER_ENVIRONMENT  # noqa: E402
 from harness.records.store import Store  # noqa: E402
 
-SECONDS = 20.0  # for a line that is refused or reads
-RUN_SECONDS = 120.0  # for one that trains or times
+SECONDS = 60.0  # for a line that is refused or reads
+RUN_SECONDS = 600.0  # for one that trains or times
 MEMORY = 8 << 30
 OUTPUTS = (">&-", "2>&-", ">&- 2>&-", "<&- >&-", ">/dev/full", "| true", "ascii", "latin-1")
 OUTPUT_SHARE = 0.06  # of the lines, which take a process of their own
