@@ -85,14 +85,14 @@ def _ranges(text: str) -> list[tuple[int, int]]:
 
 
 def split_words(text: str) -> list[str]:
-    """'a, b@k=(1,2), a' -> ['a', 'b@k=(1,2)']: commas inside brackets belong to a word.
+    """'a, b@k=(1,2), a' -> ['a', 'b@k=(1,2)']: commas inside brackets belong to a word, a leading ./ to none.
 
     Raises BenchError for a word that cannot be printed in one line or quoted on a page, as no record could bear it.
     """
     if not text.isprintable() or "`" in text:
         raise BenchError(f"the name {text!a} has a letter that no page can show; rename what it names")
-    words = re.split(r",(?![^(\[]*[)\]])", text)
-    return list(dict.fromkeys(filter(None, (word.strip() for word in words))))
+    words = (word.strip() for word in re.split(r",(?![^(\[]*[)\]])", text))
+    return list(dict.fromkeys(re.sub(r"^(\./+)+(?=.)", "", word) for word in words if word))
 
 
 def split_options(name: str) -> tuple[str, str]:

@@ -49,7 +49,10 @@ def environment(values: dict[str, str]) -> Iterator[None]:
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """What ends a process waits while this block runs; for a process that starts in here, until `hear_again`."""
+    """What ends a process waits while this block runs; for a process that starts in here, until `hear_again`.
+
+    In a process with other threads one of them may take the signal, and its handler runs at once.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
     try:
         yield

@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from harness.errors import BenchError
-from harness.plan import Cell, Group, parse_seeds, plan
+from harness.plan import Cell, Group, parse_seeds, plan, split_words
 
 
 def test_every_task_meets_every_model_and_seed_once():
@@ -85,3 +85,13 @@ def test_seeds_are_a_count_or_a_list(text, seeds):
 def test_what_are_no_seeds_is_refused_in_a_sentence(text, sentence):
     with pytest.raises(BenchError, match=sentence):
         parse_seeds(text)
+
+
+@pytest.mark.parametrize("text", ["net.py:Net", "./net.py:Net, net.py:Net", ".//net.py:Net,././net.py:Net"])
+def test_a_file_in_the_working_folder_has_one_name(text):
+    assert split_words(text) == ["net.py:Net"]
+
+
+@pytest.mark.parametrize("name", ["../net.py:Net", ".hidden/net.py:Net", "/a/./net.py:Net", "."])
+def test_other_names_stay_as_they_are(name):
+    assert split_words(name) == [name]

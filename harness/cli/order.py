@@ -95,6 +95,7 @@ class Order:
         together = find_replicas(replicas, self.device, len(self.seeds))
         self.where = Where(results, self.device, data, backend, recompute, together)
         self.store = Store(results)
+        self.fingerprints: dict[Group, dict[str, str]] = {}
         self.limit = limit
         self.again = split_words(again or "")
         if again is not None and not self.again:
@@ -144,8 +145,12 @@ class Order:
 
     def _changed(self, group: Group, record: RunRecord | Measurement) -> str:
         """What is not as it was when a record was made, in the beginning of a sentence; or an empty string."""
-        with self.guarded():
-            now = fingerprint(group.model, self.specs[group.task], self.protocol.data_seed, self.where.data_root)
+        if group not in self.fingerprints:
+            with self.guarded():
+                task = self.specs[group.task]
+                known = fingerprint(group.model, task, self.protocol.data_seed, self.where.data_root)
+            self.fingerprints[group] = known
+        now = self.fingerprints[group]
         differ = [name for name, value in now.items() if getattr(record, name) != value]
         words = {"source": group.model, "task_source": group.task, "data": f"the data of {group.task}"}
         if not differ:
