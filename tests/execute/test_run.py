@@ -140,6 +140,13 @@ def targets(data_seed: int, data_root: Path | None) -> Any:
     return [(x[a:b], x[a:b].mean(dim=1)) for a, b in ((0, 140), (140, 160), (160, 200))]
 
 
+def test_huge_answers_are_numbers_as_any(where):
+    record = run_cell(cell("Huge"), where)
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.curve[-1].train_loss > 1e25
+    assert record.insight is not None
+
+
 def test_a_wrong_output_shape_failed_in_a_sentence(where):
     record = left(where, "WrongShape")
     assert record.status == "failed"

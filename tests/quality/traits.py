@@ -13,6 +13,7 @@ from random import Random
 from typing import NamedTuple
 
 GOOD = ("same", "ok")
+THEN = "  # and then: "  # what follows in a trait's code stands at the end of the file
 
 
 FRAMES = {
@@ -71,6 +72,11 @@ class Trait(NamedTuple):
     code: str
 
     @property
+    def places(self) -> set[str]:
+        """All that it takes up."""
+        return {self.place} | ({"says"} if THEN in self.code else set())
+
+    @property
     def needs_a_process(self) -> bool:
         return self.outcomes[-1].endswith("!")
 
@@ -96,8 +102,8 @@ def mixed(first: Trait, known: list[Trait], draw: Random) -> list[Trait]:
     some = [first]
     for _ in range(draw.choice((0, 1, 1, 2))):
         harmless = draw.random() < 0.8
-        places = {trait.place for trait in some}
-        fits = [t for t in known if t.place not in places and (t.words == ("same",) or not harmless)]
+        places = {place for trait in some for place in trait.places}
+        fits = [t for t in known if places.isdisjoint(t.places) and (t.words == ("same",) or not harmless)]
         some.append(draw.choice(fits))
     return some
 
@@ -118,4 +124,7 @@ def expected(some: list[Trait]) -> set[str]:
 def written(kind: str, some: list[Trait]) -> str:
     """The text of a file with these traits."""
     codes = {trait.place: trait.code.replace("\\n    def", "\n    def") for trait in some}
+    for code in list(codes.values()):
+        if THEN in code:
+            codes["says"] = code.partition(THEN)[2]
     return re.sub(r"\{(\w+)\}", lambda place: codes.get(place[1], "pass"), FRAMES[kind])
