@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import BenchError, counted
+from ..protocol import CHOICES
 from ..write import tables
 from ..write.words import DASH
 from .options import DATA, WIDTH, cell_options, seconds
@@ -151,7 +152,13 @@ def plan(timing: bool, width: float | None, **words: Any) -> int:
 @click.option("--models", default="all", show_default=True)
 @click.option("--budget", help="10k, 42k, any number, or paper. [default: paper]")
 @WIDTH
-@click.option("--scale", default="paper", show_default=True, help="A protocol's scale of the task.")
+@click.option(
+    "--scale",
+    type=click.Choice(CHOICES["scale"]),
+    default="paper",
+    show_default=True,
+    help="A protocol's, of the task.",
+)
 @DATA
 def params(
     task: str | None,

@@ -67,6 +67,7 @@ def test_a_closed_output_ends_nothing(closed):
         ("speed --replicas 99999999999", "'99999999999' is no number of replicas"),
         ("speed --width 99999999999", "'99999999999' is no width"),
         ("speed --length 99999999999", "is not in the range"),
+        ("params --task sfc --scale huge", "'huge' is not one of 'paper', 'quick', 'smoke', 'robust'"),
         ("params --shape 0x0x0", "'0x0x0' is no shape; each number must be from 1 to 1,000,000"),
         ("params --shape 784x-1x10", "is no shape"),
         ("params --shape 99999999999999999999x1x1", "is no shape"),

@@ -176,7 +176,7 @@ STATUS = (
     Slot("--results", words("{}/good {}/link {}/nothing", "NO_FOLDER", ODD_FOLDERS), 0.9),
     Slot("--protocol", Words(PROTOCOL.right, (), PROTOCOL.wrong), 0.3),
 )
-SCALE = Slot("--scale", words("smoke paper quick", "'' NO_NAME huge robust"))
+SCALE = Slot("--scale", words("smoke paper quick", "'' NO_NAME huge", "robust"))
 PARAMS = (Slot("--models", OURS, 1), Slot("--budget", BUDGET))
 CHECKED = words("addition-37 {}/own.py:task", "'' , sfcc copy-100000000 {}/own.py:Bare {}/own.py:number BREAK LOST")
 VERBS = (
