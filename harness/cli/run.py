@@ -157,7 +157,7 @@ def plan(timing: bool, width: float | None, **words: Any) -> int:
     type=click.Choice(CHOICES["scale"]),
     default="paper",
     show_default=True,
-    help="A protocol's, of the task.",
+    help="A protocol's scale of the task.",
 )
 @DATA
 def params(

@@ -78,7 +78,12 @@ SEEDS = words(
     "NO_COUNT 5-2 3,,x 0-99999999999 99999999999 99999999999, 2- 1e3 , 0x3 '1 2'",
     "1,1 007",
 )
-BUDGET = words("3k paper 4000 3_000 ' 3K ' 0.004m", "NO_NUMBER 0 1e30 k 3kk DIGITS LONG", "1 1e3 10m")
+BUDGET = words(
+    "3k paper 4000 3_000 ' 3K ' 0.004m width-20",
+    "NO_NUMBER 0 1e30 k 3kk DIGITS LONG width- width-nan width-0 width--3 width-99999999999",
+    "1 1e3 10m width-0.5",
+)
+WIDTH = words("20 7.5", "NO_NUMBER 0 DIGITS 99999999999", "0.001")
 PROTOCOL = words(
     "smoke quick smoke@batch=10",
     "'' NO_NAME quik smoke@batch=0 smoke@nothing=1 smoke@batch smoke@learning_rate=nan smoke@clip=-1",
@@ -183,6 +188,8 @@ VERBS = (
     Verb(("list",), (Slot("", LISTED, 0.8), Slot("--format", Words(("plain",), FORM.wrong, ("md",)))), 6),
     Verb(("params",), (Slot("--task", TASK, 1), *PARAMS, SCALE, Slot("--data", DATA)), 6),
     Verb(("params",), (Slot("--shape", SHAPE, 1), *PARAMS), 5),
+    Verb(("params",), (Slot("--shape", SHAPE, 1), PARAMS[0], Slot("--width", WIDTH, 1)), 3),
+    Verb(("plan", "--no-time"), (*SMALL, Slot("--results", RECORDS, 1), Slot("--width", WIDTH, 1)), 3),
     Verb(("plan", "--no-time"), CELLS, 10),
     Verb(("plan",), (*SMALL, Slot("--seeds", SEEDS), Slot("--results", RECORDS, 1)), 3, slow=True),
     Verb(("run", "--dry-run"), CELLS + MORE, 30),
