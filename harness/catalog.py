@@ -151,6 +151,11 @@ def _task(name: str, scale: str, data_root: Path | None) -> TaskSpec:
     return strangers.task_of_spec(f"{name} {scale}", spec, source_digest(base)) if strange else spec
 
 
+def imported_task(name: str) -> Any:
+    """What a task's name leads to, imported and not yet asked for anything. Raises BenchError where it is none."""
+    return _resolve(split_options(name)[0], "task", "tasks", TASKS, "bench.tasks")
+
+
 def strange_task(name: str) -> bool:
     """Is it a stranger's code that runs for this task?"""
     base, _ = split_options(name)

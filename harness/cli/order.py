@@ -87,10 +87,10 @@ class Order:
         forget()
         # whatever folder a stranger's code changes to
         results, data = Path(os.path.abspath(results)), None if data is None else Path(os.path.abspath(data))
+        patience = IMPORT_SECONDS if limit is None else min(IMPORT_SECONDS, limit)
+        look_at((*self.models, self.protocol.yardstick), self.tasks, patience)
         with self.guarded():
             self.specs = {task: catalog.find_task(task, self.protocol.scale, data) for task in self.tasks}
-        patience = IMPORT_SECONDS if limit is None else min(IMPORT_SECONDS, limit)
-        look_at((*self.models, self.protocol.yardstick), patience)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
         together = find_replicas(replicas, self.device, len(self.seeds))
         self.where = Where(results, self.device, data, backend, recompute, together)

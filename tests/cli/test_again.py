@@ -132,12 +132,14 @@ def test_a_measurement_that_failed_is_taken_again_with_its_cell(bench, tmp_path)
         ("print('loud')", "there is no name in that file called 'Net'"),
     ],
 )
-def test_a_file_that_does_harm_while_it_is_imported_is_a_sentence(bench, tmp_path, monkeypatch, text, sentence):
+@pytest.mark.parametrize("kind", ["model", "task"])
+def test_a_file_that_does_harm_while_it_is_imported_is_a_sentence(bench, tmp_path, monkeypatch, text, sentence, kind):
     if "nothing came of it" in sentence:
         monkeypatch.setattr("harness.cli.order.IMPORT_SECONDS", 0.3)
     path = tmp_path / "harm.py"
     path.write_text(text)
-    outcome = bench(*RUN, "--models", f"gru,{path}:Net")
+    words = ("--models", f"gru,{path}:Net") if kind == "model" else ("--models", "gru", "--task", f"{path}:Net")
+    outcome = bench(*RUN, *words)
     assert outcome.code == 2
     assert sentence in outcome.err.splitlines()[-1]
     assert "harm.py" in outcome.err.splitlines()[-1]

@@ -46,10 +46,11 @@ class Net(nn.Module):
     {methods}
 """,
     "task": """
-import os, sys, time
+import os, signal, sys, time
 import numpy as np
 import torch
 
+{import}
 def task(data_seed, data_root):
     x = torch.randn(120, 8, 1, generator=torch.Generator().manual_seed(data_seed))
     y = (x.sum((1, 2)) > 0).long()
