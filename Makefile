@@ -2,20 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
 TRITON := triton==3.9.0
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # as `bench run` sets them: one thread, and large tensors are kept instead of faulted in again at every step
 TIMED := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=268435456
 
-.PHONY: bench test benchmark asv asv-publish lint setup setup-dev clean
+.PHONY: bench test benchmark asv asv-publish docs lint setup setup-dev clean
 
 bench: setup
 	@# the report is written also where a cell failed, and make then says so; its last line is the page
 	$(BIN)/bench run --task sfc --models all; code=$$?; $(BIN)/bench report --task sfc && exit $$code
 
+# on two processes; JOBS=8 takes more, JOBS=0 one
 test: setup-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 # times every model's step and saves it under .benchmarks; ALARM=min:50% compares with the last saved run
 benchmark: setup-dev
@@ -30,6 +32,10 @@ asv: setup-dev
 asv-publish: setup-dev
 	$(BIN)/python -m asv publish
 	@echo "$(BIN)/python -m asv preview shows .asv/html; the pages take their scripts from the network"
+
+# the tables of README and docs that a command prints
+docs: setup-dev
+	$(BIN)/python tests/generated.py
 
 lint: setup-dev
 	$(BIN)/ruff check .

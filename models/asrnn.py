@@ -46,7 +46,7 @@ from .engine.replicas import exponential
 from .engine.scan import Recurrence, State, scan
 from .engine.triton import lstm as triton_lstm
 from .parts import library
-from .parts.cells import CELLS, Cell, GRUCell, make_cell
+from .parts.cells import CELLS, Classified, GRUCell, Layer, make_cell
 from .parts.haar import filtered, haar, one_of, reach
 from .spec import ModelSpec, ScaleUse, Shape
 
@@ -58,7 +58,7 @@ def moved_on(past: Tensor, x: Tensor) -> Tensor:
     return torch.cat([past, x], dim=1)[:, x.shape[1] :]
 
 
-def parted(x: Tensor, state: State | None, cell: Cell | library.LSTM) -> tuple[Tensor, Tensor | None, State]:
+def parted(x: Tensor, state: State | None, cell: Layer) -> tuple[Tensor, Tensor | None, State]:
     """x and the past inputs in the order (time, batch, d), and the cell's own state."""
     if state is None:
         return x.transpose(0, 1), None, cell.initial_state(x.shape[0])
@@ -203,8 +203,30 @@ def scaled(kind: str, scales: int, inputs: int, rule: str, kept: str, training: 
     )
 
 
-class ScaledLSTM(nn.Module):
-    """SRNN with torch's own LSTM; shapes as AdaptivelyScaledRNN."""
+class ScaledRNN(Classified):
+    """SRNN: a layer that reads its input filtered at one scale.
+
+    state: the last inputs (batch, `reach`, inputs), then the layer's.
+    """
+
+    def __init__(self, rnn: Layer, shape: Shape, width: int, fixed_scale: int, taps: int, normalisation: str) -> None:
+        super().__init__(rnn, shape, width)
+        if fixed_scale < 0:
+            raise ValueError(f"fixed_scale is at least 0, not {fixed_scale}")
+        self.inputs, self.fixed_scale, self.phi = shape.inputs, fixed_scale, haar(taps, normalisation)
+
+    def initial_state(self, batch: int) -> State:
+        past = self.classifier.weight.new_zeros(batch, reach(self.phi, self.fixed_scale), self.inputs)
+        return past, *super().initial_state(batch)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        by_time, past, before = parted(x, state, self.rnn)
+        answers, after = super().forward(filtered(by_time, self.phi, self.fixed_scale, past).transpose(0, 1), before)
+        return answers if state is None else (answers, (moved_on(state[0], x), *after))
+
+
+class ScaledLSTM(ScaledRNN):
+    """SRNN with torch's own LSTM."""
 
     def __init__(
         self,
@@ -216,51 +238,17 @@ class ScaledLSTM(nn.Module):
         normalisation: str = "1/sqrt(K)",
         forget_bias: float = 1.0,
     ) -> None:
-        super().__init__()
-        self.per_step = shape.per_step
-        self.fixed_scale, self.phi = _checked(fixed_scale), haar(taps, normalisation)
-        self.rnn = library.LSTM(shape.inputs, width, forget_bias=forget_bias)
-        self.classifier = nn.Linear(width, shape.outputs)
-
-    def initial_state(self, batch: int) -> State:
-        past = self.rnn.weight_ih_l0.new_zeros(batch, reach(self.phi, self.fixed_scale), self.rnn.input_size)
-        return past, *self.rnn.initial_state(batch)
-
-    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
-        by_time, past, before = parted(x, state, self.rnn)
-        h, after = self.rnn(filtered(by_time, self.phi, self.fixed_scale, past).transpose(0, 1), before)
-        answers = self.classifier(h if self.per_step else after[0])
-        return answers if state is None else (answers, (moved_on(state[0], x), *after))
+        rnn = library.LSTM(shape.inputs, width, forget_bias=forget_bias)
+        super().__init__(rnn, shape, width, fixed_scale, taps, normalisation)
 
 
-class ScaledGRU(nn.Module):
-    """SRNN with the GRU that the paper's equations mean, reset before the product; shapes as AdaptivelyScaledRNN."""
+class ScaledGRU(ScaledRNN):
+    """SRNN with the GRU that the paper's equations mean, reset before the product."""
 
     def __init__(
         self, shape: Shape, width: int, *, fixed_scale: int = 3, taps: int = 8, normalisation: str = "1/sqrt(K)"
     ) -> None:
-        super().__init__()
-        self.per_step = shape.per_step
-        self.fixed_scale, self.phi = _checked(fixed_scale), haar(taps, normalisation)
-        self.cell = GRUCell(shape.inputs, width)
-        self.classifier = nn.Linear(width, shape.outputs)
-
-    def initial_state(self, batch: int) -> State:
-        past = self.cell.weight_x.new_zeros(batch, reach(self.phi, self.fixed_scale), self.cell.weight_x.shape[1])
-        return past, *self.cell.initial_state(batch)
-
-    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
-        by_time, past, before = parted(x, state, self.cell)
-        seen = filtered(by_time, self.phi, self.fixed_scale, past)
-        after, (h,) = scan(self.cell.recurrence, self.cell.weights, before, (seen,))
-        answers = self.classifier(h.transpose(0, 1) if self.per_step else after[0])
-        return answers if state is None else (answers, (moved_on(state[0], x), *after))
-
-
-def _checked(fixed_scale: int) -> int:
-    if fixed_scale < 0:
-        raise ValueError(f"fixed_scale is at least 0, not {fixed_scale}")
-    return fixed_scale
+        super().__init__(GRUCell(shape.inputs, width), shape, width, fixed_scale, taps, normalisation)
 
 
 # the widths are recalled, unverified; they give about 68,000 (LSTM) and 52,000 (GRU) weights each

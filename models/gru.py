@@ -8,32 +8,16 @@ Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 201
 Departures: the reset gate acts after the product (as cuDNN's), not before it; same count.
 """
 
-from torch import Tensor, nn
-
-from .engine.scan import State
 from .parts import library
+from .parts.cells import Classified
 from .spec import ModelSpec, Shape
 
 
-class GatedRecurrentNetwork(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
-
-    state: h (batch, width).
-    """
+class GatedRecurrentNetwork(Classified):
+    """One layer; shapes as Classified, state: h (batch, width)."""
 
     def __init__(self, shape: Shape, width: int) -> None:
-        super().__init__()
-        self.per_step = shape.per_step
-        self.rnn = library.GRU(shape.inputs, width)
-        self.classifier = nn.Linear(width, shape.outputs)
-
-    def initial_state(self, batch: int) -> State:
-        return self.rnn.initial_state(batch)
-
-    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
-        h, after = self.rnn(x, state)
-        answers = self.classifier(h if self.per_step else after[0])
-        return answers if state is None else (answers, after)
+        super().__init__(library.GRU(shape.inputs, width), shape, width)
 
 
 GRU = ModelSpec(

@@ -225,22 +225,17 @@ def hierarchy(sizes: tuple[tuple[int, int], ...], kept: str) -> Recurrence:
     return Recurrence(partial(step, sizes, which), project, native=partial(native, sizes, which))
 
 
-HM_LSTM = ModelSpec(
+_spec = partial(ModelSpec, paper_width=100, layers=LAYERS, cite=CITE)
+HM_LSTM = _spec(
     "hm-lstm",
     "HM-LSTM",
     partial(HMLSTM, False),
-    paper_width=100,
-    layers=LAYERS,
     what="layers of LSTM that copy, update or flush at boundaries that they find",
-    cite=CITE,
 )
-HM_LSTM_COMPACT_GATES = ModelSpec(
+HM_LSTM_COMPACT_GATES = _spec(
     "hm-lstm-compact-gates",
     "HM-LSTM (compact gates)",
     partial(HMLSTM, True),
-    paper_width=100,
-    layers=LAYERS,
     what="HM-LSTM in the layout of a public port, which has TP-RNN's count, 353,111",
-    cite=CITE,
     source="https://github.com/n-s-f/hierarchical-rnn",
 )

@@ -16,31 +16,18 @@ from torch import Tensor, nn
 
 from .engine.scan import State
 from .parts import library
+from .parts.cells import Classified
 from .spec import ModelSpec, Shape, spread
 from .tprnn import OutputAggregation
 
 CITE = "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 9(8), 1997"
 
 
-class LSTM(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
-
-    state: h, c (batch, width).
-    """
+class LSTM(Classified):
+    """One layer; shapes as Classified, state: h, c (batch, width)."""
 
     def __init__(self, shape: Shape, width: int, *, forget_bias: float = 1.0) -> None:
-        super().__init__()
-        self.per_step = shape.per_step
-        self.rnn = library.LSTM(shape.inputs, width, forget_bias=forget_bias)
-        self.classifier = nn.Linear(width, shape.outputs)
-
-    def initial_state(self, batch: int) -> State:
-        return self.rnn.initial_state(batch)
-
-    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
-        h, after = self.rnn(x, state)
-        answers = self.classifier(h if self.per_step else after[0])
-        return answers if state is None else (answers, after)
+        super().__init__(library.LSTM(shape.inputs, width, forget_bias=forget_bias), shape, width)
 
 
 class StackedLSTM(nn.Module):

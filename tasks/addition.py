@@ -19,12 +19,10 @@ Departures: the papers name no validation set; ours are 10,000 further sequences
 """
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import torch
 
-from .spec import SequenceShape, Split, Splits, TaskSpec, streams
+from .spec import SequenceShape, TaskSpec, check_sizes, generated
 
 CITE = "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 9(8), 1997"
 CHANCE = 2 / 12
@@ -48,13 +46,12 @@ def addition(
         raise ValueError(f"length is {length}; two markers need at least 2 steps")
     if markers not in MARKERS:
         raise ValueError(f"markers is '{markers}'; choose one of {', '.join(MARKERS)}")
-    if min(train, valid, test) < 1:
-        raise ValueError(f"train, valid and test are {train}, {valid} and {test}; each needs at least 1 sequence")
+    check_sizes(train, valid, test)
     return TaskSpec(
         name=f"addition-{length}",
         title=f"Addition, T = {length}",
         shape=SequenceShape(length, inputs=2, outputs=1),
-        load=partial(_load, length, markers, (train, valid, test)),
+        load=partial(generated, partial(generate, length=length, markers=markers), 0xADD, (train, valid, test)),
         metric="mse",
         higher_is_better=False,
         chance=CHANCE,
@@ -82,9 +79,3 @@ def generate(rng: np.random.Generator, *, sequences: int, length: int, markers: 
     row = np.arange(sequences)
     x[row, first, 1] = x[row, second, 1] = 1.0
     return x, (x[row, first, 0] + x[row, second, 0])[:, None]
-
-
-def _load(length: int, markers: str, sizes: tuple[int, int, int], data_seed: int, data_root: Path | None) -> Splits:
-    rngs = streams(data_seed, 0xADD)
-    pairs = (generate(rng, sequences=n, length=length, markers=markers) for rng, n in zip(rngs, sizes, strict=True))
-    return Splits(*(Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in pairs))

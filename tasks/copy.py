@@ -16,12 +16,10 @@ not checked, and 1,000 to validate and 1,000 to test are ours.
 
 import math
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import torch
 
-from .spec import SequenceShape, Split, Splits, TaskSpec, streams
+from .spec import SequenceShape, TaskSpec, check_sizes, generated
 
 CITE = "Hu, Wang, Qi: Learning to Adaptively Scale Recurrent Neural Networks, AAAI 2019"
 DIGITS = 10  # to be remembered
@@ -37,15 +35,14 @@ def copy(delay: int = 120, *, train: int = 10_000, valid: int = 1_000, test: int
     """Ten digits, each asked for again after a delay."""
     if delay < 1:
         raise ValueError(f"the delay is {delay}; it must be at least 1 step")
-    if min(train, valid, test) < 1:
-        raise ValueError(f"train, valid and test are {train}, {valid} and {test}; each needs at least 1 sequence")
+    check_sizes(train, valid, test)
     length = delay + 2 * DIGITS
     chance = DIGITS * math.log(SYMBOLS) / length
     return TaskSpec(
         name=f"copy-{delay}",
         title=f"Copy memory, T = {delay}",
         shape=SequenceShape(length, inputs=MARKER + 1, outputs=BLANK + 1, per_step=True),
-        load=partial(_load, delay, (train, valid, test)),
+        load=partial(generated, partial(generate, delay=delay), 0xC09, (train, valid, test)),
         metric="cross_entropy",
         higher_is_better=False,
         chance=chance,
@@ -59,18 +56,11 @@ def copy(delay: int = 120, *, train: int = 10_000, valid: int = 1_000, test: int
 
 
 def generate(rng: np.random.Generator, *, sequences: int, delay: int) -> tuple[np.ndarray, np.ndarray]:
-    """The symbols of the input and of the answer, each (sequences, delay + 20) int64."""
+    """x (sequences, delay + 20, 10) float32, one-hot, and the answers (sequences, delay + 20) int64."""
     digits = rng.integers(SYMBOLS, size=(sequences, DIGITS))
     symbols = np.full((sequences, delay + 2 * DIGITS), BLANK)
     answers = symbols.copy()
     symbols[:, :DIGITS] = digits
     symbols[:, -DIGITS - 1 :] = MARKER
     answers[:, -DIGITS:] = digits
-    return symbols, answers
-
-
-def _load(delay: int, sizes: tuple[int, int, int], data_seed: int, data_root: Path | None) -> Splits:
-    rngs = streams(data_seed, 0xC09)
-    one_hot = np.eye(MARKER + 1, dtype=np.float32)
-    pairs = (generate(rng, sequences=n, delay=delay) for rng, n in zip(rngs, sizes, strict=True))
-    return Splits(*(Split(torch.from_numpy(one_hot[x]), torch.from_numpy(y)) for x, y in pairs))
+    return np.eye(MARKER + 1, dtype=np.float32)[symbols], answers

@@ -19,13 +19,11 @@ set, 200 further sequences of each type, is ours.
 """
 
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-import torch
 
 from .signals import check_room, places, setting, shapes
-from .spec import SequenceShape, Split, Splits, TaskSpec, streams
+from .spec import SequenceShape, TaskSpec, generated
 
 CITE = "Hu, Wang, Qi: Learning to Adaptively Scale Recurrent Neural Networks, AAAI 2019"
 TYPES = 3
@@ -56,11 +54,12 @@ def low_density(
     for name, size in (("train", train), ("valid", valid), ("test", test)):
         if size < TYPES or size % TYPES:
             raise ValueError(f"{name} is {size}; it must be a multiple of {TYPES}, as many sequences of each type")
+    drawn = partial(generate, length=length, signals=signals, lengths=lengths, amplitude=amplitude, noise=noise)
     return TaskSpec(
         name="low-density",
         title="Low-density signal type identification",
         shape=SequenceShape(length, inputs=1, outputs=TYPES),
-        load=partial(_load, length, signals, lengths, amplitude, noise, (train, valid, test)),
+        load=partial(generated, drawn, 0x10D, (train, valid, test)),
         metric="accuracy",
         higher_is_better=True,
         chance=1 / TYPES,
@@ -85,7 +84,7 @@ def generate(
     amplitude: float,
     noise: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """x (sequences, length) float32 and the type (sequences,), each type as often as the others."""
+    """x (sequences, length, 1) float32 and the type (sequences,) int64, each type as often as the others."""
     kind = rng.permutation(np.arange(sequences) % TYPES)
     start, size = places(rng, sequences=sequences, length=length, signals=signals, lengths=lengths)
     a = rng.uniform(-amplitude, amplitude, size=size.shape)
@@ -95,23 +94,4 @@ def generate(
         steps = start[row, column][:, None] + np.arange(f)
         # the signals of signals.py have the peak 2
         x[row[:, None], steps] = a[row, column][:, None] * (shapes(f) / 2)[kind[row]]
-    return x, kind
-
-
-def _load(
-    length: int,
-    signals: tuple[int, ...],
-    lengths: tuple[int, ...],
-    amplitude: float,
-    noise: float,
-    sizes: tuple[int, int, int],
-    data_seed: int,
-    data_root: Path | None,
-) -> Splits:
-    splits = []
-    for rng, n in zip(streams(data_seed, 0x10D), sizes, strict=True):
-        x, kind = generate(
-            rng, sequences=n, length=length, signals=signals, lengths=lengths, amplitude=amplitude, noise=noise
-        )
-        splits.append(Split(torch.from_numpy(x).unsqueeze(-1), torch.from_numpy(kind.astype(np.int64))))
-    return Splits(*splits)
+    return x[..., None], kind

@@ -30,6 +30,7 @@ Departures: none known at side 28. The noise is drawn once, from the data seed; 
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,23 +59,15 @@ TRAINING = {"paper": {"batch": 50}, "quick": {"max_steps": 1000}}
 
 def smnist(*, side: int = SIDE, train: int = TRAIN, valid: int = VALID, test: int = TEST) -> TaskSpec:
     """The digit, from its pixels row by row."""
-    _check(side, (train, valid, test))
-    return TaskSpec(
+    return _task(
+        side,
+        (train, valid, test),
         name="smnist",
         title="Pixel-by-pixel MNIST",
-        shape=_shape(side, side * side),
-        load=partial(_load, side, "", side * side, (train, valid, test)),
-        metric="accuracy",
-        higher_is_better=True,
-        chance=CHANCE,
         target=0.95,
         target_why="below every number of the paper's Table 1, whose lowest is the uRNN's 0.951",
         reference=0.992,
         cite=CITE,
-        scales=SCALES,
-        detail=f"{_pixels(side)}, {_images(train, valid, test)}",
-        training=TRAINING,
-        data="mnist",
     )
 
 
@@ -82,25 +75,19 @@ def pmnist(
     *, permutation: str = "tprnn", side: int = SIDE, train: int = TRAIN, valid: int = VALID, test: int = TEST
 ) -> TaskSpec:
     """The digit, from its pixels in an order that is the same for all images."""
-    _check(side, (train, valid, test))
     if permutation not in PERMUTATIONS:
         raise ValueError(f"permutation is '{permutation}'; choose one of {', '.join(PERMUTATIONS)}")
-    return TaskSpec(
+    return _task(
+        side,
+        (train, valid, test),
+        permutation,
         name="pmnist",
         title="Permuted pixel-by-pixel MNIST",
-        shape=_shape(side, side * side),
-        load=partial(_load, side, permutation, side * side, (train, valid, test)),
-        metric="accuracy",
-        higher_is_better=True,
-        chance=CHANCE,
         target=0.90,
         target_why="below the paper's LSTM-S (0.913) and every other number of its Table 1 but the iRNN's (0.820)",
         reference=0.967,
         cite=CITE,
-        scales=SCALES,
-        detail=f"{_pixels(side)} in the order '{permutation}', {_images(train, valid, test)}",
-        training=TRAINING,
-        data="mnist",
+        said=f" in the order '{permutation}'",
     )
 
 
@@ -108,26 +95,58 @@ def noisy_mnist(
     length: int = 1000, *, side: int = SIDE, train: int = TRAIN, valid: int = VALID, test: int = TEST
 ) -> TaskSpec:
     """The digit, from its pixels and the noise that follows them."""
-    _check(side, (train, valid, test))
     if length < SIDE * SIDE:
         raise ValueError(f"the length is {length}; the pixels alone take {SIDE * SIDE} steps")
     steps = length * side**2 // SIDE**2
-    return TaskSpec(
+    return _task(
+        side,
+        (train, valid, test),
+        length=steps,
         name=f"noisy-mnist-{length}",
         title=f"Noisy MNIST, T = {length}",
-        shape=_shape(side, steps),
-        load=partial(_load, side, "", steps, (train, valid, test)),
-        metric="accuracy",
-        higher_is_better=True,
-        chance=CHANCE,
         target=0.90,
         target_why="between the paper's LSTMs, which do not learn it, and the 0.97 and more of models that do",
         cite=NOISY_CITE,
+        said=f", then noise to step {steps:,}",
+    )
+
+
+def _task(
+    side: int,
+    sizes: tuple[int, int, int],
+    permutation: str = "",
+    length: int | None = None,
+    said: str = "",
+    **fields: Any,
+) -> TaskSpec:
+    """What the tasks share. length: None: of the pixels alone; said: of what becomes of them, for `detail`."""
+    if side not in SIDES:
+        raise ValueError(f"side is {side}; choose one that divides {SIDE}: {', '.join(map(str, SIDES))}")
+    steps, block = side * side if length is None else length, SIDE // side
+    pixels = f"{side} x {side} pixels" + (f" (means of {block} x {block})" if block > 1 else "")
+    windows = WINDOWS if side * side % WINDOWS[0][0] == 0 else None
+    return TaskSpec(
+        shape=SequenceShape(steps, inputs=1, outputs=DIGITS, windows=windows),
+        load=partial(_load, side, permutation, steps, sizes),
+        metric="accuracy",
+        higher_is_better=True,
+        chance=CHANCE,
         scales=SCALES,
-        detail=f"{_pixels(side)}, then noise to step {steps:,}, {_images(train, valid, test)}",
+        detail=f"{pixels}{said}, {images_of(sizes, (TRAIN, VALID, TEST))}",
         training=TRAINING,
         data="mnist",
+        **fields,
     )
+
+
+def images_of(sizes: tuple[int, int, int], full: tuple[int, int, int]) -> str:
+    """How many images train, validate and test, in words. Raises ValueError where there are not so many."""
+    for name, size, most in zip(("train", "valid", "test"), sizes, full, strict=True):
+        if not 1 <= size <= most:
+            raise ValueError(f"{name} is {size}; there are 1 to {most:,} images for it")
+    train, valid, test = sizes
+    first = "" if sizes == full else "the first "
+    return f"{first}{train:,} training, {valid:,} validation and {test:,} test images"
 
 
 def permuted(permutation: str, count: int) -> np.ndarray:
@@ -183,27 +202,3 @@ def _file(where: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     if labels.max() >= DIGITS:
         raise DataError(f"{where} is damaged: {name}-labels-idx1-ubyte has the label {labels.max()}, which is no digit")
     return images, labels
-
-
-def _shape(side: int, length: int) -> SequenceShape:
-    return SequenceShape(
-        length, inputs=1, outputs=DIGITS, windows=WINDOWS if side * side % WINDOWS[0][0] == 0 else None
-    )
-
-
-def _pixels(side: int) -> str:
-    block = SIDE // side
-    return f"{side} x {side} pixels" + (f" (means of {block} x {block})" if block > 1 else "")
-
-
-def _images(train: int, valid: int, test: int) -> str:
-    first = "" if (train, valid, test) == (TRAIN, VALID, TEST) else "the first "
-    return f"{first}{train:,} training, {valid:,} validation and {test:,} test images"
-
-
-def _check(side: int, sizes: tuple[int, int, int]) -> None:
-    if side not in SIDES:
-        raise ValueError(f"side is {side}; choose one that divides {SIDE}: {', '.join(map(str, SIDES))}")
-    for name, size, most in zip(("train", "valid", "test"), sizes, (TRAIN, VALID, TEST), strict=True):
-        if not 1 <= size <= most:
-            raise ValueError(f"{name} is {size}; MNIST has 1 to {most:,} images for it")

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .pixels import images_of
 from .spec import SequenceShape, Split, Splits, TaskSpec
 
 CITE = "Alpaydin, Kaynak: Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998"
@@ -29,11 +30,7 @@ SCALES = {"smoke": {"train": 200, "valid": 50, "test": 50}}  # quick is the whol
 
 def sdigits(*, train: int = TRAIN, valid: int = VALID, test: int = TEST) -> TaskSpec:
     """The digit, from 64 pixels row by row."""
-    sizes, full = (train, valid, test), (TRAIN, VALID, TEST)
-    for name, size, most in zip(("train", "valid", "test"), sizes, full, strict=True):
-        if not 1 <= size <= most:
-            raise ValueError(f"{name} is {size}; there are 1 to {most:,} images for it")
-    first = "" if sizes == full else "the first "
+    sizes = (train, valid, test)
     return TaskSpec(
         name="sdigits",
         title="Pixel-by-pixel 8 x 8 digits",
@@ -46,7 +43,7 @@ def sdigits(*, train: int = TRAIN, valid: int = VALID, test: int = TEST) -> Task
         target_why="a round number: no paper has one for this task",
         cite=CITE,
         scales=SCALES,
-        detail=f"8 x 8 pixels, {first}{train:,} training, {valid:,} validation and {test:,} test images",
+        detail=f"8 x 8 pixels, {images_of(sizes, (TRAIN, VALID, TEST))}",
         training={"paper": {"batch": 50}},
         needs={"sklearn": "scikit-learn"},
     )

@@ -17,6 +17,7 @@ uniform way to share the steps that no signal uses out among the n + 1 gaps.
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,23 +39,17 @@ def sfc(
     sequences: int = 9000,
 ) -> TaskSpec:
     """Signal frequency counting: how many different signal lengths are in the sequence?"""
-    _check(length, signals, lengths, sequences)
-    return TaskSpec(
+    return _task(
+        (length, signals, lengths, sequences),
+        "count",
         name="sfc",
         title="Signal frequency counting",
         shape=SequenceShape(length, inputs=1, outputs=len(lengths)),
-        load=partial(_load, length, signals, lengths, sequences, "count"),
-        metric="accuracy",
-        higher_is_better=True,
         chance=_commonest_count(signals, lengths),
         class_names=tuple(f"{n + 1} lengths" if n else "1 length" for n in range(len(lengths))),
         target=0.70,
         target_why="halfway, to the nearest 5 %, between chance (0.508) and what the paper's TP-RNN-S reaches (0.865)",
         reference=0.998,
-        cite=CITE,
-        scales=SCALES,
-        detail=f"{setting(length, signals, lengths)}, {sequences:,} sequences (7:1:2)",
-        training={"paper": {"batch": 50}},
     )
 
 
@@ -66,23 +61,35 @@ def sti(
     sequences: int = 9000,
 ) -> TaskSpec:
     """Signal type identification: sine (0), square (1) or saw-tooth (2)?"""
-    _check(length, signals, lengths, sequences)
-    return TaskSpec(
+    return _task(
+        (length, signals, lengths, sequences),
+        "type",
         name="sti",
         title="Signal type identification",
         shape=SequenceShape(length, inputs=1, outputs=3),
-        load=partial(_load, length, signals, lengths, sequences, "type"),
-        metric="accuracy",
-        higher_is_better=True,
         chance=1 / 3,
         class_names=("sine", "square", "saw-tooth"),
         target=0.90,
         target_why="below the paper's LSTM-S (0.928), so that every model the paper calls good can reach it",
         reference=1.0,
+    )
+
+
+def _task(options: tuple[int, tuple[int, ...], tuple[int, ...], int], question: str, **fields: Any) -> TaskSpec:
+    """What the two share. options: length, signals, lengths and sequences."""
+    *scene, sequences = options
+    check_room(*scene)
+    if sequences < 10:
+        raise ValueError(f"sequences is {sequences}; 7:1:2 needs at least 10")
+    return TaskSpec(
+        load=partial(_load, *options, question),
+        metric="accuracy",
+        higher_is_better=True,
         cite=CITE,
         scales=SCALES,
-        detail=f"{setting(length, signals, lengths)}, {sequences:,} sequences (7:1:2)",
+        detail=f"{setting(*scene)}, {sequences:,} sequences (7:1:2)",
         training={"paper": {"batch": 50}},
+        **fields,
     )
 
 
@@ -186,9 +193,3 @@ def setting(length: int, signals: tuple[int, ...], lengths: tuple[int, ...]) -> 
 def _either(numbers: tuple[int, ...]) -> str:
     *others, last = map(str, numbers)
     return f"{', '.join(others)} or {last}" if others else last
-
-
-def _check(length: int, signals: tuple[int, ...], lengths: tuple[int, ...], sequences: int) -> None:
-    check_room(length, signals, lengths)
-    if sequences < 10:
-        raise ValueError(f"sequences is {sequences}; 7:1:2 needs at least 10")

@@ -1,11 +1,12 @@
 """What the harness knows of a task: the shape of its sequences, its data, its measure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 
@@ -65,6 +66,21 @@ def streams(data_seed: int, own: int) -> list[np.random.Generator]:
     own: a number that no other task has.
     """
     return np.random.default_rng([data_seed, own]).spawn(3)
+
+
+def generated(
+    generate: Callable[..., tuple[np.ndarray, ...]], own: int, sizes: Sequence[int], data_seed: int, data_root: object
+) -> Splits:
+    """Splits of so many sequences each, of generate(rng, sequences=n) -> x, y; own: as in `streams`."""
+    pairs = (generate(rng, sequences=n) for rng, n in zip(streams(data_seed, own), sizes, strict=True))
+    train, valid, test = (Split(torch.from_numpy(x), torch.from_numpy(y)) for x, y in pairs)
+    return Splits(train, valid, test)
+
+
+def check_sizes(train: int, valid: int, test: int) -> None:
+    """Raises ValueError where a split is empty."""
+    if min(train, valid, test) < 1:
+        raise ValueError(f"train, valid and test are {train}, {valid} and {test}; each needs at least 1 sequence")
 
 
 def no_preparation(data_root: Path | None, tell: Callable[[int, int], None]) -> str:

@@ -5,14 +5,17 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # which numpy and torch read as they are imported
+
 import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 pytest.register_assert_rewrite("support")
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "SLURM_ARRAY_TASK_ID"):
+    os.environ.pop(name, None)  # what a make, a hook or a job in which the tests run tells its own children
 
 if not torch.cuda.is_available():
     # Triton's interpreter must be chosen before anything imports triton, torch.compile for one
@@ -32,14 +35,14 @@ class Outcome(NamedTuple):
 @pytest.fixture
 def bench(monkeypatch, capsys, tmp_path):
     """`bench(*words)` runs the command line here, with results and reports in a folder of the test."""
-    from harness.cli.bench import main
+    from harness.cli.bench import cli, main
 
     def call(*words: object) -> Outcome:
         line = [str(word) for word in words]
-        if line[0] in ("run", "plan", "status", "report", "measure", "speed") and "--results" not in line:
-            line += ["--results", str(tmp_path / "results")]
-        if line[0] in ("report", "speed") and "--reports" not in line:
-            line += ["--reports", str(tmp_path / "reports")]
+        options = cli.commands[line[0]].params if line[0] in cli.commands else []
+        for name in ("results", "reports"):
+            if any(f"--{name}" in option.opts for option in options) and f"--{name}" not in line:
+                line += [f"--{name}", str(tmp_path / name)]
         monkeypatch.setattr(sys, "argv", ["bench", *line])
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:

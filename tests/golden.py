@@ -1,6 +1,6 @@
 """Golden values of our models and tasks, which say whether a record of before is of what there is now.
 
-    python -m tests.golden        writes them anew to golden.json
+    python tests/golden.py        writes them anew to golden.json
 
 Of a model: a few sums over its initial weights, and its first three training losses on made-up data, on a CPU with one
 thread and the eager back end. Of a task: sums over its data at the scales of smoke and quick; a task whose data are not
@@ -19,19 +19,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness import catalog, engine
-from harness.errors import BenchError
-from harness.plan import Budget
-from harness.prepare.budget import solve
-from harness.prepare.data import check_data, load_data, prepare_data
-from harness.prepare.modules import made
-from harness.protocol import SMOKE
-from harness.seeds import global_stream
-from harness.train.loop import Training
-from tasks.spec import SequenceShape, Split, Splits
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from harness import catalog, engine  # noqa: E402
+from harness.errors import BenchError  # noqa: E402
+from harness.plan import Budget  # noqa: E402
+from harness.prepare.budget import solve  # noqa: E402
+from harness.prepare.data import check_data, load_data, prepare_data  # noqa: E402
+from harness.prepare.modules import made  # noqa: E402
+from harness.protocol import SMOKE  # noqa: E402
+from harness.seeds import global_stream  # noqa: E402
+from harness.train.loop import Training  # noqa: E402
+from tasks.spec import SequenceShape, Split, Splits  # noqa: E402
 
 FILE = Path(__file__).with_name("golden.json")
-COMMAND = "python -m tests.golden"
+COMMAND = "python tests/golden.py"
 SHAPE = SequenceShape(length=24, inputs=2, outputs=4)
 SCALES = ("smoke", "quick")
 DIGITS = 6

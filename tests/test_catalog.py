@@ -4,7 +4,6 @@ import sys
 from importlib.metadata import EntryPoint
 
 import pytest
-import torch
 from support import ROOT
 
 from harness import catalog
@@ -15,16 +14,14 @@ from tasks import TASKS
 STRANGER = ROOT / "tests" / "support" / "stranger"
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_every_built_in_model_resolves_to_a_spec_of_its_own_name(name):
-    spec = catalog.find_model(name)
-    assert spec.name == name
-    assert spec.title
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_every_built_in_task_resolves_to_a_spec_of_its_own_name(name):
-    assert catalog.find_task(name).name == name
+@pytest.mark.parametrize(
+    ("find", "names"), [(catalog.find_model, MODELS), (catalog.find_task, TASKS)], ids=["models", "tasks"]
+)
+def test_every_built_in_name_resolves_to_a_spec_of_that_name(find, names):
+    for name in names:
+        spec = find(name)
+        assert spec.name == name
+        assert spec.title
 
 
 def test_groups_part_the_models_and_none_has_the_name_of_a_model():
@@ -56,21 +53,26 @@ def test_an_empty_group_alone_is_a_sentence(monkeypatch):
         catalog.chosen(" , ")
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(BenchError, match=r"no model called 'tprnn-s'.*'tp-rnn-s'"):
-        catalog.find_model("tprnn-s")
-    with pytest.raises(BenchError, match=r"no task called 'sfcc'.*'sfc'"):
-        catalog.find_task("sfcc")
+@pytest.mark.parametrize(
+    ("find", "name", "sentence"),
+    [
+        (catalog.find_model, "tprnn-s", r"no model called 'tprnn-s'.*'tp-rnn-s'"),
+        (catalog.find_task, "sfcc", r"no task called 'sfcc'.*'sfc'"),
+        (catalog.find_task, "addition-1", "addition-1"),
+        (catalog.find_model, "tp-rnn-s@agregation=mean", "'aggregation'"),
+        (catalog.find_model, "tp-rnn-s@top_down=7", "yes or no"),
+        (catalog.find_model, "tp-rnn-s@mean", "key=value"),
+        (catalog.find_model, "nowhere.py:Net", r"no file nowhere\.py"),
+    ],
+)
+def test_what_there_is_not_is_a_sentence_with_the_nearest(find, name, sentence):
+    with pytest.raises(BenchError, match=sentence):
+        find(name)
 
 
 def test_a_family_takes_any_length():
     assert catalog.find_task("addition-37").shape.length == 37
     assert catalog.find_task("copy-15").shape.length == 35
-
-
-def test_a_length_that_cannot_be_is_a_sentence():
-    with pytest.raises(BenchError, match="addition-1"):
-        catalog.find_task("addition-1")
 
 
 def test_the_scale_of_a_protocol_changes_the_task_and_an_option_changes_it_further():
@@ -106,30 +108,6 @@ def test_options_of_a_model_make_another_name_and_title():
     assert sum(p.numel() for p in changed.parameters()) < sum(p.numel() for p in plain.parameters())
 
 
-def test_an_unknown_option_is_answered_with_the_nearest():
-    with pytest.raises(BenchError, match="'aggregation'"):
-        catalog.find_model("tp-rnn-s@agregation=mean")
-    with pytest.raises(BenchError, match="yes or no"):
-        catalog.find_model("tp-rnn-s@top_down=7")
-    with pytest.raises(BenchError, match="key=value"):
-        catalog.find_model("tp-rnn-s@mean")
-
-
-def test_a_class_in_a_file_is_a_model(tmp_path):
-    spec = catalog.find_model(f"{STRANGER / 'stranger.py'}:EchoNet")
-    module = spec.build(catalog.sequence_shape(9, 2, 4), 5)
-    assert module(torch.zeros(3, 9, 2)).shape == (3, 4)
-    assert spec.title == "EchoNet"
-
-
-def test_a_function_in_a_file_is_a_task():
-    task = catalog.find_task(f"{STRANGER / 'stranger.py'}:parity")
-    assert (task.shape.length, task.shape.inputs, task.shape.outputs) == (12, 1, 2)
-    assert task.metric == "accuracy"
-    splits = task.load(0, None)
-    assert [len(split.y) for split in splits] == [200, 50, 50]
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -144,18 +122,6 @@ def test_a_file_that_holds_no_model_is_a_sentence(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(BenchError, match=message):
         catalog.find_model(f"{path}:Net")
-
-
-def test_a_missing_file_is_a_sentence():
-    with pytest.raises(BenchError, match=r"no file nowhere\.py"):
-        catalog.find_model("nowhere.py:Net")
-
-
-def test_a_task_with_wrong_data_is_a_sentence(tmp_path):
-    path = tmp_path / "flat.py"
-    path.write_text("import torch\ndef flat(seed, root):\n    return [(torch.zeros(4), torch.zeros(4))] * 3\n")
-    with pytest.raises(BenchError, match=r"flat: x of the training data is \(4,\), but must be"):
-        catalog.find_task(f"{path}:flat")
 
 
 def test_two_owners_of_one_name_are_refused(monkeypatch):

@@ -31,9 +31,7 @@ def clone(tmp_path_factory):
 
 
 def called(folder, *words):
-    # Under `make test` the inner make is no part of the outer one, whose name and flags it would print and obey.
-    env = {name: value for name, value in os.environ.items() if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}}
-    env["PYTHONPATH"] = str(folder)
+    env = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.splitlines()

@@ -92,16 +92,23 @@ def test_peak_memory_grows_with_the_length():
 CUDA = torch.device("cuda")
 
 
+def on_the_device(splits: Splits, x: str = "cuda") -> Splits:
+    train, valid, test = (Split(split.x.to(x), split.y.cuda()) for split in splits)
+    return replace(splits, train=train, valid=valid, test=test)
+
+
+def ended(run: Training, seed: int = 0) -> Training:
+    with global_stream(seed, "noise"):
+        run.points = list(run)
+    return run
+
+
 def trained(name: str, seeds: list[int], recorder: Any = None, backend: str = "eager") -> Training:
     """20 steps of float64 on the device; it has ended."""
     modules = [built(name, seed).cuda() for seed in seeds]
-    splits = data(30)
-    splits = type(splits)(*(type(split)(*(tensor.cuda() for tensor in split)) for split in splits))
     with engine.backend(backend):
-        run = training(modules, seeds, splits, max_steps=20, recorder=recorder)
-        with global_stream(seeds[0], "noise"):
-            run.points = list(run)
-    return run
+        run = training(modules, seeds, on_the_device(data(30)), max_steps=20, recorder=recorder)
+        return ended(run, seeds[0])
 
 
 def assert_same_numbers(ours: Training, theirs: Training, places: list[tuple[int, int]], tolerance: float) -> None:
@@ -148,12 +155,7 @@ class Waits(nn.Module):
 def test_a_capture_that_fails_costs_nothing():
     def run(recorder: Any) -> Training:
         torch.manual_seed(1)
-        splits = data(30)
-        splits = type(splits)(*(type(split)(*(tensor.cuda() for tensor in split)) for split in splits))
-        made = training([Waits().cuda()], [0], splits, max_steps=20, recorder=recorder)
-        with global_stream(0, "noise"):
-            made.points = list(made)
-        return made
+        return ended(training([Waits().cuda()], [0], on_the_device(data(30)), max_steps=20, recorder=recorder))
 
     stream = torch.cuda.current_stream()
     ours = run(CudaGraphs(CUDA))
@@ -167,22 +169,17 @@ def test_a_capture_that_fails_costs_nothing():
 
 def test_a_restored_group_is_captured_again():
     whole = trained("aslstm", [0, 1], CudaGraphs(CUDA))
-    splits = data(30)
-    splits = type(splits)(*(type(split)(*(tensor.cuda() for tensor in split)) for split in splits))
     stops = iter([False] * 9 + [True])
+
+    def group(seeds: tuple[int, int], **options: Any) -> Training:
+        modules = [built("aslstm", seed).cuda() for seed in seeds]
+        splits = on_the_device(data(30))
+        return training(modules, [0, 1], splits, max_steps=20, recorder=CudaGraphs(CUDA), **options)
+
     with engine.backend("eager"):
-        first = training(
-            [built("aslstm", seed).cuda() for seed in (0, 1)],
-            [0, 1],
-            splits,
-            max_steps=20,
-            recorder=CudaGraphs(CUDA),
-            stop=lambda: next(stops),
-        )
+        first = group((0, 1), stop=lambda: next(stops))
         points = list(first)
-        second = training(
-            [built("aslstm", seed).cuda() for seed in (5, 6)], [0, 1], splits, max_steps=20, recorder=CudaGraphs(CUDA)
-        )
+        second = group((5, 6))
         second.restore([saved(first, place) for place in (0, 1)])
         second.points = points + list(second)
         tested = second.test(), whole.test()
@@ -201,11 +198,6 @@ def test_a_run_trains_its_seeds_together_and_says_graph(bench, tmp_path):
 
 
 # ----------------------------------------------------------------------------- texts, and data that lie on the host
-
-
-def on_the_device(splits: Splits, x: str = "cuda") -> Splits:
-    train, valid, test = (Split(split.x.to(x), split.y.cuda()) for split in splits)
-    return replace(splits, train=train, valid=valid, test=test)
 
 
 @pytest.mark.parametrize("name", ["lstm-s", "dilated-lstm", "aslstm", "hm-lstm", "clockwork"])
@@ -230,9 +222,8 @@ def test_a_captured_step_carries_the_state_of_a_text(name):
             carried=True,
             recorder=recorder,
         )
-        with engine.backend("auto"), global_stream(0, "noise"):
-            run.points = list(run)
-        return run
+        with engine.backend("auto"):
+            return ended(run)
 
     captured = trained(CudaGraphs(CUDA))
     assert captured.update.recorded
@@ -243,10 +234,8 @@ def test_a_captured_step_carries_the_state_of_a_text(name):
 def test_batches_from_the_host_give_what_batches_on_the_device_give(recorder):
     def run(x: str) -> Training:
         modules = [built("gru", seed).cuda() for seed in (0, 1)]
-        made = training(modules, [0, 1], on_the_device(data(30), x), max_steps=20, recorder=recorder and recorder(CUDA))
-        with global_stream(0, "noise"):
-            made.points = list(made)
-        return made
+        splits, kept = on_the_device(data(30), x), recorder and recorder(CUDA)
+        return ended(training(modules, [0, 1], splits, max_steps=20, recorder=kept))
 
     fed, gathered = run("cpu"), run("cuda")
     assert fed.feed is not None

@@ -30,24 +30,21 @@ def test_the_paper_protocol_is_tp_rnns_training():
     assert PAPER.steps(55_000) == 220_000
 
 
-def test_an_epoch_leaves_out_the_short_last_batch():
+def test_an_epoch_leaves_out_the_short_last_batch_and_max_steps_goes_before_epochs():
     assert made(batch=10, epochs=2).steps(39) == 6
-
-
-def test_max_steps_goes_before_epochs():
     assert made(batch=10, epochs=2, max_steps=5).steps(39) == 5
 
 
-def test_evaluations_are_geometric_at_first_then_evenly_spaced():
-    assert made(max_steps=64, evaluations=4).evaluation_steps(1000) == [2, 4, 8, 16, 32, 48, 64]
-
-
-def test_without_a_number_there_is_one_evaluation_an_epoch():
-    assert made(batch=10, epochs=3).evaluation_steps(80) == [1, 2, 4, 8, 16, 24]
-
-
-def test_the_last_step_is_evaluated_and_step_0_is_not():
-    assert made(max_steps=10, evaluations=3).evaluation_steps(1000) == [1, 2, 4, 8, 10]
+@pytest.mark.parametrize(
+    ("fields", "sequences", "steps"),
+    [
+        ({"max_steps": 64, "evaluations": 4}, 1000, [2, 4, 8, 16, 32, 48, 64]),  # geometric, then evenly spaced
+        ({"batch": 10, "epochs": 3}, 80, [1, 2, 4, 8, 16, 24]),  # without a number, one an epoch
+        ({"max_steps": 10, "evaluations": 3}, 1000, [1, 2, 4, 8, 10]),  # the last step, and not step 0
+    ],
+)
+def test_the_steps_at_which_a_run_is_evaluated(fields, sequences, steps):
+    assert made(**fields).evaluation_steps(sequences) == steps
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
@@ -106,18 +103,12 @@ def test_the_name_of_a_changed_protocol_finds_it_again(base, changes):
     assert find_protocol(changed.name) == changed
 
 
-def test_changes_add_up_and_their_order_does_not_matter():
+def test_changes_add_up_the_later_counts_and_their_order_does_not_matter():
     one_way = with_changes(with_changes(SMOKE, {"batch": 5}), {"clip": 1})
     other_way = with_changes(SMOKE, {"clip": 1.0, "batch": 5})
     assert one_way == other_way == find_protocol("smoke@clip=1+batch=5")
     assert (one_way.batch, one_way.clip) == (5, 1.0)
-
-
-def test_a_later_change_replaces_an_earlier_one():
     assert with_changes(with_changes(SMOKE, {"batch": 5}), {"batch": 6}) == find_protocol("smoke@batch=6")
-
-
-def test_no_changes_give_the_protocol_itself():
     assert with_changes(QUICK, {}) == QUICK
 
 
@@ -246,11 +237,6 @@ def test_a_budget_is_a_number_or_the_word_paper(text, params, name):
 def test_what_is_no_budget_is_refused_in_a_sentence(text):
     with pytest.raises(BenchError, match=r"is no budget|is below one parameter|is above 10,000,000,000 parameters"):
         find_budget(text)
-
-
-def test_protocols_cannot_be_changed_in_place():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        SMOKE.batch = 1  # type: ignore[misc]
 
 
 def test_a_task_changes_settings_at_its_scale_alone():

@@ -2,11 +2,9 @@
 
 import ast
 import re
-import shutil
 import subprocess
 import sys
-import tomllib
-import zipfile
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,8 @@ from support import ROOT
 PACKAGES = ("harness", "models", "tasks")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 HARNESS = [path for path in SOURCES if path.is_relative_to(ROOT / "harness")]
-DATA = {".json", ".css", ".js", ".cpp", ".h"}  # what lies beside the sources and is installed with them
 PAGES = "records stats compare draw write"  # what a page of a report is made from
+REPORT = sorted(path.parent.name for path in (ROOT / "harness" / "report").glob("*/__init__.py"))
 ROOMS = {
     # the words of the whole house; errors, plan and protocol are open to all rooms
     "harness": "",
@@ -40,19 +38,15 @@ ROOMS = {
     "harness.train": "prepare records catalog engine machine seeds",
     "harness.checks": "train prepare catalog seeds",
     "harness.measure": "train prepare records stats catalog engine machine process seeds",
-    "harness.execute": "measure train prepare records stats write catalog engine machine process seeds",
+    "harness.execute": "measure train prepare records stats write catalog strangers engine machine process seeds",
     "harness.gate": "stats write catalog machine process",
     # the wing that reads
     "harness.draw": "records",
     "harness.write": "records",
     "harness.compare": "records stats write",
-    "harness.report": "records compare write report.task report.overall report.convergence report.measured "
-    "report.insight report.papers",
-    "harness.report.task": PAGES,
-    "harness.report.overall": PAGES,
-    "harness.report.convergence": PAGES,
+    "harness.report": " ".join(["records compare write", *map("report.{}".format, REPORT)]),
+    **{f"harness.report.{name}": PAGES for name in REPORT},
     "harness.report.measured": f"{PAGES} catalog",
-    "harness.report.insight": "records compare draw write",
     "harness.report.papers": f"{PAGES} report.insight",
     # the roof
     "harness.cli": "*",
@@ -177,13 +171,30 @@ def test_rooms_hang_in_no_circle():
     no_circle(graph, str)
 
 
-def test_a_map_of_a_room_names_every_file_in_it_and_imports_nothing():
+def in_a_table() -> set[str]:
+    """The modules that a table of names leads to: that is their map."""
+    from harness.cli.bench import VERBS
+    from harness.execute.executors import EXECUTORS
+    from harness.report.index import PAGES
+
+    functions = [*(verb.callback for verb in VERBS), *(make for _, make in PAGES.values())]
+    modules = {getattr(function, "func", function).__module__ for function in functions}
+    return modules | {resolve_name(place.partition(":")[0], "harness.execute") for place in EXECUTORS.values()}
+
+
+def test_a_map_of_a_room_has_a_line_for_every_file_in_it_but_those_of_a_table_and_imports_nothing():
+    known = in_a_table()
+    assert {"harness.cli.gate", "harness.report.overall.page", "harness.execute.local"} <= known
+    known |= {name.rpartition(".")[0] for name in known}  # and their rooms
     for path in SOURCES:
         if path.name == "__init__.py" and path.parent.parent != ROOT:
-            said = set(re.findall(r"\w+", ast.get_docstring(ast.parse(path.read_text())) or ""))
+            lines = (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines()[2:]  # after its sentence
+            said = {name for line in lines for name in re.split(", ", re.match(r"\w+(, \w+)*|", line)[0])} - {""}
             files = {other.stem for other in path.parent.glob("*.py")} - {"__init__"}
             rooms = {other.parent.name for other in path.parent.glob("*/__init__.py")}
-            assert files | rooms <= said, f"{name_of(path)} lacks {files | rooms - said}"
+            lacking = {name for name in files | rooms if f"{module_of(path)}.{name}" not in known} - said
+            assert not lacking, f"{name_of(path)} has no line for {lacking}"
+            assert said <= files | rooms, f"{name_of(path)} has a line for {said - files - rooms}, which is not there"
             assert not imports(path) or path.parent.name == "cli", name_of(path)
 
 
@@ -229,12 +240,23 @@ def test_only_the_command_line_prints_or_exits():
         assert not calls & {"print", "sys.exit", "exit", "click.echo"} - may, name_of(path)
 
 
-@pytest.mark.parametrize("room", READING)
-def test_the_wing_that_reads_imports_no_torch(room):
+def modules_of(room: str) -> list[str]:
     modules = [module_of(path) for path in HARNESS if module_of(path).split(".")[1:2] == [room]]
-    modules = [name for name in modules if name not in WORKING]
+    return [name for name in modules if name not in WORKING]
+
+
+@pytest.mark.parametrize(
+    ("modules", "slow"),
+    [
+        *((modules_of(room), {"torch"}) for room in READING),
+        (["harness.execute.run", "harness.execute.local"], {"matplotlib", "rich"}),
+        (["harness.report.pages", "harness.write.formats"], {"markdown_it"}),
+    ],
+    ids=[*READING, "a run", "a report"],
+)
+def test_slow_packages_are_imported_only_when_they_are_needed(modules, slow):
     load = f"[importlib.import_module(name) for name in {modules}]"
-    code = f"import importlib, sys; {load}; sys.exit('torch' in sys.modules)"
+    code = f"import importlib, sys; {load}; sys.exit(bool({slow} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
@@ -242,17 +264,6 @@ def test_the_statistics_need_no_more_than_numpy_and_scipy():
     for path in sorted((ROOT / "harness" / "stats").glob("*.py")):
         names = {name.partition(".")[0] for name in imports(path) if name[0] != "."}
         assert names <= {"numpy", "scipy", *sys.stdlib_module_names}, f"{name_of(path)} imports {names}"
-
-
-def test_the_slow_and_optional_packages_are_imported_when_needed():
-    slow = {"matplotlib", "rich"}
-    code = f"import sys, harness.execute.run, harness.execute.local; sys.exit(bool({slow} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
-
-
-def test_a_report_reads_markdown_only_when_a_format_needs_it():
-    code = "import sys, harness.report.pages, harness.write.formats; sys.exit('markdown_it' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
 def test_the_runner_knows_no_names():
@@ -269,45 +280,3 @@ def test_the_runner_knows_no_names():
         # the yardstick of latencies is a protocol's setting
         may = {"lstm-s"} if name_of(path) == "harness/protocol.py" else set()
         assert named <= may, f"{name_of(path)} names {named}"
-
-
-def test_project_file_lists_exactly_the_three_packages_and_stays_private():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert project["tool"]["setuptools"]["packages"]["find"]["include"] == [f"{name}*" for name in PACKAGES]
-    assert "Private :: Do Not Upload" in project["project"]["classifiers"]
-    assert project["project"]["scripts"] == {"bench": "harness.cli:main"}
-
-
-def test_every_dependency_is_pinned():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [
-        *project["dependencies"],
-        *(name for extra in project["optional-dependencies"].values() for name in extra),
-    ]
-    pins = {
-        line.partition("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().split()
-    }
-    names = {name.partition(">")[0].lower().replace("_", "-") for name in wanted}
-    assert not names - pins
-
-
-@pytest.mark.slow
-def test_the_wheel_holds_the_three_packages_and_nothing_else(tmp_path):
-    pytest.importorskip("build")
-    source = tmp_path / "source"
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    (source / "tests").mkdir()
-    (source / "tests" / "__init__.py").touch()  # must stay outside
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(source)]
-    subprocess.run(command, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES)
-    inside = set(zipfile.ZipFile(wheel).namelist())
-    assert {name for name in inside if name.endswith(".py")} == set(map(name_of, SOURCES))
-    beside = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.suffix in DATA}
-    assert {name_of(path) for path in beside} <= inside
-    assert {path.suffix for path in beside} == DATA

@@ -93,10 +93,9 @@ class Order:
             self.specs = {task: catalog.find_task(task, self.protocol.scale, data) for task in self.tasks}
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
         together = find_replicas(replicas, self.device, len(self.seeds))
-        self.where = Where(results, self.device, data, backend, recompute, together)
+        self.where = Where(results, self.device, data, backend, recompute, together, limit)
         self.store = Store(results)
         self.fingerprints: dict[Group, dict[str, str]] = {}
-        self.limit = limit
         self.again = split_words(again or "")
         if again is not None and not self.again:
             raise BenchError("--again names nothing; write failed, all, a status, or a model or task")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import BenchError, counted
+from ..execute.executors import EXECUTORS, executor
 from ..protocol import CHOICES
 from ..write import tables
 from ..write.words import DASH
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
     "--workers", type=click.IntRange(0, 1000), help="Processes. [default: one a core, one for a GPU; 0: this process]"
 )
 @click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
+@click.option(
+    "--executor",
+    "executed",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    help=f"What runs the cells: {', '.join(EXECUTORS)} or file.py:function.",
+)
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Time each model before training.")
 @click.option(
     "--again",
@@ -45,14 +54,14 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
-def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **words: Any) -> int:
+def run(workers: int | None, executed: str, measure: bool, dry_run: bool, as_json: bool, **words: Any) -> int:
     """Train every model on every task; what has a record is not run again."""
     from .. import machine
-    from ..execute.executors import executor
     from ..records.running import sweep
     from .order import Order
     from .progress import Bars, Lines, Preparation, terminal
 
+    execute = executor(executed)
     order = Order(**words)
     if workers is None:
         workers = machine.cores() if order.device == "cpu" else 1
@@ -84,7 +93,10 @@ def run(workers: int | None, measure: bool, dry_run: bool, as_json: bool, **word
         if console is not None
         else Lines(jobs, workers, saying(), as_json=as_json, **facts)
     ) as listen:
-        finished = executor("local")(jobs, order.where, workers, listen, order.limit)
+        finished = execute(jobs, order.where, workers, listen)
+    lacking = [str(cell) for cell in todo if order.store.find_run(cell) is None]
+    if finished and lacking:
+        raise BenchError(f"the executor {executed} left no record of {counted(len(lacking), 'cell')}: {lacking[0]}")
     if not finished:
         say("interrupted; the same command goes on from here")
         return 130

@@ -1,12 +1,8 @@
 """Learning curves and growth as SVG, and the colour and dashes of a model's place."""
 
-from __future__ import annotations
-
-import io
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +10,6 @@ from numpy.typing import NDArray
 from ..errors import counted
 from ..records.kinds import RunRecord, TaskFacts
 from .panels import around, legend, panels
-from .sketch import Sketch
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Line = tuple[NDArray[np.float64], NDArray[np.float64]]  # steps and values
 Drawn = tuple[str, int, Sequence[RunRecord]]  # a model's title, the place of its colour and its runs
@@ -27,44 +18,9 @@ SIZE = (6.0, 3.9)  # inches, of learning curves
 COLOURS = 10  # of matplotlib's cycle, C0 to C9; the next ten lines are dashed, then dotted
 
 
-def canvas(width: float = 9.0, height: float = 5.0, *, legend: float = 0.3) -> tuple[Figure, Axes]:
-    """An empty figure of this size in inches, `legend` of its width kept free on the right.
-
-    The layout is fixed: letting matplotlib find one takes several times as long as the drawing.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    left, bottom, top = 0.75 / width, 0.6 / height, 0.45 / height
-    return figure, figure.add_axes((left, bottom, 0.98 - legend - left, 1 - bottom - top))
-
-
-def beside(axes: Axes) -> None:
-    """The legend to the right of the axes."""
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize="small", frameon=False)
-
-
 def line_of(place: int) -> dict[str, Any]:
     """Colour and dashes of the line number `place`; thirty differ."""
     return {"color": f"C{place % COLOURS}", "linestyle": ("-", "--", ":")[place // COLOURS % 3]}
-
-
-def svg(figure: Figure | Sketch) -> bytes:
-    """The figure's bytes, the same for the same figure; text stays text."""
-    if isinstance(figure, Sketch):
-        return figure.svg()
-    import matplotlib
-
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "bench"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return re.sub(rb' d="[^"]*', _coarse, buffer.getvalue())
-
-
-def _coarse(path: re.Match[bytes]) -> bytes:
-    """Coordinates to a tenth of a point, which is fine enough and takes half of the room."""
-    return re.sub(rb"(\d\.\d)\d+", rb"\1", path[0])
 
 
 def learning_curves(models: Sequence[Drawn], facts: TaskFacts, factor: float) -> bytes:
@@ -93,7 +49,7 @@ def learning_curves(models: Sequence[Drawn], facts: TaskFacts, factor: float) ->
     title = f"{facts.title}, {facts.length} steps a sequence"
     panel.frame(title, "training steps", f"validation {facts.metric.replace('_', '-')}{unit}")
     legend(figure)
-    return svg(figure)
+    return figure.svg()
 
 
 def validation(runs: Sequence[RunRecord], factor: float = 1.0) -> tuple[list[Line], Line | None]:
@@ -127,7 +83,7 @@ def powers(curves: Sizes, places: Mapping[str, int], x: str, y: str, title: str)
         panel.line(sizes, values, label=name, linewidth=1.5, **line_of(places[name]))
     panel.frame(title, x, y, xs=ticks)
     legend(figure)
-    return svg(figure)
+    return figure.svg()
 
 
 def told(curves: Sizes, what: str, unit: str) -> str:

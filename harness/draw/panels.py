@@ -1,7 +1,5 @@
 """Small multiples: panels side by side in one picture, each with its axes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,14 +1,11 @@
 """The critical-difference diagram: mean ranks on an axis, and bars over models that cannot be told apart."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .curves import svg
 from .sketch import Sketch
 
 AXIS = 4.6  # inches
@@ -68,7 +65,7 @@ def diagram(ranks: ArrayLike, titles: Sequence[str], groups: Sequence[Sequence[i
     for row, xs in enumerate(sorted(sorted(at(means[place]) for place in group) for group in groups)):
         axes.line([xs[0], xs[-1]], [-(row + 1)] * 2, color="black", linewidth=2)
         axes.line(xs, [-(row + 1)] * len(xs), color="black", linestyle="", marker="o", markersize=5)
-    return svg(figure)
+    return figure.svg()
 
 
 def _distance(axes: Axes, end: float, distance: float) -> None:

@@ -1,10 +1,8 @@
 """A picture of lines, areas, marks and words, written as SVG directly.
 
-matplotlib takes 50 ms and more for such a picture, most of it for the layout of words, and a report of two thousand
-records has a hundred pictures. Styles bear matplotlib's names and look as its own would.
+matplotlib would take 50 ms and more for such a picture, most of it for the layout of words, and a report of two
+thousand records has a hundred pictures. Styles bear matplotlib's names and look as its own would.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -59,10 +57,12 @@ class Sketch:
             else {"x": _short(across), "y": _short(down + drop)}
         )
         anchor = {"text-anchor": ANCHORS[style["ha"]]} if style.get("ha") in ANCHORS else {}
-        fill = {"fill": colour_of(style.get("color", "black"))}
+        look = {"fill": colour_of(style.get("color", "black"))}
+        if family := style.get("family"):
+            look["font-family"] = family
         words = escape(words, quote=False)
         self.elements.append(
-            f"<text{_attributes({**place, 'font-size': _short(size), **anchor, **fill})}>{words}</text>"
+            f"<text{_attributes({**place, 'font-size': _short(size), **anchor, **look})}>{words}</text>"
         )
 
     def svg(self) -> bytes:

@@ -41,13 +41,12 @@ def shares_of(cells: Sequence[Cell], replicas: int) -> list[Share]:
     return [Share(cells=tuple(group)) for group in groups]
 
 
-def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener, limit: float | None = None) -> bool:
+def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -> bool:
     """Run jobs on so many processes, in order; workers = 0 stands for this process.
 
-    Measurements come first, one at a time, so that training does not disturb the timings. limit: seconds of CPU
-    time for each cell. Returns False when Ctrl-C, SIGTERM or SIGHUP ended it early: what ran has then been
-    checkpointed, and each cell that had not begun has an `interrupted` record. Raises Unwritable where the results
-    folder takes no more; the checkpoints that it has stay.
+    Measurements come first, one at a time, so that training does not disturb the timings. Returns False when Ctrl-C,
+    SIGTERM or SIGHUP ended it early: what ran has then been checkpointed, and each cell that had not begun has an
+    `interrupted` record. Raises Unwritable where the results folder takes no more; the checkpoints that it has stay.
     """
     cells = [what for kind, what in jobs if kind == "cell"]
     phases = [([Share(measured=what) for kind, what in jobs if kind == "measure"], min(workers, 1))]
@@ -55,9 +54,9 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener, l
     with _interrupts() as interrupted:
         for phase, width in phases:
             if width == 0:
-                _in_process(phase, where, listen, interrupted, limit)
+                _in_process(phase, where, listen, interrupted)
             elif phase and not interrupted.is_set():
-                pool = Pool(where, width, listen, limit)
+                pool = Pool(where, width, listen)
                 pool.run(deque(phase), interrupted.is_set)
                 if pool.unwritable:
                     raise Unwritable(pool.unwritable)
@@ -69,9 +68,7 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener, l
         return not interrupted.is_set()
 
 
-def _in_process(
-    shares: Sequence[Share], where: Where, listen: Listener, interrupted: threading.Event, limit: float | None
-) -> None:
+def _in_process(shares: Sequence[Share], where: Where, listen: Listener, interrupted: threading.Event) -> None:
     """Without the protection of a process for each stranger: one that hangs, or ends the process, ends the run."""
     output = sys.stdout
 
@@ -83,7 +80,7 @@ def _in_process(
     for share in shares:
         if interrupted.is_set():
             return
-        for result in done(share, where, lambda progress: tell("progress", progress), interrupted.is_set, limit):
+        for result in done(share, where, lambda progress: tell("progress", progress), interrupted.is_set):
             listen("done", result)
 
 

@@ -76,8 +76,8 @@ class Worker:
 class Pool:
     """Processes that take one share at a time over a pipe."""
 
-    def __init__(self, where: Where, workers: int, listen: Listener, limit: float | None) -> None:
-        self.where, self.workers, self.listen, self.limit = where, workers, listen, limit
+    def __init__(self, where: Where, workers: int, listen: Listener) -> None:
+        self.where, self.workers, self.listen, self.limit = where, workers, listen, where.limit
         self.context = multiprocessing.get_context("spawn")
         self.all: list[Worker] = []
         self.shares: deque[Share] = deque()
@@ -140,7 +140,7 @@ class Pool:
         here, there = self.context.Pipe()
         mark = uuid.uuid4().hex
         # only what is no daemon may have processes of its own, such as those that load data
-        process = self.context.Process(target=work, args=(there, self.where, self.limit), daemon=False)
+        process = self.context.Process(target=work, args=(there, self.where), daemon=False)
         own = WORKER_ENVIRONMENT if self.where.device == "cpu" else {}
         with environment({**own, MARK: mark}), shielded():
             process.start()

@@ -59,16 +59,15 @@ def run_group(
     note: str = "",
     report: Report = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
-    limit: float | None = None,
 ) -> list[RunRecord]:
     """Train cells that differ in the seed alone, and store a record of each, whatever they do.
 
     Those whose checkpoints stand at one step train together; where they cannot, or something breaks,
-    they train one after the other and their records say why. note: a sentence for all of them. limit: seconds
-    of this process's CPU time for each of them. Raises Unwritable where a record or a checkpoint cannot be stored.
+    they train one after the other and their records say why. note: a sentence for all of them. Raises Unwritable
+    where a record or a checkpoint cannot be stored.
     """
     store = Store(where.results)
-    process, until = os.getpid(), math.inf
+    process, until, limit = os.getpid(), math.inf, where.limit
     records: dict[Cell, RunRecord] = {}
 
     def over() -> bool:

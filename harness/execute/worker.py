@@ -43,15 +43,15 @@ class Share:
 
 
 def done(
-    share: Share, where: Where, report: Callable[[Progress], None], stop: Callable[[], bool], limit: float | None
+    share: Share, where: Where, report: Callable[[Progress], None], stop: Callable[[], bool]
 ) -> Sequence[RunRecord | Measurement]:
     """Do a share; what came of it, stored. Raises Unwritable."""
     if share.measured is not None:
         return [measure_group(share.measured, where)]
-    return run_group(share.cells, where, note=share.note, report=report, stop=stop, limit=limit)
+    return run_group(share.cells, where, note=share.note, report=report, stop=stop)
 
 
-def work(connection: Connection, where: Where, limit: float | None) -> None:
+def work(connection: Connection, where: Where) -> None:
     """One thread listens for a stop or the runner's death, the other works."""
     leave_to_parent()
     os.dup2(2, 1)  # the standard output is the runner's
@@ -89,7 +89,7 @@ def work(connection: Connection, where: Where, limit: float | None) -> None:
             os._exit(0)  # whatever a model has asked to be done at the end
         say("begun", None)
         try:
-            say("done", done(share, where, lambda progress: say("progress", progress), stop.is_set, limit))
+            say("done", done(share, where, lambda progress: say("progress", progress), stop.is_set))
         except Unwritable as error:
             say("unwritable", str(error))
 

@@ -3,8 +3,6 @@
 workers are started -> facts of each model (native code is built here) -> a small training of both -> times, in turn
 """
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import sys
@@ -20,7 +18,7 @@ from ..errors import BenchError, nearest
 from ..stats.verdicts import BROKEN
 from . import trained
 from .judge import METRICS, Numbers, Times, numbers, together
-from .race import Racers, race
+from .race import race
 from .workers import PROBE, Broken, Worker, environment, last_line
 from .worktrees import Checkout, checkouts
 
@@ -57,7 +55,6 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """The worst news of this model."""
         if self.problem:
             return BROKEN
         return together([each.verdict for each in self.numbers] + ([self.times.verdict] if self.times else []))
@@ -76,30 +73,35 @@ class Found:
 
     @property
     def verdict(self) -> str:
-        """The worst news of all."""
         return BROKEN if self.problems else together(row.verdict for row in self.rows)
 
 
 class Team:
-    """The workers of both commits, started when they are first needed, and anew after one broke."""
+    """The workers of both commits: base, head and, of base again, the control."""
 
     def __init__(self, base: Checkout, head: Checkout, device: str) -> None:
         self.sides, self.device = (base, head, base), device
-        self._racers: Racers | None = None
+        self._started: list[Worker] = []
 
     @property
-    def racers(self) -> Racers:
-        """The three of them."""
-        if self._racers is None:
-            self._racers = Racers(*(Worker(str(side), side.folder, self.device) for side in self.sides))
-        return self._racers
+    def workers(self) -> list[Worker]:
+        """The three of them, started when they are first needed, and anew after one broke."""
+        if not self._started:
+            self._started = [Worker(str(side), side.folder, self.device) for side in self.sides]
+        return self._started
+
+    @contextlib.contextmanager
+    def asked(self, row: Row) -> Iterator[None]:
+        """Whoever breaks inside the block is the problem of this row alone."""
+        try:
+            yield
+        except Broken as problem:
+            row.problem = str(problem)
+            self.close()
 
     def close(self) -> None:
-        """End them."""
-        if self._racers is not None:
-            for worker in (self._racers.base, self._racers.head, self._racers.control):
-                worker.close()
-        self._racers = None
+        while self._started:
+            self._started.pop().close()
 
 
 def gate(base: str, head: str, wanted: Wanted, tell: Tell) -> Found:
@@ -109,7 +111,7 @@ def gate(base: str, head: str, wanted: Wanted, tell: Tell) -> Found:
         team = Team(first, second, wanted.device)
         try:
             tell("start", "both commits", "")
-            known = [_known(worker, side) for worker, side in zip(_pair(team), (first, second), strict=True)]
+            known = [_known(worker, side) for worker, side in zip(team.workers, (first, second), strict=False)]
             shared = _shared(wanted.models, [one["models"] for one in known], found)
             for row in found.rows:
                 _count(row, team, shared)
@@ -119,17 +121,14 @@ def gate(base: str, head: str, wanted: Wanted, tell: Tell) -> Found:
             for row in found.rows:
                 tell("model", row.model, "")
                 if row.model in shared and not row.problem:
-                    _time(row, team, wanted)
+                    with team.asked(row):
+                        row.times = race(team.workers, row.model, wanted.seconds, wanted.margin)
                 tell("model", row.model, f"{row.verdict}{f': {row.problem}' if row.problem else ''}")
         except Broken as problem:
             found.problems.append(str(problem))
         finally:
             team.close()
         return found
-
-
-def _pair(team: Team) -> tuple[Worker, Worker]:
-    return team.racers.base, team.racers.head
 
 
 def _known(worker: Worker, side: Checkout) -> dict[str, Any]:
@@ -155,23 +154,11 @@ def _count(row: Row, team: Team, shared: set[str]) -> None:
     """Bytes and FLOPs of one step, and that there is one; builds native code before anything is timed."""
     if row.model not in shared:
         return
-    try:
-        facts = [worker.ask(ask="facts", model=row.model) for worker in _pair(team)]
-    except Broken as problem:
-        row.problem = str(problem)
-        team.close()
-        return
-    row.numbers = [
-        numbers(metric, *([one[metric.key]] for one in facts)) for metric in METRICS if metric.key in facts[0]
-    ]
-
-
-def _time(row: Row, team: Team, wanted: Wanted) -> None:
-    try:
-        row.times = race(team.racers, row.model, wanted.seconds, wanted.margin)
-    except Broken as problem:
-        row.problem = str(problem)
-        team.close()
+    with team.asked(row):
+        facts = [worker.ask(ask="facts", model=row.model) for worker in team.workers[:2]]
+        row.numbers = [
+            numbers(metric, *([one[metric.key]] for one in facts)) for metric in METRICS if metric.key in facts[0]
+        ]
 
 
 def _train(

@@ -11,8 +11,6 @@ Times are those of steps in turn: the logarithm of head's over base's, a value a
 trimmed mean. A second process of base, timed in the same rounds, is the control: its difference means nothing.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -49,7 +47,6 @@ class Metric:
 
     @property
     def allowed(self) -> str:
-        """The tolerance in words."""
         if self.tolerance is None:
             return f"{self.title}: equal"
         return f"{self.title}: {100 * self.tolerance:g} {'%' if self.relative else 'percentage points'}"

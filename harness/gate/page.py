@@ -1,7 +1,5 @@
 """What a gate found, as a page for people: the verdict, a row for each model, and what the words mean."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from ..stats.verdicts import BETTER, BROKEN, CANNOT_TELL, NOT_JUDGED, SAME, WORSE
@@ -38,7 +36,6 @@ def page(found: Found, command: str, machine: str, form: str = "plain") -> str:
 
 
 def table(found: Found) -> pd.DataFrame:
-    """A row for each model."""
     return pd.DataFrame([_shown(row) for row in found.rows])
 
 

@@ -5,8 +5,6 @@ another commit, the one that judges. So it uses only what older commits have too
 `probe.py run WORDS` is the commit's own command line. The asv suite and tests/perf take their steps from here as well.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

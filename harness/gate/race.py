@@ -7,13 +7,10 @@ own would find its data in the cache. In a round the modules stay; the next roun
 module lies in memory makes it faster or slower for as long as it lives.
 """
 
-from __future__ import annotations
-
 import math
 import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from ..stats.verdicts import CANNOT_TELL
 from .judge import FEWEST, Round, Times, times
@@ -25,22 +22,21 @@ FEWEST_TURNS, MOST_TURNS, MOST_STEPS = 5, 50, 100
 TRIAL = 5  # steps, to see how long they take
 
 
-@dataclass(frozen=True, slots=True)
-class Racers:
-    """Processes that wait while one of them works; control is of the same commit as base."""
-
-    base: Worker
-    head: Worker
-    control: Worker
-
-
 def race(
-    racers: Racers, model: str, seconds: float, margin: float, *, clock: Callable[[], float] = time.monotonic
+    racers: Sequence[Worker],
+    model: str,
+    seconds: float,
+    margin: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Times:
-    """The verdict on one model's step. Raises Broken where a commit fails."""
+    """The verdict on one model's step. Raises Broken where a commit fails.
+
+    racers: base, head, and the control, which is of base's commit; all wait while one of them works.
+    """
     end = clock() + seconds
     _make(racers, model)
-    step = min(racers.base.ask(ask="steps", count=TRIAL)["milliseconds"]) / 1000
+    step = min(racers[0].ask(ask="steps", count=TRIAL)["milliseconds"]) / 1000
     steps = min(MOST_STEPS, max(1, round(TURN / step)))
     turns = min(MOST_TURNS, max(FEWEST_TURNS, round(ROUND / (3 * steps * step))))
     rounds: list[Round] = []
@@ -54,16 +50,16 @@ def race(
             return found
 
 
-def _make(racers: Racers, model: str) -> None:
-    for worker in (racers.base, racers.head, racers.control):
+def _make(racers: Sequence[Worker], model: str) -> None:
+    for worker in racers:
         worker.ask(ask="make", model=model)
 
 
-def _round(racers: Racers, steps: int, turns: int) -> Round:
+def _round(racers: Sequence[Worker], steps: int, turns: int) -> Round:
     """The median step of base, and those of the others by the medians of their ratios to it, turn by turn."""
     taken = []
     for _ in range(turns):
-        sides = (worker.ask(ask="steps", count=steps) for worker in (racers.base, racers.head, racers.control))
+        sides = (worker.ask(ask="steps", count=steps) for worker in racers)
         taken.append([math.log(statistics.fmean(side["milliseconds"])) for side in sides])
     base = statistics.median(turn[0] for turn in taken)
     return Round(*(math.exp(base + statistics.median(turn[k] - turn[0] for turn in taken)) for k in range(3)))

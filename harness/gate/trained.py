@@ -4,8 +4,6 @@ Numbers are lower the better, and finite: asv hangs on infinity and skips what i
 but the standard library and takes no other file, so that the asv suite can load it beside any commit's harness.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -54,7 +52,6 @@ def read(results: Path) -> dict[str, dict[int, Trained]]:
 
 
 def numbers(record: Mapping[str, Any]) -> Trained:
-    """The numbers of one record."""
     status, facts, curve = record["status"], record.get("task") or {}, record.get("curve") or []
     metric = _finite(record.get("test_metric"))
     error = metric if metric is None or not facts.get("higher_is_better", True) else 1 - metric

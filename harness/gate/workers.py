@@ -1,7 +1,5 @@
 """Processes that a gate asks, one for each side: a JSON line to standard input, one back."""
 
-from __future__ import annotations
-
 import json
 import os
 import select
@@ -91,5 +89,4 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def last_line(text: str) -> str:
-    """The last line that says something."""
     return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")

@@ -1,7 +1,5 @@
 """Two commits of the repository one stands in, each in a folder of its own for as long as a block runs."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import tempfile

@@ -3,8 +3,6 @@
 Nothing of it is needed to measure: what is not told is left out, or the reason is said.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

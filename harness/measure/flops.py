@@ -5,12 +5,11 @@ They are counted on the plain loop, whatever back end is timed, so that a model'
 depend on how it is computed. Element-wise operations, loss and optimizer do not count.
 """
 
-from __future__ import annotations
-
 import copy
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -66,13 +65,9 @@ def matmul_rate(device: torch.device, size: int | None = None) -> float:
     """Floating-point operations a second of a large float32 matrix product: the best of five."""
     size = size or (8192 if device.type == "cuda" else 2048)
     a, b = (torch.randn(size, size, device=device) for _ in range(2))
-    clock = clock_for(device)
-
-    def product() -> None:
-        torch.mm(a, b)
-
+    clock, product = clock_for(device), partial(torch.mm, a, b)
     product()
-    return 2 * size**3 / (min(clock.block(product).wall for _ in range(5)) / 1000)
+    return 2 * size**3 / (min(clock(product).wall for _ in range(5)) / 1000)
 
 
 @contextmanager

@@ -6,8 +6,6 @@ the whole batch, and the largest counts. Where the two traces do not match step 
 What cannot be traced is not forecast, and what is not forecast is run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What only a process that has done nothing yet can show: the first step, and memory as the system counts it."""
 
-from __future__ import annotations
-
 import gc
 import multiprocessing
 import sys

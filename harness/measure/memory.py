@@ -1,7 +1,5 @@
 """Bytes: of tensors at their peak, kept for the backward pass, and of CUDA's allocator."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any

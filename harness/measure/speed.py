@@ -102,7 +102,6 @@ class Bench:
                 raise BenchError("there is no back end left to time; use --backends eager")
 
     def jobs(self) -> list[Job]:
-        """All there is to measure, in order."""
         jobs: list[Job] = [("control", "the yardstick beside itself", self._control)]
         for model in self.sizes.models:
             for replicas in self.sizes.replicas:
@@ -189,7 +188,7 @@ class Bench:
         self, step: Callable[[], None], seconds: float, rounds: int, warm_up: int = 2, used: Collection[str] = ()
     ) -> Timing:
         yardstick, device = self.yardstick_step(), torch.device(self.device)
-        mine, theirs = latency.pair_samples(step, yardstick, seconds, device, rounds=rounds, warm_up=warm_up)
+        mine, theirs = latency.samples((step, yardstick), seconds, device, rounds=rounds, warm_up=warm_up)
         compared, least = ratios.of_rounds(mine, theirs), min(mine) / min(theirs)
         return Timing(compared, least, median(mine), median(theirs), min(mine), tuple(sorted(used)))
 
@@ -211,7 +210,6 @@ class Bench:
         return measure.training_step(self._made(self.yardstick), x[0], y[0], CLIP, recorder_for(self.device, "auto"))
 
     def flops(self, spec: ModelSpec) -> int:
-        """FLOPs of one training step of one replica."""
         build, batch = partial(spec.build, self.shape, self._width_of(spec)), self.sizes.batch
         return step_flops(build, length=self.sizes.length, inputs=INPUTS, batch=batch)
 

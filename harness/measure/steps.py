@@ -1,7 +1,5 @@
 """What is measured, as functions without arguments: a training step, and the parts of one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

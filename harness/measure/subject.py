@@ -90,11 +90,12 @@ def quick(subject: Subject) -> dict[str, Any]:
     """The pass of `bench run`: the step beside the yardstick's, the forward pass, the peak, and what is exact."""
     seconds, device = subject.protocol.measure_seconds, subject.device
     step, other = subject.step(subject.module), subject.step(subject.yardstick)
-    mine, theirs = latency.pair_samples(step, other, seconds, device)
+    mine, theirs = latency.samples((step, other), seconds, device)
+    (forward,) = latency.samples((measure.forward(subject.module, subject.x),), seconds / 3, device)
     return exact(subject) | {
         "step": ratios.latency(mine),
         "ratio": ratios.of_rounds(mine, theirs).median,
-        "forward": latency.time_alone(measure.forward(subject.module, subject.x), seconds / 3, device),
+        "forward": ratios.latency(forward),
         "peak_bytes": peak_bytes(subject.plain_step(), device),
     }
 

@@ -1,7 +1,5 @@
 """All that is measured of one (task, model, budget) in an otherwise idle process: `bench measure`."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,11 +17,10 @@ from .board import conditions
 from .flops import matmul_rate
 from .forecast import forecast
 from .fresh import fresh_facts
-from .latency import BLOCK, clock_for, pair_blocks, settle, walls
+from .latency import BLOCK, clock_for, in_turn, settle, walls
 from .memory import cuda_peaks, peak_bytes
 from .subject import Subject, exact
 
-MOST = 20  # rounds A B B A
 CONTROLS = 3  # the yardstick beside itself, so often with every model
 PARTS = (8, 4, 2, 1)  # sizes of a growth: the whole divided by these
 NO_STATE = "the model has no initial_state(batch), so it cannot go on from one time step to the next"
@@ -83,9 +80,9 @@ def _beside_yardstick(
     """The step and the yardstick's in rounds A B B A, and as many rounds of the yardstick beside itself."""
     other, again = (subject.step(module) for module in (subject.yardstick, copy.deepcopy(subject.yardstick)))
     settled = settle((step, other, again), 3 * seconds, clock)
-    mine, theirs = pair_blocks(step, other, seconds, clock, fewest=ratios.FEWEST, most=MOST)
+    mine, theirs = in_turn((step, other), seconds, clock, fewest=ratios.FEWEST)
     rounds = len(mine) // 2
-    pairs = [pair_blocks(again, other, 0.0, clock, fewest=rounds, most=rounds) for _ in range(CONTROLS)]
+    pairs = [in_turn((again, other), 0.0, clock, fewest=rounds) for _ in range(CONTROLS)]
     device = [taken for block in mine for taken in block.device]
     compared = ratios.of_rounds(walls(mine), walls(theirs))
     return {
@@ -103,7 +100,8 @@ def _parts(subject: Subject, seconds: float, clock: latency.Clock) -> dict[str, 
 
     def taken(function: Callable[[], None]) -> Latency:
         settle((function,), seconds, clock)
-        return ratios.latency(walls(latency.blocks(function, seconds, clock)))
+        (found,) = in_turn((function,), seconds, clock)
+        return ratios.latency(walls(found))
 
     found: dict[str, Latency | None] = {
         "forward": taken(measure.forward(subject.module, subject.x)),
@@ -143,7 +141,7 @@ def _growth(
 ) -> Growth:
     steps = [subject.step(subject.module, x, y) for x, y in batches]
     settle(steps, seconds, clock)
-    ms = [ratios.latency(walls(found)).median for found in latency.in_turn(steps, seconds, clock)]
+    ms = [ratios.latency(walls(found)).median for found in in_turn(steps, seconds, clock)]
     held = [peak_bytes(subject.plain_step(x, y), subject.device) for x, y in batches]
     slopes = ratios.exponent(sizes, ms), ratios.exponent(sizes, held)
     return Growth(tuple(sizes), tuple(float(f"{value:.4g}") for value in ms), tuple(held), *slopes)

@@ -1,7 +1,5 @@
 """`bench run` timed as a whole: what processes side by side cost, and what is neither training nor evaluation."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

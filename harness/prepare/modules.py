@@ -43,6 +43,7 @@ class Where:
     backend: str = "auto"  # of the recurrences; models/scan.py lists them
     recompute: int = 0  # steps a stretch that is computed again on the way back; 0: none
     replicas: int = 1  # seeds that train together, at most
+    limit: float | None = None  # seconds of CPU time that a cell may take
 
 
 def settled(protocol_name: str, task_name: str, data_root: Path | None = None) -> tuple[Protocol, TaskSpec]:

@@ -1,7 +1,5 @@
 """The pages on all tasks, and the index of a report: what each page is about, and how much of it was run."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from functools import partial

@@ -1,7 +1,5 @@
 """Which pages there are beside the tasks': records in, pages out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

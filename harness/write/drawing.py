@@ -1,7 +1,5 @@
 """A figure's SVG as part of an HTML page: it can be named, stands alone, and follows the page's theme."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from html import escape
@@ -14,7 +12,7 @@ CYCLE = ("1f77b4", "ff7f0e", "2ca02c", "d62728", "9467bd", "8c564b", "e377c2", "
 COLOURS = {
     **dict.fromkeys(BLACK, "currentColor"),
     **dict.fromkeys(WHITE, "var(--paper)"),
-    **{f"#{colour}": f"var(--c{place})" for place, colour in enumerate(CYCLE)},  # matplotlib's own, C0 to C9
+    **{f"#{colour}": f"var(--c{place})" for place, colour in enumerate(CYCLE)},  # C0 to C9
 }
 ROUNDED = ("d", "x", "y")  # a hundredth of a point is finer than any screen
 
@@ -63,11 +61,7 @@ def _clean(element: ET.Element, name: str, used: set[str]) -> None:
 def _declared(style: str) -> dict[str, str]:
     """A style as attributes, which a strict page allows and a theme can overrule."""
     pairs = (declaration.partition(":") for declaration in style.split(";"))
-    found = {key.strip(): value.strip() for key, _, value in pairs if key.strip()}
-    if font := re.match(r"(italic |oblique )?(bold |\d+ )?([\d.]+px) (.*)", found.pop("font", "")):  # older matplotlib
-        named = zip(("font-style", "font-weight", "font-size", "font-family"), font.groups(), strict=True)
-        found |= {key: value.strip() for key, value in named if value}
-    return found
+    return {key.strip(): value.strip() for key, _, value in pairs if key.strip()}
 
 
 def _value(key: str, value: str, tag: str, name: str) -> str:

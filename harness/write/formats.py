@@ -1,7 +1,5 @@
 """Pages in memory become files: Markdown with its pictures, one HTML file, CSV, LaTeX."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """All pages of a report as one HTML file that needs nothing else: pages and pictures in, a string out."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

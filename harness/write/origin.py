@@ -1,7 +1,5 @@
 """Where numbers come from: command, protocol, machine, commit, seeds and records, in words."""
 
-from __future__ import annotations
-
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

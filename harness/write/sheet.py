@@ -1,7 +1,5 @@
 """A page of a report: its text, pictures and files."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

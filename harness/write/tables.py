@@ -1,7 +1,5 @@
 """Tables as text, for GitHub and for a terminal; markdown.py makes LaTeX of the former."""
 
-from __future__ import annotations
-
 import pandas as pd
 from tabulate import tabulate
 
@@ -31,7 +29,6 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def plain(table: pd.DataFrame) -> str:
-    """A table for a terminal."""
     return _drawn(table, "simple", "")
 
 

@@ -1,7 +1,5 @@
 """How numbers, times and metrics are written, on every page and in the terminal."""
 
-from __future__ import annotations
-
 import math
 import re
 
@@ -28,7 +26,6 @@ FORMS = {"accuracy": ".1f", "perplexity": ".1f"}  # of the others four figures
 
 
 def heading(metric: str) -> str:
-    """A metric and its unit."""
     return METRICS.get(metric, metric)
 
 
@@ -54,7 +51,6 @@ def rounded(value: float, form: str) -> str:
 
 
 def missing(value: object) -> bool:
-    """Is this number unknown?"""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
@@ -77,7 +73,6 @@ def fixed(value: float | None) -> str:
 
 
 def mib(size: float | None) -> float | None:
-    """Bytes as MiB."""
     return None if size is None else size / 2**20
 
 

@@ -7,7 +7,7 @@
     tanh   h_t = tanh(W x_t + U h_{t-1} + b)
 
 Each cell has a `recurrence` (scan.py) over its `weights` W, b, U and the input x, (time, batch, d),
-and `initial` states, of which the first is h. The outputs of a recurrence are its states at all steps.
+and states, of which the first is h. The outputs of a recurrence are its states at all steps.
 
 Weights start Glorot-uniform over the joint kernel [W U], as TensorFlow's cells do, which both
 papers used; biases at zero but for the LSTM's forget gate.
@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..engine.native import recurrences
-from ..engine.scan import Recurrence, State
+from ..engine.scan import Recurrence, State, scan
 from ..engine.triton import lstm as triton_lstm
+from ..spec import Shape
 
 
 def project(weights: State, x: Tensor) -> State:
@@ -87,16 +88,53 @@ GRU = Recurrence(gru_step, project, native=gru_native)
 TANH = Recurrence(tanh_step, project, native=tanh_native)
 
 
-class Cell(nn.Module):
+class Layer:
+    """What is a recurrent layer by its `recurrence` over its `weights` W, b, U, .., and so many `states` (batch, h)."""
+
+    recurrence: ClassVar[Recurrence]
+    states: ClassVar[int] = 1
+    weights: State
+
+    def initial_state(self, batch: int) -> State:
+        """Zero states (batch, h) as the weights are."""
+        U = self.weights[2]
+        return tuple(U.new_zeros(batch, U.shape[1]) for _ in range(self.states))
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """x (batch, time, d) from a state, None for zeros -> h (batch, time, h), the last state."""
+        before = self.initial_state(len(x)) if state is None else state
+        after, (h, *_) = scan(self.recurrence, self.weights, before, (x.transpose(0, 1),))
+        return h.transpose(0, 1), after
+
+
+class Classified(nn.Module):
+    """A recurrent layer, and a linear classifier on its h.
+
+    x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step; state: the layer's.
+    """
+
+    def __init__(self, rnn: Layer, shape: Shape, width: int) -> None:
+        super().__init__()
+        self.per_step = shape.per_step
+        self.rnn = rnn
+        self.classifier = nn.Linear(width, shape.outputs)
+
+    def initial_state(self, batch: int) -> State:
+        return self.rnn.initial_state(batch)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        h, after = self.rnn(x, state)
+        answers = self.classifier(h if self.per_step else after[0])
+        return answers if state is None else (answers, after)
+
+
+class Cell(Layer, nn.Module):
     """Parameters shared by the three cells: weight_x (G h, d), weight_h (G h, h), bias (G h)."""
 
     gates = 1
-    states = 1
-    recurrence: ClassVar[Recurrence]
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__()
-        self.width = width
         self.weight_x = nn.Parameter(torch.empty(self.gates * width, inputs))
         self.weight_h = nn.Parameter(torch.empty(self.gates * width, width))
         self.bias = nn.Parameter(torch.zeros(self.gates * width))
@@ -107,14 +145,6 @@ class Cell(nn.Module):
     @property
     def weights(self) -> State:
         return self.weight_x, self.bias, self.weight_h
-
-    def initial(self, x: Tensor) -> State:
-        """Zero states (batch, h) for inputs x, (time, batch, ...)."""
-        return tuple(x.new_zeros(x.shape[1], self.width) for _ in range(self.states))
-
-    def initial_state(self, batch: int) -> State:
-        """Zero states (batch, h) as the weights are."""
-        return tuple(self.weight_h.new_zeros(batch, self.width) for _ in range(self.states))
 
 
 class TanhCell(Cell):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..engine.native import recurrences
-from ..engine.scan import Recurrence, State, scan
+from ..engine.scan import Recurrence, State
 from . import cells
 
 
@@ -63,38 +63,39 @@ LSTM_H = Recurrence(
 GRU_AFTER = Recurrence(gru_step, cells.project, gru_library, gru_native)
 
 
-class LSTM(nn.LSTM):
-    """One layer, batch first, that starts like cells.LSTMCell.
-
-    forward: x (batch, time, d), state (h, c) or None for zeros -> h (batch, time, width), the last state. Unlike
-    nn.LSTM's, the states have no axis of layers: (batch, width).
-    """
-
-    def __init__(self, inputs: int, width: int, *, forget_bias: float = 1.0) -> None:
-        super().__init__(inputs, width, batch_first=True)
-        _start(self, inputs, width)
-        with torch.no_grad():
-            self.bias_ih_l0[width : 2 * width] = forget_bias
-
-    def initial_state(self, batch: int) -> State:
-        return _zeros(self, batch, 2)
-
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        return _run(LSTM_H, self, x, self.initial_state(x.shape[0]) if state is None else state)
-
-
-class GRU(nn.GRU):
-    """One layer, batch first; its reset gate acts after the product. forward: as LSTM, the state is (h,)."""
+class Library(cells.Layer):
+    """One layer, batch first, that starts like cells.Cell; its states have no axis of layers: (batch, width)."""
 
     def __init__(self, inputs: int, width: int) -> None:
         super().__init__(inputs, width, batch_first=True)
-        _start(self, inputs, width)
+        limit = math.sqrt(6 / (inputs + width + self.weight_ih_l0.shape[0]))
+        for weight in (self.weight_ih_l0, self.weight_hh_l0):
+            nn.init.uniform_(weight, -limit, limit)
+        for bias in (self.bias_ih_l0, self.bias_hh_l0):
+            nn.init.zeros_(bias)
+        self.bias_hh_l0.requires_grad_(False)
 
-    def initial_state(self, batch: int) -> State:
-        return _zeros(self, batch, 1)
+    @property
+    def weights(self) -> State:
+        return self.weight_ih_l0, self.bias_ih_l0, self.weight_hh_l0, self.bias_hh_l0
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        return _run(GRU_AFTER, self, x, self.initial_state(x.shape[0]) if state is None else state)
+
+class LSTM(Library, nn.LSTM):
+    """Its state is (h, c)."""
+
+    recurrence = LSTM_H
+    states = 2
+
+    def __init__(self, inputs: int, width: int, *, forget_bias: float = 1.0) -> None:
+        super().__init__(inputs, width)
+        with torch.no_grad():
+            self.bias_ih_l0[width : 2 * width] = forget_bias
+
+
+class GRU(Library, nn.GRU):
+    """Its reset gate acts after the product; its state is (h,)."""
+
+    recurrence = GRU_AFTER
 
 
 def of_layers(state: State | None, layers: int) -> list[State | None]:
@@ -105,16 +106,6 @@ def of_layers(state: State | None, layers: int) -> list[State | None]:
     return [state[l * each : (l + 1) * each] for l in range(layers)]
 
 
-def _zeros(rnn: nn.RNNBase, batch: int, states: int) -> State:
-    return tuple(rnn.weight_hh_l0.new_zeros(batch, rnn.hidden_size) for _ in range(states))
-
-
-def _run(recurrence: Recurrence, rnn: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, State]:
-    weights = rnn.weight_ih_l0, rnn.bias_ih_l0, rnn.weight_hh_l0, rnn.bias_hh_l0
-    state, (hs,) = scan(recurrence, weights, state, (x.transpose(0, 1),))
-    return hs.transpose(0, 1), state
-
-
 def _layers(state: State) -> list[Tensor]:
     """torch's kernels want a first axis of layers, and cuDNN's no gaps."""
     return [s.unsqueeze(0).contiguous() for s in state]
@@ -123,13 +114,3 @@ def _layers(state: State) -> list[Tensor]:
 def _flat(weights: State) -> list[Tensor]:
     W, b, U, zeros = weights
     return [W, U, b, zeros]
-
-
-def _start(rnn: nn.RNNBase, inputs: int, width: int) -> None:
-    """Glorot-uniform over the joint kernel, zero biases, the second bias frozen."""
-    limit = math.sqrt(6 / (inputs + width + rnn.weight_ih_l0.shape[0]))
-    for weight in (rnn.weight_ih_l0, rnn.weight_hh_l0):
-        nn.init.uniform_(weight, -limit, limit)
-    for bias in (rnn.bias_ih_l0, rnn.bias_hh_l0):
-        nn.init.zeros_(bias)
-    rnn.bias_hh_l0.requires_grad_(False)

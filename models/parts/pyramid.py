@@ -75,7 +75,7 @@ class Pyramid(nn.Module):
 
     def roots(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """The root of each window, (batch, h) each, and level 1 as `forward` gives it."""
-        state = self.cell.initial(x)
+        state = self.cell.initial_state(x.shape[1])
         weights = (*self.cell.weights, *self.tree.matrices)
         roots: list[Tensor] = []
         level_1: list[Tensor] = []

@@ -19,7 +19,6 @@ __all__ += ["fetch", "folder", "is_begun", "megabytes", "verify", "whereabouts"]
 
 
 def cache_folder() -> Path:
-    """The user's cache folder of this project."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multiscale-rnn-bench"
 
 

@@ -87,7 +87,6 @@ class DataSet:
 
     @property
     def size(self) -> int:
-        """Bytes to download."""
         return sum(download.size for download in self.downloads)
 
 

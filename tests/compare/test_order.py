@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from support.pages import other_pages
 from support.records import FACTS, made_insight, made_measurement, made_run
 
@@ -14,22 +15,24 @@ from harness.report.task.page import task_pages
 ORDER = ["lstm-s", "gru", "aslstm"]
 
 
-def test_models_stand_in_the_order_of_every_table_and_strangers_last():
-    assert ordered(["mine", "gru", "also", "lstm-s"], ORDER) == ["lstm-s", "gru", "also", "mine"]
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["mine", "gru", "also", "lstm-s"], ["lstm-s", "gru", "also", "mine"]),  # strangers last
+        (
+            ["mine", "gru@layers=2", "aslstm", "gru", "lstm-s@x=1", "mine@x=1"],
+            ["lstm-s@x=1", "gru", "gru@layers=2", "aslstm", "mine", "mine@x=1"],  # a variant beside its model
+        ),
+    ],
+)
+def test_models_stand_in_the_order_of_every_table(names, expected):
+    assert ordered(names, ORDER) == expected
 
 
-def test_a_variant_stands_beside_its_model():
-    names = ["mine", "gru@layers=2", "aslstm", "gru", "lstm-s@x=1", "mine@x=1"]
-    assert ordered(names, ORDER) == ["lstm-s@x=1", "gru", "gru@layers=2", "aslstm", "mine", "mine@x=1"]
-
-
-def test_a_place_does_not_depend_on_which_models_of_the_order_are_there():
-    assert places(["gru"], ORDER) == places(ORDER, ORDER) == {"lstm-s": 0, "gru": 1, "aslstm": 2}
-
-
-def test_variants_and_strangers_have_places_of_their_own():
-    found = places(["mine", "gru@x=1", "gru", "also"], ORDER)
-    assert found == {"lstm-s": 0, "gru": 1, "aslstm": 2, "gru@x=1": 3, "also": 4, "mine": 5}
+def test_a_place_does_not_depend_on_which_models_of_the_order_are_there_and_others_have_their_own():
+    known = {"lstm-s": 0, "gru": 1, "aslstm": 2}
+    assert places(["gru"], ORDER) == places(ORDER, ORDER) == known
+    assert places(["mine", "gru@x=1", "gru", "also"], ORDER) == known | {"gru@x=1": 3, "also": 4, "mine": 5}
 
 
 def test_measurements_count_as_well():

@@ -1,5 +1,6 @@
 """Which runs pages on several tasks compare."""
 
+from support import records
 from support.records import made_run
 
 from harness.compare.selection import all_facts, by_budget, by_place, scores_of, select, titles_of
@@ -8,10 +9,7 @@ ORDER = ["lstm-s", "gru"]
 
 
 def runs_of(task: str, score: float | None = 0.75, **changes):
-    status = "ok" if score is not None else "diverged"
-    return [
-        made_run(model, seed, score, task_name=task, status=status, **changes) for model in ORDER for seed in (0, 1)
-    ]
+    return records.runs_of({model: [score, score] for model in ORDER}, task_name=task, **changes)
 
 
 def test_what_is_pending_is_no_run():

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,7 +47,7 @@ def ran(models: list[str], where: Where, workers: int = 1, limit: float | None =
         if kind == "done":
             done[what.cell.model.rpartition(":")[2]] = what
 
-    assert execute([("cell", cell(named(model))) for model in models], where, workers, listen, limit)
+    assert execute([("cell", cell(named(model))) for model in models], replace(where, limit=limit), workers, listen)
     assert list(done) == models or workers > 1
     for record in done.values():
         assert Store(where.results).find_run(record.cell) == record
@@ -79,7 +80,7 @@ def test_a_model_that_hangs_is_ended_and_said_to(where):
 def test_a_worker_that_does_not_answer_a_stop_is_ended_and_its_cell_interrupted(where, tmp_path, monkeypatch):
     monkeypatch.setattr(pools, "STOP_SECONDS", 0.5)
     done: list[RunRecord] = []
-    pool = Pool(where, 1, lambda kind, what: done.append(what) if kind == "done" else None, None)
+    pool = Pool(where, 1, lambda kind, what: done.append(what) if kind == "done" else None)
     pool.run(deque(shares_of([cell(named("Hangs")), cell("gru")], 1)), (tmp_path / "hangs").exists)
     (record,) = done
     assert (record.status, record.reason) == ("interrupted", "its process did not answer a stop within 0 s")
@@ -91,7 +92,7 @@ def test_a_full_disk_stops_all_and_nothing_is_final(where, monkeypatch):
     results.mkdir()
     (results / "runs").write_text("in the way")
     told: list[Any] = []
-    pool = Pool(where, 1, lambda kind, what: told.append(what) if kind == "done" else None, None)
+    pool = Pool(where, 1, lambda kind, what: told.append(what) if kind == "done" else None)
     pool.run(deque(shares_of([cell("gru"), cell("lstm-s")], 1)), lambda: False)
     assert "3k-0.json cannot be written" in pool.unwritable
     assert told == []
@@ -122,7 +123,7 @@ def test_the_processes_are_gone_when_the_runner_is_done(where):
 def lost(where: Where, code: int, share: Share, *, stopping: bool = False) -> tuple[list[Share], list[RunRecord]]:
     """What runs again after a process ended with a share, and what is recorded of the rest."""
     told: list[RunRecord] = []
-    pool = Pool(where, 1, lambda kind, what: told.append(what), None)
+    pool = Pool(where, 1, lambda kind, what: told.append(what))
     pool.stopping = 0.0 if stopping else None
     return pool._lost(share, code, None), told
 
@@ -204,7 +205,7 @@ class Fake:
     """A pool whose workers are no processes."""
 
     def __init__(self, monkeypatch, workers: int) -> None:
-        self.pool = Pool(Where(Path("nowhere")), workers, lambda kind, what: None, None)
+        self.pool = Pool(Where(Path("nowhere")), workers, lambda kind, what: None)
         self.started: list[str] = []
         self.dismissed: list[str] = []
         monkeypatch.setattr(pools, "_send", lambda connection, message: None)
@@ -248,7 +249,7 @@ def test_seeds_of_a_stranger_share_a_process(monkeypatch):
 
 def out_of_time(monkeypatch, limit: float | None = None, cells: int = 1, **facts: float) -> str | None:
     """The status of a share of a worker of which these facts are known."""
-    pool = Pool(Where(Path("nowhere")), 1, lambda kind, what: None, limit)
+    pool = Pool(Where(Path("nowhere"), limit=limit), 1, lambda kind, what: None)
     monkeypatch.setattr(machine, "cpu_seconds", lambda pid: facts.get("cpu", 0.0))
     monkeypatch.setattr(machine, "runnable_seconds", lambda pid: facts.get("work", 0.0))
     worker = Worker(SimpleNamespace(pid=0), None, "", ("", ""))  # type: ignore[arg-type]

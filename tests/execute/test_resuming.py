@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +154,14 @@ def test_a_disk_that_fills_up_between_two_checkpoints_costs_no_cell(where, disk,
 
 def test_a_cell_beyond_its_cpu_time_is_timed_out_and_can_go_on(where, tmp_path):
     whole = undisturbed("gru", tmp_path)
-    (record,) = run_group([cell("gru")], where, limit=1e-9)
+    (record,) = run_group([cell("gru")], replace(where, limit=1e-9))
     assert (record.status, record.test_metric, record.is_fault) == ("timed-out", None, True)
     assert record.reason == "its 0:00 of CPU time are over: stopped at step 0 of 12"
     assert Store(where.results).find_run(record.cell) == record
-    (again,) = run_group([cell("gru")], where, limit=1000.0)
+    (again,) = run_group([cell("gru")], replace(where, limit=1000.0))
     assert apart_from_times(again) == apart_from_times(whole)
 
 
 def test_a_stop_is_no_lack_of_time(where):
-    (record,) = run_group([cell("gru")], where, limit=1000.0, stop=after(3))
+    (record,) = run_group([cell("gru")], replace(where, limit=1000.0), stop=after(3))
     assert record.status == "interrupted"

@@ -17,7 +17,7 @@ from harness.gate import trained
 from harness.gate.gate import Found, Row, Wanted, gate
 from harness.gate.judge import FEWEST, METRICS, Round, numbers, times, together, trimmed
 from harness.gate.page import page
-from harness.gate.race import Racers, race
+from harness.gate.race import race
 from harness.gate.workers import Broken, Worker
 from harness.gate.worktrees import _remove, checkouts
 from harness.stats.over_seeds import mean_interval
@@ -127,7 +127,7 @@ class Machine:
 
 def simulated(seed, slowdown, seconds=10.0):
     machine = Machine(seed)
-    racers = Racers(*(Simulated(machine, factor) for factor in (1.0, slowdown, 1.0)))
+    racers = [Simulated(machine, factor) for factor in (1.0, slowdown, 1.0)]
     return race(racers, "any", seconds, 0.05, clock=lambda: machine.now).verdict
 
 

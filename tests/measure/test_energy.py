@@ -63,21 +63,20 @@ def test_the_driver_gives_joules_of_the_board_that_is_meant(monkeypatch):
         counter_of("GPU-another")
 
 
-def test_a_board_that_does_not_count_is_a_sentence(monkeypatch):
-    stand_in(monkeypatch)
-    with pytest.raises(NoCounter, match="NVML gives no energy of this board: Not Supported"):
-        counter_of(UUID)
-
-
-def test_a_missing_driver_is_a_sentence(monkeypatch):
-    stand_in(monkeypatch, nvmlInit=NVMLError("NVML Shared Library Not Found"))
-    with pytest.raises(NoCounter, match="NVML tells nothing of this board: NVML Shared Library Not Found"):
-        counter_of(UUID)
-
-
-def test_a_missing_package_is_a_sentence(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pynvml", None)
-    with pytest.raises(NoCounter, match="`pip install nvidia-ml-py` adds it"):
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({}, "NVML gives no energy of this board: Not Supported"),
+        ({"nvmlInit": NVMLError("Not Found")}, "NVML tells nothing of this board: Not Found"),
+        (None, "`pip install nvidia-ml-py` adds it"),
+    ],
+)
+def test_a_board_that_does_not_count_is_a_sentence(monkeypatch, told, why):
+    if told is None:
+        monkeypatch.setitem(sys.modules, "pynvml", None)
+    else:
+        stand_in(monkeypatch, **told)
+    with pytest.raises(NoCounter, match=why):
         counter_of(UUID)
 
 

@@ -10,14 +10,12 @@ from harness.measure.latency import (
     LEAST,
     MOST,
     WARM_UP,
-    EventClock,
-    WallClock,
     clock_for,
+    event_clock,
     in_turn,
-    pair_blocks,
-    pair_samples,
+    samples,
     settle,
-    time_alone,
+    wall_clock,
 )
 from harness.stats import ratios
 
@@ -40,16 +38,11 @@ class Clock:
         return call
 
 
-def test_the_two_are_timed_in_turn_after_a_warm_up(monkeypatch):
+def test_the_two_are_timed_in_turn_after_a_warm_up_in_milliseconds_each(monkeypatch):
     clock = Clock(monkeypatch)
-    pair_samples(clock.takes("A", lambda: 1.0), clock.takes("B", lambda: 1.0), 0.0, CPU)
-    assert clock.calls == "AB" * WARM_UP + "ABBA" * (FEWEST // 2)
-
-
-def test_samples_of_the_two_are_milliseconds_each(monkeypatch):
-    clock = Clock(monkeypatch)
-    mine, theirs = pair_samples(clock.takes("A", lambda: 3.0), clock.takes("B", lambda: 2.0), 0.0, CPU)
-    assert (mine, theirs) == (pytest.approx([3.0] * FEWEST), pytest.approx([2.0] * FEWEST))
+    mine, theirs = samples([clock.takes("A", lambda: 3.0), clock.takes("B", lambda: 2.0)], 0.0, CPU)
+    assert clock.calls == "AB" * WARM_UP + "ABBA" * FEWEST
+    assert (mine, theirs) == (pytest.approx([3.0] * 2 * FEWEST), pytest.approx([2.0] * 2 * FEWEST))
 
 
 def test_a_slow_minute_of_the_machine_falls_on_both(monkeypatch):
@@ -59,7 +52,7 @@ def test_a_slow_minute_of_the_machine_falls_on_both(monkeypatch):
     def slowed(milliseconds: float) -> Callable[[], float]:
         return lambda: milliseconds * (10 if len(clock.calls) > 40 else 1)
 
-    mine, theirs = pair_samples(clock.takes("A", slowed(3.0)), clock.takes("B", slowed(2.0)), 1.0, CPU)
+    mine, theirs = samples([clock.takes("A", slowed(3.0)), clock.takes("B", slowed(2.0))], 1.0, CPU)
     assert ratios.of_rounds(mine, theirs).median == pytest.approx(1.5)
     assert max(mine) == pytest.approx(30.0)
 
@@ -67,23 +60,16 @@ def test_a_slow_minute_of_the_machine_falls_on_both(monkeypatch):
 def test_the_warm_up_is_not_timed(monkeypatch):
     clock = Clock(monkeypatch)
     cold = clock.takes("A", lambda: 1000.0 if clock.calls.count("A") <= WARM_UP else 1.0)
-    mine, _ = pair_samples(cold, clock.takes("B", lambda: 1.0), 0.0, CPU)
+    mine, _ = samples([cold, clock.takes("B", lambda: 1.0)], 0.0, CPU)
     assert max(mine) == pytest.approx(1.0)
 
 
 def test_timing_ends_with_its_time_or_its_most_samples(monkeypatch):
     clock = Clock(monkeypatch)
-    slow = time_alone(clock.takes("A", lambda: 100.0), 1.0, CPU)
-    fast = time_alone(clock.takes("A", lambda: 0.001), 1.0, CPU)
-    assert 10 <= slow.samples <= 11  # a second of 100 ms calls, give or take rounding
-    assert fast.samples == MOST
-
-
-def test_a_latency_is_median_and_quartiles(monkeypatch):
-    clock = Clock(monkeypatch)
-    durations = iter([9.0] * WARM_UP + [4.0, 1.0, 3.0, 2.0])
-    latency = time_alone(clock.takes("A", lambda: next(durations)), 0.0, CPU)
-    assert (latency.lower, latency.median, latency.upper) == pytest.approx((1.75, 2.5, 3.25))
+    (slow,) = samples([clock.takes("A", lambda: 100.0)], 1.0, CPU)
+    (fast,) = samples([clock.takes("A", lambda: 0.001)], 1.0, CPU)
+    assert 10 <= len(slow) <= 12  # a second of 100 ms calls, in pairs, give or take rounding
+    assert len(fast) == 2 * MOST
 
 
 # ----------------------------------------------------------------------------- blocks, and the device's own clock
@@ -123,7 +109,7 @@ class Stamp:
 
 def test_a_block_waits_for_the_device_once_and_tells_both_times(monkeypatch):
     device = Device(Clock(monkeypatch))
-    block = EventClock(3, device.event, device.synchronize).block(device.call)
+    block = event_clock(3, device.event, device.synchronize)(device.call)
     assert device.log == "S" + "r" + "cr" * 3 + "S"
     assert block.device == (2.0, 2.0, 2.0)
     assert block.wall == pytest.approx((3 * 3 + 10) / 3)
@@ -131,14 +117,14 @@ def test_a_block_waits_for_the_device_once_and_tells_both_times(monkeypatch):
 
 def test_on_a_cpu_a_block_is_one_call_and_has_no_device_time(monkeypatch):
     clock = Clock(monkeypatch)
-    block = clock_for(CPU, 10).block(clock.takes("A", lambda: 4.0))
+    block = clock_for(CPU, 10)(clock.takes("A", lambda: 4.0))
     assert (block.wall, block.device, clock.calls) == (pytest.approx(4.0), (), "A")
 
 
 @pytest.mark.gpu
 def test_a_gpu_tells_both_times():
     x = torch.randn(512, 512, device="cuda")
-    block = clock_for(torch.device("cuda"), 5).block(lambda: torch.mm(x, x))
+    block = clock_for(torch.device("cuda"), 5)(lambda: torch.mm(x, x))
     assert len(block.device) == 5
     assert 0 < sum(block.device) / 5 <= block.wall
 
@@ -149,32 +135,32 @@ def test_a_gpu_tells_both_times():
 def test_a_warm_up_goes_on_until_the_last_medians_agree(monkeypatch):
     clock = Clock(monkeypatch)
     pace = iter([50.0, 40.0, 30.0, 20.0, 15.0, 12.0, 11.0, *[10.0] * 100])
-    assert settle((clock.takes("A", lambda: next(pace)),), 60.0, WallClock())
+    assert settle((clock.takes("A", lambda: next(pace)),), 60.0, wall_clock())
     assert len(clock.calls) == 7 + 9 - 1  # of the last nine, only the first is not yet stable: a median hides it
 
 
 def test_a_warm_up_has_its_least_calls_and_takes_the_functions_in_turn(monkeypatch):
     clock = Clock(monkeypatch)
-    assert settle([clock.takes(name, lambda: 1.0) for name in "AB"], 60.0, WallClock())
+    assert settle([clock.takes(name, lambda: 1.0) for name in "AB"], 60.0, wall_clock())
     assert clock.calls == "AB" * LEAST
 
 
 def test_a_warm_up_that_never_is_stable_ends_with_its_time(monkeypatch):
     clock = Clock(monkeypatch)
-    assert not settle((clock.takes("A", lambda: 10.0 + len(clock.calls)),), 1.0, WallClock())
+    assert not settle((clock.takes("A", lambda: 10.0 + len(clock.calls)),), 1.0, wall_clock())
     assert 1000 <= sum(10.0 + n for n in range(1, len(clock.calls) + 1)) < 1100
 
 
 def test_sizes_are_timed_there_and_back_again(monkeypatch):
     clock = Clock(monkeypatch)
-    found = in_turn([clock.takes(name, lambda: 1.0) for name in "ABC"], 0.0, WallClock())
-    assert clock.calls == "ABCCBA" * (FEWEST // 2)
-    assert [len(blocks) for blocks in found] == [FEWEST] * 3
+    found = in_turn([clock.takes(name, lambda: 1.0) for name in "ABC"], 0.0, wall_clock())
+    assert clock.calls == "ABCCBA" * FEWEST
+    assert [len(blocks) for blocks in found] == [2 * FEWEST] * 3
 
 
 def test_rounds_are_timed_in_turn_between_their_least_and_their_most(monkeypatch):
     clock = Clock(monkeypatch)
     a, b = (clock.takes(name, lambda: 1.0) for name in "AB")
-    pair_blocks(a, b, 0.0, WallClock(), fewest=3, most=20)
+    in_turn([a, b], 0.0, wall_clock(), fewest=3, most=20)
     assert clock.calls == "ABBA" * 3
-    assert len(pair_blocks(a, b, 60.0, WallClock(), fewest=3, most=5)[0]) == 10
+    assert len(in_turn([a, b], 60.0, wall_clock(), fewest=3, most=5)[0]) == 10

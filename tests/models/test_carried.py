@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from support.agreement import gradients
+from support.stacking import drawn, trainable
 from torch.func import functional_call
 
 from harness import catalog
@@ -39,15 +41,7 @@ def noise_is_one(monkeypatch):
 def built(name, length=16, seed=4, dtype=torch.float64):
     """Weights so large, and seeds such that HM-LSTM's three cases all occur: a lost state is noticed."""
     torch.manual_seed(seed)
-    module = catalog.find_model(name).build(shape_of(length), 7).to(dtype)
-    with torch.no_grad():
-        for parameter in trained(module).values():
-            parameter.normal_(std=0.6)
-    return module
-
-
-def trained(module):
-    return {name: p for name, p in module.named_parameters() if p.requires_grad}
+    return drawn(catalog.find_model(name).build(shape_of(length), 7).to(dtype), 0.6)
 
 
 def numbers(*size, seed=1):
@@ -63,10 +57,9 @@ def in_pieces(call, x, state, length, axis=1):
     return torch.cat(answers, dim=axis), state
 
 
-def gradients(y, leaves):
-    pull = numbers(*y.shape, seed=2)
-    found = torch.autograd.grad(y, leaves, pull, allow_unused=True, retain_graph=True)
-    return [torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves, strict=True)]
+def gradients_of(y, leaves):
+    """The gradients of a weighted sum of the answers."""
+    return gradients((y * numbers(*y.shape, seed=2)).sum(), leaves, retain=True)
 
 
 def assert_agree(ours, theirs):
@@ -83,16 +76,17 @@ def test_of_the_papers_models_all_but_tp_rnn_carry_their_state():
 @every_case
 def test_a_sequence_in_pieces_is_the_sequence_at_once(name, length, back_end, recompute, pieces):
     module, x = built(name, length), numbers(3, pieces * length, 2).requires_grad_()
-    leaves = [x, *trained(module).values()]
+    leaves = [x, *trainable(module).values()]
     with scan.backend("eager"):
         expected = module(x)
-        wanted = gradients(expected, leaves)
+        wanted = gradients_of(expected, leaves)
     with scan.backend(back_end, recompute) as used:
         answers, _ = in_pieces(module, x, module.initial_state(3), length)
-        ours = gradients(answers, leaves)
+        ours = gradients_of(answers, leaves)
     assert_agree(answers, expected)
     assert_agree(ours, wanted)
-    if back_end == "auto" and native.library() is not None and "straight-through" not in name:
+    no_kernel = "straight-through" in name or name in ZOO  # which may have loops of their own
+    if back_end == "auto" and native.library() is not None and not no_kernel:
         assert used == {"native"}
 
 
@@ -109,7 +103,7 @@ def test_a_sequence_in_pieces_is_the_sequence_at_once_in_evaluation(name, evalua
 @every_case
 def test_replicas_carry_what_each_module_carries_alone(name, length, back_end):
     modules, x = [built(name, length, seed) for seed in (3, 4, 5)], numbers(3, 4, 2 * length, 2)
-    weights = {key: torch.stack([trained(m)[key].detach() for m in modules]) for key in trained(modules[0])}
+    weights = {key: torch.stack([trainable(m)[key].detach() for m in modules]) for key in trainable(modules[0])}
     leaves = {key: value.requires_grad_() for key, value in weights.items()}
     zeros = tuple(zero.expand(3, *zero.shape) for zero in modules[0].initial_state(4))
 
@@ -119,12 +113,12 @@ def test_replicas_carry_what_each_module_carries_alone(name, length, back_end):
     mapped = torch.vmap(one, randomness="error")
     with scan.backend(back_end):
         y, state = in_pieces(lambda x, state: mapped(leaves, x, state), x, zeros, length, axis=2)
-    found = gradients(y, list(leaves.values()))
+    found = gradients_of(y, list(leaves.values()))
     pull = numbers(*y.shape, seed=2)
     for place, module in enumerate(modules):
         with scan.backend("eager"):
             alone, last = in_pieces(module, x[place], module.initial_state(4), length)
-        wanted = torch.autograd.grad(alone, list(trained(module).values()), pull[place], allow_unused=True)
+        wanted = torch.autograd.grad(alone, list(trainable(module).values()), pull[place], allow_unused=True)
         assert_agree(y[place], alone)
         assert_agree([tensor[place] for tensor in state], list(last))
         for ours, theirs in zip(found, wanted, strict=True):
@@ -134,7 +128,7 @@ def test_replicas_carry_what_each_module_carries_alone(name, length, back_end):
 @every_model
 def test_replicas_may_see_one_text(name):
     modules, x = [built(name, seed=seed).eval() for seed in (4, 5)], numbers(4, 32, 2)
-    weights = {key: torch.stack([trained(m)[key].detach() for m in modules]) for key in trained(modules[0])}
+    weights = {key: torch.stack([trainable(m)[key].detach() for m in modules]) for key in trainable(modules[0])}
     state = tuple(zero.expand(2, *zero.shape) for zero in modules[0].initial_state(4))
     mapped = torch.vmap(lambda w, x, state: functional_call(modules[0], w, (x, state)), in_dims=(0, None, 0))
     with torch.no_grad():
@@ -168,21 +162,8 @@ def test_every_part_of_the_state_matters(name, length):
     module, x = built(name, length), numbers(30, length, 2)  # rows enough that none of HM-LSTM's c is flushed in all
     _, state = module(x, module.initial_state(30))
     state = tuple(tensor.detach().requires_grad_() for tensor in state)
-    for part, gradient in zip(state, gradients(module(x, state)[0], state), strict=True):
+    for part, gradient in zip(state, gradients_of(module(x, state)[0], state), strict=True):
         assert bool(gradient.any()) == bool(part.numel())
-
-
-@every_model
-def test_rows_of_a_batch_are_independent(name):
-    module, x = built(name).eval(), numbers(3, 16, 2)
-    _, state = module(x, module.initial_state(3))
-    other = x.clone()
-    other[1:] += 1.0
-    moved = tuple(torch.cat([tensor[:1], tensor[1:] + 1.0]) for tensor in state)
-    (before, kept), (after, changed) = module(x, state), module(other, moved)
-    assert_agree(before[0], after[0])
-    assert_agree([tensor[0] for tensor in kept], [tensor[0] for tensor in changed])
-    assert not torch.allclose(before[1], after[1])
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -207,11 +188,3 @@ def test_clockwork_refuses_a_length_that_its_slowest_period_does_not_divide():
 def test_a_strangers_shape_carries_nothing():
     assert not carries(checks.Example(per_step=True))
     assert carries(shape_of(3))
-
-
-def test_a_lost_state_is_noticed():
-    """The comparison above can fail: each piece from zeros is another sequence."""
-    for name in CARRY:
-        module, x = built(name), numbers(3, 32, 2)
-        answers = torch.cat([module(piece) for piece in x.split(16, dim=1)], dim=1)
-        assert not torch.allclose(answers, module(x), rtol=1e-3, atol=1e-3), name

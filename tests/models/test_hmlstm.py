@@ -1,12 +1,15 @@
 import pytest
 import torch
 from plain import hmlstm as plain
+from support.stacking import drawn
 
+from harness.checks.models import check_agrees, inputs_for
 from models.engine.scan import backend
 from models.hmlstm import HM_LSTM, HM_LSTM_COMPACT_GATES, threshold
 from tasks.spec import SequenceShape
 
 SHAPE = SequenceShape(length=12, inputs=2, outputs=3)
+X = inputs_for(SHAPE)
 STEPS = SequenceShape(length=12, inputs=2, outputs=3, per_step=True)
 SPECS = pytest.mark.parametrize("spec", [HM_LSTM, HM_LSTM_COMPACT_GATES], ids=lambda spec: spec.name)
 BOTH_SHAPES = pytest.mark.parametrize("shape", [SHAPE, STEPS], ids=["average", "per-step"])
@@ -14,30 +17,12 @@ BOTH_SHAPES = pytest.mark.parametrize("shape", [SHAPE, STEPS], ids=["average", "
 
 def make(spec, shape=SHAPE, width=11 / 3):
     torch.manual_seed(11)  # at which all three cases occur often
-    module = spec.build(shape, width).double()
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.normal_(std=0.8)
-    return module
-
-
-def batch(rows=3):
-    generator = torch.Generator().manual_seed(2)
-    return torch.randn(rows, SHAPE.length, SHAPE.inputs, dtype=torch.float64, generator=generator)
+    return drawn(spec.build(shape, width).double(), 0.8)
 
 
 def count(spec, shape, width):
     with torch.device("meta"):
         return sum(p.numel() for p in spec.build(shape, width).parameters())
-
-
-def test_parameters_at_the_papers_width():
-    smnist = SequenceShape(length=784, inputs=1, outputs=10)
-    assert count(HM_LSTM, smnist, HM_LSTM.paper_width_at(smnist)) == 314_013
-    assert count(HM_LSTM_COMPACT_GATES, smnist, HM_LSTM_COMPACT_GATES.paper_width_at(smnist)) == 353_111
-    # the other counts of that layout in TP-RNN's tables: addition and MFCC
-    assert count(HM_LSTM_COMPACT_GATES, SequenceShape(200, 2, 1), 100) == 352_603
-    assert count(HM_LSTM_COMPACT_GATES, SequenceShape(300, 13, 109), 100) == 367_922
 
 
 @pytest.mark.parametrize(("h", "d", "C"), [(5, 2, 3), (20, 1, 4)])
@@ -60,35 +45,20 @@ def test_a_third_of_a_unit_widens_the_first_layer(spec):
 def test_values_equal_plain_branches(spec, shape):
     module = make(spec, shape)
     with torch.no_grad():
-        expected, boundaries, seen = plain.run(module.state_dict(), batch(), per_step=shape.per_step, slope=1.0)
+        expected, boundaries, seen = plain.run(module.state_dict(), X, per_step=shape.per_step, slope=1.0)
     assert min(seen["copy"], seen["update"], seen["flush"]) >= 10
-    torch.testing.assert_close(module(batch()), expected)
-    assert torch.equal(module.boundaries(batch()), boundaries)
+    torch.testing.assert_close(module(X), expected)
+    assert torch.equal(module.boundaries(X), boundaries)
 
 
 @SPECS
 @BOTH_SHAPES
-@pytest.mark.parametrize("progress", [0.0, 0.5])
-def test_gradients_equal_plain_arithmetic(spec, shape, progress):
+@pytest.mark.parametrize(("progress", "slope"), [(0.0, 1.0), (0.25, 2.0), (1.0, 5.0)])
+def test_gradients_equal_plain_arithmetic(spec, shape, progress, slope):
     module = make(spec, shape)
     module.set_progress(progress)
-    parameters = {name: value.detach().clone().requires_grad_() for name, value in module.state_dict().items()}
-    x, x_too = batch().requires_grad_(), batch().requires_grad_()
-    output = module(x)
-    expected, _, _ = plain.run(
-        parameters, x_too, per_step=shape.per_step, slope=1 + 4 * progress, select=plain.by_arithmetic
-    )
-    torch.testing.assert_close(output, expected)
-    direction = torch.linspace(-1, 2, output.numel(), dtype=output.dtype).reshape(output.shape)
-    names = [name for name, _ in module.named_parameters()]
-    ours = torch.autograd.grad(output, [*module.parameters(), x], direction, allow_unused=True)
-    theirs = torch.autograd.grad(expected, [*(parameters[n] for n in names), x_too], direction, allow_unused=True)
-    unread = [name for name, gradient in zip(names, ours, strict=False) if gradient is None]
-    assert unread == (["layers.2.U_above"] if spec is HM_LSTM_COMPACT_GATES else [])
-    for name, a, b in zip([*names, "x"], ours, theirs, strict=True):
-        assert (a is None) == (b is None), name
-        if a is not None:
-            torch.testing.assert_close(a, b, msg=lambda text, name=name: f"{name}: {text}")
+    assert module.slope == slope
+    check_agrees(spec.name, module, plain.loop(module, shape), X)
 
 
 @SPECS
@@ -96,9 +66,9 @@ def test_gradients_equal_plain_arithmetic(spec, shape, progress):
 def test_use_of_scales_is_the_plain_loops_boundaries(spec, name):
     module = make(spec).eval()
     with torch.no_grad():
-        _, boundaries, _ = plain.run(module.state_dict(), batch(), per_step=False, slope=1.0)
+        _, boundaries, _ = plain.run(module.state_dict(), X, per_step=False, slope=1.0)
     with backend(name):
-        told = module.scale_use(batch())
+        told = module.scale_use(X)
     assert told.labels == tuple(f"boundary of layer {l + 1}" for l in range(boundaries.shape[2]))
     assert torch.equal(told.use, boundaries.double())
     assert not told.exclusive
@@ -110,50 +80,6 @@ def test_threshold_is_straight_through():
     z.sum().backward()
     assert z.tolist() == [0, 0, 0, 1, 1]
     assert s.grad.tolist() == [0, 1, 1, 1, 0]
-
-
-@SPECS
-def test_every_boundary_detector_receives_a_gradient(spec):
-    module = make(spec)
-    module(batch()).sum().backward()
-    detectors = [layer for layer in module.layers if layer.detector]
-    assert len(detectors) == (2 if spec is HM_LSTM else 3)
-    for layer in detectors:
-        assert layer.U.grad[-1].all()
-        assert layer.W.grad[-1].all()
-
-
-@SPECS
-def test_progress_steepens_the_slope_and_leaves_the_values(spec):
-    module = make(spec)
-    gradients, outputs = [], []
-    for progress, slope in [(0.0, 1.0), (0.25, 2.0), (1.0, 5.0)]:
-        module.set_progress(progress)
-        assert module.slope == slope
-        outputs.append(module(batch()))
-        gradients.append(torch.autograd.grad(outputs[-1].sum(), module.layers[0].W)[0])
-    assert torch.allclose(outputs[0], outputs[1])
-    assert torch.allclose(outputs[0], outputs[2])
-    assert not torch.isclose(gradients[0], gradients[1]).any()
-    assert not torch.isclose(gradients[1], gradients[2]).any()
-
-
-@SPECS
-def test_output_knows_no_later_input_and_no_other_row(spec):
-    module = make(spec, STEPS)
-    x, changed = batch(), batch()
-    changed[1, 6:] += 1
-    before, after = module(x), module(changed)
-    assert torch.equal(before[1, :6], after[1, :6])
-    assert not torch.isclose(before[1, 6:], after[1, 6:]).all(-1).any()
-    assert torch.equal(before[[0, 2]], after[[0, 2]])
-
-
-@SPECS
-def test_evaluation_is_training_without_randomness(spec):
-    module = make(spec)
-    trained = module(batch())
-    assert torch.equal(trained, module.eval()(batch()))
 
 
 def test_forget_gate_starts_open_in_the_papers_cell_alone():

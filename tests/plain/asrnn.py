@@ -1,6 +1,7 @@
 """ASRNN, one sample and one step at a time, from the equations: slow, and true."""
 
 import torch
+from support import steps
 from torch import Tensor
 
 
@@ -16,28 +17,13 @@ def at_scale(x: Tensor, t: int, j: int, K: int, normalisation: str) -> Tensor:
     return total
 
 
-def cell(kind: str, p: dict[str, Tensor], x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """One step of one sample; p: weight_x, weight_h, bias."""
-    n = len(h)
-    W = p["weight_x"].split(n)
-    U = p["weight_h"].split(n)
-    b = p["bias"].split(n)
-    if kind == "lstm":
-        i, f, g, o = (W[m] @ x + U[m] @ h + b[m] for m in range(4))
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        return torch.sigmoid(o) * torch.tanh(c), c
-    r, z = (torch.sigmoid(W[m] @ x + U[m] @ h + b[m]) for m in range(2))
-    g = torch.tanh(W[2] @ x + U[2] @ (r * h) + b[2])
-    return z * h + (1 - z) * g, c
-
-
 def run(
     kind: str,
     p: dict[str, Tensor],
     x: Tensor,
     *,
-    taps: int,
-    normalisation: str,
+    taps: int = 8,
+    normalisation: str = "1/sqrt(K)",
     tau: float = 1.0,
     weights: str = "soft",
     noise: Tensor | None = None,
@@ -47,10 +33,10 @@ def run(
     x (batch, time, inputs); noise (time, batch, scales), none for evaluation; weights: soft, hard (the
     gradient is soft's), argmax, or the index of a fixed scale as text.
     """
-    mine = {name.removeprefix("cell."): value for name, value in p.items()}
+    cell = [p[f"cell.{name}"] for name in ("weight_x", "weight_h", "bias")]
     outputs, chosen = [], []
     for sample, frames in enumerate(x):
-        h = c = torch.zeros(mine["weight_h"].shape[1], dtype=x.dtype)
+        h = c = torch.zeros(cell[1].shape[1], dtype=x.dtype)
         for t in range(len(frames)):
             if weights.isdigit():
                 mixed = at_scale(frames, t, int(weights), taps, normalisation)
@@ -68,20 +54,20 @@ def run(
                 elif weights == "argmax":
                     y = one_hot
                 mixed = sum(y[j] * at_scale(frames, t, j, taps, normalisation) for j in range(len(y)))
-            h, c = cell(kind, mine, mixed, h, c)
+            h, c = steps.lstm(*cell, mixed, h, c) if kind == "lstm" else (steps.gru(*cell, mixed, h), c)
             outputs.append(p["classifier.weight"] @ h + p["classifier.bias"])
     shape = x.shape[:2]
     return torch.stack(outputs).unflatten(0, shape), torch.tensor(chosen).reshape(shape if chosen else (0,))
 
 
-NAMES = {"rnn.weight_ih_l0": "cell.weight_x", "rnn.weight_hh_l0": "cell.weight_h", "rnn.bias_ih_l0": "cell.bias"}
+NAMES = {f"rnn.{name}": f"cell.{name}" for name in ("weight_x", "weight_h", "bias")}
+NAMES |= {"rnn.weight_ih_l0": "cell.weight_x", "rnn.weight_hh_l0": "cell.weight_h", "rnn.bias_ih_l0": "cell.bias"}
 
 
-def loop(kind, weights_of_scales):
+def loop(kind, **settings):
     def of(module, shape):
         def answer(weights, x):
             renamed = {NAMES.get(key, key): value for key, value in weights.items()}
-            settings = {"taps": 8, "normalisation": "1/sqrt(K)", "weights": weights_of_scales}
             every, _ = run(kind, renamed, x, **settings)
             return every if shape.per_step else every[:, -1]
 
@@ -91,8 +77,8 @@ def loop(kind, weights_of_scales):
 
 
 LOOPS = {
-    "slstm": loop("lstm", "3"),
-    "sgru": loop("gru", "3"),
-    "aslstm": loop("lstm", "argmax"),
-    "asgru": loop("gru", "argmax"),
+    "slstm": loop("lstm", weights="3"),
+    "sgru": loop("gru", weights="3"),
+    "aslstm": loop("lstm", weights="argmax"),
+    "asgru": loop("gru", weights="argmax"),
 }

@@ -1,6 +1,7 @@
 """Dilated LSTM, one sequence and one step at a time, from the equations: slow, and true."""
 
 import torch
+from support import steps
 from torch import Tensor
 
 
@@ -18,10 +19,7 @@ def answer(weights: dict[str, Tensor], dilations: tuple[int, ...], sequence: Ten
         zero = U.new_zeros(U.shape[1])
         c, h = {}, {}
         for t, x_t in enumerate(below):
-            h_s, c_s = h.get(t - s, zero), c.get(t - s, zero)
-            i, f, g, o = (W @ x_t + U @ h_s + b).chunk(4)
-            c[t] = torch.sigmoid(f) * c_s + torch.sigmoid(i) * torch.tanh(g)
-            h[t] = torch.sigmoid(o) * torch.tanh(c[t])
+            h[t], c[t] = steps.lstm(W, U, b, x_t, h.get(t - s, zero), c.get(t - s, zero))
         below = [h[t] for t in range(len(below))]
     V, a = weights["classifier.weight"], weights["classifier.bias"]
     if per_step:

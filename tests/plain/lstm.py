@@ -1,34 +1,29 @@
 """LSTM and GRU step by step from their equations; nothing of it comes from models/."""
 
 import torch
+from support import steps
 
 from .tprnn import theta
 
 
 def lstm(weights, prefix, x):
-    """The h of every step, (batch, time, h); gates in the order i, f, g, o."""
+    """The h of every step, (batch, time, h)."""
     W, U, b = (weights[f"{prefix}.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih"))
     h = c = x.new_zeros(len(x), U.shape[1])
     history = []
     for t in range(x.shape[1]):
-        i, f, g, o = (x[:, t] @ W.T + h @ U.T + b).chunk(4, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
+        h, c = steps.lstm(W, U, b, x[:, t], h, c)
         history.append(h)
     return torch.stack(history, dim=1)
 
 
 def gru(weights, prefix, x):
-    """The h of every step; gates in the order r, z, g; the reset gate acts after the product."""
-    parts = [weights[f"{prefix}.{name}_l0"].chunk(3) for name in ("weight_ih", "weight_hh", "bias_ih")]
-    (W_r, U_r, b_r), (W_z, U_z, b_z), (W_g, U_g, b_g) = zip(*parts, strict=True)
-    h = x.new_zeros(len(x), U_r.shape[1])
+    """The h of every step; the reset gate acts after the product."""
+    W, U, b = (weights[f"{prefix}.{name}_l0"] for name in ("weight_ih", "weight_hh", "bias_ih"))
+    h = x.new_zeros(len(x), U.shape[1])
     history = []
     for t in range(x.shape[1]):
-        r = torch.sigmoid(x[:, t] @ W_r.T + h @ U_r.T + b_r)
-        z = torch.sigmoid(x[:, t] @ W_z.T + h @ U_z.T + b_z)
-        g = torch.tanh(x[:, t] @ W_g.T + b_g + r * (h @ U_g.T))
-        h = z * h + (1 - z) * g
+        h = steps.gru(W, U, b, x[:, t], h, after=True)
         history.append(h)
     return torch.stack(history, dim=1)
 

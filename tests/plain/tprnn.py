@@ -8,6 +8,7 @@ import math
 from functools import partial
 
 import torch
+from support import steps
 
 
 def theta(E, w_in, w_out, *, kind="attention", released=False, squash=True):
@@ -43,18 +44,11 @@ def attention(E, w_in, w_out, *, kind="attention", released=False):
 def cell_step(kind, weights, prefix, x, state):
     """One step of the base cell; state is [h, c] or [h]."""
     W, U, b = (weights[f"{prefix}.cell.{name}"] for name in ("weight_x", "weight_h", "bias"))
-    h = state[0]
     if kind == "tanh":
-        return [torch.tanh(x @ W.T + h @ U.T + b)]
+        return [torch.tanh(x @ W.T + state[0] @ U.T + b)]
     if kind == "lstm":
-        i, f, g, o = (x @ W.T + h @ U.T + b).chunk(4, dim=1)
-        c = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
-        return [torch.sigmoid(o) * torch.tanh(c), c]
-    (W_r, W_z, W_g), (U_r, U_z, U_g), (b_r, b_z, b_g) = (entry.chunk(3) for entry in (W, U, b))
-    r = torch.sigmoid(x @ W_r.T + h @ U_r.T + b_r)
-    z = torch.sigmoid(x @ W_z.T + h @ U_z.T + b_z)
-    g = torch.tanh(x @ W_g.T + (r * h) @ U_g.T + b_g)
-    return [z * h + (1 - z) * g]
+        return [*steps.lstm(W, U, b, x, *state)]
+    return [steps.gru(W, U, b, x, *state)]
 
 
 def faulty_root(node, tree, n, L, g, *, last):
@@ -79,7 +73,21 @@ def faulty_root(node, tree, n, L, g, *, last):
             root = tree([*pending, root])
 
 
-def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released, official_tail, shares=None):
+def layer(
+    weights,
+    prefix,
+    x,
+    L,
+    g,
+    *,
+    cell="lstm",
+    aggregation="attention",
+    iterative=True,
+    top_down=True,
+    released=False,
+    official_tail=False,
+    shares=None,
+):
     """x: list of (batch, d). Returns the layer's output and the list of level-1 nodes.
 
     shares: a list that takes, for each window, how much of its root is in the output, (batch,).
@@ -90,11 +98,12 @@ def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released
 
     def tree(nodes):
         """Aggregate nodes, each a list of states; h and c with weights of their own."""
-        if kind in ("mean", "max"):
-            return [theta([node[s] for node in nodes], None, None, kind=kind) for s in range(states)]
+        if aggregation in ("mean", "max"):
+            return [theta([node[s] for node in nodes], None, None, kind=aggregation) for s in range(states)]
         w_in, w_out = weights[f"{prefix}.tree.w_in"], weights[f"{prefix}.tree.w_out"]
         return [
-            theta([node[s] for node in nodes], w_in[s], w_out[s], kind=kind, released=released) for s in range(states)
+            theta([node[s] for node in nodes], w_in[s], w_out[s], kind=aggregation, released=released)
+            for s in range(states)
         ]
 
     roots, level_1, root = [], [], zero
@@ -137,52 +146,29 @@ def layer(weights, prefix, x, L, g, *, cell, kind, iterative, top_down, released
         w = [weights.get(f"{prefix}.path.{name}") for name in ("w_in", "w_out")]
         w = [None if entry is None else entry[0] for entry in w]
         if shares is not None:
-            S = attention([following, output], *w, kind=kind, released=released)
+            S = attention([following, output], *w, kind=aggregation, released=released)
             own.append(S[:, :, 0].expand_as(output))
             kept.append(S[:, :, 1].expand_as(output))
-        output = theta([following, output], *w, kind=kind, released=released)
+        output = theta([following, output], *w, kind=aggregation, released=released)
     if shares is not None:
         shares += [math.prod(kept[n:], start=own[n]).mean(1) for n in range(len(own))]
     return output, level_1
 
 
-def logits(
-    weights,
-    x,
-    windows,
-    *,
-    cell="lstm",
-    aggregation="attention",
-    iterative=True,
-    top_down=True,
-    output=True,
-    released=False,
-    official_tail=False,
-):
-    """x (batch, time, inputs) -> (batch, outputs). windows: (L, g) of each layer."""
+def logits(weights, x, windows, *, output=True, **settings):
+    """x (batch, time, inputs) -> (batch, outputs). windows: (L, g) of each layer; settings: layer's."""
+    kind, released = settings.get("aggregation", "attention"), settings.get("released", False)
     sequence = [x[:, t] for t in range(x.shape[1])]
     outputs = []
     for k, (L, g) in enumerate(windows):
-        o, sequence = layer(
-            weights,
-            f"layers.{k}",
-            sequence,
-            L,
-            g,
-            cell=cell,
-            kind=aggregation,
-            iterative=iterative,
-            top_down=top_down,
-            released=released,
-            official_tail=official_tail,
-        )
+        o, sequence = layer(weights, f"layers.{k}", sequence, L, g, **settings)
         outputs.append(o)
     last = outputs[-1]
     if output and len(windows) > 1:
         mapped = [o @ weights[f"head.maps.{k}"] for k, o in enumerate(outputs)]
         w = [weights.get(f"head.theta.{name}") for name in ("w_in", "w_out")]
         w = [None if entry is None else entry[0] for entry in w]
-        last = theta(mapped, *w, kind=aggregation, released=released, squash=False)
+        last = theta(mapped, *w, kind=kind, released=released, squash=False)
     return last @ weights["classifier.weight"].T + weights["classifier.bias"]
 
 

@@ -130,6 +130,7 @@ MORE = (
     Slot("--replicas", words("auto 1 2", "NO_COUNT 0", "99999999999")),
     Slot("--cell-limit", LIMIT),
     Slot("--again", AGAIN),
+    Slot("--executor", words("local", "'' NO_NAME slurm {}/own.py:nobody {}/own.py:number {}/exits.py:f {}/loop:f :")),
 )
 SMALL = (
     Slot("--task", Words(("addition-37", "copy-15", "{}/own.py:task"), TASK.wrong), 1),

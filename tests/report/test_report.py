@@ -1,5 +1,4 @@
 import io
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +16,7 @@ from harness.report.task.page import comparisons, task_pages
 from harness.write import formats, words
 from harness.write.sheet import Sheet
 
+pytestmark = pytest.mark.filterwarnings("error")
 ORDER = ["lstm-s", "gru"]
 
 
@@ -131,9 +131,7 @@ def test_the_same_records_give_the_same_files():
 
 def test_a_report_of_nothing_but_failures_can_be_written():
     runs = [made_run("gru", 0, None, status="failed", reason="no", curve=(), machine={}, settings={}, finished="")]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        text = page(*runs).text
+    text = page(*runs).text
     assert "gru: failed (all seeds): no." in text
     assert "no training steps" in text
 
@@ -152,18 +150,8 @@ Drawn = list[tuple[Any, Any, dict[str, Any]]]  # xs, ys and style of each line
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
+def drawn(lines: list[Any]) -> Any:
     """`drawn(runs, facts)` draws the learning curves and gives their lines, the frame aside."""
-    from harness.draw import panels
-
-    lines: Drawn = []
-    original = panels.Panel.line
-
-    def draw_line(panel: Any, xs: Any, ys: Any, **style: Any) -> None:
-        original(panel, xs, ys, **style)
-        lines.append((xs, ys, style))
-
-    monkeypatch.setattr(panels.Panel, "line", draw_line)
 
     def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Drawn:
         lines.clear()
@@ -171,12 +159,10 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
         groups = [(name, [run for run in runs if run.cell.model == name]) for name in names]
         colours = places(names, order)
         models = [(group[0].title, colours[name], group) for name, group in groups]
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            picture = learning_curves(models, facts, words.factor(facts.metric))
+        picture = learning_curves(models, facts, words.factor(facts.metric))
         assert picture.startswith(b"<?xml")
         draw.text = picture.decode()
-        return lines[:-1]
+        return [(xs, ys, style) for xs, ys, style, _ in lines[:-1]]
 
     return draw
 

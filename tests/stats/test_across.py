@@ -5,15 +5,8 @@ import math
 
 import numpy as np
 import pytest
-import scipy.stats
 
 from harness.stats.across import stratified_pairs, with_failures
-from harness.stats.over_seeds import sign_flip_p
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
 
 
 def slowly(scores: np.ndarray) -> tuple[dict, dict, dict]:
@@ -55,12 +48,6 @@ def test_pairs_agree_with_a_plain_loop_over_all_patterns(rng, tasks, models, see
         np.testing.assert_allclose(values, [expected[int(i), int(j)] for i, j in pairs], atol=1e-12)
 
 
-def test_a_pair_never_has_a_smaller_p_than_one_that_is_further_apart(rng):
-    found = [stratified_pairs(rng.normal(size=(2, 4, 3)), rng=rng) for _ in range(20)]
-    ordered = [one.adjusted[np.argsort(-np.abs(one.statistic), kind="stable")] for one in found]
-    assert all((np.diff(one) >= 0).all() for one in ordered)
-
-
 def test_a_model_ahead_by_the_same_everywhere_by_hand(rng):
     """One task, three seeds: the statistic is 1, and 2 of 8 patterns reach it. A third model equals the second."""
     found = stratified_pairs([[[2, 3, 4], [1, 2, 3], [1, 2, 3]]], rng=rng)
@@ -69,34 +56,11 @@ def test_a_model_ahead_by_the_same_everywhere_by_hand(rng):
     np.testing.assert_array_equal(found.matrix, [[1, 0.25, 0.25], [0.25, 1, 1], [0.25, 1, 1]])
 
 
-def test_two_models_on_one_task_are_the_sign_flip_test(rng):
-    scores = rng.normal(size=(1, 2, 8))
-    p = sign_flip_p(scores[0, 0] - scores[0, 1], rng=rng)
-    assert stratified_pairs(scores, rng=rng).adjusted[0] == pytest.approx(p)
-
-
-def test_two_models_on_several_tasks_agree_with_scipy(rng):
-    scores = rng.normal(size=(3, 2, 4)) + np.array([0.5, 0.0])[:, None]
-    d = scores[:, 0] - scores[:, 1]
-    d = (d / np.sqrt(np.mean(d**2, axis=1, keepdims=True))).ravel()
-    other = scipy.stats.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=np.inf)
-    assert stratified_pairs(scores, rng=rng).p[0] == pytest.approx(other.pvalue)
-
-
 def test_the_scale_of_a_task_and_what_seeds_share_do_not_matter(rng):
     scores = rng.normal(size=(3, 4, 3))
     moved = scores * np.array([1e-4, 1, 1e4])[:, None, None] + 5 * rng.normal(size=(3, 1, 3))
     one, other = (stratified_pairs(x, rng=np.random.default_rng(1)) for x in (scores, moved))
     np.testing.assert_allclose(one.adjusted, other.adjusted)
-
-
-def test_a_third_model_does_not_take_power_from_a_pair(rng):
-    """Were the labels of all models shuffled, a model that is far worse would hide every other difference."""
-    scores = rng.normal(size=(3, 3, 5)) + np.array([1.5, 0.0, -100.0])[:, None]
-    found = stratified_pairs(scores, rng=rng, patterns=2**10)
-    alone = stratified_pairs(scores[:, :2], rng=rng, patterns=2**10)
-    assert found.adjusted[0] == pytest.approx(alone.adjusted[0], abs=0.02)
-    assert found.adjusted[0] < 0.05
 
 
 def test_drawn_patterns_are_near_to_all_and_never_give_zero(rng):
@@ -130,13 +94,6 @@ def test_equal_models_beside_better_ones_are_told_apart_no_more_often_than_it_sa
     x += np.array([30.0, 0, 0, 60])[:, None]
     false = np.mean([stratified_pairs(one, rng=rng, patterns=512).adjusted[3] <= level for one in x])
     assert false < level + 3 * math.sqrt(level * (1 - level) / studies)
-
-
-def test_with_equal_pairs_max_t_finds_more_than_holm_would(rng):
-    """Pairs share models, so that the largest of six is smaller than the largest of six independent ones."""
-    scores = rng.normal(size=(3, 4, 5))
-    found = stratified_pairs(scores, rng=rng)
-    assert found.adjusted.min() < 0.9 * min(1, 6 * found.p.min())
 
 
 def test_a_failed_run_counts_as_the_worst_of_its_task_or_as_chance():

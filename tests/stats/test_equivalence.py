@@ -9,11 +9,6 @@ from statsmodels.stats.weightstats import DescrStatsW, ttost_paired
 from harness.stats.equivalence import signed_rank, two_one_sided
 
 
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
 @pytest.mark.parametrize("margin", [0.5, 1.0, 2.0])
 def test_two_one_sided_tests_agree_with_statsmodels(rng, margin):
     x, y = rng.normal(0.3, 1, (2, 9))
@@ -32,12 +27,6 @@ def test_inside_and_outside_of_a_margin_agree_with_statsmodels(published, margin
     assert found.outside == pytest.approx(min(1 - low, 1 - high), rel=1e-6, abs=1e-12)
 
 
-def test_a_large_difference_is_no_equivalence_but_no_loss_either():
-    found = two_one_sided([2.0, 2.1, 1.9], 0.5)
-    assert found.not_worse < 0.01
-    assert found.p == found.not_better > 0.99
-
-
 def test_equivalence_without_any_spread_or_with_one_seed():
     def of(*differences: float) -> tuple[float, float]:
         found = two_one_sided(differences, 0.5)
@@ -47,11 +36,6 @@ def test_equivalence_without_any_spread_or_with_one_seed():
     assert of(0.5, 0.5) == of(-0.5, -0.5) == (1, 1)  # at the margin is neither within nor outside
     assert of(1.0, 1.0) == of(-1.0, -1.0) == (1, 0)
     assert of(0.1) == of(1.0) == (1, 1)
-
-
-def test_models_that_differ_by_the_margin_are_called_equal_no_more_often_than_it_says(rng):
-    found = np.array([two_one_sided(1.0 + rng.normal(0, 0.3, 6), 1.0).p for _ in range(2000)])
-    assert abs(np.mean(found <= 0.05) - 0.05) < 3 * math.sqrt(0.05 * 0.95 / 2000)
 
 
 DIFFERENCES = [

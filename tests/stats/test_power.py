@@ -19,12 +19,6 @@ from harness.stats.power import (
     smallest_unpaired_p,
 )
 
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
-
 # ----------------------------------------------------------------------------- the smallest p
 
 

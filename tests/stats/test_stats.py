@@ -19,23 +19,8 @@ from harness.stats.over_seeds import (
     success_interval,
     unpaired_p,
 )
-from harness.stats.power import smallest_paired_p
-
-
-@pytest.fixture
-def rng() -> np.random.Generator:
-    return np.random.default_rng(0)
-
 
 # ----------------------------------------------------------------------------- the mean and its interval
-
-
-def test_the_interval_of_1_2_3_by_hand():
-    """Mean 2, standard deviation 1, t(0.975, 2 degrees of freedom) = 4.30265."""
-    found = mean_interval([1, 2, 3])
-    assert found.mean == 2
-    assert found.half == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)
-    assert (found.low + found.high) / 2 == pytest.approx(2)
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
@@ -46,13 +31,6 @@ def test_the_interval_agrees_with_two_other_libraries(rng, seeds, level):
     assert (found.low, found.high) == pytest.approx(DescrStatsW(values).tconfint_mean(1 - level))
     other = scipy.stats.ttest_1samp(values, 0).confidence_interval(level)
     assert (found.low, found.high) == pytest.approx((other.low, other.high))
-
-
-@pytest.mark.parametrize("seeds", [3, 5])
-def test_the_interval_covers_the_truth_as_often_as_it_says(rng, seeds):
-    samples = rng.normal(1.0, 2.0, (2000, seeds))
-    covered = np.mean([(found.low <= 1.0 <= found.high) for found in map(mean_interval, samples)])
-    assert abs(covered - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 2000)
 
 
 def test_one_seed_has_a_mean_but_no_interval():
@@ -86,25 +64,13 @@ def enumerated(differences: list[float]) -> float:
     return sum(value >= observed * (1 - 1e-12) for value in sums) / len(sums)
 
 
-@pytest.mark.parametrize(
-    ("differences", "p"),
-    [
-        ([1, 2, 3], 2 / 8),
-        ([-1, -2, -3], 2 / 8),
-        ([3, -1, 2], 4 / 8),  # |sum| 4; the patterns give 6, 4, 2 and 0, each twice
-        ([1, 1, 1, -1], 10 / 16),  # |sum| 2; 4 twice, 2 eight times, 0 six times
-        ([1, -1], 1.0),
-        ([5], 1.0),
-        ([0, 0, 0], 1.0),
-        ([], 1.0),
-    ],
-)
-def test_p_of_flipped_signs_by_hand(rng, differences, p):
-    assert sign_flip_p(differences, rng=rng) == pytest.approx(p)
+@pytest.mark.parametrize("differences", [[1, 2, 3], [-1, -2, -3], [1, 1, 1, -1], [1, -1], [5], [0, 0, 0], []])
+def test_p_of_flipped_signs_is_the_share_of_all_patterns(rng, differences):
+    assert sign_flip_p(differences, rng=rng) == pytest.approx(enumerated(differences))
 
 
 @pytest.mark.parametrize("seeds", range(1, 9))
-def test_p_of_flipped_signs_is_the_share_of_all_patterns(rng, seeds):
+def test_p_of_random_differences_is_the_share_of_all_patterns(rng, seeds):
     for _ in range(5):
         differences = list(rng.normal(0.5, 1, seeds))
         assert sign_flip_p(differences, rng=rng) == pytest.approx(enumerated(differences))
@@ -127,19 +93,6 @@ def test_beyond_that_p_is_drawn_and_never_zero(rng):
     assert 0 < sign_flip_p(differences, rng=rng) < 1e-3
 
 
-@pytest.mark.parametrize("seeds", range(1, 8))
-def test_p_never_falls_below_the_smallest_that_so_many_seeds_can_give(rng, seeds):
-    found = [sign_flip_p(rng.normal(2, 1, seeds), rng=rng) for _ in range(100)]
-    assert min(found) == pytest.approx(smallest_paired_p(seeds))
-
-
-def test_without_a_difference_p_is_small_no_more_often_than_it_says(rng):
-    found = np.array([sign_flip_p(rng.normal(0, 1, 6), rng=rng) for _ in range(400)])
-    for level in (1 / 32, 1 / 16, 1 / 4):
-        assert np.mean(found <= level + 1e-9) <= level + 3 * math.sqrt(level * (1 - level) / 400)
-    assert np.mean(found <= 1 / 4 + 1e-9) > 0.15  # and not far less often either
-
-
 # ----------------------------------------------------------------------------- success
 
 
@@ -151,11 +104,6 @@ def test_the_share_of_successes_agrees_with_statsmodels(successes, runs, level):
     assert (found.low, found.high) == pytest.approx(proportion_confint(successes, runs, 1 - level, method="wilson"))
 
 
-def test_five_successes_of_five_are_no_certainty():
-    """Wilson: 1 / (1 + z^2 / n) at the upper end."""
-    assert success_interval(5, 5).low == pytest.approx(1 / (1 + 1.959964**2 / 5))
-
-
 @pytest.mark.parametrize(("successes", "runs"), [(0, 0), (3, 2), (-1, 2)])
 def test_more_successes_than_runs_are_refused(successes, runs):
     with pytest.raises(ValueError, match="cannot have succeeded"):
@@ -165,30 +113,16 @@ def test_more_successes_than_runs_are_refused(successes, runs):
 # ----------------------------------------------------------------------------- two models without common seeds
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "p"),
-    [
-        ([1, 2, 3], [4, 5, 6], 2 / 20),
-        ([4, 5, 6], [1, 2, 3], 2 / 20),
-        ([1, 2], [3, 4, 5], 2 / 10),
-        ([1, 3], [2, 4], 4 / 6),  # the first's sums are 3, 4, 5, 5, 6, 7; two of them are at most 4
-        ([1, 1], [1, 1], 1.0),
-        ([1], [5], 1.0),
-    ],
-)
-def test_p_of_labels_given_away_anew_by_hand(rng, first, second, p):
-    assert unpaired_p(first, second, rng=rng) == pytest.approx(p)
-
-
-@pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 5), (6, 4), (7, 7)])
+@pytest.mark.parametrize(("n", "m"), [(2, 2), (3, 3), (3, 5), (6, 4), (7, 7)])
 def test_p_of_labels_agrees_with_scipy(rng, n, m):
-    for decimals in (2, 15):  # two decimals: ties
+    for decimals in (0, 2, 15):  # fewer decimals: ties, and none but these
         x, y = np.round(rng.normal(0.7, 0.1, n), decimals), np.round(rng.normal(0.8, 0.1, m), decimals)
         other = scipy.stats.permutation_test((x, y), lambda a, b: np.mean(a) - np.mean(b), n_resamples=np.inf)
         assert unpaired_p(x, y, rng=rng) == pytest.approx(other.pvalue)
 
 
 def test_accuracies_that_tie_but_for_rounding_count_as_ties_unpaired_too(rng):
+    assert unpaired_p([1], [5], rng=rng) == 1.0
     first, second = [0.1 + 0.2, 0.7], [0.3, 0.1 * 7]
     assert unpaired_p(first, second, rng=rng) == 1.0
 
@@ -234,20 +168,6 @@ def test_the_shift_by_hand():
     assert shift([1, 2, 9], [0, 0, 3], "unpaired") == 2
 
 
-def test_after_the_shift_wilcoxon_and_mann_and_whitney_see_no_difference(rng):
-    x, y = rng.normal(3, 1, 9), rng.normal(0, 1, 9)
-    d = x - y - shift(x, y, "paired")
-    ranks = scipy.stats.rankdata(np.abs(d))
-    assert ranks[d > 0].sum() == pytest.approx(9 * 10 / 4, abs=0.5)
-    near = scipy.stats.mannwhitneyu(x - shift(x, y, "unpaired"), y).statistic
-    assert near == pytest.approx(9 * 9 / 2, abs=0.5)
-
-
-def test_an_outlier_moves_the_shift_little():
-    assert shift([1, 1, 1, 1, 1000], [0] * 5, "paired") == 1
-    assert shift([1, 1, 1, 1, 1000], [0] * 5, "unpaired") == 1
-
-
 def test_a_shift_needs_runs():
     with pytest.raises(ValueError, match="at least one run of each model"):
         shift([], [1], "unpaired")
@@ -256,31 +176,12 @@ def test_a_shift_needs_runs():
 # ----------------------------------------------------------------------------- Holm
 
 
-@pytest.mark.parametrize(
-    ("raw", "adjusted"),
-    [
-        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),
-        ([0.03, 0.01, 0.04], [0.06, 0.03, 0.06]),
-        ([0.5, 0.6], [1.0, 1.0]),
-        ([0.02], [0.02]),
-        ([0.02, 0.02], [0.04, 0.04]),
-        ([], []),
-    ],
-)
-def test_holm_by_hand(raw, adjusted):
-    assert list(holm(raw)) == pytest.approx(adjusted)
-
-
 @pytest.mark.parametrize("count", [1, 2, 5, 12])
 def test_holm_agrees_with_statsmodels(rng, count):
-    for _ in range(3):
-        raw = np.round(rng.uniform(0, 0.3, count), 2)  # rounded, so that there are ties
+    for scale in (0.3, 1.0):
+        raw = np.round(rng.uniform(0, scale, count), 2)  # rounded, so that there are ties
         np.testing.assert_allclose(holm(raw), multipletests(raw, method="holm")[1])
-
-
-def test_holm_keeps_the_share_of_studies_with_a_false_discovery(rng):
-    false = [holm(rng.uniform(size=8)).min() < 0.05 for _ in range(2000)]
-    assert np.mean(false) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
+    assert list(holm([])) == []
 
 
 def test_holm_leaves_what_it_is_given_alone():

@@ -25,6 +25,13 @@ def packed(files=WORDS):
     return made.getvalue()
 
 
+def begun(root, part):
+    """What an earlier command left of a download of the toy data set."""
+    folder = root / "toy" / ".download"
+    folder.mkdir(parents=True)
+    (folder / "toy.zip.part").write_bytes(part)
+
+
 class Server:
     """Serves `files`, path -> bytes.
 

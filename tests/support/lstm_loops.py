@@ -1,6 +1,11 @@
-"""Plain loops of the two LSTMs with replicas, and the comparison of anything with them."""
+"""Plain loops of the two LSTMs with replicas, and the comparison of the Triton kernels with them."""
 
+import pytest
 import torch
+
+from models.engine.triton import lstm as triton_lstm
+
+from .agreement import assert_close, gradients, weighted
 
 GATES = 4
 
@@ -55,17 +60,47 @@ def _drawn(sizes, scales, *, dtype=torch.float64, device="cpu"):
     ]
 
 
-def with_gradients(outputs, inputs, used):
-    """The outputs, and every input's gradient of a weighted sum of the used ones."""
-    chosen = [outputs[n] for n in used]
-    weights = [torch.linspace(-1, 1, o.numel(), dtype=o.dtype, device=o.device).view_as(o) for o in chosen]
-    gradients = torch.autograd.grad(chosen, inputs, weights, allow_unused=True)
-    return [output.detach() for output in outputs], gradients
-
-
 def agree(fast, slow, inputs, used, tolerance):
-    (values, gradients), (expected, expected_gradients) = (with_gradients(f(), inputs, used) for f in (fast, slow))
-    for n, (value, right) in enumerate(zip(values, expected, strict=True)):
-        assert torch.allclose(value, right, rtol=tolerance, atol=tolerance), f"output {n}"
-    for n, (gradient, right) in enumerate(zip(gradients, expected_gradients, strict=True)):
-        assert (gradient - right).abs().max() <= tolerance * max(1.0, float(right.abs().max())), f"gradient {n}"
+    """Both give the same outputs, and the same gradients of a weighted sum of the used ones by the inputs."""
+    values, expected = fast(), slow()
+    assert_close(values, expected, tolerance, 1.0)
+    assert_close(*(gradients(weighted(outputs, used), inputs) for outputs in (values, expected)), tolerance, 1.0)
+
+
+def check_lstm(given, used=(0, 1), tolerance=1e-10):
+    """given: what plain_example gives."""
+    agree(lambda: triton_lstm.lstm(*given), lambda: plain(*given), given, used, tolerance)
+
+
+def check_scaled(given, tolerance=1e-10):
+    """given: what scaled_example gives."""
+    *others, h, c = given
+    agree(
+        lambda: triton_lstm.scaled_lstm(*others, False, h, c),
+        lambda: scaled(*others, False, h, c),
+        given,
+        (0, 1),
+        tolerance,
+    )
+
+
+def check_hard(given, tolerance=1e-10):
+    """A hard choice gives what the loop gives, and no gradient."""
+    *others, h, c = given
+    with torch.no_grad():
+        ours, expected = (f(*others, True, h, c) for f in (triton_lstm.scaled_lstm, scaled))
+    for value, right in zip(ours, expected, strict=True):
+        assert torch.allclose(value, right, rtol=tolerance, atol=tolerance)
+    with pytest.raises(ValueError, match="a hard choice of scales has no gradient"):
+        triton_lstm.scaled_lstm(*others, True, h, c)
+
+
+def check_nan(h, device="cpu"):
+    """What is no number at the second step of the first sequence stays none there and in no other sequence."""
+    gates = torch.zeros(1, 3, 2, 4 * h, device=device)
+    gates[0, 1, 0] = torch.nan
+    U, states = torch.ones(1, 4 * h, h, device=device), torch.zeros(2, 1, 2, h, device=device)
+    out, _ = triton_lstm.lstm(gates, U, *states)
+    assert out[0, 0].isfinite().all()
+    assert out[0, 1:, 0].isnan().all()
+    assert out[0, :, 1].isfinite().all()

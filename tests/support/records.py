@@ -1,6 +1,6 @@
 """Records made by hand, for the tests of what reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.plan import Cell
@@ -45,6 +45,15 @@ def made_run(model: str = "gru", seed: int = 0, test_metric: float | None = 0.75
         "finished": "2025-03-01T12:00:00+00:00",
     }
     return RunRecord(cell, **(usual | changes))
+
+
+def runs_of(scores: Mapping[str, Sequence[float | None]], **changes: Any) -> list[RunRecord]:
+    """A run for each score of a model, one a seed; None is a run that diverged."""
+    return [
+        made_run(model, seed, score, **({"status": "diverged"} if score is None else {}), **changes)
+        for model, values in scores.items()
+        for seed, score in enumerate(values)
+    ]
 
 
 def made_measurement(model: str = "gru", **changes: Any) -> Measurement:

@@ -15,6 +15,14 @@ def built(name, seed, shape=SHAPE):
     return catalog.find_model(name).build(shape, 9).double()
 
 
+@torch.no_grad()
+def drawn(module, std):
+    """The module with trained weights so large that nothing of it goes unnoticed, biases included."""
+    for parameter in trainable(module).values():
+        parameter.normal_(std=std)
+    return module
+
+
 def trainable(module):
     return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
 

@@ -72,23 +72,6 @@ def test_chance_is_what_the_answer_one_earns_and_the_papers_figure_is_not(marker
     assert found - float((y - y.mean()).square().mean()) < 16 * (1 / 6) / sequences
 
 
-def test_data_depends_on_the_data_seed_alone():
-    one, same, other = load(12), load(12), load(12, data_seed=4)
-    for a, b, c in zip(one, same, other, strict=True):
-        assert torch.equal(a.x, b.x)
-        assert torch.equal(a.y, b.y)
-        assert not torch.equal(a.x, c.x)
-        assert not torch.equal(a.y, c.y)
-
-
-def test_splits_differ_and_the_test_set_is_the_same_at_every_training_size():
-    small, large = load(12), load(12, train=200)
-    assert torch.equal(small.test.x, large.test.x)
-    assert torch.equal(small.valid.x, large.valid.x)
-    rows = torch.cat([split.x.flatten(1) for split in small])
-    assert len(rows.unique(dim=0)) == 150
-
-
 def test_the_papers_sizes():
     spec = addition(500)
     assert spec.name == "addition-500"
@@ -106,16 +89,3 @@ def test_scales_take_fewer_sequences_of_the_same_length(scale, sizes):
     spec = addition(20, **addition(20).scales[scale])
     assert spec.name == "addition-20"
     assert [tuple(split.x.shape) for split in spec.load(0, None)] == [(n, 20, 2) for n in sizes]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"length": 1}, "length is 1; two markers need at least 2 steps"),
-        ({"markers": "third"}, "markers is 'third'; choose one of halves, anywhere"),
-        ({"valid": 0}, "each needs at least 1 sequence"),
-    ],
-)
-def test_impossible_options_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        addition(**options)

@@ -57,22 +57,6 @@ def test_chance_is_what_an_answer_without_memory_earns(delay):
     assert math.log(8) - 40 / (2 * 5_000) < entropy <= math.log(8)
 
 
-def test_data_depends_on_the_data_seed_alone():
-    one, same, other = load(12), load(12), load(12, data_seed=4)
-    for a, b, c in zip(one, same, other, strict=True):
-        assert torch.equal(a.x, b.x)
-        assert torch.equal(a.y, b.y)
-        assert not torch.equal(a.x, c.x)
-        assert not torch.equal(a.y, c.y)
-
-
-def test_splits_differ_and_the_test_set_is_the_same_at_every_training_size():
-    small, large = load(12), load(12, train=200)
-    assert torch.equal(small.test.x, large.test.x)
-    assert torch.equal(small.valid.y, large.valid.y)
-    assert len(torch.cat([split.y for split in small]).unique(dim=0)) == 150
-
-
 def test_sizes_and_scales():
     spec = copy(220)
     assert spec.name == "copy-220"
@@ -85,11 +69,3 @@ def test_sizes_and_scales():
         assert [tuple(split.y.shape) for split in copy(3, **spec.scales[scale]).load(0, None)] == [
             (n, 23) for n in sizes
         ]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"), [({"delay": 0}, "must be at least 1 step"), ({"test": 0}, "each needs at least 1 sequence")]
-)
-def test_impossible_options_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        copy(**options)

@@ -116,23 +116,6 @@ def test_ranges_are_options():
     assert 40 < float(x.abs().max()) <= 50
 
 
-def test_data_depends_on_the_data_seed_alone():
-    options = {"train": 30, "valid": 15, "test": 15}
-    one, same, other = (low_density(**options).load(seed, None) for seed in (3, 3, 4))
-    for a, b, c in zip(one, same, other, strict=True):
-        assert torch.equal(a.x, b.x)
-        assert torch.equal(a.y, b.y)
-        assert not torch.equal(a.x, c.x)
-
-
-def test_splits_differ_and_the_test_set_is_the_same_at_every_training_size(splits):
-    few = low_density(train=30).load(3, None)
-    assert torch.equal(few.test.x, splits.test.x)
-    assert torch.equal(few.valid.y, splits.valid.y)
-    rows = torch.cat([split.x[:, :, 0] for split in splits]).numpy()
-    assert len({row.tobytes() for row in rows}) == 6_600
-
-
 @pytest.mark.parametrize("scale", ["quick", "smoke"])
 def test_scales_keep_the_question_and_the_balance(scale):
     options = low_density().scales[scale]
@@ -145,10 +128,6 @@ def test_scales_keep_the_question_and_the_balance(scale):
         assert split.y.bincount().tolist() == [size // 3] * 3
 
 
-def test_the_quick_scale_has_as_many_sequences_as_that_of_sti():
-    assert sum(low_density().scales["quick"][part] for part in ("train", "valid", "test")) == 6_000
-
-
 def test_the_options_in_words():
     spec = low_density()
     assert spec.detail == (
@@ -158,17 +137,3 @@ def test_the_options_in_words():
     assert "amplitudes to 2.5, noise to 0.1, 3 training" in low_density(amplitude=2.5, noise=0.1, train=3).detail
     assert spec.training == {"paper": {"optimizer": "rmsprop", "clip": 0.0}, "quick": {"max_steps": 1000}}
     assert (spec.chance, spec.reference) == (1 / 3, None)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"length": 399}, "need 400 steps, but length is 399"),
-        ({"train": 100}, "train is 100; it must be a multiple of 3"),
-        ({"valid": 0}, "valid is 0; it must be a multiple of 3"),
-        ({"noise": -1.0}, "both are half a range"),
-    ],
-)
-def test_impossible_options_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        low_density(**options)

@@ -14,10 +14,8 @@ SECONDS = music.SECONDS  # before the tests shorten it
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch, tmp_path, small_data_sets):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def short(monkeypatch, cache):
     monkeypatch.setattr(music, "SECONDS", 0.5)
-    return tmp_path / "cache" / "multiscale-rnn-bench" / "derived"
 
 
 def test_splits_and_genres_are_those_of_the_table(tmp_path):
@@ -58,7 +56,7 @@ def test_raw_music_is_the_sum_of_both_channels_at_200_hz(tmp_path):
     assert torch.corrcoef(torch.stack([plain[5:, 0], kept[5:, 0]]))[0, 1] > 0.9999
 
 
-def test_short_truncated_silent_and_missing_clips_are_left_out_and_listed(tmp_path, short, monkeypatch):
+def test_short_truncated_silent_and_missing_clips_are_left_out_and_listed(tmp_path, cache, monkeypatch):
     monkeypatch.setattr(recordings, "MOST_LEFT_OUT", 0.5)
     root = fma(tmp_path, music.GENRES, each=6) / "fma"
     train = music.clips(root, music.files(root), 8)[0]
@@ -69,7 +67,7 @@ def test_short_truncated_silent_and_missing_clips_are_left_out_and_listed(tmp_pa
     train[4].path.unlink()
     splits = music.fma_raw(steps=100).load(0, tmp_path)
     assert [len(split.y) for split in splits] == [11, 16, 16]
-    (report,) = short.glob("fma/*/left-out.txt")
+    (report,) = cache.glob("fma/*/left-out.txt")
     lines = report.read_text().splitlines()
     assert [line.partition(":")[0] for line in lines] == [clip.path.relative_to(root).as_posix() for clip in train[:5]]
     for line, why in zip(lines, ("lasts 0.", "", "silent", "cannot be read", "cannot be read"), strict=True):

@@ -1,6 +1,5 @@
 """MNIST as sequences: made-up files of the full size with a known content, and the real ones where they are."""
 
-import gzip
 import os
 import tracemalloc
 from pathlib import Path
@@ -12,7 +11,7 @@ from scipy.stats import kstest
 
 from harness.catalog import find_task
 from tasks import pixels
-from tasks.data.fetch import SOURCES, DataError
+from tasks.data.fetch import DataError
 from tasks.pixels import noisy_mnist, permuted, pmnist, smnist
 
 FEW = {"train": 30, "valid": 20, "test": 25}
@@ -120,13 +119,6 @@ def test_permuted_images_can_be_put_in_order_again(made, permutation, side):
     assert changed.load(0, root).test.x[0, 3] == plain.load(0, root).test.x[0, order[3]]
 
 
-def test_step_t_sees_the_pixel_that_the_permutation_names_there(made):
-    root, arrays = made
-    x = pmnist(**FEW).load(0, root).test.x
-    for step, pixel in enumerate((237, 489, 68, 737, 457)):
-        assert float(255 * x[7, step, 0]) == pytest.approx(arrays["t10k"][0][7, pixel // 28, pixel % 28], abs=1e-4)
-
-
 def test_noise_follows_the_pixels_and_is_uniform(made):
     root, _ = made
     plain, noisy = smnist(**FEW).load(0, root), noisy_mnist(1000, **FEW).load(0, root)
@@ -210,10 +202,8 @@ def test_a_missing_folder_is_a_sentence(tmp_path):
         smnist().load(0, tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["cut", "short", "label"])
-def test_a_damaged_file_is_named(made, tmp_path, damage, monkeypatch):
-    monkeypatch.delitem(SOURCES, "mnist")  # which finds a wrong size before the file is read
-    root, arrays = made
+def test_a_label_that_is_no_digit_is_named_with_its_file(made, tmp_path):
+    root, _ = made
     folder = tmp_path / "mnist"
     folder.mkdir()
     for path in (root / "mnist").iterdir():
@@ -221,16 +211,9 @@ def test_a_damaged_file_is_named(made, tmp_path, damage, monkeypatch):
     labels = folder / "t10k-labels-idx1-ubyte"
     whole = labels.read_bytes()
     labels.unlink()
-    if damage == "cut":
-        (folder / f"{labels.name}.gz").write_bytes(gzip.compress(whole)[:-100])
-    elif damage == "short":
-        write(folder, labels.name, arrays["t10k"][1][:9_999].astype(np.uint8))
-    else:
-        labels.write_bytes(whole[:-1] + b"\x0a")
-    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte") as raised:
+    labels.write_bytes(whole[:-1] + b"\x0a")
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.*has the label 10"):
         smnist(**FEW).load(0, tmp_path)
-    message = {"cut": "cannot be read", "short": "holds 9999 bytes, not 10000", "label": "has the label 10"}[damage]
-    assert message in str(raised.value)
 
 
 @EVERY
@@ -238,7 +221,7 @@ def test_a_damaged_file_is_named(made, tmp_path, damage, monkeypatch):
     ("options", "message"),
     [
         ({"side": 10}, "side is 10; choose one that divides 28: 1, 2, 4, 7, 14, 28"),
-        ({"train": 55_001}, "train is 55001; MNIST has 1 to 55,000 images for it"),
+        ({"train": 55_001}, "train is 55001; there are 1 to 55,000 images for it"),
         ({"valid": 0}, "valid is 0"),
         ({"test": 10_001}, "test is 10001"),
     ],
@@ -277,10 +260,3 @@ def test_chance_on_the_real_files(real):
     assert int(train.y.bincount().argmax()) == 1
     assert smnist().chance == int((test.y == 1).sum()) / 10_000
     assert int((test.y[:2_000] == 1).sum()) / 2_000 == pytest.approx(0.117, abs=5e-4)
-
-
-def test_real_permuted_images_can_be_put_in_order_again(real):
-    changed = find_task("pmnist", "quick").load(0, real)
-    plain = find_task("smnist", "quick").load(0, real)
-    assert torch.equal(changed.test.x[:, np.argsort(permuted("tprnn", 196))], plain.test.x)
-    assert [len(split.y) for split in plain] == [10_000, 1_000, 2_000]

@@ -1,6 +1,5 @@
 """Signals in noise: labels recounted from the raw sequences by a plain loop, shares by hand."""
 
-import hashlib
 import math
 from itertools import combinations_with_replacement, pairwise
 
@@ -100,19 +99,6 @@ def test_number_and_lengths_are_uniform(parsed):
     assert chisquare(sizes).pvalue > 0.01
 
 
-def test_the_sequences_are_those_of_the_records_that_exist():
-    rng = np.random.default_rng(7)
-    x, kind, count = generate(rng, sequences=60, length=170, signals=(3, 4, 5), lengths=(4, 8, 16, 32))
-    # to a thousandth, so that the last bit of a machine's sine does not count
-    numbers = np.concatenate([np.rint(1000 * x).astype("<i8").ravel(), kind.astype("<i8"), count.astype("<i8")])
-    found = hashlib.sha256(numbers.tobytes()).hexdigest()
-    assert found == "4d07cbd495362451c9f35ed49d253f64d2d05cdabeeaab1df8a391de107464a0"
-
-
-def test_types_are_uniform(splits):
-    assert chisquare(torch.cat([split.y for split in splits[1]]).bincount().numpy()).pvalue > 0.01
-
-
 @pytest.mark.parametrize(("number", "length"), [(2, 8), (3, 10), (1, 3)])
 def test_every_placement_is_equally_likely(number, length):
     rng = np.random.default_rng(5)
@@ -190,20 +176,9 @@ def test_both_tasks_ask_about_the_same_sequences(splits):
 def test_sizes_and_types(splits):
     for task, outputs in zip(splits, (4, 3), strict=True):
         assert [tuple(split.x.shape) for split in task] == [(6_300, 1_000, 1), (900, 1_000, 1), (1_800, 1_000, 1)]
-        assert [len(split.y) for split in task] == [6_300, 900, 1_800]
         assert {split.x.dtype for split in task} == {torch.float32}
         assert {split.y.dtype for split in task} == {torch.int64}
         assert {int(split.y.max()) for split in task} == {outputs - 1}
-
-
-@pytest.mark.parametrize("task", [sfc, sti])
-def test_data_depends_on_the_data_seed_alone(task):
-    spec = task(sequences=100)
-    for a, b, c in zip(spec.load(3, None), task(sequences=100).load(3, None), spec.load(4, None), strict=True):
-        assert torch.equal(a.x, b.x)
-        assert torch.equal(a.y, b.y)
-        assert not torch.equal(a.x, c.x)
-        assert not torch.equal(a.y, c.y)
 
 
 def test_no_sequence_stands_in_two_splits(splits):
@@ -229,13 +204,3 @@ def test_the_options_in_words(task):
     one = task(length=90, signals=(1,), lengths=(3, 90), sequences=10).detail
     assert one == "90 steps with 1 signals of 3 or 90 steps, 10 sequences (7:1:2)"
     assert task().training == {"paper": {"batch": 50}}
-
-
-@pytest.mark.parametrize("task", [sfc, sti])
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"length": 399}, "need 400 steps, but length is 399"), ({"sequences": 9}, "needs at least 10")],
-)
-def test_impossible_options_are_refused(task, options, message):
-    with pytest.raises(ValueError, match=message):
-        task(**options)

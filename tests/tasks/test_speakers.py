@@ -17,16 +17,11 @@ from tasks import speakers
 from tasks.audio import recordings, sound
 from tasks.data.fetch import DataError
 
+pytestmark = pytest.mark.usefixtures("cache")
 REAL = Path(os.environ.get("BENCH_DATA", "/nowhere"))
 needs_digits = pytest.mark.skipif(
     not (REAL / "fsdd" / "recordings").is_dir(), reason="the spoken digits are not there; BENCH_DATA says where"
 )
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, small_data_sets):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "multiscale-rnn-bench" / "derived"
 
 
 @pytest.fixture
@@ -282,15 +277,6 @@ def test_options_that_cannot_be_are_sentences():
     ):
         with pytest.raises(ValueError, match=message):
             call()
-
-
-@needs_digits
-def test_the_real_digits_are_3000_recordings_of_six_speakers():
-    files = speakers.fsdd_files(REAL / "fsdd")
-    splits = speakers.fsdd_clips(REAL / "fsdd", files, 6)
-    assert [len(split) for split in splits] == [2400, 300, 300]
-    assert Counter(clip.label for split in splits for clip in split) == dict.fromkeys(range(6), 500)
-    assert len({clip.path for split in splits for clip in split}) == 3000
 
 
 @needs_digits

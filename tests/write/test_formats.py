@@ -241,33 +241,20 @@ def test_a_large_report_becomes_a_file_in_good_time(tmp_path):
 # ----------------------------------------------------------------------------- --verify
 
 
-def test_verify_says_what_differs_and_writes_nothing(tmp_path):
-    from click.testing import CliRunner
-
-    from harness.cli.report import report
-    from harness.records.store import Store
-
-    for seed in (0, 1):
-        Store(tmp_path / "results").save_run(made_run("gru", seed))
-    words = ["--results", str(tmp_path / "results"), "--reports", str(tmp_path / "reports")]
-
-    def verb(*more):
-        return CliRunner().invoke(report, [*words, *more], standalone_mode=False, catch_exceptions=False)
-
-    assert verb().return_value == 0
-    folder = tmp_path / "reports" / "smoke"
-    outcome = verb("--verify")
-    assert outcome.return_value == 0
-    assert f"{len(list(folder.iterdir()))} files are as the records give them" in outcome.output
-    page, table = folder / "sfc.md", folder / "sfc.csv"
+def test_verify_says_what_differs_and_writes_nothing(bench, recorded):
+    assert bench("report").code == 0
+    outcome = bench("report", "--verify")
+    assert outcome.code == 0
+    assert f"{len(list(recorded.iterdir()))} files are as the records give them" in outcome.out
+    page, table = recorded / "sfc.md", recorded / "sfc.csv"
     page.write_text(page.read_text().replace("75.0", "99.0"))
     table.unlink()
-    (picture,) = folder.glob("sfc*.svg")
+    picture = next(recorded.glob("sfc*.svg"))
     picture.write_bytes(picture.read_bytes() + b"<!-- drawn by another matplotlib -->")
     before = page.read_bytes()
-    outcome = verb("--verify")
-    assert outcome.return_value == 1
-    assert outcome.output.splitlines() == [
+    outcome = bench("report", "--verify")
+    assert outcome.code == 1
+    assert outcome.out.splitlines() == [
         f"{table} is missing",
         f"{page} differs from what the records give, from line {line_of(before, b'99.0')} on",
     ]

@@ -7,10 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from support.pages import other_pages
-from support.pictures import drawn
+from support.pictures import canvas, drawn, svg
 from support.records import made_run
 
-from harness.draw.curves import canvas, svg
 from harness.records.store import Loaded
 from harness.report.task.page import task_pages
 from harness.write import drawing, html
@@ -117,10 +116,6 @@ def test_the_policy_allows_this_script_and_this_style_alone(made):
     assert not re.search(r'\s(style|on\w+)="', made)
 
 
-def test_the_same_pages_give_the_same_bytes(sheets, made):
-    assert document(dict(sheets)) == made
-
-
 # ----------------------------------------------------------------------------- tables
 
 
@@ -215,15 +210,6 @@ def test_a_picture_of_points_is_part_of_the_figure():
     assert re.search(r'<image [^>]*href="data:image/png;base64,', drawing.inline(svg(figure), "f", ""))
 
 
-def test_the_short_form_of_a_font_is_read_too():
-    """As older versions of matplotlib write it."""
-    picture = b"""<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="8pt">
-      <text style="font: italic 10px 'DejaVu Sans', sans-serif; text-anchor: middle">a</text></svg>"""
-    figure = drawing.inline(picture, "f", "")
-    assert '<text text-anchor="middle" font-style="italic" font-size="10px">a</text>' in figure
-    assert 'viewBox="0 0 9 8"' in figure
-
-
 # ----------------------------------------------------------------------------- words that are data
 
 
@@ -250,11 +236,6 @@ def test_a_bar_in_a_cell_ends_no_cell_where_the_page_escapes_it():
     made = document({"index.md": Sheet("# T\n\n| a | b |\n|:--|--:|\n| x\\|y | 1 |\n| `p\\|q` | 2 |\n")})
     assert '<th scope="row">x|y</th>' in made
     assert '<th scope="row"><code>p|q</code></th>' in made
-
-
-def test_a_bar_in_a_title_ends_no_cell():
-    made = whole(made_run("gru", 0, title="A|B"), made_run("lstm-s", 0))
-    assert '<th scope="row">A|B</th>' in made
 
 
 # ----------------------------------------------------------------------------- colours

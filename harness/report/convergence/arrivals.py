@@ -1,7 +1,5 @@
 """When the runs of each task arrive at their targets, on three clocks: steps, samples and seconds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

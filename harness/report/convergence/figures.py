@@ -1,13 +1,11 @@
 """Pictures of how fast models learn: the share of runs at the target over time, and performance profiles."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...draw.curves import line_of, svg
+from ...draw.curves import line_of
 from ...draw.panels import Panel, Scale, legend, panels
 from ...stats import survival
 from .arrivals import Study, watched
@@ -37,7 +35,7 @@ def arrived(studies: Sequence[Study], models: Sequence[str], places: Mapping[str
         below = "training steps" if number + COLUMNS[0] >= len(studies) else ""
         panel.frame(study.task, below, "" if number % COLUMNS[0] else "runs at the target, %", ys=[0, 50, 100])
     legend(figure)
-    return svg(figure)
+    return figure.svg()
 
 
 def _curve(panel: Panel, study: Study, model: str, times: Mapping[int, float], offset: float, place: int) -> None:
@@ -78,7 +76,7 @@ def profiles(profile: survival.Profile, titles: Sequence[str]) -> bytes:
         panel.line(*_corners(profile.ratios, profile.share[place]), color="C0", linewidth=1.8, **steps)
         below = "times the fastest" if place + COLUMNS[1] >= len(titles) else ""
         panel.frame(title, below, "" if place % COLUMNS[1] else "share of tasks", xs=[1, 2, 3, 4], ys=[0, 0.5, 1])
-    return svg(figure)
+    return figure.svg()
 
 
 def _corners(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,8 +3,6 @@
 Tests and profiles count steps, not seconds: every run is watched for as many, whatever machine it ran on.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

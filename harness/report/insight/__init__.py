@@ -4,5 +4,4 @@ seen       what was recorded, read back
 gradients  how much gradient reaches each step
 scales     what a model's scales do
 figures    both, drawn
-sentence   both, in a sentence
 """

@@ -1,19 +1,19 @@
 """What models do over time steps, as small multiples: how much gradient reaches them, what the scales do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...draw.curves import COLOURS, line_of, svg
-from ...draw.panels import Panel, Scale, around, beside, legend, panels
+from ...draw.curves import COLOURS, line_of
+from ...draw.panels import SMALL, Panel, Scale, around, beside, legend, panels
 from .seen import Array, ClassUse, Example, Scales, Seen
 
 SMALLEST = 1e-15  # of the largest gradient; a picture goes no deeper
 KEY = 2.2  # inches on the right
+CHARACTERS = 92  # in a line of words
+LETTER, LINE = 0.6 * SMALL / 72, 0.36  # inches; a letter is that wide in every monospaced font
 Row = tuple[str, Scales]  # the model's title and what its scales do
 
 
@@ -35,7 +35,7 @@ def gradients(seen: Sequence[Seen], places: Mapping[str, int]) -> bytes:
         left = "" if panel is not every[0] else "gradient of the last answer's loss"
         panel.frame(title, "time step", left, ys=ticks)
     legend(figure, KEY)
-    return svg(figure)
+    return figure.svg()
 
 
 def scales(rows: Sequence[Row], time: Array, sequences: int) -> bytes:
@@ -62,7 +62,7 @@ def scales(rows: Sequence[Row], time: Array, sequences: int) -> bytes:
         signal = told.exclusive and told.example.signal is not None
         right.frame("" if place else "the first of them", below, xs=ticks, ys=None if signal else [])
         beside(right, told.labels, alpha=0.4 if told.exclusive else 1.0)
-    return svg(figure)
+    return figure.svg()
 
 
 def signals(rows: Sequence[Row]) -> bytes:
@@ -81,7 +81,7 @@ def signals(rows: Sequence[Row]) -> bytes:
         edges = np.append(np.arange(len(chosen)) + 0.5, len(chosen) + 0.5)
         below.line(edges, np.append(chosen, chosen[-1:]), drawstyle="steps-post", color="black", linewidth=0.9)
         below.frame("", "time step" if place == len(rows) - 1 else "", "scale", ys=list(range(len(told.labels))))
-    return svg(figure)
+    return figure.svg()
 
 
 def classes(rows: Sequence[Row]) -> bytes:
@@ -100,7 +100,40 @@ def classes(rows: Sequence[Row]) -> bytes:
         for j, label in enumerate(told.labels):
             panel.text((j + 0.5) / count, -0.12 / panel.height, label, ha="center", va="top")
         beside(panel, [named(one) for one in told.classes])
-    return svg(figure)
+    return figure.svg()
+
+
+def words(rows: Sequence[Row]) -> bytes:
+    """For each model the words of its example in their order, each on the colour and with the number of its scale."""
+    lines = [wrapped(told.example.words) for _, told in rows]
+    most = max(map(len, lines))
+    figure, every = panels(len(rows), columns=1, size=(CHARACTERS * LETTER, LINE * most), legend=1.0)
+    for panel, (title, told), broken in zip(every, rows, lines, strict=True):
+        panel.x, panel.y = Scale(0, CHARACTERS), Scale(0, most, turned=True)
+        panel.text(0, 1 + 0.05 / panel.height, title, va="bottom", fontsize=9)
+        for row, places in enumerate(broken):
+            for place, x in places:
+                word, scale = told.example.words[place], int(told.example.chosen[place])
+                colour, middle = f"C{scale % COLOURS}", x + len(word) / 2
+                ground = np.array([x - 0.5, x + len(word) + 0.5])
+                panel.band(ground, np.full(2, row), np.full(2, row + 0.55), color=colour, alpha=0.4)
+                panel.text(x / CHARACTERS, 1 - (row + 0.42) / most, word, family="monospace")
+                panel.text(middle / CHARACTERS, 1 - (row + 0.9) / most, str(scale), ha="center", color=colour)
+        beside(panel, told.labels, alpha=0.4)
+    return figure.svg()
+
+
+def wrapped(words: Sequence[str]) -> list[list[tuple[int, int]]]:
+    """The words in lines: the number of each and the letter at which it begins."""
+    lines: list[list[tuple[int, int]]] = [[]]
+    x = 1
+    for place, word in enumerate(words):
+        if lines[-1] and x + len(word) > CHARACTERS:
+            lines.append([])
+            x = 1
+        lines[-1].append((place, x))
+        x += len(word) + 2
+    return lines
 
 
 def named(one: ClassUse) -> str:

@@ -1,14 +1,12 @@
 """The page on how much gradient reaches each time step."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
 from ...write import tables
 from ...write.sheet import Sheet
-from ...write.words import literal, number
+from ...write.words import number
 from . import figures as time_figures
 from . import seen
 from .seen import Array, Group
@@ -56,14 +54,7 @@ def _section(group: Group) -> str:
         f"Two plots show, before and after training, how much gradient reaches each of the {steps:,} time steps of "
         f"{group.title}, on a logarithmic axis, with a line for each of {', '.join(one.title for one in group.seen)}."
     )
-    return "\n\n".join(
-        [
-            f"## {group.heading}",
-            f"Mean over {group.averaged} of {steps:,} steps.",
-            f"![{literal(alt)}]({group.file('gradients')})",
-            tables.markdown(pd.DataFrame(rows)),
-        ]
-    )
+    return group.section("gradients", alt, tables.markdown(pd.DataFrame(rows)))
 
 
 def ratio(gradient: Array) -> float:

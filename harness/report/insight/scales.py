@@ -1,13 +1,10 @@
 """The page on what the scales, layers and levels of each model do."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from ...compare.material import Material
 from ...write import tables
 from ...write.sheet import Sheet
-from ...write.words import literal
 from . import figures as time_figures
 from . import seen
 from .seen import Group, Scales, Seen
@@ -54,11 +51,4 @@ def _section(group: Group, many: list[tuple[Seen, Scales]]) -> str:
         f"Plots show what the scales of {', '.join(one.title for one, _ in many)} do over the {steps:,} time steps of "
         f"{group.title}, on the left as the mean over sequences and on the right for the first sequence."
     )
-    return "\n\n".join(
-        [
-            f"## {group.heading}",
-            f"Mean over {group.averaged} of {steps:,} steps.",
-            f"![{literal(alt)}]({group.file('scales')})",
-            tables.markdown(pd.DataFrame(rows)),
-        ]
-    )
+    return group.section("scales", alt, tables.markdown(pd.DataFrame(rows)))

@@ -1,7 +1,5 @@
 """What insight.py recorded with runs, read back and checked. A record may be of another version, or changed by hand."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,8 +103,13 @@ class Group:
         """'64 test sequences'."""
         return f"{' or '.join(sorted({str(one.sequences) for one in self.seen}))} test sequences"
 
+    def section(self, kind: str, alt: str, table: str) -> str:
+        """What is shown of this group. alt: its picture of this kind in words; table: in Markdown."""
+        steps = max(one.steps for one in self.seen)
+        picture = f"![{literal(alt)}]({self.file(kind)})"
+        return "\n\n".join([f"## {self.heading}", f"Mean over {self.averaged} of {steps:,} steps.", picture, table])
+
     def file(self, kind: str) -> str:
-        """The name of a picture."""
         return f"{kind}-{page(self.task)}-{self.budget}.svg"
 
 
@@ -127,7 +130,6 @@ def groups(material: Material) -> tuple[list[Group], list[tuple[str, str]]]:
 
 
 def records(found: Sequence[Group]) -> tuple[RunRecord, ...]:
-    """The records that these are from."""
     return tuple(one.run for group in found for one in group.seen)
 
 

@@ -3,8 +3,6 @@
 What was recorded of it, in words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """reports/<protocol>/latency.md: how long the models take, beside the yardstick and over the length of sequences."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from ...records.kinds import Latency
@@ -32,7 +30,6 @@ size; 1 is proportional."""
 
 
 def table(part: Part) -> pd.DataFrame:
-    """One row a model, as people read it."""
     rows = []
     on_gpu = any(one.device_step is not None for one in part.measured)
     for title, one in zip(part.titles, part.measured, strict=True):

@@ -1,7 +1,5 @@
 """reports/<protocol>/memory.md: what a training step holds, how much work it is and what energy it takes."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from ...write import tables
@@ -23,7 +21,6 @@ the same process. *Joules*: of a step, by the board's own counter, over a second
 
 
 def table(part: Part) -> pd.DataFrame:
-    """One row a model, as people read it."""
     rows = []
     on_gpu = any(one.allocated_bytes is not None for one in part.measured)
     for title, one in zip(part.titles, part.measured, strict=True):

@@ -1,7 +1,5 @@
 """Measurements as pages show them: those of one task, budget and machine together, models in their order."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -123,7 +121,6 @@ def heading(part: Part, whats: str) -> str:
 
 
 def command(part: Part) -> str:
-    """The command that takes all of it."""
     first = part.measured[0]
     try:
         usual = find_protocol(first.protocol).budget

@@ -1,7 +1,5 @@
 """The findings of `bench speed` as a page and as rows: speed.md and speed.csv, of a GPU speed-cuda.md and .csv."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log10
@@ -36,7 +34,6 @@ def sheets(records: Iterable[SpeedRecord]) -> dict[str, Sheet]:
 
 
 def page(record: SpeedRecord) -> str:
-    """The page in Markdown."""
     findings, sizes, backends = record.findings, record.sizes, record.backends
     width = "its paper's width" if sizes.width is None else f"{sizes.width} units a layer"
     parts = [

@@ -1,7 +1,5 @@
 """How fast training ought to be, and whether it is. A target of another device is listed as not run."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,11 +30,11 @@ class Verdict:
 def verdicts(findings: Findings, device: str) -> list[Verdict]:
     """All targets of this device, then those of the other one."""
     other = "cuda" if device == "cpu" else "cpu"
-    mine = [*_steps(findings, device), _gain(findings, device)]
-    mine += _runs(findings) if device == "cpu" else _only_gpu(findings)
     empty = Findings(missing=["no GPU" if device == "cpu" else "this page is a GPU's"])
-    theirs = [*_steps(empty, other), _gain(empty, other), *(_runs(empty) if other == "cpu" else _only_gpu(empty))]
-    return mine + theirs
+    found = []
+    for told, on in ((findings, device), (empty, other)):
+        found += [*_steps(told, on), _gain(told, on), *(_runs(told) if on == "cpu" else _only_gpu(told))]
+    return found
 
 
 def _steps(findings: Findings, device: str) -> list[Verdict]:
@@ -69,31 +67,19 @@ def _gain(findings: Findings, device: str) -> Verdict:
 
 
 def _runs(findings: Findings) -> list[Verdict]:
-    device, runs = "cpu", findings.runs
-    workers = "`bench run` with w workers on w cores: wall x w / sum of the cells' times alone"
-    beside = "part of a run that is neither training nor evaluation"
-    if runs is None:
-        why = _reason(findings, None)
-        return [
-            _at_most(workers, device, MOST_FOR_WORKERS, None, why),
-            _at_most(beside, device, MOST_BESIDE, None, why),
-        ]
-    return [
-        _at_most(
-            workers,
-            device,
-            MOST_FOR_WORKERS,
-            runs.warm,
+    runs, warm, rest = findings.runs, None, None
+    why = beside = _reason(findings, None)
+    if runs is not None:
+        warm, rest = runs.warm, runs.rest
+        why = (
             f"w = {runs.workers}, {runs.cells} cells; {runs.cold:.2f} with the start-up of the processes, which is "
-            f"{runs.startup_seconds / runs.cell_seconds:.2f} of such a cell",
-        ),
-        _at_most(
-            beside,
-            device,
-            MOST_BESIDE,
-            runs.rest,
-            f"{runs.rest_cold:.3f} of a short command, start-up included",
-        ),
+            f"{runs.startup_seconds / runs.cell_seconds:.2f} of such a cell"
+        )
+        beside = f"{runs.rest_cold:.3f} of a short command, start-up included"
+    workers = "`bench run` with w workers on w cores: wall x w / sum of the cells' times alone"
+    return [
+        _at_most(workers, "cpu", MOST_FOR_WORKERS, warm, why),
+        _at_most("part of a run that is neither training nor evaluation", "cpu", MOST_BESIDE, rest, beside),
     ]
 
 
@@ -116,7 +102,6 @@ def _at_most(title: str, device: str, limit: float, value: float | None, why: st
 
 
 def _reason(findings: Findings, value: float | None, model: str = "") -> str:
-    """Why there is no value."""
     if value is not None:
         return ""
     found: Sequence[str] = [line for line in findings.missing if not model or model in line or not findings.timings]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...draw.curves import COLOURS, svg
+from ...draw.curves import COLOURS
 from ...draw.panels import Panel, around, legend, panels
 from ...write import words
 
@@ -69,7 +69,7 @@ def drawn(choices: Sequence[Choice], fronts: Sequence[NDArray[np.bool_]], facts:
             )
         panel.frame("", below, heading if panel is every[0] else "")
     legend(figure)
-    return svg(figure)
+    return figure.svg()
 
 
 def _front(panel: Panel, cost: ArrayLike, scores: ArrayLike) -> None:

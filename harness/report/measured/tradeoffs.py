@@ -1,7 +1,5 @@
 """Accuracy against cost: which models no other beats in both score and time, or in both score and memory."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """The models' ranks at each budget of parameters, over the tasks that all budgets share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

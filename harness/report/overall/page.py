@@ -1,7 +1,5 @@
 """All tasks together: which models can be told apart, and how far each comes from chance to a perfect score."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Are models practically equal over all tasks? Large p-values do not show that; the two tests here do."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

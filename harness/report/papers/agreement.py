@@ -9,8 +9,6 @@ This is Schuirmann's test of equivalence (1987), with the seeds as the sample an
 its own error is in the margin (`papers`). No correction for the number of tests: a page is read number by number.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 
@@ -49,7 +47,6 @@ class Verdict:
 
 
 def verdict(number: Published, here: Recorded) -> Verdict:
-    """Ours against one published number."""
     runs = [run for run in here.of(number) if run.status != INTERRUPTED]
     if not here.comparable:
         return Verdict(NOT_COMPARABLE)
@@ -104,7 +101,6 @@ def counts(here: Recorded) -> str:
 
 
 def text(here: Recorded) -> str:
-    """The page in Markdown."""
     rows = verdicts(here)
     parts = [f"# {TITLE}", f"Protocol `{here.protocol}`, version {here.version}, budget {here.budget}: {counts(here)}."]
     if not here.comparable:

@@ -20,8 +20,6 @@ half a percentage point: what a single figure on one test set is uncertain by. W
 tested, no margin is stated.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The papers' figures with ours: validation curves, and results over a number such as that of layers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...draw.curves import line_of, svg, validation
+from ...draw.curves import line_of, validation
 from ...draw.panels import Panel, around, legend, panels
 from ...errors import counted
 from ...records.kinds import RunRecord, TaskFacts
@@ -56,7 +54,7 @@ def sheet(page: Page, here: Recorded, places: Mapping[str, int]) -> Sheet:
 
 def _curves(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | None:
     """Validation over training steps, a panel for each column of which anything was run."""
-    known = _columns(page, here, _has_curve)
+    known = _columns(page, here, lambda _, run: any(point.valid_metric is not None for point in run.curve))
     columns = [column for column in known if column.runs]
     if not columns:
         return None
@@ -82,7 +80,7 @@ def _curves(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | 
     shows = (
         f"validation {metrics} over training steps for {', '.join(column.heading for column in columns)}, a line for "
     )
-    return Picture(svg(figure), f"{shows}each of {counted(len(models), 'model')} of ours.", notes)
+    return Picture(figure.svg(), f"{shows}each of {counted(len(models), 'model')} of ours.", notes)
 
 
 def _curve(panel: Panel, column: Column, page: Page, here: Recorded, places: Mapping[str, int]) -> bool:
@@ -119,7 +117,8 @@ def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | N
     """Results over the numbers of the page's first column of numbers, beside the published ones."""
     over = next(i for i in range(len(page.headings)) if all(_number(row[i]) is not None for row in page.rows))
     xs = [float(str(row[over])) for row in page.rows]
-    columns = [column for column in _columns(page, here, _has_score) if column.runs]
+    known = _columns(page, here, lambda number, run: bool(paper_tables.scores(number, [run])))
+    columns = [column for column in known if column.runs]
     if not columns:
         return None
     figure, every = panels(len(columns), size=(3.6, 2.5))
@@ -144,7 +143,7 @@ def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | N
     shows = f"{headings} over {page.headings[over]}, ours as a line, the paper's as marks."
     notes = "Ours: the mean over seeds, with its 95 % interval."
     notes += "" if here.comparable else " Shapes may be compared, not heights: see the first lines of this page."
-    return Picture(svg(figure), shows, notes)
+    return Picture(figure.svg(), shows, notes)
 
 
 DRAWN: dict[str, Callable[[Page, Recorded, Mapping[str, int]], Picture | None]] = {"curves": _curves, "lines": _lines}
@@ -165,14 +164,6 @@ def _columns(page: Page, here: Recorded, drawable: Callable[[Published, RunRecor
                 column.facts = column.facts or runs[0].task
         found.append(column)
     return found
-
-
-def _has_curve(number: Published, run: RunRecord) -> bool:
-    return any(point.valid_metric is not None for point in run.curve)
-
-
-def _has_score(number: Published, run: RunRecord) -> bool:
-    return bool(paper_tables.scores(number, [run]))
 
 
 def _metric(facts: TaskFacts | None) -> str:

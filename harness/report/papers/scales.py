@@ -1,7 +1,5 @@
 """The papers' figures on what a trained model does with its scales, drawn from what was seen of ours."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,9 +17,8 @@ from ...write.sheet import Sheet
 from ...write.words import DASH, literal, number
 from ..insight import figures as time_figures
 from ..insight import seen
-from ..insight import sentence as insight_figures
-from ..insight.seen import Example, Group, Seen
-from ..insight.sentence import Row
+from ..insight.figures import Row
+from ..insight.seen import Example, Group, Scales, Seen
 from . import book as papers
 from .book import Figure
 
@@ -30,13 +27,18 @@ ONE_SEED = "Seen of one seed alone, the first, at the checkpoint that validation
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a figure is made. fits: has an insight what it shows? alt, said: a sentence each of (title, rows)."""
+    """How a figure is made. shown: what of the scales there must be; alt: with {title} of the task and {names} of the
+    models; said: a sentence."""
 
-    fits: Callable[[Seen], bool]
+    shown: Callable[[Scales], object]
     draw: Callable[[Sequence[Row]], bytes]
-    alt: Callable[[str, Sequence[Row]], str]
-    said: Callable[[Group], str]
+    alt: str
+    said: Callable[[Sequence[Row], int], str]
     table: Callable[[Sequence[Row]], list[str]]
+
+    def fits(self, one: Seen) -> bool:
+        """Has an insight what the figure shows?"""
+        return one.scales is not None and one.scales.exclusive and bool(self.shown(one.scales))
 
 
 def sheet(name: str, material: Material) -> Sheet | None:
@@ -68,12 +70,13 @@ def sheet(name: str, material: Material) -> Sheet | None:
 
 def _section(figure: Figure, kind: Kind, group: Group, stand_in: str) -> str:
     rows = _rows(group)
+    alt = kind.alt.format(title=group.title, names=" and ".join(title for title, _ in rows))
     instead = f"This is a stand-in: other data than the paper's, which is `{stand_in}` here. " if stand_in else ""
     return "\n\n".join(
         [
             f"## {group.heading}",
-            f"{instead}{kind.said(group)} {ONE_SEED}",
-            f"![{literal(kind.alt(group.title, rows))}]({group.file(figure.name)})",
+            f"{instead}{kind.said(rows, group.seen[0].steps)} {ONE_SEED}",
+            f"![{literal(alt)}]({group.file(figure.name)})",
             *kind.table(rows),
         ]
     )
@@ -122,20 +125,9 @@ def _base(name: str) -> str:
     return name.partition("@")[0]
 
 
-def _names(rows: Sequence[Row]) -> str:
-    return " and ".join(title for title, _ in rows)
-
-
-# ---- a signal and its scales
-
-
-def _signal_alt(title: str, rows: Sequence[Row]) -> str:
-    return f"Plots show one signal of {title}, each step on the colour of the scale that {_names(rows)} chose there."
-
-
-def _signal_said(group: Group) -> str:
-    steps, shown = group.seen[0].steps, len(_rows(group)[0][1].example.chosen)
-    label = _rows(group)[0][1].example.label
+def _signal_said(rows: Sequence[Row], steps: int) -> str:
+    example = rows[0][1].example
+    shown, label = len(example.chosen), example.label
     part = f"the first {shown:,} of its {steps:,} steps" if shown < steps else f"its {steps:,} steps"
     return f"The first test sequence{f', of the class {literal(label)},' if label else ''} by {part}."
 
@@ -149,15 +141,8 @@ def _signal_table(rows: Sequence[Row]) -> list[str]:
     return ["Share of these steps, %:", tables.markdown(pd.DataFrame(found).fillna(DASH))]
 
 
-# ---- classes and scales
-
-
-def _classes_alt(title: str, rows: Sequence[Row]) -> str:
-    return f"Bars show how often {_names(rows)} chose each scale for sequences of each class of {title}."
-
-
-def _classes_said(group: Group) -> str:
-    numbers = sorted({sum(one.sequences for one in told.classes) for _, told in _rows(group)})
+def _classes_said(rows: Sequence[Row], steps: int) -> str:
+    numbers = sorted({sum(one.sequences for one in told.classes) for _, told in rows})
     return f"Of {' or '.join(map(str, numbers))} test sequences, spread over the whole test set."
 
 
@@ -165,7 +150,7 @@ def _classes_table(rows: Sequence[Row]) -> list[str]:
     found = []
     for title, told in rows:
         lines = [
-            {"Class": f"{one.name} ({one.sequences})"}
+            {"Class": time_figures.named(one)}
             | {label: number(100 * value, ".1f") for label, value in zip(told.labels, one.use, strict=True)}
             for one in told.classes
         ]
@@ -173,17 +158,8 @@ def _classes_table(rows: Sequence[Row]) -> list[str]:
     return found
 
 
-# ---- words and scales
-
-
-def _words_alt(title: str, rows: Sequence[Row]) -> str:
-    return (
-        f"The first words of the test text of {title} stand on the colour of the scale that {_names(rows)} chose there."
-    )
-
-
-def _words_said(group: Group) -> str:
-    changes = "".join(f" {literal(title)}: {_changes(told.example)}." for title, told in _rows(group))
+def _words_said(rows: Sequence[Row], steps: int) -> str:
+    changes = "".join(f" {literal(title)}: {_changes(told.example)}." for title, told in rows)
     return (
         "The first words of the test text. The scale is another than at the word before it, at words and at what is "
         f"none, as punctuation and `<eos>`:{changes}"
@@ -210,23 +186,23 @@ def _words_table(rows: Sequence[Row]) -> list[str]:
 
 KINDS = {
     "signal": Kind(
-        lambda one: one.scales is not None and one.scales.exclusive and one.scales.example.signal is not None,
+        lambda scales: scales.example.signal is not None,
         time_figures.signals,
-        _signal_alt,
+        "Plots show one signal of {title}, each step on the colour of the scale that {names} chose there.",
         _signal_said,
         _signal_table,
     ),
     "classes": Kind(
-        lambda one: one.scales is not None and one.scales.exclusive and bool(one.scales.classes),
+        lambda scales: scales.classes,
         time_figures.classes,
-        _classes_alt,
+        "Bars show how often {names} chose each scale for sequences of each class of {title}.",
         _classes_said,
         _classes_table,
     ),
     "words": Kind(
-        lambda one: one.scales is not None and one.scales.exclusive and bool(one.scales.example.words),
-        insight_figures.sentence,
-        _words_alt,
+        lambda scales: scales.example.words,
+        time_figures.words,
+        "The first words of the test text of {title} stand on the colour of the scale that {names} chose there.",
         _words_said,
         _words_table,
     ),

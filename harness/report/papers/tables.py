@@ -1,7 +1,5 @@
 """The tables of the papers in their own layout: every published number with ours beside it."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A page for each task: all models, under every budget."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
@@ -100,7 +98,6 @@ def _no_formulas(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def task_page(task: str) -> str:
-    """The file name of a task's page."""
     return f"{page(task)}.md"
 
 

@@ -1,7 +1,5 @@
 """Records become rows, and rows become the strings of a table."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -81,16 +79,13 @@ def compare(
 
 def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
     scores = [run.test_metric for run in runs if run.test_metric is not None]
-    interval = stats.mean_interval(scores) if scores else None
     known = next((run for run in runs if run.params is not None), runs[0])
     row: dict[str, object] = {
         "model": title_of(runs, runs[0].cell.model),
         "name": runs[0].cell.model,
         "width": known.width,
         "params": known.params,
-        "metric": interval.mean if interval else None,
-        "low": interval.low if interval else None,
-        "high": interval.high if interval else None,
+        **dict(zip(("metric", "low", "high"), _interval(scores), strict=True)),
         "seeds": len(scores),
         "planned": len(runs),
         "status": ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items()),
@@ -106,6 +101,12 @@ def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, 
     return row
 
 
+def _interval(scores: Sequence[float]) -> tuple[float | None, float | None, float | None]:
+    """Mean, low and high end, or none of them without a score."""
+    found = stats.mean_interval(scores) if scores else None
+    return (found.mean, found.low, found.high) if found else (None, None, None)
+
+
 def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.DataFrame | None:
     """Mean and interval over seeds on each further test set: columns model, <set>, <set> low, <set> high."""
     sets = list(dict.fromkeys(key for name in names for run in by_model[name] for key in run.more_metrics))
@@ -114,12 +115,7 @@ def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.D
         row: dict[str, object] = {"model": title_of(by_model[name], name)}
         for key in sets:
             scores = [s for run in by_model[name] if (s := run.more_metrics.get(key)) is not None]
-            interval = stats.mean_interval(scores) if scores else None
-            row[key] = interval.mean if interval else None
-            row |= {
-                f"{key} low": interval.low if interval else None,
-                f"{key} high": interval.high if interval else None,
-            }
+            row |= zip((key, f"{key} low", f"{key} high"), _interval(scores), strict=True)
         rows.append(row)
     return pd.DataFrame(rows) if sets else None
 

@@ -170,19 +170,5 @@ void attention_backward(int sets, int n, int nodes, int batch, int h, int releas
 
 }  // namespace
 
-#define EXPORT(T, NAME)                                                                                               \
-    void attention_forward_##NAME(int sets, int n, int nodes, int batch, int h, int released, int squash, const T *E, \
-                                  const T *w_in, const T *w_out, T *out) {                                            \
-        attention_forward<T>(sets, n, nodes, batch, h, released, squash, E, w_in, w_out, out);                        \
-    }                                                                                                                 \
-    void attention_backward_##NAME(int sets, int n, int nodes, int batch, int h, int released, int squash,            \
-                                   const T *E, const T *w_in, const T *w_out, const T *out, const T *d_out, T *d_E,   \
-                                   T *d_w_in, T *d_w_out) {                                                           \
-        attention_backward<T>(sets, n, nodes, batch, h, released, squash, E, w_in, w_out, out, d_out, d_E, d_w_in,    \
-                              d_w_out);                                                                               \
-    }
-
-extern "C" {
-EXPORT(float, float)
-EXPORT(double, double)
-}
+EXPORT(attention_forward)
+EXPORT(attention_backward)

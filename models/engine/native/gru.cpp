@@ -10,8 +10,9 @@ namespace {
 // writes x where there are scales. gates (T, B, 3 h) hold r, z, g. kept (T, B, h) is r h_{t-1} where the reset gate
 // acts before the product, and U_g h_{t-1} where it acts after it, as in torch.nn.GRU.
 template <class T>
-void gru_forward(int steps, int B, int h, int d, bool after, const T *x, const T *W, const T *b, const T *U,
-                 const T *h0, T *gates, T *hs, T *kept, const Scales<T> *scales) {
+void gru_forward(int steps, int B, int h, int d, int after, const T *x, const T *W, const T *b, const T *U,
+                 const T *h0, T *gates, T *hs, T *kept, SCALES(T)) {
+    GIVEN_SCALES(T);
     const size_t half = size_t(2) * h;  // the rows of r and z
     const Packed<T> P(b, W, d, U, h, 2 * h), P_x(b + half, W + half * d, d, U, 0, h), P_g(U + half * h, h, h, 1, h);
     const size_t row = size_t(B) * h;
@@ -53,9 +54,10 @@ void gru_forward(int steps, int B, int h, int d, bool after, const T *x, const T
 // d_h (B, h) comes in as the gradient of the last state and leaves as that of the first; d_hs and d_x may be null.
 // d_weights: [b; W^T; U^T] (1 + d + h, 3 h), and d_W_z^T (h, J) where there are scales, both added to.
 template <class T>
-void gru_backward(int steps, int B, int h, int d, bool after, const T *x, const T *W, const T *U, const T *h0,
+void gru_backward(int steps, int B, int h, int d, int after, const T *x, const T *W, const T *U, const T *h0,
                   const T *gates, const T *hs, const T *kept, const T *d_hs, T *d_h, T *d_x, T *d_weights,
-                  const Scales<T> *scales, T *d_W_z) {
+                  T *d_W_z, SCALES(T)) {
+    GIVEN_SCALES(T);
     const Packed<T> P_gates(U, 2 * h, h, h, 1), P_g(U + size_t(2) * h * h, h, h, h, 1);
     const ToInput<T> to_input(W, 3 * h, d);
     const size_t row = size_t(B) * h;
@@ -117,21 +119,5 @@ void gru_backward(int steps, int B, int h, int d, bool after, const T *x, const 
 
 }  // namespace
 
-#define EXPORT(T, NAME)                                                                                               \
-    void gru_forward_##NAME(int steps, int B, int h, int d, int after, const T *x, const T *W, const T *b,            \
-                            const T *U, const T *h0, T *gates, T *hs, T *kept, SCALES(T)) {                           \
-        GIVEN_SCALES(T);                                                                                              \
-        gru_forward<T>(steps, B, h, d, after, x, W, b, U, h0, gates, hs, kept, scales.get());                         \
-    }                                                                                                                 \
-    void gru_backward_##NAME(int steps, int B, int h, int d, int after, const T *x, const T *W, const T *U,           \
-                             const T *h0, const T *gates, const T *hs, const T *kept, const T *d_hs, T *d_h, T *d_x,  \
-                             T *d_weights, T *d_W_z, SCALES(T)) {                                                     \
-        GIVEN_SCALES(T);                                                                                              \
-        gru_backward<T>(steps, B, h, d, after, x, W, U, h0, gates, hs, kept, d_hs, d_h, d_x, d_weights, scales.get(), \
-                        d_W_z);                                                                                       \
-    }
-
-extern "C" {
-EXPORT(float, float)
-EXPORT(double, double)
-}
+EXPORT(gru_forward)
+EXPORT(gru_backward)

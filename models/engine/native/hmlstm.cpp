@@ -69,12 +69,4 @@ template <class T> void hmlstm_forward(int steps, int B, int L, int keep, const 
 
 }  // namespace
 
-#define EXPORT(T, NAME)                                                                     \
-    void hmlstm_forward_##NAME(int steps, int B, int L, int keep, const Layer<T> *layers) { \
-        hmlstm_forward<T>(steps, B, L, keep, layers);                                       \
-    }
-
-extern "C" {
-EXPORT(float, float)
-EXPORT(double, double)
-}
+EXPORT(hmlstm_forward)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .kernels import KINDS, library
+from .kernels import kernel
 from .recurrences import ROOM, dense, fresh, optional
 
 
@@ -86,4 +86,4 @@ def _call(name: str, widths: list[int], hs: list[Tensor], *given) -> None:
         above, below = widths[l + 1] if l < L - 1 else 0, widths[l - 1] if l else 0
         pointers = (None if tensor is None else tensor.data_ptr() for tensor in column)
         layers[l] = _Layer(widths[l], above, below, column[0].shape[1], *pointers)
-    getattr(library(), f"{name}_{KINDS[kind]}")(steps, batch, L, *given[: -len(_Layer.tensors)], layers)
+    kernel(name, kind)(steps, batch, L, *given[: -len(_Layer.tensors)], layers)

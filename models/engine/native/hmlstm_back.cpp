@@ -197,12 +197,4 @@ template <class T> void hmlstm_backward(int steps, int B, int L, const Layer<T> 
 
 }  // namespace
 
-#define EXPORT(T, NAME)                                                            \
-    void hmlstm_backward_##NAME(int steps, int B, int L, const Layer<T> *layers) { \
-        hmlstm_backward<T>(steps, B, L, layers);                                   \
-    }
-
-extern "C" {
-EXPORT(float, float)
-EXPORT(double, double)
-}
+EXPORT(hmlstm_backward)

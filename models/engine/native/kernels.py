@@ -14,7 +14,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -65,7 +65,6 @@ def _loaded() -> tuple[ctypes.CDLL | None, str]:
 
 
 def library() -> ctypes.CDLL | None:
-    """The kernels, or None."""
     return _loaded()[0]
 
 
@@ -139,9 +138,16 @@ def _made(folder: Path, stem: str, cxx: str) -> Path:
             return fresh.rename(folder / _name(stem, fresh))
 
 
+@cache
+def kernel(name: str, kind: torch.dtype) -> Callable[..., None]:
+    """The function whose address stands under this name for numbers of this kind."""
+    address = ctypes.c_void_p.in_dll(library(), f"{name}_{KINDS[kind]}").value
+    return ctypes.CFUNCTYPE(None)(address)
+
+
 def call(name: str, kind: torch.dtype, *arguments: Tensor | int | None) -> None:
     values = [
         ctypes.c_void_p(a.data_ptr() if isinstance(a, Tensor) else None) if not isinstance(a, int) else a
         for a in arguments
     ]
-    getattr(library(), f"{name}_{KINDS[kind]}")(*values)
+    kernel(name, kind)(*values)

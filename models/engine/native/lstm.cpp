@@ -1,8 +1,7 @@
 // The LSTM in one call for all steps, forward and back through time, on one thread.
 //
-// Plain C interface over contiguous arrays; no torch headers, so that it builds in seconds. Every function exists
-// for float and double. Shapes: T steps, B sequences, h units, d inputs. The equations are in parts/cells.py and asrnn.py;
-// the eager loops there are the truth.
+// Functions of contiguous arrays, for float and double; no torch headers, so that it builds in seconds. Shapes: T steps,
+// B sequences, h units, d inputs. The equations are in parts/cells.py and asrnn.py; the eager loops there are the truth.
 
 #include <vector>
 
@@ -16,7 +15,8 @@ struct Back;
 // writes x where there are scales; gates (T, B, 4 h) hold i, f, g, o; squashed (T, B, h) is tanh c
 template <class T>
 void lstm_forward(int steps, int B, int h, int d, const T *x, const T *W, const T *b, const T *U, const T *h0,
-                  const T *c0, T *gates, T *hs, T *cs, T *squashed, const Scales<T> *scales) {
+                  const T *c0, T *gates, T *hs, T *cs, T *squashed, SCALES(T)) {
+    GIVEN_SCALES(T);
     const Packed<T> &P = packed_once<Forward>(b, W, d, U, h, 4 * h, true);
     const size_t row = size_t(B) * h;
     for (int t = 0; t < steps; ++t) {
@@ -45,7 +45,8 @@ void lstm_forward(int steps, int B, int h, int d, const T *x, const T *W, const 
 template <class T>
 void lstm_backward(int steps, int B, int h, int d, const T *x, const T *W, const T *U, const T *h0, const T *c0,
                    const T *gates, const T *hs, const T *cs, const T *squashed, const T *d_hs, const T *d_cs, T *d_h,
-                   T *d_c, T *d_x, T *d_weights, const Scales<T> *scales, T *d_W_z) {
+                   T *d_c, T *d_x, T *d_weights, T *d_W_z, SCALES(T)) {
+    GIVEN_SCALES(T);
     const Packed<T> &P = packed_once<Back, T>(nullptr, nullptr, 0, U, h, 4 * h, false);
     const ToInput<T> to_input(W, 4 * h, d);
     const size_t row = size_t(B) * h;
@@ -93,22 +94,5 @@ void lstm_backward(int steps, int B, int h, int d, const T *x, const T *W, const
 
 }  // namespace
 
-#define EXPORT(T, NAME)                                                                                               \
-    void lstm_forward_##NAME(int steps, int B, int h, int d, const T *x, const T *W, const T *b, const T *U,          \
-                             const T *h0, const T *c0, T *gates, T *hs, T *cs, T *squashed, SCALES(T)) {              \
-        GIVEN_SCALES(T);                                                                                              \
-        lstm_forward<T>(steps, B, h, d, x, W, b, U, h0, c0, gates, hs, cs, squashed, scales.get());                   \
-    }                                                                                                                 \
-    void lstm_backward_##NAME(int steps, int B, int h, int d, const T *x, const T *W, const T *U, const T *h0,        \
-                              const T *c0, const T *gates, const T *hs, const T *cs, const T *squashed,               \
-                              const T *d_hs, const T *d_cs, T *d_h, T *d_c, T *d_x, T *d_weights, T *d_W_z,           \
-                              SCALES(T)) {                                                                            \
-        GIVEN_SCALES(T);                                                                                              \
-        lstm_backward<T>(steps, B, h, d, x, W, U, h0, c0, gates, hs, cs, squashed, d_hs, d_cs, d_h, d_c, d_x,         \
-                         d_weights, scales.get(), d_W_z);                                                             \
-    }
-
-extern "C" {
-EXPORT(float, float)
-EXPORT(double, double)
-}
+EXPORT(lstm_forward)
+EXPORT(lstm_backward)

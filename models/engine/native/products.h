@@ -176,3 +176,10 @@ inline int steps_together(int B) { return std::max(1, 200 / B); }
 }  // namespace products
 
 using namespace products;
+
+// A kernel's addresses for float and double under names that ctypes finds.
+#define EXPORT(NAME)                                                  \
+    extern "C" {                                                      \
+    void *NAME##_float = reinterpret_cast<void *>(NAME<float>);       \
+    void *NAME##_double = reinterpret_cast<void *>(NAME<double>);     \
+    }

@@ -58,16 +58,5 @@ void tanh_backward(int steps, int B, int h, const T *U, const int *due, const T 
 
 }  // namespace
 
-#define EXPORT(T, NAME)                                                                                               \
-    void tanh_forward_##NAME(int steps, int B, int h, const T *pre, const T *U, const T *h0, const int *due, T *hs) { \
-        tanh_forward<T>(steps, B, h, pre, U, h0, due, hs);                                                            \
-    }                                                                                                                 \
-    void tanh_backward_##NAME(int steps, int B, int h, const T *U, const int *due, const T *hs, const T *d_hs,        \
-                              T *d_h, T *d_pre) {                                                                     \
-        tanh_backward<T>(steps, B, h, U, due, hs, d_hs, d_h, d_pre);                                                  \
-    }
-
-extern "C" {
-EXPORT(float, float)
-EXPORT(double, double)
-}
+EXPORT(tanh_forward)
+EXPORT(tanh_backward)

@@ -4,24 +4,23 @@ from itertools import product
 
 import pytest
 import torch
-from torch import sigmoid, tanh
+from support import steps
+from support.agreement import assert_close, gradients, weighted
+from torch import tanh
 
 from models.engine.native import kernels as native
 from models.engine.native import recurrences
-from models.parts import cells
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason=native.why_not() or "built")
 
-# (steps, batch, inputs, units)
+# (time, batch, inputs, units)
 SIZES = [(1, 1, 1, 1), (1, 3, 3, 5), (7, 1, 40, 9), (9, 50, 1, 100), (31, 13, 3, 17), (3, 29, 1, 30), (5, 8, 40, 24)]
 
 
 def lstm(x, W, b, U, h, c):
     hs, cs = [], []
     for x_t in x:
-        i, f, g, o = (x_t @ W.t() + b + h @ U.t()).chunk(4, 1)
-        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        h = sigmoid(o) * tanh(c)
+        h, c = steps.lstm(W, U, b, x_t, h, c)
         hs.append(h)
         cs.append(c)
     return torch.stack(hs), torch.stack(cs), h, c
@@ -30,10 +29,7 @@ def lstm(x, W, b, U, h, c):
 def gru(x, W, b, U, h, after):
     hs = []
     for x_t in x:
-        (r, z, g), (u_r, u_z, u_g) = (x_t @ W.t() + b).chunk(3, 1), U.chunk(3)
-        r, z = sigmoid(r + h @ u_r.t()), sigmoid(z + h @ u_z.t())
-        g = tanh(g + (r * (h @ u_g.t()) if after else (r * h) @ u_g.t()))
-        h = z * h + (1 - z) * g
+        h = steps.gru(W, U, b, x_t, h, after=after)
         hs.append(h)
     return torch.stack(hs), h
 
@@ -68,23 +64,23 @@ def tensors(*shapes, dtype, seed=5):
 
 def case(kind, sizes, dtype):
     """(the native function, the plain one, tensors and what else they take)"""
-    steps, batch, d, h = sizes
+    time, batch, d, h = sizes
     state = (batch, h)
     if kind == "lstm":
-        given = tensors((steps, batch, d), (4 * h, d), (4 * h,), (4 * h, h), state, state, dtype=dtype)
+        given = tensors((time, batch, d), (4 * h, d), (4 * h,), (4 * h, h), state, state, dtype=dtype)
         return recurrences.LSTM.apply, lstm, given
     if kind in ("gru", "gru-after"):
-        given = tensors((steps, batch, d), (3 * h, d), (3 * h,), (3 * h, h), state, dtype=dtype)
+        given = tensors((time, batch, d), (3 * h, d), (3 * h,), (3 * h, h), state, dtype=dtype)
         return recurrences.GRU.apply, gru, [*given, kind == "gru-after"]
     if kind == "tanh":
-        return recurrences.Tanh.apply, tanh_cell, [*tensors((steps, batch, h), (h, h), state, dtype=dtype), None]
+        return recurrences.Tanh.apply, tanh_cell, [*tensors((time, batch, h), (h, h), state, dtype=dtype), None]
     if kind == "clockwork":
-        due = torch.tensor([h if t % 3 == 0 else (h + 1) // 2 for t in range(steps)], dtype=torch.int32)
-        given = tensors((steps, batch, h), (h, h), state, dtype=dtype)
+        due = torch.tensor([h if t % 3 == 0 else (h + 1) // 2 for t in range(time)], dtype=torch.int32)
+        given = tensors((time, batch, h), (h, h), state, dtype=dtype)
         return recurrences.Tanh.apply, tanh_cell, [*given, due]
     cell, J = kind.split("-")[1], 4
     G = 4 if cell == "lstm" else 3
-    shapes = (steps, batch, J), (steps, batch, J, d), (J, h), (G * h, d), (G * h,), (G * h, h)
+    shapes = (time, batch, J), (time, batch, J, d), (J, h), (G * h, d), (G * h,), (G * h, h)
     given = tensors(*shapes, *[state] * (G - 2 if G == 4 else 1), dtype=dtype)
     return recurrences.Scaled.apply, scaled, [*given[:6], False, *given[6:]]
 
@@ -100,54 +96,35 @@ def used(function, given, which, *, wanted=None, twice=False):
     for x in floats:
         x.requires_grad_()
     outputs = function(*given)
-    total = sum(
-        (outputs[n] * torch.linspace(-1, 2, outputs[n].numel(), dtype=outputs[n].dtype).view_as(outputs[n])).sum()
-        for n in which
-    )
-    gradients = torch.autograd.grad(total, floats, retain_graph=twice, allow_unused=True)
+    total = weighted(outputs, which)
+    found = gradients(total, floats, retain=twice)
     if twice:
-        again = torch.autograd.grad(total, floats, allow_unused=True)
-        assert all(torch.equal(a, b) for a, b in zip(gradients, again, strict=True) if a is not None)
-    # what a loop does not read has no gradient there, and zeros here
-    return outputs, [torch.zeros_like(x) if g is None else g for g, x in zip(gradients, floats, strict=True)]
-
-
-def close(ours, theirs, tolerance):
-    assert len(ours) == len(theirs)
-    largest = max(float(tensor.detach().abs().max()) for tensor in theirs)
-    for number, (mine, expected) in enumerate(zip(ours, theirs, strict=True)):
-        assert mine.shape == expected.shape
-        difference = float((mine - expected).detach().abs().max())
-        assert difference <= tolerance * max(float(expected.detach().abs().max()), largest / 100), number
+        assert all(torch.equal(a, b) for a, b in zip(found, gradients(total, floats), strict=True))
+    return outputs, found
 
 
 def agree(kind, sizes, dtype, tolerance, which=None, **how):
     function, plain, given = case(kind, sizes, dtype)
     if which is None:
         which = [n for n, output in enumerate(function(*given)) if not (kind.startswith("scaled") and n == 1)]
-    outputs, gradients = used(function, given, which, **how)
+    outputs, found = used(function, given, which, **how)
     expected, expected_gradients = used(plain, given, which, wanted=how.get("wanted"))
-    close(outputs, expected, tolerance)
-    close(gradients, expected_gradients, tolerance)
+    assert_close(outputs, expected, tolerance)
+    assert_close(found, expected_gradients, tolerance)
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_values_and_gradients_in_float64(kind, sizes):
-    agree(kind, sizes, torch.float64, 1e-10)
-
-
-@pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize("kind", KINDS)
-def test_values_and_gradients_in_float32(kind, sizes):
-    agree(kind, sizes, torch.float32, 1e-4)
+def test_values_and_gradients_are_the_loops(kind, sizes, dtype, tolerance):
+    agree(kind, sizes, dtype, tolerance)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("batch", [1, 2, 7, 23, 201])
 def test_weights_gradients_over_any_number_of_blocks_of_steps(kind, batch):
-    steps = 3 if batch == 201 else 31 if batch > 2 else 403
-    agree(kind, (steps, batch, 2, 6), torch.float64, 1e-10)
+    time = 3 if batch == 201 else 31 if batch > 2 else 403
+    agree(kind, (time, batch, 2, 6), torch.float64, 1e-10)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -185,21 +162,21 @@ def test_chunks_that_hand_on_their_state_are_the_whole(kind):
         h, *others = plain(*given)
         return h, *others[-states:]
 
-    close(*(used(f, given, range(1 + states))[0] for f in (in_chunks, whole)), 1e-10)
-    close(*(used(f, given, range(1 + states))[1] for f in (in_chunks, whole)), 1e-10)
+    assert_close(*(used(f, given, range(1 + states))[0] for f in (in_chunks, whole)), 1e-10)
+    assert_close(*(used(f, given, range(1 + states))[1] for f in (in_chunks, whole)), 1e-10)
 
 
 def test_a_hard_choice_reads_one_scale():
     function, plain, given = case("scaled-lstm", (6, 5, 3, 7), torch.float64)
     given[6] = True
     with torch.no_grad():
-        close(function(*given), plain(*given), 1e-10)
+        assert_close(function(*given), plain(*given), 1e-10)
 
 
 def test_inputs_that_do_not_lie_dense():
     function, plain, (x, *rest) = case("lstm", (6, 5, 3, 7), torch.float64)
     turned = x.transpose(0, 1).contiguous().transpose(0, 1)
-    close(used(function, [turned, *rest], [0, 1])[1], used(plain, [x, *rest], [0, 1])[1], 1e-10)
+    assert_close(used(function, [turned, *rest], [0, 1])[1], used(plain, [x, *rest], [0, 1])[1], 1e-10)
 
 
 def test_weights_that_an_optimizer_changes_in_place_are_packed_again():
@@ -211,12 +188,7 @@ def test_weights_that_an_optimizer_changes_in_place_are_packed_again():
     for changed in (None, 0, 1, 2):
         if changed is not None:
             weights[changed].view(-1)[-1] += 0.5
-        fast, _, *_ = recurrences.LSTM.apply(x, *weights, *states)
-        state, slow = tuple(states), []
-        for frame in (x @ weights[0].T + weights[1]).unbind(0):
-            state, (h, _) = cells.lstm_step(tuple(weights), state, frame)
-            slow.append(h)
-        slow = torch.stack(slow)
+        fast, slow = (f(x, *weights, *states)[0] for f in (recurrences.LSTM.apply, lstm))
         assert torch.allclose(fast, slow, rtol=1e-12, atol=1e-12), changed
         ours, wanted = (torch.autograd.grad(h.sum(), x)[0] for h in (fast, slow))
         assert torch.allclose(ours, wanted, rtol=1e-12, atol=1e-12), changed

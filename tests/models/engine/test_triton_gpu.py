@@ -40,36 +40,24 @@ def example(make, *sizes):
 def test_the_lstm_is_the_loop(sizes):
     given = example(lstm_loops.plain_example, *sizes)
     assert triton_lstm.serves(*given)
-    lstm_loops.agree(lambda: triton_lstm.lstm(*given), lambda: lstm_loops.plain(*given), given, (0, 1), TOLERANCE)
+    lstm_loops.check_lstm(given, tolerance=TOLERANCE)
 
 
 @pytest.mark.parametrize("used", [0, 1])
 @pytest.mark.parametrize("h", [20, 100])
 def test_one_output_is_enough(used, h):
-    given = example(lstm_loops.plain_example, 2, 9, 5, h)
-    lstm_loops.agree(lambda: triton_lstm.lstm(*given), lambda: lstm_loops.plain(*given), given, (used,), TOLERANCE)
+    lstm_loops.check_lstm(example(lstm_loops.plain_example, 2, 9, 5, h), (used,), TOLERANCE)
 
 
 @pytest.mark.parametrize("sizes", SCALED, ids=str)
 def test_the_adaptive_cell_is_the_loop(sizes):
-    *others, h0, c0 = given = example(lstm_loops.scaled_example, *sizes)
-    lstm_loops.agree(
-        lambda: triton_lstm.scaled_lstm(*others, False, h0, c0),
-        lambda: lstm_loops.scaled(*others, False, h0, c0),
-        given,
-        (0, 1),
-        TOLERANCE,
-    )
+    lstm_loops.check_scaled(example(lstm_loops.scaled_example, *sizes), TOLERANCE)
 
 
 @pytest.mark.parametrize("h", [20, 100])
-@torch.no_grad()
 def test_a_hard_choice_is_the_loops(h):
     """One step: later ones would turn a rounding into another choice."""
-    *others, h0, c0 = example(lstm_loops.scaled_example, 2, 1, 9, h, 5, 2)
-    expected = lstm_loops.scaled(*others, True, h0, c0)
-    for value, right in zip(triton_lstm.scaled_lstm(*others, True, h0, c0), expected, strict=True):
-        assert torch.allclose(value, right, rtol=TOLERANCE, atol=TOLERANCE)
+    lstm_loops.check_hard(example(lstm_loops.scaled_example, 2, 1, 9, h, 5, 2), TOLERANCE)
 
 
 @pytest.mark.parametrize("h", [64, 100])
@@ -113,10 +101,4 @@ def test_a_cuda_graph_holds_both_directions(h):
 
 def test_not_a_number_stays_one():
     for h in (4, 100):
-        gates = torch.zeros(1, 3, 2, 4 * h, device="cuda")
-        gates[0, 1, 0] = torch.nan
-        U = torch.ones(1, 4 * h, h, device="cuda")
-        out, _ = triton_lstm.lstm(gates, U, *torch.zeros(2, 1, 2, h, device="cuda"))
-        assert out[0, 0].isfinite().all()
-        assert out[0, 1:, 0].isnan().all()
-        assert out[0, :, 1].isfinite().all()
+        lstm_loops.check_nan(h, "cuda")

@@ -1,26 +1,23 @@
 """The page on gradients over time."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pytest
-from support.pages import other_pages
+from support.pages import other_pages, table_of
 from support.records import made_insight, made_run
 
 from harness.compare.material import Material
-from harness.draw.panels import Panel
 from harness.records.store import Loaded
 from harness.report.insight import figures as time_figures
 from harness.report.insight import gradients
 
+pytestmark = pytest.mark.filterwarnings("error")
 ORDER = ["lstm-s", "gru"]
 
 
 def page(*runs: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return gradients.sheet(Material(runs, [], ORDER))
+    return gradients.sheet(Material(runs, [], ORDER))
 
 
 def insight_of(trained: list[float | None]) -> dict[str, Any]:
@@ -47,8 +44,7 @@ def test_each_task_has_a_picture_and_a_table():
     text = found.text
     assert set(found.pictures) == {"gradients-sfc-3k.svg", "gradients-copy-120-3k.svg"}
     assert all(picture.startswith(b"<?xml") for picture in found.pictures.values())
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
-    assert rows[-2:] == [["LSTM-S", "1e-36", "5e-08"], ["GRU", "1e-36", "0.5355"]]
+    assert table_of(text)[-2:] == [["LSTM-S", "1e-36", "5e-08"], ["GRU", "1e-36", "0.5355"]]
     assert all(line.startswith("|:--") and line.endswith("-:|") for line in text.splitlines() if line.startswith("|:"))
     assert "## Counting (`sfc`), budget 3k\n\nMean over 64 test sequences of 40 steps." in text
     assert (
@@ -63,23 +59,16 @@ def test_each_task_has_a_picture_and_a_table():
     assert "one seed alone" in text
 
 
-def test_a_line_has_the_recorded_values_and_gaps_where_there_is_no_logarithm(monkeypatch):
-    drawn: list[Any] = []
-    original = Panel.line
-    monkeypatch.setattr(
-        Panel,
-        "line",
-        lambda panel, *given, **style: drawn.append((panel, *given, style)) or original(panel, *given, **style),
-    )
+def test_a_line_has_the_recorded_values_and_gaps_where_there_is_no_logarithm(lines):
     values = [0, 1e-30, None, 2.0, 1e-3]
     page(made_run("gru", insight=insight_of(values)), made_run("lstm-s", insight=insight_of([1.0] * 5)))
-    lines = [entry for entry in drawn if "label" in entry[3]]
-    assert [style["label"] for _, _, _, style in lines] == ["LSTM-S", "GRU"] * 2
-    _, xs, ys, _ = lines[-1]
+    named = [entry for entry in lines if "label" in entry[2]]
+    assert [style["label"] for _, _, style, _ in named] == ["LSTM-S", "GRU"] * 2
+    xs, ys, *_ = named[-1]
     assert xs.tolist() == [1, 2, 3, 4, 5]
     edge = 2.0 * time_figures.SMALLEST / 2
     np.testing.assert_array_equal(ys, [np.nan, edge, np.nan, 2.0, 1e-3])  # what lies below runs along the edge
-    assert {(p.y.low, p.y.high, p.y.log) for p, *_ in lines} == {(edge, 4.0, True)}
+    assert {(p.y.low, p.y.high, p.y.log) for *_, p in named} == {(edge, 4.0, True)}
 
 
 @pytest.mark.parametrize("values", [[0, 0, 0], [None, None, None], [1e-300, 1, 1e300]])

@@ -1,22 +1,21 @@
 """The page on what the models' scales do."""
 
-import warnings
 from typing import Any
 
 import pytest
+from support.pages import table_of
 from support.records import made_insight, made_run
 
 from harness.compare.material import Material
 from harness.draw.panels import Panel, Scale
 from harness.report.insight import scales
 
+pytestmark = pytest.mark.filterwarnings("error")
 ORDER = ["hm-lstm", "aslstm", "gru"]
 
 
 def page(*runs: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return scales.sheet(Material(runs, [], ORDER))
+    return scales.sheet(Material(runs, [], ORDER))
 
 
 @pytest.fixture
@@ -46,9 +45,7 @@ def test_models_that_tell_of_their_scales_have_rows_and_plots(drawn):
         made_run("gru", insight=made_insight(kind="none")),
     )
     assert set(found.pictures) == {"scales-sfc-3k.svg"}
-    lines = [line for line in found.text.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert cells == [
+    assert table_of(found.text) == [
         ["Model", "Scale", "Mean", "Note"],
         ["HM-LSTM", "low", "0.75", "weight"],
         ["HM-LSTM", "high", "0.25", "weight"],

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+from support.pages import table_of
 from support.records import made_measurement, made_run
 
 from harness.compare.material import Material
@@ -55,9 +56,8 @@ def whole(model: str, ratio: float = 1.5, **changes):
 
 
 def cells(text: str) -> list[list[str]]:
-    """The rows of the first table, without its heading."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    """The rows without the heading."""
+    return table_of(text)[1:]
 
 
 def material(*measurements, runs=()):

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.pages import other_pages
-from support.records import FACTS, made_measurement, made_run
+from support.pages import other_pages, rows_of
+from support.records import FACTS, made_measurement, made_run, runs_of
 
 from harness.compare.material import Material
 from harness.records.kinds import TaskFacts
@@ -15,14 +15,6 @@ from harness.report.measured import tradeoffs
 
 ORDER = ["lstm-s", "gru", "aslstm"]
 ERRORS = TaskFacts("Errors", "mse", False, chance=0.2, target=None, length=4)
-
-
-def runs_of(scores: dict[str, list[float | None]], **changes):
-    return [
-        made_run(model, seed, score, status="ok" if score is not None else "diverged", **changes)
-        for model, values in scores.items()
-        for seed, score in enumerate(values)
-    ]
 
 
 def study(**changes):
@@ -40,12 +32,6 @@ def sheet(runs, measured):
     return tradeoffs.sheet(Material(runs, measured, ORDER))
 
 
-def rows(page: str) -> dict[str, list[str]]:
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {first: rest for first, *rest in cells}
-
-
 # ----------------------------------------------------------------------------- work
 
 
@@ -53,7 +39,7 @@ def test_the_work_of_a_step_is_a_column_where_a_record_has_it():
     runs, measured = study()
     assert "MFLOP a step |" not in sheet(runs, measured).text
     text = sheet(runs, [replace(measured[0], flops=12_500_000), *measured[1:]]).text
-    assert [rows(text)[name][-2] for name in ("Model", "GRU", "LSTM-S")] == ["MFLOP a step", "12.5", "–"]
+    assert [rows_of(text)[name][-2] for name in ("Model", "GRU", "LSTM-S")] == ["MFLOP a step", "12.5", "–"]
 
 
 # ----------------------------------------------------------------------------- fronts
@@ -63,10 +49,7 @@ def test_a_front_by_hand():
     good = [0.9, 0.8, 0.8, 0.7, np.nan, 0.95]
     cost = [2.0, 1.0, 1.5, 1.0, 0.1, np.nan]
     assert list(tradeoffs.front(good, cost)) == [True, True, False, False, False, False]
-
-
-def test_equals_are_on_the_front_together():
-    assert list(tradeoffs.front([0.9, 0.9, 0.5], [1, 1, 0.5])) == [True, True, True]
+    assert list(tradeoffs.front([0.9, 0.9, 0.5], [1, 1, 0.5])) == [True, True, True]  # equals together
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -85,7 +68,7 @@ def test_the_front_is_what_sorting_finds(seed):
 
 def test_a_table_with_scores_costs_and_fronts():
     found = sheet(*study())
-    table = rows(found.text)
+    table = rows_of(found.text)
     assert table["Model"] == ["Accuracy, %", "Seeds", "Step / yardstick", "Peak, MiB", "On the front of"]
     assert table["GRU"] == ["90.0 ± 0.0", "2/2", "2.00", "4.0", "latency, memory"]
     assert table["LSTM-S"] == ["75.0 ± 63.5", "2/2", "1.00", "2.0", "latency, memory"]
@@ -107,7 +90,7 @@ def test_the_picture_stands_on_the_page_with_a_sentence():
 def test_where_lower_is_better_the_lowest_is_on_the_front():
     runs = runs_of({"gru": [0.01], "lstm-s": [0.1], "aslstm": [0.05]}, task=ERRORS)
     found = sheet(runs, study()[1])
-    table = rows(found.text)
+    table = rows_of(found.text)
     assert [table[model][-1] for model in ("GRU", "LSTM-S", "ASLSTM")] == ["latency, memory"] * 2 + ["memory"]
     assert ">MSE (lower is better)<" in found.pictures["tradeoffs-sfc-3k.svg"].decode()
     assert sheet(runs_of({"gru": [0.0], "lstm-s": [0.1]}, task=ERRORS), study()[1])  # no logarithm of 0
@@ -116,7 +99,7 @@ def test_where_lower_is_better_the_lowest_is_on_the_front():
 def test_a_model_with_a_lost_run_is_on_no_front_and_takes_nobody_from_it():
     runs, measured = study()
     runs = [replace(r, status="diverged", test_metric=None) if r.cell == runs[0].cell else r for r in runs]
-    table = rows(sheet(runs, measured).text)
+    table = rows_of(sheet(runs, measured).text)
     assert table["GRU"] == ["90.0", "1/2", "2.00", "4.0", "–"]
     assert table["ASLSTM"][-1] == "latency, memory"
 
@@ -127,8 +110,8 @@ def test_models_without_a_result_or_a_measurement_are_named():
     runs += [made_run("clockwork", 0, None, status="skipped")]
     found = sheet([run for run in runs if run.cell.model != "gru"] + runs_of({"gru": [0.9, 0.9]}), measured[1:])
     assert "Without a result: CLOCKWORK; HM-LSTM. Not measured: GRU." in found.text
-    assert rows(found.text)["GRU"][2:] == ["–", "–", "–"]
-    assert "HM-LSTM" not in rows(found.text)
+    assert rows_of(found.text)["GRU"][2:] == ["–", "–", "–"]
+    assert "HM-LSTM" not in rows_of(found.text)
 
 
 def test_of_several_machines_the_latest_counts():
@@ -136,13 +119,13 @@ def test_of_several_machines_the_latest_counts():
     old = made_measurement("gru", ratio=9.0, finished="2024-01-01", machine={"cpu": "Old"})
     new = replace(measured[0], finished="2025-01-01", machine={"gpu": "New", "cpu": "Other"})
     found = sheet(runs, [new, old, *measured[1:]])
-    assert rows(found.text)["GRU"][2] == "2.00"
+    assert rows_of(found.text)["GRU"][2] == "2.00"
     assert "Measured on New and an unknown machine, each model beside a yardstick of its own; yardstick" in found.text
 
 
 def test_a_measurement_that_lacks_one_side_counts_for_the_other():
     runs, measured = study()
-    table = rows(sheet(runs, [replace(measured[0], peak_bytes=None), *measured[1:]]).text)
+    table = rows_of(sheet(runs, [replace(measured[0], peak_bytes=None), *measured[1:]]).text)
     assert table["GRU"][2:] == ["2.00", "–", "latency"]
     failed = replace(measured[0], status="failed", ratio=None, step=None, peak_bytes=None)
     assert "Not measured: GRU." in sheet(runs, [failed, *measured[1:]]).text

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import rankdata
+from support.pages import rows_of
 from support.records import made_run
 
 from harness.compare.selection import by_budget
@@ -23,12 +24,6 @@ def runs_of(budget: str, tasks=("a", "b", "c"), seeds=2, models=ORDER, **changes
     ]
 
 
-def rows(page: str) -> dict[str, list[str]]:
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {first: rest for first, *rest in cells}
-
-
 def text(runs) -> str:
     return section(by_budget(runs), ORDER)
 
@@ -43,7 +38,7 @@ def expected(runs, budget, tasks) -> dict[str, float]:
 
 def test_one_budget_is_a_ranking_from_the_best_on():
     runs = runs_of("3k")
-    table = rows(text(runs))
+    table = rows_of(text(runs))
     assert table.pop("Model") == ["3k"]
     found = {model: float(rank) for model, (rank,) in table.items()}
     assert found == pytest.approx(expected(runs, "3k", "abc"), abs=0.05)
@@ -55,7 +50,7 @@ def test_one_budget_is_a_ranking_from_the_best_on():
 
 def test_budgets_are_ranked_on_what_all_of_them_have():
     runs = [*runs_of("12k", ("b", "c", "d"), 3), *runs_of("3k"), *runs_of("paper")]
-    table = rows(text(runs))
+    table = rows_of(text(runs))
     assert table["Model"] == ["3k", "12k"]  # by size, without the paper's widths
     assert "over 2 tasks (b, c) of the means over 2 seeds; 1 is best. Tasks, models and seeds are those" in text(runs)
     small = expected(runs, "3k", "bc")

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.pages import other_pages
+from support import records
+from support.pages import other_pages, rows_of
 from support.records import FACTS, made_run
 
 from harness.compare import selection
@@ -18,13 +19,7 @@ ERRORS = TaskFacts("Errors", "mse", False, chance=0.2, target=None, length=4)
 
 
 def runs_of(task: str, scores: dict[str, list[float | None]], facts: TaskFacts = FACTS, **changes):
-    return [
-        made_run(
-            model, seed, score, task_name=task, task=facts, status="ok" if score is not None else "diverged", **changes
-        )
-        for model, values in scores.items()
-        for seed, score in enumerate(values)
-    ]
+    return records.runs_of(scores, task_name=task, task=facts, **changes)
 
 
 def text(runs) -> str | None:
@@ -35,8 +30,7 @@ def text(runs) -> str | None:
 def rows(page: str, column: str = "Mean rank") -> dict[str, list[str]]:
     """The first table that has such a column."""
     (table, *_) = [part for part in page.split("\n\n") if part.startswith("|") and column in part.splitlines()[0]]
-    cells = [[cell.strip().strip("*") for cell in line.strip("|").split("|")] for line in table.splitlines()]
-    return {first: rest for first, *rest in cells}
+    return rows_of(table)
 
 
 def clear_winner(tasks: int = 4, seeds: int = 3):

@@ -2,17 +2,14 @@
 
 import numpy as np
 import pytest
+from support.pages import rows_of
 
 from harness.report.overall import practical
+from harness.stats.equivalence import signed_rank, two_one_sided
+from harness.stats.over_seeds import holm
 from harness.stats.verdicts import MARGIN
 
 TITLES = ["One", "Two", "Three"]
-
-
-def rows(page: str) -> dict[str, list[str]]:
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return {first: rest for first, *rest in cells}
 
 
 def made(rng, tasks=8, seeds=3):
@@ -22,7 +19,7 @@ def made(rng, tasks=8, seeds=3):
 
 
 def test_one_is_practically_equal_and_one_is_worse():
-    table = rows(practical.section(made(np.random.default_rng(0)), TITLES, 0, np.random.default_rng(0)))
+    table = rows_of(practical.section(made(np.random.default_rng(0)), TITLES, 0, np.random.default_rng(0)))
     assert table["One"] == ["–"] * 4
     assert float(table["Two"][1]) > 0.95
     assert float(table["Two"][3]) < 0.05
@@ -30,30 +27,18 @@ def test_one_is_practically_equal_and_one_is_worse():
     assert float(table["Three"][3]) == 1
 
 
-def test_the_probabilities_are_those_of_baycomp():
-    baycomp = pytest.importorskip("baycomp")
+def test_the_numbers_are_those_of_the_tests_over_the_means_and_over_all_runs():
+    """tests/stats compares both tests with other libraries."""
     way = made(np.random.default_rng(3))
     way[:, 1] += np.random.default_rng(4).normal(0, 0.02, (8, 1))
-    table = rows(practical.section(way, TITLES, 0, np.random.default_rng(0)))
-    means = way.mean(axis=2)
-    worse, equal, better = baycomp.SignedRankTest.probs(
-        means[:, 0], means[:, 1], MARGIN, nsamples=20_000, random_state=1
+    table = rows_of(practical.section(way, TITLES, 0, np.random.default_rng(0)))
+    means, runs = way.mean(axis=2), way.transpose(1, 0, 2).reshape(3, -1)
+    found = signed_rank(means[:, 1] - means[:, 0], MARGIN, rng=np.random.default_rng(0))
+    assert [float(cell) for cell in table["Two"][:3]] == pytest.approx(
+        [found.worse, found.equal, found.better], abs=0.03
     )
-    assert [float(cell) for cell in table["Two"][:3]] == pytest.approx([worse, equal, better], abs=0.03)
-
-
-def test_the_two_one_sided_tests_are_those_of_statsmodels():
-    weightstats = pytest.importorskip("statsmodels.stats.weightstats")
-    from statsmodels.stats.multitest import multipletests
-
-    way = made(np.random.default_rng(3), tasks=3)
-    flat = way.transpose(1, 0, 2).reshape(3, -1)
-    margin = MARGIN
-    alone = [weightstats.ttost_paired(flat[i], flat[j], -margin, margin)[0] for i, j in ((0, 1), (0, 2), (1, 2))]
-    expected = multipletests(alone, method="holm")[1]
-    table = rows(practical.section(way, TITLES, 0, np.random.default_rng(0)))
-    assert float(table["Two"][3]) == pytest.approx(expected[0], rel=0.01)
-    assert float(table["Three"][3]) == pytest.approx(expected[1], rel=0.01)
+    expected = holm([two_one_sided(runs[i] - runs[j], MARGIN).p for i, j in ((0, 1), (0, 2), (1, 2))])
+    assert [float(table[name][3]) for name in ("Two", "Three")] == pytest.approx(expected[:2], rel=0.01)
 
 
 def test_the_page_says_what_the_margin_is_and_what_the_tests_suppose():
@@ -65,7 +50,7 @@ def test_the_page_says_what_the_margin_is_and_what_the_tests_suppose():
 def test_one_task_or_one_seed_is_no_error_and_no_chance_level_is_said():
     rng = np.random.default_rng(0)
     for shape in ((1, 3, 1), (2, 3, 1), (1, 3, 4)):
-        assert len(rows(practical.section(rng.uniform(size=shape), TITLES, 0, rng))) == 4
+        assert len(rows_of(practical.section(rng.uniform(size=shape), TITLES, 0, rng))) == 4
     assert "no task here has a known chance level" in practical.section(np.empty((0, 3, 2)), TITLES, 0, rng)
-    same = rows(practical.section(np.full((3, 3, 2), 0.5), TITLES, 0, rng))
+    same = rows_of(practical.section(np.full((3, 3, 2), 0.5), TITLES, 0, rng))
     assert same["Two"][:2] == ["0.00", "1.00"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.pages import other_pages
+from support.pages import other_pages, paper_page
 from support.records import made_curve, made_run
 
 from harness.compare.material import Material
@@ -14,18 +14,13 @@ from harness.records.kinds import RunRecord, TaskFacts
 from harness.records.store import Loaded
 from harness.report.papers import book as papers
 from harness.report.papers import figures as paper_figures
-from harness.report.papers.book import Page, book
+from harness.report.papers.book import book
 from harness.report.papers.tables import recorded, text
 
 ORDER = ["lstm-s", "gru", "tp-rnn-s"]
 SUM = TaskFacts("Addition", "mse", False, chance=1 / 6, target=1 / 60, length=50)
 COPY = TaskFacts("Copy memory", "cross_entropy", False, chance=0.15, target=0.015, length=40)
 FALLS, STAYS = [0.15, 0.1, 0.01, 0.005], [0.17, 0.16, 0.17, 0.16]
-
-
-def page(name: str) -> Page:
-    (found,) = [entry for entry in book().pages if entry.name == name]
-    return found
 
 
 def quick(model: str, seed: int, values: list[float | None], **changes) -> RunRecord:
@@ -42,7 +37,7 @@ def addition(**changes):
 
 
 def sheet(name: str, runs):
-    return paper_figures.sheet(page(name), recorded(runs), Material(runs, [], ORDER).places())
+    return paper_figures.sheet(paper_page(name), recorded(runs), Material(runs, [], ORDER).places())
 
 
 def drawn(name: str, runs) -> str:
@@ -71,9 +66,9 @@ def published():
 @pytest.mark.parametrize("name", [entry.name for entry in book().pages])
 def test_a_page_of_which_nothing_was_run_is_the_table_alone(name):
     here = recorded([quick("gru", 0, FALLS, task_name="sdigits")])
-    found = paper_figures.sheet(page(name), here, {})
+    found = paper_figures.sheet(paper_page(name), here, {})
     assert not found.pictures
-    assert found.text == text(page(name), here)
+    assert found.text == text(paper_page(name), here)
 
 
 # ----------------------------------------------------------------------------- curves
@@ -113,14 +108,12 @@ def test_published_steps_are_marked_only_where_they_can_be_compared():
     assert "A triangle: where the paper's curve comes down" in found.text
 
 
-def test_published_steps_stand_at_our_target(monkeypatch):
-    lines = []
-    monkeypatch.setattr("harness.draw.panels.Panel.line", lambda self, xs, ys, **style: lines.append((xs, ys, style)))
+def test_published_steps_stand_at_our_target(lines):
     papers = {"protocol": "paper", "protocol_version": 2, "budget": "paper"}
     sheet("tp-rnn-figure-3", addition(**papers))
-    marks = [(xs[0], ys[0]) for xs, ys, style in lines if style.get("marker") == "v" and np.isfinite(xs[0])]
+    marks = [(xs[0], ys[0]) for xs, ys, style, _ in lines if style.get("marker") == "v" and np.isfinite(xs[0])]
     assert marks == [(steps, 1 / 60) for steps in (7900, 6900, 7000, 4000, 4200, 2800)]  # in the order of the rows
-    means = [list(ys) for _, ys, style in lines if style.get("label") == "TP-RNN-M"]
+    means = [list(ys) for _, ys, style, _ in lines if style.get("label") == "TP-RNN-M"]
     assert means == [pytest.approx(FALLS)]
 
 
@@ -149,10 +142,8 @@ def test_without_chance_or_target_there_is_no_line_for_it():
 # ----------------------------------------------------------------------------- lines
 
 
-def test_ours_and_the_published_numbers_over_the_number_of_layers(monkeypatch):
-    lines = []
-    monkeypatch.setattr("harness.draw.panels.Panel.line", lambda self, xs, ys, **style: lines.append((xs, ys, style)))
-    ours = {book().ours(number)[1]: row for row, number in enumerate(page("tp-rnn-supplement-figure-2b").numbers)}
+def test_ours_and_the_published_numbers_over_the_number_of_layers(lines):
+    ours = {book().ours(number)[1]: row for row, number in enumerate(paper_page("tp-rnn-supplement-figure-2b").numbers)}
     runs = [
         quick(model, seed, [0.5], score=0.8 + 0.01 * row, task_name="pmnist")
         for model, row in ours.items()
@@ -160,7 +151,7 @@ def test_ours_and_the_published_numbers_over_the_number_of_layers(monkeypatch):
         for seed in range(2)
     ]
     assert sheet("tp-rnn-supplement-figure-2b", runs)
-    labelled = {style["label"]: (list(xs), list(ys)) for xs, ys, style in lines if "label" in style}
+    labelled = {style["label"]: (list(xs), list(ys)) for xs, ys, style, _ in lines if "label" in style}
     xs, means = labelled["ours"]
     assert xs == [1, 2, 3, 4, 5, 6]
     assert means == pytest.approx([80, np.nan, 82, 83, 84, 85], nan_ok=True)  # what was not run breaks the line

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import ROOT
-from support.records import made_run
+from support.records import made_run, runs_of
 
 from harness.catalog import find_model, find_task
 from harness.checks.models import Example
@@ -20,6 +20,7 @@ from harness.report.papers.book import Published, book
 from harness.report.papers.tables import Recorded, recorded
 
 SOURCE = Path(os.environ.get("BENCH_REFERENCE", ROOT.parent / "shared" / "reference")) / "published.yaml"
+PAPER = {"protocol": "paper", "protocol_version": 2, "budget": "paper", "task_name": "smnist"}
 FIELDS = ("paper", "table", "task", "model", "params", "metric", "value", "status", "note")
 
 
@@ -37,15 +38,11 @@ def here(*runs: RunRecord) -> Recorded:
 
 
 def paper_run(model: str, seed: int, score: float | None, **changes: object) -> RunRecord:
-    usual = {"protocol": "paper", "protocol_version": 2, "budget": "paper", "task_name": "smnist"}
-    return made_run(model, seed, score, **(usual | changes))
+    return made_run(model, seed, score, **(PAPER | changes))
 
 
 def of_seeds(model: str, scores: list[float | None], **changes: object) -> list[RunRecord]:
-    return [
-        paper_run(model, seed, score, **({"status": "diverged"} if score is None else {}), **changes)
-        for seed, score in enumerate(scores)
-    ]
+    return runs_of({model: scores}, **(PAPER | changes))
 
 
 # ----------------------------------------------------------------------------- the data

@@ -1,6 +1,5 @@
 """The papers' figures on what trained models do, drawn from ours, or why not."""
 
-import warnings
 from typing import Any
 
 import pytest
@@ -9,18 +8,17 @@ from support.records import made_insight, made_run
 from harness.compare.material import Material
 from harness.records.kinds import NO_INSIGHT
 from harness.report.index import PAGES
-from harness.report.insight.sentence import CHARACTERS, wrapped
+from harness.report.insight.figures import CHARACTERS, wrapped
 from harness.report.papers import book as papers
 from harness.report.papers.scales import KINDS, sheet
 
+pytestmark = pytest.mark.filterwarnings("error")
 ORDER = ["aslstm", "asgru", "gru"]
 SIGNAL = [0.1 * t for t in range(40)]
 
 
 def page(number: int, *runs: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        return sheet(f"asrnn-figure-{number}", Material(runs, [], ORDER))
+    return sheet(f"asrnn-figure-{number}", Material(runs, [], ORDER))
 
 
 def seen_run(model: str, task: str, **changes: Any) -> Any:

@@ -11,6 +11,7 @@ from harness.catalog import find_task
 from tasks import speakers
 from tasks.audio import augment, recordings, sound
 
+pytestmark = pytest.mark.usefixtures("cache")
 REAL = Path(os.environ.get("BENCH_DATA", "/nowhere"))
 RATE = 8_000
 needs_library = pytest.mark.usefixtures("library")
@@ -19,11 +20,6 @@ needs_library = pytest.mark.usefixtures("library")
 @pytest.fixture
 def library():
     return pytest.importorskip("torch_audiomentations")
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch, tmp_path, small_data_sets):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture

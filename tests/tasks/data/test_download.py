@@ -12,7 +12,7 @@ import urllib.request
 
 import pytest
 from support import ROOT
-from support.file_server import WORDS, packed, sha256, toy
+from support.file_server import WORDS, begun, packed, sha256, toy
 
 from tasks.data import download, fetch
 from tasks.data.sources import DataError
@@ -180,9 +180,7 @@ def test_redirects_are_followed_but_not_to_what_is_less_safe(server, speaker, tm
 
 
 def test_a_server_that_refuses_every_range_is_left(speaker, tmp_path):
-    waiting = tmp_path / "toy" / ".download"
-    waiting.mkdir(parents=True)
-    (waiting / "toy.zip.part").write_bytes(GOOD[:1000])
+    begun(tmp_path, GOOD[:1000])
     url = speaker(b"Content-Range: bytes */5\r\n" + length(0), status=b"416 Range Not Satisfiable")
     assert f"416 {http.client.responses[416]}" in refused(toy([url], GOOD), tmp_path)
 
@@ -190,9 +188,7 @@ def test_a_server_that_refuses_every_range_is_left(speaker, tmp_path):
 @pytest.mark.parametrize("size", [1000, len(GOOD), len(GOOD) + 1])
 def test_a_damaged_part_costs_another_download_and_nothing_else(server, tmp_path, size):
     server.files["toy.zip"] = GOOD
-    waiting = tmp_path / "toy" / ".download"
-    waiting.mkdir(parents=True)
-    (waiting / "toy.zip.part").write_bytes(bytes(size))  # as a power cut leaves it
+    begun(tmp_path, bytes(size))  # as a power cut leaves it
     fetch.fetch(toy([f"{server.url}/toy.zip"], GOOD), tmp_path)
     assert verify(toy((), GOOD), tmp_path / "toy").state == "whole"
 
