@@ -69,7 +69,7 @@ def fuzz_files(count: int, seed: int, figures: Figures) -> Figures:
 def options_for(kind: str, some: list[Trait], draw: Random) -> list[str]:
     """--workers first; a limit where something hangs."""
     alone = any(trait.needs_a_process for trait in some)
-    options = ["--workers", draw.choice(("1", "2") if alone else ("0", "0", "0", "1"))]
+    options = ["--workers", draw.choice(("1", "2") if alone else ("0", "0", "0", "0", "0", "1"))]
     options += ["--seeds", *draw.choice((["1"], ["1"], ["1"], ["2", "--replicas", "2"]))]
     options += ["--measure"] if draw.random() < 0.15 else ["--no-measure"]
     hangs = any(trait.is_fatal and re.search("sleep|while|wait", trait.code) for trait in some)
@@ -148,6 +148,7 @@ def called(words: list[str], scratch: Path) -> End:
     if (process := os.fork()) == 0:
         os.setsid()
         os.environ[MARK] = mark
+        vars(sys.modules["__main__"]).pop("__file__", None)  # its workers need not import this file
         os.chdir(scratch / "here")
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for number, path in enumerate(streams, 1):
