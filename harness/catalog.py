@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import entry_points
@@ -53,6 +54,7 @@ __all__ = [
 ]
 
 LISTED = "`bench list`"
+MOST_DIGITS = 6  # of the number in `copy-120`: nobody unrolls a million steps
 
 
 def model_names() -> list[str]:
@@ -117,6 +119,11 @@ def find_task(name: str, scale: str = "paper", data_root: Path | None = None) ->
 
     data_root: the folder of the data, which a stranger's plain function may need to say what its shape is.
     """
+    with strangers.sentences(f"the task {name} cannot be made") if strange_task(name) else nullcontext():
+        return _task(name, scale, data_root)
+
+
+def _task(name: str, scale: str, data_root: Path | None) -> TaskSpec:
     from tasks.spec import TaskSpec
 
     base, options = split_options(name)
@@ -142,6 +149,11 @@ def find_task(name: str, scale: str = "paper", data_root: Path | None = None) ->
         title, detail, why = (one_line(str(text)) for text in (spec.title, spec.detail, spec.target_why))
         spec = replace(spec, name=name, title=title, detail=detail, target_why=why)
     return strangers.task_of_spec(f"{name} {scale}", spec, source_digest(base)) if strange else spec
+
+
+def imported_task(name: str) -> Any:
+    """What a task's name leads to, imported and not yet asked for anything. Raises BenchError where it is none."""
+    return _resolve(split_options(name)[0], "task", "tasks", TASKS, "bench.tasks")
 
 
 def strange_task(name: str) -> bool:
@@ -216,9 +228,11 @@ def _checked(name: str, changes: Mapping[str, object], known: Mapping[str, objec
 
 def _family(base: str) -> tuple[str | None, int]:
     family, dash, number = base.rpartition("-")
-    if dash and family in FAMILIES and number.isdecimal():
-        return family, int(number)
-    return None, 0
+    if not dash or family not in FAMILIES or not number.isdecimal():
+        return None, 0
+    if len(number) > MOST_DIGITS:
+        raise BenchError(f"{base[:40]} is too long: a length has at most {MOST_DIGITS} digits, such as {family}-1000")
+    return family, int(number)
 
 
 def _resolve(name: str, kind: str, package: str, table: Mapping[str, str], group: str) -> Any:

@@ -38,13 +38,21 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
 
 
+def said(error: BaseException) -> str:
+    """What an exception says, in one line; a stranger's may fail at that as well."""
+    try:
+        return one_line(str(error))[:500]
+    except (Exception, SystemExit):
+        return "it cannot say what is wrong"
+
+
 def sentence(error: BaseException) -> str:
     """One line of an exception, with the place it came from unless it is a sentence for users."""
-    text = one_line(str(error))[:500]
+    text = said(error)
     if isinstance(error, BenchError):
         return text
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     place = f" ({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""
-    return f"{type(error).__name__}: {text}{place}"
+    return one_line(f"{type(error).__name__}: {text}{place}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import beside, forms
-from .errors import BenchError, nearest, one_line, sentence
+from .errors import BenchError, nearest, one_line, said, sentence
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec, Shape
@@ -44,8 +44,21 @@ def loaded(name: str, load: Callable[[], Any]) -> Any:
     """What a stranger's code gives as it is imported. Raises BenchError whatever it raises."""
     try:
         return load()
-    except (Exception, SystemExit) as error:
-        raise BenchError(f"'{name}' cannot be imported: {type(error).__name__}: {error}") from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise BenchError(f"'{name}' cannot be imported: {type(error).__name__}: {said(error)}") from None
+
+
+@contextmanager
+def sentences(what: str) -> Iterator[None]:
+    """Whatever a stranger's code raises in this block, but Ctrl-C, becomes a BenchError that begins with `what`."""
+    try:
+        yield
+    except (BenchError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise BenchError(f"{what}: {sentence(error)}") from None
 
 
 def short(name: str) -> str:
@@ -83,7 +96,7 @@ def _value_error(build: Callable[..., Any], shape: Shape) -> str | None:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             build(shape, TRIED_WIDTH)
     except ValueError as error:
-        return one_line(str(error)) or "its constructor raises a ValueError"
+        return said(error) or "its constructor raises a ValueError"
     except (Exception, SystemExit):  # will be said where the model is built
         return None
     return None
@@ -131,9 +144,9 @@ class Loader:
             splits, clause = forms.tensors(
                 self.name, given, metric=self.metric, classes=self.classes, tokens=self.tokens
             )
-        except BenchError:
+        except (BenchError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:  # it may raise anything
+        except BaseException as error:  # it may raise anything
             hint = "; it got no folder of data, which --data or BENCH_DATA names" if data_root is None else ""
             raise BenchError(f"{self.name} does not give its data: {sentence(error)}{hint}") from None
         return Made(splits, clause, forms.checksum(splits))

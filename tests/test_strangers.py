@@ -38,6 +38,39 @@ def task(monkeypatch):
     return found
 
 
+class Odd(BaseException):
+    """What `except Exception` does not catch."""
+
+
+class Mute(Exception):
+    def __str__(self):
+        return str(1 / 0)
+
+
+@pytest.mark.parametrize("error", [Odd("one\ntwo"), Mute(), GeneratorExit(), StopIteration(), SystemExit(0), OSError()])
+def test_a_task_that_raises_anything_is_one_line(task, error):
+    def raises(data_seed, data_root):
+        raise error
+
+    with pytest.raises(BenchError, match=r"^support\.unusual:task does not give its data: \w+: .*$") as found:
+        task(raises)
+    assert str(found.value).isprintable()
+
+
+def test_a_task_that_cannot_say_its_title_or_chance_is_a_sentence(task):
+    for attribute in ("title", "chance", "classes", "metric"):
+        with pytest.raises(BenchError, match=r"^the task support\.unusual:task cannot be made: ZeroDivisionError"):
+            task(**{attribute: type("Silent", (), {"__str__": lambda self: 1 / 0, "__repr__": lambda self: 1 / 0})()})
+
+
+def test_ctrl_c_in_a_task_is_the_users(task):
+    def interrupted(data_seed, data_root):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        task(interrupted)
+
+
 @pytest.mark.parametrize("make", [float, np.float32, np.float64, np.array, torch.tensor, lambda x: np.array([x])[0]])
 def test_numbers_of_any_library_are_numbers(task, make):
     spec = task(chance=make(0.5), target=make(0.75))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ..errors import BenchError
+from ..errors import BenchError, sentence
 from ..plan import Budget
 from ..prepare.budget import bare, count_parameters, misses, parameters_at, solve
 from ..prepare.modules import doubled, made
@@ -197,5 +197,5 @@ def problems(spec: ModelSpec, shape: Shape) -> list[str]:
         except (CheckFailed, BenchError) as error:
             found.append(str(error))
         except (Exception, SystemExit) as error:  # a stranger's model may do anything
-            found.append(f"{spec.name}: {check.__name__}: {type(error).__name__}: {error}")
+            found.append(f"{spec.name}: {check.__name__}: {sentence(error)}")
     return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..errors import sentence
 from .models import CheckFailed
 
 if TYPE_CHECKING:
@@ -43,5 +44,5 @@ def problems(task: TaskSpec, data_root: Path | None = None) -> list[str]:
     except CheckFailed as error:
         return [str(error)]
     except Exception as error:  # a stranger's task may raise anything
-        return [f"{task.name}: {type(error).__name__}: {error}"]
+        return [f"{task.name}: {sentence(error)}"]
     return []

@@ -39,8 +39,8 @@ def main() -> None:
     except ModuleNotFoundError as error:  # from a bare checkout what is not needed to run may be missing
         click.echo(f"error: the package '{error.name}' is missing; `pip install {error.name}` adds it", err=True)
     except (BenchError, click.ClickException) as error:
-        text = hints.said(error) if isinstance(error, click.ClickException) else error
-        click.echo(f"error: {text}", err=True)
+        text = hints.said(error) if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"error: {one_line(text)}", err=True)
     except OSError as error:  # a path that the user named, or the machine: a full disk
         where = "" if error.filename is None else f"{error.filename}: "
         click.echo(f"error: {one_line(where + (error.strerror or str(error)))}", err=True)

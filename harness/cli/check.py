@@ -64,6 +64,7 @@ def _verdict(name: str) -> tuple[list[str], list[str]]:
 def _check_tasks(words: str, data: Path | None) -> int:
     from .. import catalog
     from ..checks import tasks as checks
+    from ..execute.apart import look_at
     from ..plan import split_words
     from ..prepare.data import check_data, prepare_data
 
@@ -71,6 +72,7 @@ def _check_tasks(words: str, data: Path | None) -> int:
     names = catalog.task_names() if words == "all" else split_words(words)
     if not names:
         raise BenchError("--task names nothing; `bench list` shows what there is")
+    look_at((), names)
     for name in names:
         spec = catalog.find_task(name, "smoke", data)
         try:

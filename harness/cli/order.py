@@ -85,16 +85,18 @@ class Order:
         forget()
         # whatever folder a stranger's code changes to
         data = None if data is None else Path(os.path.abspath(data))
+        patience = IMPORT_SECONDS if limit is None else min(IMPORT_SECONDS, limit)
+        look_at((*self.models, self.protocol.yardstick), self.tasks, patience)
         with self.guarded():
             self.specs = {task: catalog.find_task(task, self.protocol.scale, data) for task in self.tasks}
-        patience = IMPORT_SECONDS if limit is None else min(IMPORT_SECONDS, limit)
-        look_at((*self.models, self.protocol.yardstick), patience)
         self.cells = cells_of(self.protocol.name, self.tasks, self.models, self.budget, self.seeds)
         together = find_replicas(replicas, self.device, len(self.seeds))
         self.where = Where(Path(os.path.abspath(results)), self.device, data, backend, recompute, together, limit)
         self.store = Store(results)  # its sentences name the folder as the user did
         self.fingerprints: dict[Group, dict[str, str]] = {}
         self.again = split_words(again or "")
+        if again is not None and not self.again:
+            raise BenchError("--again names nothing; write failed, all, a status, or a model or task")
         for word in self.again:
             if word not in ("failed", "all", *STATUSES) and not any(_is_meant(word, cell) for cell in self.cells):
                 raise BenchError(
@@ -108,6 +110,7 @@ class Order:
 
     def todo(self) -> tuple[list[Cell], Counter[str]]:
         """Cells without a final record or to be run again, and how many of the others have which status."""
+        self.store.check_readable()
         todo, done = [], Counter[str]()
         for cell in self.cells:
             record = self.store.find_run(cell)

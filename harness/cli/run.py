@@ -11,6 +11,7 @@ import click
 
 from ..errors import BenchError, counted
 from ..execute.executors import EXECUTORS, executor
+from ..protocol import CHOICES
 from ..write import tables
 from ..write.words import DASH
 from .options import DATA, WIDTH, cell_options, seconds
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @click.command()
 @cell_options
 @click.option(
-    "--workers", type=click.IntRange(min=0), help="Processes. [default: one a core, one for a GPU; 0: this process]"
+    "--workers", type=click.IntRange(0, 1000), help="Processes. [default: one a core, one for a GPU; 0: this process]"
 )
 @click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
 @click.option(
@@ -163,7 +164,13 @@ def plan(timing: bool, width: float | None, **words: Any) -> int:
 @click.option("--models", default="all", show_default=True)
 @click.option("--budget", help="10k, 42k, any number, or paper. [default: paper]")
 @WIDTH
-@click.option("--scale", default="paper", show_default=True, help="A protocol's scale of the task.")
+@click.option(
+    "--scale",
+    type=click.Choice(CHOICES["scale"]),
+    default="paper",
+    show_default=True,
+    help="A protocol's scale of the task.",
+)
 @DATA
 def params(
     task: str | None,

@@ -5,14 +5,17 @@ import os
 import signal
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ..catalog import find_model, strange_model
+from ..catalog import find_model, imported_task, strange_model, strange_task
 from ..errors import BenchError, sentence
 from ..write.words import clock
+from .worker import MARK, end_marked
 
 IMPORT_SECONDS = 300.0
 
@@ -21,18 +24,27 @@ class Lost(BenchError):
     """The process that was asked ended, or did not answer."""
 
 
-def look_at(models: Iterable[str], seconds: float = IMPORT_SECONDS) -> None:
-    """Raise BenchError, a sentence, for the first of these models that is not there or cannot be imported."""
+def look_at(models: Iterable[str], tasks: Iterable[str] = (), seconds: float = IMPORT_SECONDS) -> None:
+    """Raise BenchError, a sentence, for the first of these that is not there or cannot be imported.
+
+    Of a task that is only its file: what its function gives is this process's to ask.
+    """
+    for task in filter(strange_task, tasks):
+        _look(imported_task, task, seconds)
     for model in models:
-        if not strange_model(model):
+        if strange_model(model):
+            _look(find_model, model, seconds)
+        else:
             find_model(model)
-            continue
-        try:
-            wrong = ask(_import, model, seconds, fork=True)
-        except Lost as why:
-            raise BenchError(f"'{model}' cannot be imported: {why}") from None
-        if wrong:
-            raise BenchError(wrong)
+
+
+def _look(find: Callable[[str], Any], name: str, seconds: float) -> None:
+    try:
+        wrong = ask(partial(_wrong, find), name, seconds, fork=True)
+    except Lost as why:
+        raise BenchError(f"'{name}' cannot be imported: {why}") from None
+    if wrong:
+        raise BenchError(wrong)
 
 
 def ask(function: Callable[[str], Any], name: str, seconds: float, *, fork: bool = False) -> Any:
@@ -42,7 +54,8 @@ def ask(function: Callable[[str], Any], name: str, seconds: float, *, fork: bool
     """
     context: Any = multiprocessing.get_context("fork" if fork and hasattr(os, "fork") else "spawn")
     here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_answer, args=(there, function, name))
+    mark = uuid.uuid4().hex
+    process = context.Process(target=_answer, args=(there, function, name, mark))
     process.start()
     there.close()
     end = time.monotonic() + seconds
@@ -51,7 +64,10 @@ def ask(function: Callable[[str], Any], name: str, seconds: float, *, fork: bool
             ended = process.exitcode is not None  # what it said before that is there by now
             try:
                 if here.poll(0.05):
-                    return here.recv()
+                    answered, what = here.recv()
+                    if not answered:
+                        raise Lost(what)
+                    return what
             except EOFError:
                 process.join(timeout=5)
                 ended = True
@@ -63,23 +79,29 @@ def ask(function: Callable[[str], Any], name: str, seconds: float, *, fork: bool
             os.killpg(process.pid, signal.SIGKILL)  # with what it has started
         process.kill()
         process.join(timeout=5)
+        end_marked(mark)  # and what of that has a group of its own
         here.close()
 
 
-def _answer(connection: Connection, function: Callable[[str], Any], name: str) -> None:
+def _answer(connection: Connection, function: Callable[[str], Any], name: str, mark: str) -> None:
     os.setpgid(0, 0)
+    os.environ[MARK] = mark
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    connection.send(function(name))
+    try:
+        answer = (True, function(name))
+    except BaseException as error:  # its type may be known in this process alone
+        answer = (False, sentence(error))
+    connection.send(answer)
     os._exit(0)
 
 
-def _import(model: str) -> str:
-    """What is wrong with a model, in a sentence, or an empty text."""
+def _wrong(find: Callable[[str], Any], name: str) -> str:
+    """What is wrong with a model or a task, in a sentence, or an empty text."""
     try:
-        find_model(model)
+        find(name)
     except BenchError as error:
         return str(error)
     except BaseException as error:
-        return f"'{model}' cannot be imported: {sentence(error)}"
+        return f"'{name}' cannot be imported: {sentence(error)}"
     return ""

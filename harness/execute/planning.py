@@ -62,7 +62,9 @@ def _tried(group: Group, count: int, where: Where, timing: bool) -> Row:
     try:
         with kept():
             return _row(group, count, where, timing)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return Row(group.task, group.model, count, None, None, None, 0.0, note=f"cannot be tried: {sentence(error)}")
 
 

@@ -6,10 +6,8 @@ names -> specs (catalog) -> data (tasks) -> width (budget) -> curves (group, tra
 import gc
 import math
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,15 +15,14 @@ from typing import Any, cast
 import torch
 
 from .. import machine
-from ..catalog import find_model, find_task, forget_files, strange_model, strange_task
+from ..catalog import find_model, find_task, forget_files, strange_model
 from ..engine import backend
-from ..errors import BenchError, Unwritable, sentence
+from ..errors import BenchError, said, sentence
 from ..measure.forecast import TooLarge, check_fits
 from ..measure.subject import Subject, quick, subject_of
 from ..plan import Cell, Group, find_budget
 from ..prepare.budget import solve
 from ..prepare.modules import Skip, Where, fingerprint, settled
-from ..process import Ended
 from ..protocol import Protocol, find_protocol
 from ..records.kinds import INTERRUPTED, TIMED_OUT, Measurement, RunRecord, TaskFacts, from_json, to_json
 from ..records.running import signs_of
@@ -33,7 +30,7 @@ from ..records.store import Store
 from ..seeds import global_stream
 from ..write.words import clock
 from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
-from .surroundings import kept
+from .surroundings import guarded, kept, pass_on
 
 __all__ = ["Progress", "described", "measure_group", "run_cell", "run_group"]
 
@@ -86,18 +83,17 @@ def run_group(
             nonlocal until
             if limit is not None:
                 until = time.process_time() + limit * len(some)
-            with _guarded(some[0]) as changed:
+            with guarded(some[0], where) as changes:
                 if len(some) > 1:
                     done, why = _tried(some, where, store, told, ended)
                 else:
                     done = [_alone(some[0], where, store, told, ended)]
-            with _guarded(some[0]):
+            with guarded(some[0], where):
                 done = [_written(record, where) for record in done]
             forget_files(some[0].model)  # what its file does when it is imported is done for each cell alike
             if os.getpid() != process:
                 os._exit(1)
-            if changed:
-                why += f"\nthe model has changed {', '.join(changed)} for the whole process; all of it was put back"
+            why = "\n".join([why, *changes])
             for record in done:
                 if record.status == INTERRUPTED and over() and limit is not None:
                     record = _timed_out(record, limit)
@@ -113,32 +109,15 @@ def run_group(
     return [records[cell] for cell in cells]
 
 
-@contextmanager
-def _guarded(cell: Cell) -> Iterator[list[str]]:
-    """What a stranger's model or task changes in this process is put back; the list then says what it was."""
-    if not strange_model(cell.model) and not strange_task(cell.task):
-        yield []
-        return
-    with kept() as changed:
-        yield changed
-
-
 def _together(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
     if len(cells) == 1:
         return [list(cells)]
-    with _guarded(cells[0]):
+    with guarded(cells[0], where):
         try:
             return at_one_step(cells, where, store)
         except BaseException as error:  # each cell will say for itself what is wrong
-            _pass_on(error)
+            pass_on(error)
             return [[cell] for cell in cells]
-
-
-def _pass_on(error: BaseException) -> None:
-    """Raise what no model is to blame for: a disk that is full, and a user's Ctrl-C."""
-    ours = isinstance(error, Ended) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if isinstance(error, Unwritable) or (isinstance(error, KeyboardInterrupt) and ours):
-        raise error
 
 
 def _tried(
@@ -153,7 +132,7 @@ def _tried(
     except NotStackable as reason:
         why = str(reason)
     except BaseException as error:  # one of them may be at fault, and the others must not pay for it
-        _pass_on(error)
+        pass_on(error)
         why = sentence(error)
     _release(where)
     return done, why and f"the seeds of {cells[0].model} ran one after the other: {why}"
@@ -165,7 +144,7 @@ def _alone(cell: Cell, where: Where, store: Store, report: Report, stop: Callabl
         _check_fits(cell.group, where)
         (record,) = train_group([cell], where, store, report, stop)
     except BaseException as error:  # a stranger's model may exit as well
-        _pass_on(error)
+        pass_on(error)
         status, reason = _ending(error)
         record = replace(record, status=status, reason=reason)
     _release(where)
@@ -177,7 +156,7 @@ def _ending(error: BaseException) -> tuple[str, str]:
     if isinstance(error, Skip):
         return "skipped", str(error)
     memory = isinstance(error, TooLarge | torch.OutOfMemoryError | MemoryError)
-    memory |= "DefaultCPUAllocator" in str(error) and "memory" in str(error)  # torch has no type for a CPU's
+    memory |= "DefaultCPUAllocator" in said(error) and "memory" in said(error)  # torch has no type for a CPU's
     return "out-of-memory" if memory else "failed", sentence(error)
 
 
@@ -229,7 +208,7 @@ def measure_group(
 
     take: what is measured of it, as fields of Measurement; facts: fields that are known before.
     """
-    with _guarded(Cell(*group, 0)):
+    with guarded(Cell(*group, 0), where):
         result = _measured(group, where, take, facts)
     Store(where.results).save_measurement(result, machine.slug(where.device))
     return result
@@ -249,7 +228,7 @@ def _measured(
             facts |= take(subject) | {"missing": subject.missing}
         facts["backend"] = "+".join(sorted(used)) or "library"
     except BaseException as error:
-        _pass_on(error)
+        pass_on(error)
         status, reason = _ending(error)
     facts |= {"protocol_version": protocol.version, "status": status, "reason": reason, "finished": machine.now()}
     return Measurement(**group._asdict(), **facts)

@@ -7,7 +7,7 @@ the seeds of a model, `--workers 0`, and the tasks that the runner itself must k
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any
 
@@ -16,6 +16,11 @@ import torch
 from torch import nn
 
 from .. import machine
+from ..catalog import strange_model, strange_task
+from ..errors import Unwritable
+from ..plan import Cell
+from ..prepare.modules import Where, load_splits, settled
+from ..process import Ended
 
 Fact = tuple[Callable[[], Any], Callable[[Any], object]]  # how it is read, and how it is set
 SIGNALS = tuple(number for number in signal.valid_signals() if number not in (signal.SIGKILL, signal.SIGSTOP))
@@ -137,6 +142,42 @@ def kept() -> Iterator[list[str]]:
             for space, before in names:
                 changed += [f"{space.__name__}.{name}" for name in _restored(space, before)]
             changed += _ended(machine.forked() - forks)
+
+
+@contextmanager
+def guarded(cell: Cell, where: Where) -> Iterator[list[str]]:
+    """What a stranger's model or task changes in this process is put back; sentences then say what it was."""
+    changes: list[str] = []
+    if strange_task(cell.task):
+        with kept() as changed:
+            _make_data(cell, where)
+        changes += [_said("task", changed)] if changed else []
+    if not strange_model(cell.model) and not strange_task(cell.task):
+        yield changes
+        return
+    with kept() as changed:
+        yield changes
+    changes += [_said("model", changed)] if changed else []
+
+
+def _said(who: str, changed: Sequence[str]) -> str:
+    return f"the {who} has changed {', '.join(changed)} for the whole process; all of it was put back"
+
+
+def _make_data(cell: Cell, where: Where) -> None:
+    """Import a stranger's task and keep its data, so that what that changes is gone before a model is made."""
+    try:
+        protocol, _ = settled(cell.protocol, cell.task, where.data_root)
+        load_splits(cell.task, protocol.scale, protocol.data_seed, where)
+    except BaseException as error:  # each cell will say for itself what is wrong
+        pass_on(error)
+
+
+def pass_on(error: BaseException) -> None:
+    """Raise what no model is to blame for: a disk that is full, and a user's Ctrl-C."""
+    ours = isinstance(error, Ended) or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if isinstance(error, Unwritable) or (isinstance(error, KeyboardInterrupt) and ours):
+        raise error
 
 
 def _put_back(facts: dict[str, Any]) -> Iterator[str]:

@@ -44,7 +44,7 @@ def _told(group: Group, where: Where, x: Any, y: Any) -> dict[str, Any] | str:
     hear_again()
     try:
         return _first_steps(group, where, torch.from_numpy(x), torch.from_numpy(y))
-    except (Exception, SystemExit) as error:  # it may be of a stranger's type, and its place would not come along
+    except BaseException as error:  # it may be of a stranger's type, and its place would not come along
         return sentence(error)
 
 

@@ -71,6 +71,10 @@ class Store:
                 f"the results folder {folder} cannot be written ({error.strerror}); choose another with --results"
             ) from None
 
+    def check_readable(self) -> None:
+        """Raise BenchError for what is there but is no folder that can be read."""
+        _listed(self.root)
+
     def run_path(self, cell: Cell) -> Path:
         return self._folder("runs", cell.group) / f"{names.folder(cell.budget)}-{cell.seed}.json"
 
@@ -142,7 +146,7 @@ class Store:
         Raises BenchError where a folder cannot be read, so that no part of the records is missing without a word.
         """
         loaded = Loaded()
-        _listed(self.root)
+        self.check_readable()
         wanted = None if tasks is None else set(map(names.folder, tasks))
         for kind in ("runs", "measures"):
             top = self.root / kind

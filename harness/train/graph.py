@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ..errors import sentence
+
 Step = Callable[[], None]
 GRAPHED = ("auto", "compiled", "triton")  # back ends whose training step is recorded on CUDA
 REHEARSALS = 3  # real steps before the recording, in which kernels are built and state is allocated
@@ -84,8 +86,7 @@ class Repeated:
         try:
             self.replay = recorder.record(self.step, self.generators)
         except Exception as error:  # whatever cannot be recorded can still be run
-            text = " ".join(str(error).split())[:200]
-            self.note = f"no graph of the training step: {type(error).__name__}: {text}"
+            self.note = f"no graph of the training step: {sentence(error)}"
         if self.replay is None:
             for leaf in self.leaves:
                 leaf.grad = None

@@ -242,4 +242,5 @@ def _rounded(values: Tensor) -> Values:
 
 def _short(value: float) -> float:
     short = float(f"{value:.4g}")
-    return int(short) if short.is_integer() else short  # 0, not 0.0: half of a record may be zeros
+    # 0, not 0.0: half of a record may be zeros; a huge one keeps its e+30
+    return int(short) if short.is_integer() and abs(short) < 2**53 else short

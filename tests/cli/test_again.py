@@ -10,6 +10,7 @@ import pytest
 from support import ROOT
 from support.commands import RUN as MEASURED
 from support.commands import statuses
+from support.processes import is_gone
 from support.records import made_measurement, made_run
 from support.sentences import one_sentence
 
@@ -111,17 +112,32 @@ def test_a_measurement_that_failed_is_taken_again_with_its_cell(bench, tmp_path)
         ("print('loud')", "there is no name in that file called 'Net'"),
     ],
 )
-def test_a_file_that_does_harm_while_it_is_imported_is_a_sentence(bench, tmp_path, monkeypatch, text, sentence):
+@pytest.mark.parametrize("kind", ["model", "task"])
+def test_a_file_that_does_harm_while_it_is_imported_is_a_sentence(bench, tmp_path, monkeypatch, text, sentence, kind):
     if "nothing came of it" in sentence:
         monkeypatch.setattr("harness.cli.order.IMPORT_SECONDS", 0.3)
     path = tmp_path / "harm.py"
     path.write_text(text)
-    outcome = bench(*RUN, "--models", f"gru,{path}:Net")
+    words = ("--models", f"gru,{path}:Net") if kind == "model" else ("--models", "gru", "--task", f"{path}:Net")
+    outcome = bench(*RUN, *words)
     assert outcome.code == 2
     assert sentence in outcome.err.splitlines()[-1]
     assert "harm.py" in outcome.err.splitlines()[-1]
     assert "loud" not in outcome.out
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("after", ["", "raise SystemExit"])
+def test_what_a_file_starts_when_it_is_imported_is_gone_with_the_command(bench, tmp_path, after):
+    path = tmp_path / "starts.py"
+    path.write_text(
+        "import pathlib, subprocess\n"
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        f"pathlib.Path(__file__).with_name('child').write_text(str(child.pid))\n{after}\n{MODEL}"
+    )
+    outcome = bench(*RUN, "--dry-run", "--models", f"{path}:Net")
+    assert outcome.code == (2 if after else 0)
+    assert is_gone(int((tmp_path / "child").read_text()))
 
 
 def test_what_a_file_does_when_it_is_imported_does_not_reach_the_models_of_the_house(bench, tmp_path):

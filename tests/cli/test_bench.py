@@ -77,6 +77,7 @@ def test_a_closed_output_ends_nothing(closed):
         ("speed --replicas 99999999999", "'99999999999' is no number of replicas"),
         ("speed --width 99999999999", "'99999999999' is no width"),
         ("speed --length 99999999999", "is not in the range"),
+        ("params --task sfc --scale huge", "'huge' is not one of 'paper', 'quick', 'smoke', 'robust'"),
         ("params --shape 0x0x0", "'0x0x0' is no shape; each number must be from 1 to 1,000,000"),
         ("params", "give either --task NAME or --shape"),
         ("params --task sfc --width 20 --budget 3k", "give either --budget or --width"),
@@ -92,6 +93,7 @@ def test_a_closed_output_ends_nothing(closed):
         ("check --task ''", "--task names nothing"),
         ("check --task nothing", "no task called 'nothing'"),
         ("measure --task sfc --lengths 1,9999999999", "time steps up to a million"),
+        ("data verify 'a\nb'", "there is no data set called 'a b'"),
         ("list addition-x", "no task called 'addition-x'"),
         ("list nothing", "no model called 'nothing'"),
         ("list gru --format md", "--format md is for tasks, models and groups of them"),
@@ -131,12 +133,21 @@ def test_a_wrong_word_is_one_sentence_that_says_what_to_write(bench, tmp_path, w
         ("--replicas -2", "--replicas is '-2', but must be auto"),
         ("--replicas some", "--replicas is 'some', but must be auto"),
         ("--recompute -1", "-1 is not in the range"),
+        ("--workers 1001", "1001 is not in the range"),
+        ("--task copy-1000000", "copy-1000000 is too long: a length has at most 6 digits, such as copy-1000"),
+        (f"--task addition-{'9' * 5000}", "is too long: a length has at most 6 digits"),
+        ("--again ''", "--again names nothing"),
+        ("--again ,", "--again names nothing"),
         ("--again lstm", "--again lstm names no cell of this command"),
     ],
 )
 def test_a_wrong_word_to_run_is_one_sentence_and_nothing_runs(bench, tmp_path, words, said):
     assert said in one_sentence(bench(*RUN, "--models", "gru", *shlex.split(words)))
     assert not (tmp_path / "results").exists()
+
+
+def test_a_task_that_names_nothing_is_one_sentence(bench):
+    assert "--task names nothing" in one_sentence(bench("run", "--task", ",", "--models", "gru"))
 
 
 @pytest.mark.parametrize("verb", ["run", "measure"])

@@ -57,8 +57,17 @@ def bad(tmp_path):
 def test_a_results_folder_that_is_a_file_is_one_sentence(bench, tmp_path):
     (tmp_path / "file").write_text("here")
     outcome = bench(*RUN, "--models", "gru", "--results", tmp_path / "file")
-    assert "cannot be written" in one_sentence(outcome)
+    assert "cannot be read as a folder of records" in one_sentence(outcome)
     assert (tmp_path / "file").read_text() == "here"
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "loop", "x" * 300])
+@pytest.mark.parametrize("line", [("run", "--dry-run"), ("plan", "--no-time")])
+def test_a_dry_run_and_a_plan_need_a_results_folder_that_can_be_one(bench, tmp_path, place, line):
+    (tmp_path / "file").write_text("here")
+    (tmp_path / "loop").symlink_to("loop")
+    outcome = bench(*line, *RUN[1:5], "--models", "gru", "--results", tmp_path / place)
+    assert "cannot be read as a folder of records" in one_sentence(outcome)
 
 
 def test_models_that_misbehave_cost_their_own_cell_alone(bench, bad, tmp_path):

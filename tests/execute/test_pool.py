@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from support import deadly
 from support.cells import apart_from_times, cell, executed
+from support.processes import is_gone
 
-from harness import machine
+from harness import catalog, machine
 from harness.execute import pool as pools
 from harness.execute.group import Progress
 from harness.execute.local import shares_of
@@ -24,6 +25,7 @@ from harness.execute.worker import Share
 from harness.plan import Cell
 from harness.prepare.modules import Where
 from harness.records.kinds import RunRecord
+from harness.records.running import running, signs_of
 from harness.records.store import Store
 
 
@@ -44,14 +46,6 @@ def ran(models: list[str], where: Where, workers: int = 1, limit: float | None =
     for record in done.values():
         assert Store(where.results).find_run(record.cell) == record
     return done
-
-
-def is_gone(pid: int) -> bool:
-    """Has the process ended, or does it soon?"""
-    end = time.monotonic() + 10
-    while machine.born(pid) is not None and time.monotonic() < end:
-        time.sleep(0.01)
-    return machine.born(pid) is None
 
 
 def test_models_that_end_their_process_cost_their_own_cells(where, tmp_path):
@@ -176,6 +170,16 @@ def test_a_measurement_that_is_lost_says_so(where):
     (again,), told = lost(where, -signal.SIGKILL, Share(measured=group))
     assert told == []
     assert again.killed == 1
+
+
+def test_what_is_lost_says_of_which_code_it_was_and_runs_no_more(where):
+    ours = cell(named("Leaves"))
+    with signs_of(Store(where.results), [ours]):
+        _, (record,) = lost(where, 3, Share(cells=(ours,)))
+        assert running(Store(where.results)) == []
+    _, (found,) = lost(where, 3, Share(measured=ours.group))
+    assert found.source == record.source == catalog.source_digest(ours.model) != ""
+    assert Store(where.results).load().left_out == []
 
 
 # ----------------------------------------------------------------------------- whose processes

@@ -107,6 +107,13 @@ def targets(data_seed: int, data_root: Path | None) -> Any:
 TARGETS = {"task": f"{__name__}:targets"}
 
 
+def test_huge_answers_are_numbers_as_any(where):
+    record = run_cell(cell("Huge"), where)
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.curve[-1].train_loss > 1e25
+    assert record.insight is not None
+
+
 @pytest.mark.parametrize(
     ("model", "changes", "status", "reason"),
     [

@@ -12,8 +12,9 @@ import torch
 from support.cells import apart_from_times, cell
 from torch import nn
 
-from harness.execute.run import run_cell
+from harness.execute.run import run_cell, run_group
 from harness.execute.surroundings import FACTS, kept
+from harness.plan import Cell
 from harness.prepare.modules import Where
 from harness.process import Ended
 
@@ -101,6 +102,33 @@ def test_a_built_in_model_is_the_same_after_a_stranger_that_changes_all(where, t
     assert apart_from_times(run_cell(cell("gru"), where)) == apart_from_times(alone)
     said = "torch's default dtype, torch's number of threads, the working folder, torch.nn.init.uniform_"
     assert record.notes.splitlines()[0] == f"the model has changed {said} for the whole process; all of it was put back"
+
+
+TASK = """
+import torch
+def task(data_seed, data_root):
+    x = torch.randn(120, 8, 1, generator=torch.Generator().manual_seed(data_seed))
+    EFFECT
+    return [(x[a:b], (x[a:b].sum((1, 2)) > 0).long()) for a, b in ((0, 80), (80, 100), (100, 120))]
+"""
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_what_a_task_changes_while_it_makes_its_data_does_not_reach_a_model(tmp_path, seeds):
+    records = {}
+    for name, effect in (("plain", "pass"), ("changes", "torch.set_default_dtype(torch.float64)")):
+        (tmp_path / f"{name}.py").write_text(TASK.replace("EFFECT", effect))
+        cells = [Cell("smoke", f"{tmp_path}/{name}.py:task", "gru", "3k", seed) for seed in range(seeds)]
+        records[name] = run_group(cells, Where(tmp_path / "results"))
+    assert [record.status for record in records["changes"]] == ["ok"] * seeds
+    for plain, changed in zip(*records.values(), strict=True):
+        assert [point.train_loss for point in plain.curve] == [point.train_loss for point in changed.curve]
+        assert "put back" not in plain.notes
+    notes = [record.notes for record in records["changes"]]
+    if seeds == 1:
+        assert notes[0].startswith(
+            "the task has changed torch's default dtype for the whole process; all of it was put"
+        )
 
 
 def test_a_strangers_seeds_do_not_see_what_an_earlier_one_changed(where, tmp_path):

@@ -15,17 +15,17 @@ import json
 import re
 import sys
 import tempfile
-import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Any, TypedDict
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from quality.figures import Figures, by_hand  # noqa: E402
 from support.records import made_curve, made_insight, made_measurement, made_run  # noqa: E402
 
 from harness.cli.bench import main  # noqa: E402
@@ -39,16 +39,6 @@ ODD = [*NUMBERS, *WORDS, None, True, [], [None], [[1]], {}, {"a": 1}, {"": None}
 NO_NUMBER = re.compile(r"(?<![\w/-])(nan|inf|None)(?![\w/-])")
 TASKS = ("sfc", "sti")
 Change = Callable[[Path, Random], str]  # changes a file and says how
-
-
-class Figures(TypedDict):
-    """records: how many were changed; left_out, kept: of these; seconds: of all; faults: a sentence each."""
-
-    records: int
-    left_out: int
-    kept: int
-    seconds: float
-    faults: list[str]
 
 
 def good_records(store: Store) -> list[Path]:
@@ -174,30 +164,30 @@ CHANGES: list[tuple[Change, int]] = [
 ]
 
 
-def fuzz_records(count: int, seed: int) -> Figures:
+def fuzz_records(count: int, seed: int, figures: Figures) -> Figures:
     """Change so many records, one at a time, and read them with every verb."""
-    draw, began, faults, left_out = Random(seed), time.monotonic(), list[str](), 0
+    draw = Random(seed)
     kinds, weights = zip(*CHANGES, strict=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "results"
         paths = good_records(Store(folder))
         kept = {path: path.read_bytes() for path in folder.rglob("*.json")}
-        right = _rows(Path(scratch), faults, "unchanged")
+        right = _rows(Path(scratch), [], "unchanged")
         assert len(right) == len(TASKS)
         for _ in range(count):
             path = draw.choice(paths)
             how = f"{path.relative_to(folder)}: {draw.choices(kinds, weights)[0](path, draw)}"
-            left_out += bool(Store(folder).load().left_out)
+            end, faults = "left out" if Store(folder).load().left_out else "kept", list[str]()
             rows = _rows(Path(scratch), faults, how)
             for place, row in right.items():
                 if rows and rows.get(place) != row:
                     faults.append(f"{how}: {place} is {rows.get(place)} instead of {row}")
+            figures.add("record", end, faults)
             for other in set(folder.rglob("*.json")) - set(kept):
                 other.unlink()
             for other, content in kept.items():
                 other.write_bytes(content)
-    seconds = round(time.monotonic() - began, 1)
-    return Figures(records=count, left_out=left_out, kept=count - left_out, seconds=seconds, faults=faults)
+    return figures
 
 
 def _rows(scratch: Path, faults: list[str], how: str) -> dict[tuple[str, str], list[str]]:
@@ -248,8 +238,4 @@ def _inside(value: Any, where: tuple[Any, ...]) -> Any:
 
 
 if __name__ == "__main__":
-    numbers = [int(word) for word in sys.argv[1:]]
-    figures = fuzz_records(*(numbers + [500, 0][len(numbers) :]))
-    print(*figures["faults"], sep="\n")
-    print({key: value for key, value in figures.items() if key != "faults"}, len(figures["faults"]), "faults")
-    sys.exit(bool(figures["faults"]))
+    by_hand(fuzz_records, 500)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from quality.figures import Figures
 from quality.fuzz_records import fuzz_records
 from support.pages import other_pages
 from support.records import made_curve, made_measurement, made_run
@@ -142,4 +143,4 @@ def test_no_name_in_a_record_decides_where_pages_lie(bench, tmp_path, name):
 
 
 def test_changed_records_cost_no_more_than_themselves():
-    assert fuzz_records(12, 3)["faults"] == []
+    assert fuzz_records(12, 3, Figures()).faults == []

@@ -29,6 +29,11 @@ class GivesNaN(Plain):
         return super().forward(x) * float("nan")
 
 
+class Huge(Plain):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * 1e30
+
+
 class BreaksLate(Plain):
     """Its answers are not finite after four training steps."""
 

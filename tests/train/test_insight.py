@@ -156,8 +156,11 @@ def test_long_sequences_share_values():
 
 
 def test_numbers_are_short_and_finite():
-    found = insight._rounded(torch.tensor([1 / 3, 12345.6, 1e-30, 0, float("nan"), float("inf")], dtype=torch.float64))
-    assert found == [0.3333, 12350, 1e-30, 0, None, None]
+    found = insight._rounded(
+        torch.tensor([1 / 3, 12345.6, 1e-30, 0, 1.23456e30, float("nan"), float("inf")], dtype=torch.float64)
+    )
+    assert found == [0.3333, 12350, 1e-30, 0, 1.235e30, None, None]
+    assert [type(value) for value in found[1:5]] == [int, float, int, float]
 
 
 # ----------------------------------------------------------------------------- scales
