@@ -110,7 +110,7 @@ def _patterns(blocks: int, most: int, rng: np.random.Generator) -> list[NDArray[
 
     Turning every sign changes no distance from 0, so that half of all patterns stands for all.
     """
-    if 2.0**blocks <= most:
+    if 2**blocks <= most:
         codes = np.arange(2 ** (blocks - 1))[:, None]
         bits = (codes >> np.arange(blocks) & 1).astype(np.float64)
         return np.split(1 - 2 * bits, range(CHUNK, len(bits), CHUNK))

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from .verdicts import LEVEL
+from .verdicts import ALPHA, LEVEL
 
-SIGN_PATTERNS = 2**16  # at most: up to 16 seeds are enumerated, beyond that patterns are drawn
-LABELINGS = 200_000  # ways to label runs at most: up to 10 seeds of each model are enumerated
-
-Test = Literal["paired", "unpaired"]
+LABELINGS = 200_000  # ways to label runs: all of them up to 10 seeds of each model, beyond that so many are drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,86 +55,59 @@ def success_interval(successes: int, runs: int, level: float = LEVEL) -> Interva
     return Interval(successes / runs, float(found.low), float(found.high))
 
 
-def sign_flip_p(differences: ArrayLike, *, rng: np.random.Generator) -> float:
-    """Two-sided p of the mean of paired differences (seeds,), by flipping signs.
-
-    Exact up to 16 seeds, where `rng` is not used; the smallest p possible is 2 / 2^n.
-    """
-    d = np.asarray(differences, dtype=np.float64)
-    if d.size < 2 or not d.any():
-        return 1.0
-    if 2**d.size <= SIGN_PATTERNS:
-        sums = _signs(d.size) @ d
-        return float(np.mean(np.abs(sums) >= abs(sums[0]) - 1e-9 * np.abs(d).max()))
-    result = stats.permutation_test(
-        (d,), np.mean, permutation_type="samples", vectorized=True, n_resamples=SIGN_PATTERNS, rng=rng
-    )
-    return min(1.0, float(np.asarray(result.pvalue)))
+def unseen(runs: int, alpha: float = ALPHA) -> float:
+    """The largest share of other outcomes that so many runs without any leave open: 1 - alpha^(1 / runs)."""
+    return float(1 - alpha ** (1 / runs))
 
 
-@lru_cache(maxsize=4)
-def _signs(seeds: int) -> NDArray[np.float64]:
-    """Half of all sign patterns (patterns, seeds), the identity first; the other half are their negatives."""
-    bits = np.arange(2 ** (seeds - 1))[:, None] >> np.arange(seeds) & 1
-    return (1 - 2 * bits).astype(np.float64)
+def unpaired_p(first: ArrayLike, second: ArrayLike) -> float:
+    """Two-sided p that runs (seeds,) and (seeds,) are alike, by giving their labels away anew.
 
-
-def unpaired_p(first: ArrayLike, second: ArrayLike, *, rng: np.random.Generator) -> float:
-    """Two-sided p of the difference of means of (seeds,) and (seeds,), by giving the runs' labels away anew.
-
-    Exact up to 10 seeds each, where `rng` is not used; the smallest p possible is 2 / binomial(n + m, n).
+    The hypothesis is that runs of the two models are exchangeable. The sums of the two are compared, but a small p
+    speaks of no mean: of two models with one mean, a steady one and one that fails now and then are not alike either.
+    Exact up to 10 seeds each; the smallest p possible is 2 / binomial(n + m, n).
     """
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if min(x.size, y.size) < 2:
         return 1.0
     together = np.concatenate([x, y]) - np.mean([*x, *y])
-    if math.comb(together.size, x.size) <= LABELINGS:
-        sums = together[_choices(together.size, x.size)].sum(axis=1)
-    else:
-        orders = rng.permuted(np.tile(together, (LABELINGS // 10, 1)), axis=1)
-        orders[0] = together
-        sums = orders[:, : x.size].sum(axis=1)
+    sums = np.zeros(1) + sum(together[runs] for runs in _labelings(together.size, x.size))
     near = 1e-9 * np.abs(together).max()  # ties but for rounding are ties
     tails = np.mean(sums >= sums[0] - near), np.mean(sums <= sums[0] + near)
     return min(1.0, 2 * float(min(tails)))
 
 
 @lru_cache(maxsize=4)
-def _choices(runs: int, first: int) -> NDArray[np.int8]:
-    """Which runs get the first model's label: (labelings, first), beginning with those that have it."""
-    return np.array(list(combinations(range(runs), first)), dtype=np.int8)
+def _labelings(runs: int, first: int) -> NDArray[np.int16]:
+    """Which runs get the first model's label: (first, labelings), beginning with those that have it.
 
-
-def difference_p(first: ArrayLike, second: ArrayLike, test: Test, *, rng: np.random.Generator) -> float:
-    """Two-sided p of two models' results (seeds,), by the test that was chosen before running (power.chosen_test).
-
-    Paired: entries at the same place have the same seed.
+    Those that are drawn are always the same, so that a p does not depend on what was tested before.
     """
-    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if test == "unpaired":
-        return unpaired_p(x, y, rng=rng)
-    return sign_flip_p(_differences(x, y), rng=rng)
+    if math.comb(runs, first) <= LABELINGS:
+        found = np.array(list(combinations(range(runs), first)), dtype=np.int16)
+    else:
+        orders = np.tile(np.arange(runs, dtype=np.int16), (LABELINGS, 1))
+        np.random.default_rng(0).permuted(orders[1:], axis=1, out=orders[1:])
+        found = orders[:, :first]
+    return np.ascontiguousarray(found.T)
 
 
-def shift(first: ArrayLike, second: ArrayLike, test: Test) -> float:
-    """How much higher the first model's results (seeds,) lie, by Hodges and Lehmann (1963).
+def shift(first: ArrayLike, second: ArrayLike) -> float:
+    """How much higher the first model's results (seeds,) lie: the median of all differences between a run of the
+    first and one of the second (Hodges and Lehmann, 1963). An outlier moves it little."""
+    return float(np.median(_all_pairs(first, second)))
 
-    Paired: the median of the means of all two differences, each with itself included; unpaired: the
-    median of all differences between a run of the first and one of the second. An outlier moves it little.
-    """
+
+def beats(first: ArrayLike, second: ArrayLike) -> float:
+    """How likely a run of the first model (seeds,) is better than one of the second (seeds,); ties are one half."""
+    return float(np.mean((1 + np.sign(_all_pairs(first, second))) / 2))
+
+
+def _all_pairs(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if min(x.size, y.size) == 0:
-        raise ValueError("a shift needs at least one run of each model")
-    if test == "unpaired":
-        return float(np.median(x[:, None] - y))
-    d = _differences(x, y)
-    return float(np.median((d[:, None] + d)[np.triu_indices(d.size)] / 2))
-
-
-def _differences(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    if x.shape != y.shape:
-        raise ValueError(f"{x.size} and {y.size} results cannot be paired; give those of the common seeds")
-    return x - y
+        raise ValueError("two models are compared by at least one run of each")
+    return x[:, None] - y
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
@@ -148,3 +118,13 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     result = np.empty_like(raw)
     result[order] = np.minimum(adjusted, 1.0)
     return result
+
+
+def against(best: str, runs: Mapping[str, ArrayLike]) -> dict[str, float]:
+    """`unpaired_p` of each other model's runs (seeds,) and those of this one, by Holm's correction for all pairs.
+
+    All pairs, since which model will be the best is not known before running.
+    """
+    pairs = list(combinations(runs, 2))
+    adjusted = holm([unpaired_p(runs[first], runs[second]) for first, second in pairs])
+    return {a if b == best else b: float(p) for (a, b), p in zip(pairs, adjusted, strict=True) if best in (a, b)}

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ..records.kinds import NOT_COUNTED, Point, RunRecord
-from .over_seeds import Interval, Test, difference_p
+from .over_seeds import Interval
 from .verdicts import LEVEL
 
 Clock = Literal["step", "samples", "seconds"]
@@ -137,17 +137,6 @@ def capped(times: ArrayLike, horizon: ArrayLike) -> NDArray[np.float64]:
     if not (limit > 0).all() or not np.isfinite(limit).all():
         raise ValueError("a horizon must be a number above 0")
     return np.fmin(x, limit)
-
-
-def restricted_mean_p(
-    first: ArrayLike, second: ArrayLike, horizon: float, test: Test, *, rng: np.random.Generator
-) -> float:
-    """Two-sided p of the difference of restricted means by exact permutation.
-
-    first, second: times (seeds,), NaN for never, watched up to the horizon (see `capped`). Unlike the log-rank
-    test's, this p is right for few runs.
-    """
-    return difference_p(capped(first, horizon), capped(second, horizon), test, rng=rng)
 
 
 def curve_area(

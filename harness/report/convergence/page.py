@@ -18,12 +18,11 @@ from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...stats import survival
 from ...stats.survival import Clock
-from ...stats.verdicts import ALPHA
 from ...write import tables, words
 from ...write.sheet import Sheet
 from ...write.words import DASH, literal, number, spread
 from . import figures as convergence_figures
-from .arrivals import Study, Times, horizon, studies, why_no_seconds
+from .arrivals import Study, horizon, studies, why_no_seconds
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
 DRAWS = 500
@@ -37,9 +36,10 @@ restricted to the end of the first run that never arrived, beyond which not all 
 better than the machine was idle. *To 25, 50,
 75 %*: steps for targets so far on the way from chance to a perfect score. *Area*: the mean
 height of the validation curve on that way, 0 for chance from start to end, 100 for a perfect score from the first
-evaluation on; mean ± half of the Student-t 95 % interval over seeds. *p*: permutation of the restricted means
-against the fastest model, paired by seed, with Holm's correction; with few seeds it cannot be small, and then says
-nothing."""
+evaluation on; mean ± half of the Student-t 95 % interval over seeds. *p*: exact permutation test of the
+runs' labels, whether a model's runs arrive as those of the fastest model do, with Holm's correction for all pairs,
+since which model is the fastest is not known before; with few seeds it cannot be small, and then says nothing.
+Bold: the fastest model, whatever p is."""
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -50,7 +50,7 @@ def sheet(material: Material) -> Sheet | None:
     for budget, results in by_budget(material.runs).items():
         found = studies(results, material.order)
         parts += _arrivals(budget, found, material, pictures)
-        parts += [_section(budget, study, material.rng()) for study in found]
+        parts += [_section(budget, study) for study in found]
         together += _together(budget, results, material, pictures)
     if not parts:
         return None
@@ -80,12 +80,12 @@ def _arrivals(budget: str, found: Sequence[Study], material: Material, pictures:
     return [f"## Runs at their targets, budget {budget}", *shown, read]
 
 
-def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
+def _section(budget: str, study: Study) -> str:
     facts, steps = study.facts, study.horizon
     times = study.times("step")
     means = {name: survival.restricted_mean(list(mine.values()), steps).mean for name, mine in times.items()}
     fastest = min(means, key=lambda name: means[name])
-    p = _against(fastest, times, steps, rng)
+    p = stats.against(fastest, {name: survival.capped(list(mine.values()), steps) for name, mine in times.items()})
     unshown = why_no_seconds(study)
     clocks: list[Clock] = ["samples"] if unshown else ["samples", "seconds"]
     clocked = {clock: study.times(clock) for clock in clocks}
@@ -95,8 +95,8 @@ def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
         mine = list(seeds.values())
         row = {"Model": study.title(name)}
         row["Arrived"] = _arrived(list(times[name].values()))
-        tied = means[fastest] < steps and p.get(name, 1.0) > ALPHA
-        row["Steps to target"] = tables.bold(_restricted(list(times[name].values()), steps), tied)
+        best = name == fastest and means[fastest] < steps
+        row["Steps to target"] = tables.bold(_restricted(list(times[name].values()), steps), best)
         for clock in clocks:
             row[clock.capitalize()] = _restricted(list(clocked[clock][name].values()), limits[clock], clock)
         row |= {f"To {share:.0%}": DASH for share in SHARES}
@@ -130,17 +130,6 @@ def _arrived(times: Sequence[float]) -> str:
 def _restricted(times: ArrayLike, horizon: float, clock: Clock = "step") -> str:
     found = survival.restricted_mean(times, horizon)
     return words.restricted(found.mean, found.arrived, found.runs, clock)
-
-
-def _against(fastest: str, times: Times, horizon: int, rng: np.random.Generator) -> dict[str, float]:
-    """Holm-adjusted p of each other model against the fastest, over common seeds."""
-    raw = {}
-    for name, mine in times.items():
-        shared = sorted(set(mine) & set(times[fastest]))
-        if name != fastest and shared:
-            ours, theirs = ([own[seed] for seed in shared] for own in (mine, times[fastest]))
-            raw[name] = survival.restricted_mean_p(ours, theirs, horizon, "paired", rng=rng)
-    return dict(zip(raw, map(float, stats.holm(list(raw.values()))), strict=True)) if raw else {}
 
 
 def _together(budget: str, results: Results, material: Material, pictures: dict[str, bytes]) -> list[str]:

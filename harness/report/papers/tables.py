@@ -4,11 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from ...compare.order import facts_of
-from ...compare.pairwise import against_best
+from ...compare.pairwise import best_of, scored
 from ...errors import BenchError, counted
 from ...protocol import PAPER, find_protocol
 from ...records.kinds import INTERRUPTED, RunRecord, TaskFacts
@@ -24,7 +23,8 @@ SAID = ("batch", "optimizer", "learning_rate", "clip", "epochs")
 HOW_TO_READ = """\
 Beside each published number stands ours: mean ± half of the Student-t 95 % interval over seeds, with the trained
 parameters in brackets; how many seeds have a result is said where it is not all of them. A number marked `ca.` was read
-off a figure by eye. `–`: the paper has none; `not recovered`: it has one, but the text that we have lost it."""
+off a figure by eye. Bold: our best mean on a task, of those in a column. `–`: the paper has none; `not recovered`: it
+has one, but the text that we have lost it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,17 +171,15 @@ def table(page: Page, here: Recorded) -> pd.DataFrame:
 
 
 def _best(column: Sequence[Published], here: Recorded) -> set[tuple[str, str]]:
-    """The (task, model) of ours with the best mean on each task of a column, and their ties by the seeds' test."""
+    """The (task, model) of ours with the best mean on each task of a column, or none."""
     found: set[tuple[str, str]] = set()
     tested = [n for n in column if n.metric != papers.STEPS and not n.metric.startswith("val_") and here.of(n)]
     for task in dict.fromkeys(number.task for number in tested):
         by_model = {place: here.of(n) for n in tested if n.task == task and (place := papers.book().ours(n))}
         facts = facts_of(run for runs in by_model.values() for run in runs)
         if facts is not None:
-            against = against_best(
-                {place[1]: runs for place, runs in by_model.items()}, facts, np.random.default_rng(0)
-            )
-            found |= {place for place in by_model if place[1] in against.tied}
+            best = best_of(scored({place[1]: runs for place, runs in by_model.items()}, facts))
+            found |= {place for place in by_model if place[1] == best}
     return found
 
 

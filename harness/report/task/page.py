@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
@@ -40,7 +39,7 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
             m for m in loaded.measurements if (m.task, m.budget) == (task, budget) and m.protocol_version in versions
         ]
         measured.sort(key=lambda m: m.finished)  # of several machines the latest counts
-        result.append(task_table.compare(runs, measured, order, np.random.default_rng(0)))
+        result.append(task_table.compare(runs, measured, order))
     return result
 
 

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from ...compare.order import facts_of, ordered, title_of
@@ -26,6 +25,7 @@ HEADINGS = {
     "step": "Step, ms",
     "ratio": "Step / yardstick",
     "memory": "Peak, MiB",
+    "beats": "Beats the best",
     "shift": "Shift",
     "p": "p against best",
 }
@@ -47,9 +47,7 @@ class Comparison:
     further: pd.DataFrame | None = None
 
 
-def compare(
-    runs: Sequence[RunRecord], measurements: Sequence[Measurement], order: Sequence[str], rng: np.random.Generator
-) -> Comparison:
+def compare(runs: Sequence[RunRecord], measurements: Sequence[Measurement], order: Sequence[str]) -> Comparison:
     """Build the comparison of the records of one task and budget.
 
     Raises BenchError where records of different protocols or versions are mixed.
@@ -69,10 +67,10 @@ def compare(
     horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
     rows = [_row(by_model[name], measured.get(name), facts, horizon) for name in names]
     frame = pd.DataFrame(rows)
-    found = against_best({name: by_model[name] for name in names}, facts, rng)
-    frame["shift"] = [found.shift.get(name) for name in names]
-    frame["p"] = [found.p.get(name) for name in names]
-    frame["tied"] = [name in found.tied for name in names]
+    found = against_best({name: by_model[name] for name in names}, facts)
+    for column, known in (("beats", found.beats), ("shift", found.shift), ("p", found.p)):
+        frame[column] = [known.get(name) for name in names]
+    frame["best"] = [name == found.best for name in names]
     notes = (found.note, *remarks(by_model, names, facts))
     return Comparison(task, budget, facts, frame, notes, _further(by_model, names))
 
@@ -139,12 +137,13 @@ def shown(comparison: Comparison) -> pd.DataFrame:
     columns = {
         "model": list(frame["model"]),
         "params": [count(value) for value in frame["params"]],
-        "metric": [bold(_score(row, facts.metric), row["tied"]) for row in _rows(frame)],
+        "metric": [bold(_score(row, facts.metric), row["best"]) for row in _rows(frame)],
         "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
         "target": [_steps(row) for row in _rows(frame)],
         "step": [number(value, ".1f") for value in frame["step_ms"]],
         "ratio": [number(value, ".2f") for value in frame["ratio"]],
         "memory": [number(value, ".1f") for value in frame["peak_mib"]],
+        "beats": [number(value, ".2f") for value in frame["beats"]],
         "shift": [_signed(value, facts.metric) for value in frame["shift"]],
         "p": [number(value, ".3g") for value in frame["p"]],
     }
