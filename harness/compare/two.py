@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 
 from ..errors import BenchError, counted
 from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
-from ..stats import across, equivalence, power
+from ..stats import across, equivalence, power, shares
 from ..stats import over_seeds as stats
 from ..stats.verdicts import ALPHA, BETTER, CANNOT_TELL, EQUIVALENT, SAME, WORSE
 from ..write import words
 from .order import facts_of
 from .pairwise import TEST
+from .parted import RULE, against, parted, share, shown_runs
 from .sides import FOLDERS, Place, Side
 from .way import learned
 
@@ -41,15 +42,18 @@ Sample = tuple[Place, TaskFacts, NDArray[np.float64], NDArray[np.float64]]  # of
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One task, or of two folders one task and model. Metrics are means of those of the common seeds that have a
-    result (A, B); difference: B less A on the way from chance; beats: how likely a run of B is better than one of A;
-    p: two-sided, corrected; equal_p: that they are not equivalent."""
+    """One task, or of two folders one task and model. Metrics are means of runs of the common seeds, of so many of
+    them as `runs` says (A, B; see parted); learned: of those of A and of B, where either parts in two; difference:
+    B less A on the way from chance; beats: how likely a run of B is better than one of A; p: two-sided, corrected;
+    equal_p: that they are not equivalent.
+    """
 
     place: Place
     metric: str
     seeds: int
     means: tuple[float | None, float | None]
-    results: tuple[int, int]
+    runs: tuple[int, int]
+    learned: tuple[int, int] | None
     difference: stats.Interval
     beats: float
     shift: float
@@ -97,6 +101,7 @@ def compare(first: Side, second: Side, *, margin: float, rng: np.random.Generato
         f"{counted(len(rows), 'row')}; of {counted(seeds, 'seed')} it cannot be below {alone:.3g} before the "
         f"correction, nor below {min(1.0, len(rows) * alone):.3g} after it.",
         *_alike(rows),
+        *_parted(rows),
         "A run that diverged or failed counts as the worst result of the two, or as chance where that is worse, but "
         "not in the means A and B, which then say of how many runs they are.",
         *_left_out(first, second, left_out),
@@ -111,7 +116,24 @@ def _alike(rows: Sequence[Row]) -> list[str]:
         return []
     return [
         f"Equivalent is said of the runs seen: {counted(min(seeds), 'run')} of a kind leave it open (5 %) that up to "
-        f"{stats.unseen(min(seeds)):.0%} of further runs end otherwise."
+        f"{shares.unseen(min(seeds)):.0%} of further runs end otherwise."
+    ]
+
+
+def _parted(rows: Sequence[Row]) -> list[str]:
+    """How far the shares that learned lie apart, where seeds part in two."""
+    found = [(row, [(good, row.seeds) for good in row.learned]) for row in rows if row.learned]
+    adjusted = stats.holm([shares.boschloo_p(b, a) for _, (a, b) in found])
+    said = [
+        f"{' '.join(row.place[1:])}: {a[0]} and {b[0]} of {row.seeds} ({against(b, a)}, p = {p:.3g})"
+        for (row, (a, b)), p in zip(found, adjusted, strict=True)
+    ]
+    if not said:
+        return []
+    return [
+        f"{RULE}: then A and B are means of those that learned. How many did, of A and of B, and in brackets B's share "
+        "less A's, with Newcombe's 95 % interval and the p of Boschloo's exact test, with Holm's correction for these "
+        f"rows: {'; '.join(said)}."
     ]
 
 
@@ -162,8 +184,10 @@ def _row(
     margin: float,
 ) -> Row:
     shared = sorted(set(both[0]) & set(both[1]))
-    known = [[metric for seed in shared if (metric := runs[seed].test_metric) is not None] for runs in both]
-    one, other = (float(np.mean(values)) if values else None for values in known)
+    sides = [[runs[seed] for seed in shared] for runs in both]
+    shown = [[run.test_metric for run in shown_runs(runs, facts) if run.test_metric is not None] for runs in sides]
+    means = [float(np.mean(values)) if values else None for values in shown]
+    apart = any(parted(runs, facts) for runs in sides)
     difference = stats.mean_interval(y - x)
     equal = 1.0 if min(np.ptp(x), np.ptp(y)) == 0 else equivalence.two_one_sided(y - x, margin).p
     if len(place) > FOLDERS and all(_bits(both[0][seed]) == _bits(both[1][seed]) for seed in shared):
@@ -174,9 +198,20 @@ def _row(
         verdict = BETTER if stats.beats(y, x) > 0.5 else WORSE
     else:
         verdict = CANNOT_TELL
-    results = len(known[0]), len(known[1])
-    beats, shift = stats.beats(y, x), stats.shift(y, x)
-    return Row(place, facts.metric, x.size, (one, other), results, difference, beats, shift, p, equal, verdict)
+    return Row(
+        place,
+        facts.metric,
+        x.size,
+        (means[0], means[1]),
+        (len(shown[0]), len(shown[1])),
+        (share(sides[0], facts)[0], share(sides[1], facts)[0]) if apart else None,
+        difference,
+        stats.beats(y, x),
+        stats.shift(y, x),
+        p,
+        equal,
+        verdict,
+    )
 
 
 def _bits(run: RunRecord) -> object:
@@ -243,7 +278,7 @@ def _shown(row: Row) -> dict[str, str]:
 
 
 def _metric(row: Row, side: int) -> str:
-    mean, runs = row.means[side], row.results[side]
+    mean, runs = row.means[side], row.runs[side]
     if mean is None:
         return "no result"
     return words.score(mean, row.metric) + ("" if runs == row.seeds else f" ({runs} of {row.seeds})")

@@ -1,6 +1,7 @@
 """Statistics: pure functions of arrays. They need numpy and scipy alone.
 
 over_seeds   one model over its seeds, and two models: intervals, the exact permutation test, shifts
+shares       runs that learned or did not: Wilson, Newcombe, Boschloo
 across       all pairs of models over tasks and seeds: max-T
 ranks        mean ranks over tasks: Friedman, Wilcoxon, sets that cannot be told apart
 survival     steps to a target: Kaplan-Meier, restricted means, profiles

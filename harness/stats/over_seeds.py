@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from .verdicts import ALPHA, LEVEL
+from .verdicts import LEVEL
 
 LABELINGS = 200_000  # ways to label runs: all of them up to 10 seeds of each model, beyond that so many are drawn
 
@@ -45,19 +45,6 @@ def mean_interval(values: ArrayLike, level: float = LEVEL) -> Interval:
 def _quantile(level: float, seeds: int) -> float:
     """Of Student's t for a two-sided interval; a report asks thousands of times for a few of them."""
     return float(stats.t.ppf((1 + level) / 2, seeds - 1))
-
-
-def success_interval(successes: int, runs: int, level: float = LEVEL) -> Interval:
-    """The share of runs that succeeded, and Wilson's score interval (1927), which has a width at 0 and 1 too."""
-    if not 0 <= successes <= runs or runs == 0:
-        raise ValueError(f"{successes} of {runs} runs cannot have succeeded; give 0 to `runs` of at least one run")
-    found = stats.binomtest(successes, runs).proportion_ci(level, method="wilson")
-    return Interval(successes / runs, float(found.low), float(found.high))
-
-
-def unseen(runs: int, alpha: float = ALPHA) -> float:
-    """The largest share of other outcomes that so many runs without any leave open: 1 - alpha^(1 / runs)."""
-    return float(1 - alpha ** (1 / runs))
 
 
 def unpaired_p(first: ArrayLike, second: ArrayLike) -> float:

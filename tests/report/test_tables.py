@@ -293,8 +293,9 @@ def test_a_run_that_came_to_no_good_end_never_arrived(bad):
 @pytest.mark.parametrize(
     ("runs", "heading", "expected"),
     [
-        (runs_of("gru", [0.7, 0.8, 0.9]), "Accuracy, %", ["80.0 ± 24.8"]),  # 4.303 x 10 / sqrt(3)
-        (runs_of("gru", [0.01, 0.03], task=MSE), "MSE", ["0.02 ± 0.1271"]),  # 12.706 x 0.01
+        (runs_of("gru", [0.7, 0.8, 0.9]), "Accuracy, %", ["80.0 (55.2 to 100.0)"]),  # 80 +- 4.303 x 10 / sqrt(3)
+        (runs_of("gru", [0.74, 0.75, 0.76]), "Accuracy, %", ["75.0 ± 2.5"]),
+        (runs_of("gru", [0.01, 0.0101], task=MSE), "MSE", ["0.01005 ± 0.0006353"]),  # 12.706 x 0.00005
         ([made_run("gru", 0, 0.75)], "Accuracy, %", ["75.0"]),  # one seed has no interval
         (
             [*runs_of("gru", [None, None]), made_run("gru", 2, None, status="out-of-memory"), made_run("lstm-s")],
@@ -356,7 +357,7 @@ def test_latex_is_a_booktabs_tabular_with_its_signs_escaped(table):
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
     assert r"Accuracy, \%" in text
     assert r"LSTM\_S \& co" in text
-    assert r"\textbf{75.0 $\pm$ 63.5}" in text
+    assert r"\textbf{75.0 (11.5 to 100.0)}" in text
 
 
 def test_the_terminals_table_shows_the_same_cells(table):

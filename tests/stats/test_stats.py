@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
 from harness.stats.over_seeds import (
@@ -14,7 +13,6 @@ from harness.stats.over_seeds import (
     holm,
     mean_interval,
     shift,
-    success_interval,
     unpaired_p,
 )
 
@@ -47,23 +45,6 @@ def test_equal_values_have_an_interval_of_no_width():
 def test_a_mean_needs_one_axis_with_seeds(values):
     with pytest.raises(ValueError, match="a mean needs one axis with at least one seed"):
         mean_interval(values)
-
-
-# ----------------------------------------------------------------------------- success
-
-
-@pytest.mark.parametrize(("successes", "runs"), [(0, 5), (1, 5), (3, 5), (5, 5), (7, 10), (1, 1)])
-@pytest.mark.parametrize("level", [0.9, 0.95])
-def test_the_share_of_successes_agrees_with_statsmodels(successes, runs, level):
-    found = success_interval(successes, runs, level)
-    assert found.mean == successes / runs
-    assert (found.low, found.high) == pytest.approx(proportion_confint(successes, runs, 1 - level, method="wilson"))
-
-
-@pytest.mark.parametrize(("successes", "runs"), [(0, 0), (3, 2), (-1, 2)])
-def test_more_successes_than_runs_are_refused(successes, runs):
-    with pytest.raises(ValueError, match="cannot have succeeded"):
-        success_interval(successes, runs)
 
 
 # ----------------------------------------------------------------------------- two models without common seeds

@@ -3,6 +3,7 @@
 Tests and profiles count steps, not seconds: every run is watched for as many, whatever machine it ran on.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ...compare.material import Material
 from ...compare.order import facts_of, ordered
+from ...compare.parted import percent
 from ...compare.selection import Results, by_budget, select, titles_of
 from ...compare.way import learned, level
 from ...errors import counted
@@ -105,7 +107,7 @@ def _section(budget: str, study: Study) -> str:
             levels = np.array([survival.arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
             row |= {f"To {share:.0%}": _restricted(levels[:, i], steps) for i, share in enumerate(SHARES)}
             area = stats.mean_interval([100 * _area(run, facts, steps) for run in mine])
-            row["Area, %"] = spread(area.mean, area.half, ".1f")
+            row["Area, %"] = spread(area.mean, area.half, ".1f", (-math.inf, 100))
         row["p"] = number(p.get(name), ".3g")
         rows.append(row)
     ends = [f"{steps:,} steps", *(f"{words.time_on(limits[clock], clock)} {clock}" for clock in clocks)]
@@ -122,9 +124,7 @@ def _area(run: RunRecord, facts: TaskFacts, horizon: int) -> float:
 
 
 def _arrived(times: Sequence[float]) -> str:
-    count = int(np.sum(~np.isnan(times)))
-    share = stats.success_interval(count, len(times))
-    return f"{count}/{len(times)} ({share.low:.0%} to {share.high:.0%})"
+    return percent(int(np.sum(~np.isnan(times))), len(times))
 
 
 def _restricted(times: ArrayLike, horizon: float, clock: Clock = "step") -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ...compare.order import facts_of, ordered, title_of
 from ...compare.pairwise import against_best
+from ...compare.parted import counted_runs, remark, share, shown_runs
 from ...compare.remarks import remarks
 from ...errors import BenchError
 from ...records.kinds import Measurement, RunRecord, TaskFacts
@@ -70,13 +71,13 @@ def compare(runs: Sequence[RunRecord], measurements: Sequence[Measurement], orde
     found = against_best({name: by_model[name] for name in names}, facts)
     for column, known in (("beats", found.beats), ("shift", found.shift), ("p", found.p)):
         frame[column] = [known.get(name) for name in names]
-    frame["best"] = [name == found.best for name in names]
-    notes = (found.note, *remarks(by_model, names, facts))
+    frame["best"] = [name == found.best and bool(found.p) for name in names]
+    notes = (found.note, *remark(by_model, names, facts, found.best), *remarks(by_model, names, facts))
     return Comparison(task, budget, facts, frame, notes, _further(by_model, names))
 
 
 def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
-    scores = [run.test_metric for run in runs if run.test_metric is not None]
+    scores = [run.test_metric for run in shown_runs(runs, facts) if run.test_metric is not None]
     known = next((run for run in runs if run.params is not None), runs[0])
     row: dict[str, object] = {
         "model": title_of(runs, runs[0].cell.model),
@@ -84,7 +85,10 @@ def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, 
         "width": known.width,
         "params": known.params,
         **dict(zip(("metric", "low", "high"), _interval(scores), strict=True)),
-        "seeds": len(scores),
+        "mean_of": len(scores),
+        "learned": None if facts.chance is None else share(runs, facts)[0],
+        "counted": len(counted_runs(runs)),
+        "seeds": sum(run.test_metric is not None for run in runs),
         "planned": len(runs),
         "status": ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items()),
     }
@@ -156,11 +160,12 @@ def _rows(frame: pd.DataFrame) -> Iterable[dict[str, object]]:
 
 
 def _score(row: dict[str, object], metric: str) -> str:
-    """'71.3 ± 4.0'; the status where there is no result."""
+    """'71.3 ± 4.0', '71.3 ± 4.0 (2 of 3)' where it is not of all runs; the status where there is no result."""
     if missing(row["metric"]):
         return str(row["status"])
     mean, low, high = (float(row[key]) for key in ("metric", "low", "high"))  # type: ignore[arg-type]
-    return score(mean, metric, (high - low) / 2)
+    text = score(mean, metric, (high - low) / 2)
+    return text if row.get("mean_of") == row.get("counted") else f"{text} ({row['mean_of']} of {row['counted']})"
 
 
 def _signed(value: object, metric: str) -> str:
