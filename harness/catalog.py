@@ -25,7 +25,7 @@ if message := foreign_package():
 
 from models import GROUPS, MODELS, SHOWN_AFTER
 from models.targets import GATED, STEP_TARGETS
-from tasks import FAMILIES, GATED_TASK, TASKS
+from tasks import FAMILIES, GATED_TASK, SHARED_DATA, TASKS
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec, Shape
@@ -49,6 +49,7 @@ __all__ = [
     "find_task",
     "groups",
     "model_names",
+    "shared_data",
     "task_names",
 ]
 
@@ -142,6 +143,13 @@ def find_task(name: str, scale: str = "paper", data_root: Path | None = None) ->
         title, detail, why = (one_line(str(text)) for text in (spec.title, spec.detail, spec.target_why))
         spec = replace(spec, name=name, title=title, detail=detail, target_why=why)
     return strangers.task_of_spec(f"{name} {scale}", spec, source_digest(base)) if strange else spec
+
+
+def shared_data(name: str) -> str:
+    """What a task's data are shared under: tasks with one word are not independent under one seed."""
+    base, _ = split_options(name)
+    word = _family(base)[0] or base
+    return SHARED_DATA.get(word, word)
 
 
 def strange_task(name: str) -> bool:

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ..catalog import shared_data
 from ..errors import BenchError, counted
 from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
 from ..stats import across, equivalence, power, shares
@@ -234,7 +235,9 @@ def _together(samples: Sequence[Sample], rows: Sequence[Row], rng: np.random.Gen
     }.get(verdict, f"B is {verdict} than A")
     text += f": {counted(len(rows), 'row')} x {counted(seeds, 'seed')}, mean difference {100 * mean:+.2f} % of the way"
     if len(rows) > 1:
-        text += f" (p = {float(across.stratified_pairs(scores, rng=rng).p[0]):.3g} over all rows together)"
+        data = [" ".join([shared_data(row.place[1]), *row.place[FOLDERS:]]) for row in rows]
+        together = across.stratified_pairs(scores, data, rng=rng)
+        text += f" (p = {float(together.p[0]):.3g} over all rows together)"
     named = [" ".join(row.place[1:]) for row in rows if row.verdict == verdict]
     if verdict in (WORSE, CANNOT_TELL) and len(rows) > 1:
         text += f"; {verdict} on {', '.join(named[:NAMED])}"

@@ -8,6 +8,7 @@ blocks' differences for the second.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Literal
 
@@ -89,10 +90,10 @@ def seeds_needed(
     return next(enough, None)
 
 
-def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, alpha: float = ALPHA) -> str:
+def sentence(seeds: int, models: int, data: Sequence[str], *, rng: np.random.Generator, alpha: float = ALPHA) -> str:
     """What so many seeds, models and tasks can show: smallest p and smallest effect, on one task and over all.
 
-    tasks: those that share no data. Over all of them it is across.stratified_pairs, of nearly this power.
+    data: what each task's data are shared under. Over all tasks it is across.stratified_pairs, of nearly this power.
     """
     if models < 2:
         return "with one model there is nothing to compare"
@@ -110,11 +111,12 @@ def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, a
     if effect is None or effect > 1:
         needed = seeds_needed(1.0, rng=rng, alpha=alpha / pairs, studies=STUDIES // 4)
         text += f"; a difference of 1 standard deviation takes {needed or f'more than {SEEDS}'} seeds"
-    if tasks > 1 and seeds > 1:
-        together = smallest_effect(tasks * seeds, "blocks", rng=rng, alpha=alpha / pairs)
-        text += f"; the permutation test over {tasks} tasks together "
+    if len(data) > 1 and seeds > 1:
+        blocks = len(set(data)) * seeds
+        together = smallest_effect(blocks, "blocks", rng=rng, alpha=alpha / pairs)
+        text += f"; the permutation test over {len(data)} tasks together, in {blocks} blocks of their own data, "
         if together is None:
-            text += "can hardly show more" if smallest_p(tasks * seeds, "blocks") <= alpha else "shows nothing either"
+            text += "can hardly show more" if smallest_p(blocks, "blocks") <= alpha else "shows nothing either"
         else:
             text += f"finds about {together:.1f} standard deviations of the blocks' differences with {LIKELY:.0%}"
     return text

@@ -59,6 +59,12 @@ def rounded(value: float, form: str) -> str:
     return f"{round(value, 9):{form}}"
 
 
+def share(mean: float, low: float, high: float) -> str:
+    """'0.53 (0.43 to 0.62)', of a number from 0 to 1; alone where an interval has no width or is unknown."""
+    text = f"{mean:.2f}"
+    return text if math.isnan(low) or low == high else f"{text} ({max(0.0, low):.2f} to {min(1.0, high):.2f})"
+
+
 def missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 

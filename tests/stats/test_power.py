@@ -158,7 +158,7 @@ def test_the_effect_over_tasks_is_found_about_as_likely_as_said(rng, tasks, seed
 
 
 def test_the_sentence_of_too_few_seeds_says_how_many_are_needed(rng):
-    text = sentence(3, 4, 1, rng=rng)
+    text = sentence(3, 4, ["a"], rng=rng)
     assert "the exact permutation test of 6 pairs" in text
     assert "gives 3 seeds a p of at least 0.6," in text
     assert "nothing can be significant with fewer than 5 seeds" in text
@@ -167,19 +167,24 @@ def test_the_sentence_of_too_few_seeds_says_how_many_are_needed(rng):
 
 
 def test_the_sentence_of_enough_seeds_gives_the_effect_after_the_correction(rng):
-    text = sentence(9, 3, 3, rng=rng)
+    text = sentence(9, 3, ["a", "b", "b", "c"], rng=rng)
     one = smallest_effect(9, rng=np.random.default_rng(0), alpha=0.05 / 3)
     all_ = smallest_effect(27, "blocks", rng=np.random.default_rng(0), alpha=0.05 / 3)
     assert f"{one:.1f}" != f"{smallest_effect(9, rng=rng):.1f}"
     assert f"finds {one:.1f} standard deviations of a model's runs with 80% probability" in text
-    assert f"over 3 tasks together finds about {all_:.1f} standard deviations of the blocks' differences" in text
+    assert (
+        f"over 4 tasks together, in 27 blocks of their own data, finds about {all_:.1f} standard deviations of the blocks' differences"
+        in text
+    )
 
 
 def test_the_sentence_of_tasks_that_do_not_help(rng):
-    assert "over 2 tasks together shows nothing either" in sentence(2, 2, 2, rng=rng)
-    assert "over 2 tasks together can hardly show more" in sentence(3, 4, 2, rng=rng)  # 2/64, and six pairs
-    assert "together" not in sentence(1, 2, 6, rng=rng)  # of one seed each only signs would count
+    assert "blocks of their own data, shows nothing either" in sentence(2, 2, ["a", "b"], rng=rng)
+    assert "blocks of their own data, can hardly show more" in sentence(
+        3, 4, ["a", "b"], rng=rng
+    )  # 2/64, and six pairs
+    assert "together" not in sentence(1, 2, list("abcdef"), rng=rng)  # of one seed each only signs would count
 
 
 def test_one_model_is_compared_with_nothing(rng):
-    assert sentence(5, 1, 3, rng=rng) == "with one model there is nothing to compare"
+    assert sentence(5, 1, ["a"], rng=rng) == "with one model there is nothing to compare"

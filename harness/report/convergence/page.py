@@ -27,7 +27,6 @@ from . import figures as convergence_figures
 from .arrivals import Study, horizon, studies, why_no_seconds
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
-DRAWS = 500
 PANELS = 12  # tasks in one picture
 HOW_TO_READ = """\
 A run arrives at a target where its validation reaches it and stays there for two evaluations. *Arrived*: how many
@@ -149,14 +148,14 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
             tasks.append(task)
     if len(tasks) < 2:
         return []
-    profile = survival.profile(times, horizons, rng=material.rng(), draws=DRAWS)
+    profile = survival.profile(times, horizons)
     titles = titles_of(results, chosen)
     rows = [
         {
             "Model": title,
             "Fastest": f"{profile.share[place, 0]:.2f}",
             "Within twice": f"{profile.share[place, np.searchsorted(profile.ratios, 2.0)]:.2f}",
-            "Area": f"{profile.area[place].mean:.2f} ({profile.area[place].low:.2f} to {profile.area[place].high:.2f})",
+            "Area": words.share(profile.area[place].mean, profile.area[place].low, profile.area[place].high),
         }
         for place, title in enumerate(titles)
     ]
@@ -169,8 +168,8 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
         tables.markdown(pd.DataFrame(rows)),
         f"Performance profiles (Dolan and More, 2002) over {size}: the share of tasks on which a model is the fastest "
         "by restricted mean, or takes at most twice as long; and the mean share over ratios from 1 to 4, 1 at best, "
-        "with a 95 % bootstrap band that redraws seeds within tasks.",
+        "with Student's 95 % interval over these tasks, and none where all of them agree.",
         f"![Performance profiles under budget {budget}: for each of {len(titles)} models the share of tasks on which "
-        f"it takes at most so many times the fastest model's steps, with its bootstrap band.]({name})",
+        f"it takes at most so many times the fastest model's steps, with Wilson's interval of that share.]({name})",
         "The whole profiles, a panel for each model: its own with the band, those of the others thin.",
     ]
