@@ -172,10 +172,8 @@ def test_the_sentence_of_enough_seeds_gives_the_effect_after_the_correction(rng)
     all_ = smallest_effect(27, "blocks", rng=np.random.default_rng(0), alpha=0.05 / 3)
     assert f"{one:.1f}" != f"{smallest_effect(9, rng=rng):.1f}"
     assert f"finds {one:.1f} standard deviations of a model's runs with 80% probability" in text
-    assert (
-        f"over 4 tasks together, in 27 blocks of their own data, finds about {all_:.1f} standard deviations of the blocks' differences"
-        in text
-    )
+    assert "over 4 tasks together, in 27 blocks of their own data, finds" in text
+    assert f"finds about {all_:.1f} standard deviations of the blocks' differences" in text
 
 
 def test_the_sentence_of_tasks_that_do_not_help(rng):
