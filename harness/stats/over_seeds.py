@@ -14,7 +14,8 @@ from scipy import stats
 
 from .verdicts import LEVEL
 
-LABELINGS = 200_000  # ways to label runs: all of them up to 10 seeds of each model, beyond that so many are drawn
+ENUMERATED = 32  # runs of both models: up to 16 seeds of each every labelling counts
+LABELINGS = 200_000  # are drawn beyond that
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +53,50 @@ def unpaired_p(first: ArrayLike, second: ArrayLike) -> float:
 
     The hypothesis is that runs of the two models are exchangeable. The sums of the two are compared, but a small p
     speaks of no mean: of two models with one mean, a steady one and one that fails now and then are not alike either.
-    Exact up to 10 seeds each; the smallest p possible is 2 / binomial(n + m, n).
+    Exact up to 16 seeds each; the smallest p possible is 2 / binomial(n + m, n).
     """
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if min(x.size, y.size) < 2:
         return 1.0
     together = np.concatenate([x, y]) - np.mean([*x, *y])
-    sums = np.zeros(1) + sum(together[runs] for runs in _labelings(together.size, x.size))
     near = 1e-9 * np.abs(together).max()  # ties but for rounding are ties
-    tails = np.mean(sums >= sums[0] - near), np.mean(sums <= sums[0] + near)
-    return min(1.0, 2 * float(min(tails)))
+    tails = _tails if together.size <= ENUMERATED else _drawn_tails
+    return min(1.0, 2 * min(tails(together, x.size, near)))
 
 
-@lru_cache(maxsize=4)
-def _labelings(runs: int, first: int) -> NDArray[np.int16]:
-    """Which runs get the first model's label: (first, labelings), beginning with those that have it.
+def _tails(together: NDArray[np.float64], first: int, near: float) -> tuple[float, float]:
+    """The shares of all labelings that give the first model at least, and at most, its own sum.
 
-    Those that are drawn are always the same, so that a p does not depend on what was tested before.
+    A labelling takes k runs from one half of all runs and the others from the other half: of the sums that either half
+    has, sorted, those that go together are counted without being listed.
     """
-    if math.comb(runs, first) <= LABELINGS:
-        found = np.array(list(combinations(range(runs), first)), dtype=np.int16)
-    else:
-        orders = np.tile(np.arange(runs, dtype=np.int16), (LABELINGS, 1))
-        np.random.default_rng(0).permuted(orders[1:], axis=1, out=orders[1:])
-        found = orders[:, :first]
-    return np.ascontiguousarray(found.T)
+    own, middle = together[:first].sum(), together.size // 2
+    low, high = _subsets(middle), _subsets(together.size - middle)
+    above = below = 0
+    for k in range(max(0, first - len(high) + 1), min(first, middle) + 1):
+        rest = own - low[k] @ together[:middle]
+        sums = np.sort(high[first - k] @ together[middle:])
+        above += int(np.sum(sums.size - np.searchsorted(sums, rest - near, side="left")))
+        below += int(np.sum(np.searchsorted(sums, rest + near, side="right")))
+    ways = math.comb(together.size, first)
+    return above / ways, below / ways
+
+
+@lru_cache(maxsize=8)
+def _subsets(runs: int) -> list[NDArray[np.float64]]:
+    """Of each size k from 0 on all subsets of so many runs, (subsets, runs), 1 for a member."""
+    bits = (np.arange(2**runs)[:, None] >> np.arange(runs) & 1).astype(np.float64)
+    sizes = bits.sum(axis=1)
+    return [bits[sizes == k] for k in range(runs + 1)]
+
+
+def _drawn_tails(together: NDArray[np.float64], first: int, near: float) -> tuple[float, float]:
+    """The same shares of drawn labelings, the true one among them; always the same, so that a p is as well."""
+    rng, orders = np.random.default_rng(0), np.tile(together, (LABELINGS // 10, 1))
+    sums = [together[:first].sum(keepdims=True)]
+    sums += [rng.permuted(orders, axis=1)[:, :first].sum(axis=1) for _ in range(10)]
+    every = np.concatenate(sums)
+    return float(np.mean(every >= every[0] - near)), float(np.mean(every <= every[0] + near))
 
 
 def shift(first: ArrayLike, second: ArrayLike) -> float:

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from ..errors import counted
-from .over_seeds import LABELINGS
+from .over_seeds import ENUMERATED, LABELINGS
 from .verdicts import ALPHA, PATTERNS
 
 LIKELY = 0.8
 STUDIES = 2000  # simulated for a power
 GRAIN = 10  # a test whose smallest p is so many times smaller than alpha is all but the t-test
 SEEDS = 500  # more than these nobody runs
-CHUNK = 2**23  # numbers at a time
+CHUNK, LARGEST = 2**23, 200_000  # numbers at a time, and labelings that are enumerated in each study
 
 Test = Literal["runs", "blocks"]
 
@@ -33,7 +33,8 @@ def smallest_p(n: int, test: Test = "runs") -> float:
     """The smallest p that n seeds of each of two models, or n blocks, can give without a correction."""
     if test == "blocks":
         return max(math.ldexp(2.0, -n), 1 / PATTERNS) if n else 1.0
-    return 2 / min(math.comb(2 * n, n), LABELINGS) if n > 1 else 1.0
+    ways = math.comb(2 * n, n) if 2 * n <= ENUMERATED else LABELINGS + 1
+    return 2 / ways if n > 1 else 1.0
 
 
 def comparisons(models: int) -> int:
@@ -137,7 +138,7 @@ def _edges(n: int, test: Test, alpha: float, studies: int, rng: np.random.Genera
     alone, ways = smallest_p(n, test), 2**n if test == "blocks" else math.comb(2 * n, n)
     if alone > alpha * (1 + 1e-12):
         return np.full(studies, np.inf)
-    if alone <= alpha / GRAIN or ways > (PATTERNS if test == "blocks" else LABELINGS):
+    if alone <= alpha / GRAIN or ways > (PATTERNS if test == "blocks" else LARGEST):
         return None
     if test == "blocks":
         moved = np.arange(1, 2**n)[:, None] >> np.arange(n) & 1

@@ -37,7 +37,7 @@ def test_the_smallest_p_of_runs_is_that_of_measurement_md():
     assert smallest_p(1) == smallest_p(0) == 1
 
 
-@pytest.mark.parametrize("n", [2, 3, 6, 8, 11])
+@pytest.mark.parametrize("n", [2, 3, 6, 8, 11, 16, 17])
 def test_the_smallest_p_is_that_of_runs_fully_apart(n):
     assert unpaired_p(np.arange(n), 100 + np.arange(n)) == pytest.approx(smallest_p(n))
 

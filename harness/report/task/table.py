@@ -73,7 +73,7 @@ def compare(runs: Sequence[RunRecord], measurements: Sequence[Measurement], orde
         frame[column] = [known.get(name) for name in names]
     frame["best"] = [name == found.best and bool(found.p) for name in names]
     notes = (found.note, *remark(by_model, names, facts, found.best), *remarks(by_model, names, facts))
-    return Comparison(task, budget, facts, frame, notes, _further(by_model, names))
+    return Comparison(task, budget, facts, frame, notes, _further(by_model, names, facts))
 
 
 def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
@@ -109,14 +109,14 @@ def _interval(scores: Sequence[float]) -> tuple[float | None, float | None, floa
     return (found.mean, found.low, found.high) if found else (None, None, None)
 
 
-def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.DataFrame | None:
-    """Mean and interval over seeds on each further test set: columns model, <set>, <set> low, <set> high."""
+def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str], facts: TaskFacts) -> pd.DataFrame | None:
+    """Mean and interval over the same seeds on each further test set: columns model, <set>, <set> low, <set> high."""
     sets = list(dict.fromkeys(key for name in names for run in by_model[name] for key in run.more_metrics))
     rows = []
     for name in names:
         row: dict[str, object] = {"model": title_of(by_model[name], name)}
         for key in sets:
-            scores = [s for run in by_model[name] if (s := run.more_metrics.get(key)) is not None]
+            scores = [s for run in shown_runs(by_model[name], facts) if (s := run.more_metrics.get(key)) is not None]
             row |= zip((key, f"{key} low", f"{key} high"), _interval(scores), strict=True)
         rows.append(row)
     return pd.DataFrame(rows) if sets else None
