@@ -26,7 +26,7 @@ if message := foreign_package():
 
 from models import GROUPS, MODELS, SHOWN_AFTER
 from models.targets import GATED, STEP_TARGETS
-from tasks import FAMILIES, GATED_TASK, TASKS
+from tasks import FAMILIES, GATED_TASK, SHARED_DATA, TASKS
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec, Shape
@@ -50,6 +50,7 @@ __all__ = [
     "find_task",
     "groups",
     "model_names",
+    "shared_data",
     "task_names",
 ]
 
@@ -154,6 +155,13 @@ def _task(name: str, scale: str, data_root: Path | None) -> TaskSpec:
 def imported_task(name: str) -> Any:
     """What a task's name leads to, imported and not yet asked for anything. Raises BenchError where it is none."""
     return _resolve(split_options(name)[0], "task", "tasks", TASKS, "bench.tasks")
+
+
+def shared_data(name: str) -> str:
+    """What a task's data are shared under: tasks with one word are not independent under one seed."""
+    base, _ = split_options(name)
+    word = _family(base)[0] or base
+    return SHARED_DATA.get(word, word)
 
 
 def strange_task(name: str) -> bool:

@@ -36,5 +36,22 @@ FAMILIES: dict[str, str] = {
     "vctk-raw": ".speakers:vctk_raw",
 }
 
+SHARED_DATA: dict[str, str] = {
+    "sfc": "signals",
+    "sti": "signals",
+    "low-density": "signals",
+    "smnist": "mnist",
+    "pmnist": "mnist",
+    "noisy-mnist": "mnist",
+    "vctk-mfcc": "vctk",
+    "vctk-raw": "vctk",
+    "fsdd-mfcc": "fsdd",
+    "fsdd-raw": "fsdd",
+    "fma-mfcc": "fma",
+    "fma-raw": "fma",
+}
+"""A name of TASKS or FAMILIES -> the data, or their generator, that it shares with others: under one seed such tasks
+do not go independent ways. Those of one family of FAMILIES share theirs anyway."""
+
 GATED_TASK = "sti@sequences=4000"
 """What `bench gate` trains on, at the scale of `smoke`: every model leaves chance within a second, and seeds agree."""

@@ -35,7 +35,10 @@ def test_no_record_is_corrupt_or_of_an_uncommitted_tree():
 def test_the_committed_pages_are_those_of_the_committed_records(written):
     made = {path.relative_to(written) for path in written.rglob("*") if path.suffix in KINDS}
     here = {path.relative_to(ROOT / "reports") for path in (ROOT / "reports").glob("*/*") if path.suffix in KINDS}
-    others = {"quick/search.md", "quality/gate.md", "quality/faults.md"}  # by hand, and by tests/quality
+    others = {
+        "quick/search.md",
+        *(f"quality/{name}.md" for name in ("gate", "faults", "statistics")),
+    }  # by hand, tests/quality
     assert here - made == set(map(Path, others))
     assert not made - here
     for path in sorted(made):

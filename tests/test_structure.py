@@ -43,7 +43,7 @@ ROOMS = {
     # the wing that reads
     "harness.draw": "records",
     "harness.write": "records",
-    "harness.compare": "records stats write",
+    "harness.compare": "records stats write catalog",
     "harness.report": " ".join(["records compare write", *map("report.{}".format, REPORT)]),
     **{f"harness.report.{name}": PAGES for name in REPORT},
     "harness.report.measured": f"{PAGES} catalog",

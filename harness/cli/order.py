@@ -223,10 +223,9 @@ class Order:
 
     def _smallest_p(self) -> str:
         seeds, models = len(self.seeds), len(self.models)
-        test = power.chosen_test(seeds, models)
-        alone, corrected = power.smallest_alone(seeds, test), power.smallest_adjusted_p(seeds, models, test)
+        alone, corrected = power.smallest_p(seeds), power.smallest_adjusted_p(seeds, models)
         together = "" if models < 3 else f", nor below {corrected:.3g} corrected for all pairs of models"
-        return f"p ({test} test) cannot be below {alone:.3g} with so few seeds{together}"
+        return f"p cannot be below {alone:.3g} with so few seeds{together}"
 
     def headline(self, workers: int) -> str:
         """What will run, and under which protocol and why."""

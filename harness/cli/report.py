@@ -165,14 +165,15 @@ def compare(
 ) -> int:
     """Is B better than A, worse, or as good? A and B: two models, or two folders of records.
 
-    Exit code 0: better or equivalent; 3: worse; 4: nobody can tell; 2: nothing could be compared.
+    Exit code 0: better, equivalent or the same; 3: worse; 4: nobody can tell; 2: nothing could be compared.
     """
     import numpy as np
 
     from ..compare import two as comparing
+    from ..compare.sides import sides
     from ..plan import split_words
 
-    first, second, corrupt = comparing.sides(a, b, results, protocol, split_words(",".join(tasks)))
+    first, second, corrupt = sides(a, b, results, protocol, split_words(",".join(tasks)))
     for sentence in corrupt:
         click.echo(f"left out: {sentence}", err=True)
     found = comparing.compare(first, second, margin=margin / 100, rng=np.random.default_rng(0))

@@ -154,7 +154,7 @@ def plan(timing: bool, width: float | None, **words: Any) -> int:
         click.echo(tables.plain(planning.shown(rows)))
     if timing:
         click.echo(planning.total(rows, workers))
-    click.echo(planning.promise(len(order.seeds), len(order.models), len(order.tasks)))
+    click.echo(planning.promise(len(order.seeds), len(order.models), order.tasks))
     return 0
 
 

@@ -5,6 +5,8 @@ material   the records of one protocol version, and the order of models
 way        how far a metric is from chance to a perfect score
 selection  the runs that all models share
 pairwise   the models of one task against each other
+parted     seeds of which some learned and others did not
 remarks    what a reader must know beside the numbers
+sides      the records of the two that `bench compare` is given
 two        `bench compare`: two models, or two folders of records
 """

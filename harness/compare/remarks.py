@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
-from ..stats import over_seeds as stats
+from ..records.kinds import RunRecord, TaskFacts
 from .order import title_of
+from .parted import counted_runs, percent
 from .way import learned
 
 LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
@@ -77,12 +77,17 @@ def _success(by_model: Runs, names: Sequence[str]) -> list[str]:
     """How likely a run of a model comes to a result, where some did not."""
     found = []
     for name in names:
-        ran = [run for run in by_model[name] if run.status not in NOT_COUNTED]
+        ran = counted_runs(by_model[name])
         good = sum(run.test_metric is not None for run in ran)
         if good < len(ran):
-            share = stats.success_interval(good, len(ran))
-            found.append(f"{title_of(ran, name)} {good}/{len(ran)} ({share.low:.0%} to {share.high:.0%})")
-    return [f"Runs with a result, with Wilson's 95 % interval of their share: {', '.join(found)}."] if found else []
+            found.append(f"{title_of(ran, name)} {percent(good, len(ran))}")
+    if not found:
+        return []
+    return [
+        "A run that diverged or failed is not in the mean, which says of how many runs it is; p, Beats the best and "
+        "Shift count it as the worst result of the task, or as chance where that is worse. Runs with a result, with "
+        f"Wilson's 95 % interval of their share: {', '.join(found)}."
+    ]
 
 
 def _ends(by_model: Runs, names: Sequence[str]) -> list[str]:

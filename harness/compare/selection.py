@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..catalog import shared_data
 from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
 from ..stats.across import with_failures
 from .order import facts_of, ordered, title_of
@@ -27,6 +28,11 @@ class Selection:
     models: list[str]
     seeds: list[int]
     left_out: list[str]
+
+    @property
+    def data(self) -> list[str]:
+        """What each task's data are shared under."""
+        return [shared_data(task) for task in self.tasks]
 
 
 def has_run(run: RunRecord) -> bool:

@@ -3,54 +3,60 @@
 Each pair of rows shares task, budget, protocol version and seeds. All differences are of B less A on one scale,
 the way from chance (0) to a perfect score (1), where a margin means the same for every task:
 
-    equivalent    two one-sided t-tests over seeds find the mean within the margin, each with p <= 0.05
-    better        the test that the number of seeds chooses says so, Holm's correction for all rows included
+    same          of two folders: every seed's curve and result are equal, bit by bit
+    equivalent    two one-sided t-tests over seeds find the mean within the margin, each with p <= 0.05, and neither
+                  side's runs all ended alike, which proves nothing
+    better        the exact test of the runs' labels says so, Holm's correction for all rows included
     worse         the same on the other side
     cannot tell   none of these
 
-Over all rows the permutation test within blocks of (task, seed) takes the place of the one over seeds. A row
-that is worse makes the whole worse, whatever the others gain: nothing is to hide behind an average.
+The whole is worse where any row is, whatever the others gain, else cannot tell where any row is: nothing is to hide
+behind an average. So it is equivalent only where every row is, which needs no correction (intersection-union).
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..errors import BenchError, counted, nearest
+from ..catalog import shared_data
+from ..errors import BenchError, counted
 from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
-from ..records.store import Loaded, Store
-from ..stats import across, equivalence, power
+from ..stats import across, equivalence, power, shares
 from ..stats import over_seeds as stats
-from ..stats.verdicts import ALPHA, BETTER, CANNOT_TELL, EQUIVALENT, WORSE
+from ..stats.verdicts import ALPHA, BETTER, CANNOT_TELL, EQUIVALENT, SAME, WORSE
 from ..write import words
 from .order import facts_of
-from .pairwise import NAMES
+from .pairwise import TEST
+from .parted import RULE, against, parted, share, shown_runs
+from .sides import FOLDERS, Place, Side
 from .way import learned
 
-Place = tuple[str, ...]  # protocol, task, budget, and of two folders the model
-Side = Mapping[Place, Mapping[int, RunRecord]]
+NAMED = 6  # rows in a sentence
 Sample = tuple[Place, TaskFacts, NDArray[np.float64], NDArray[np.float64]]  # of A and of B (seeds,), on the way
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One task, or of two folders one task and model. Metrics are means over the common seeds; difference: B less A
-    on the way from chance; p: two-sided, corrected; equal_p: that they are not equivalent."""
+    """One task, or of two folders one task and model. Metrics are means of runs of the common seeds, of so many of
+    them as `runs` says (A, B; see parted); learned: of those of A and of B, where either parts in two; difference:
+    B less A on the way from chance; beats: how likely a run of B is better than one of A; p: two-sided, corrected;
+    equal_p: that they are not equivalent.
+    """
 
     place: Place
     metric: str
     seeds: int
-    first: float | None
-    second: float | None
+    means: tuple[float | None, float | None]
+    runs: tuple[int, int]
+    learned: tuple[int, int] | None
     difference: stats.Interval
+    beats: float
     shift: float
     p: float
     equal_p: float
@@ -64,56 +70,6 @@ class Compared:
     rows: tuple[Row, ...]
     verdict: str
     notes: tuple[str, ...]
-
-
-def sides(
-    first: str, second: str, results: Path, protocol: str | None, tasks: Sequence[str]
-) -> tuple[Side, Side, list[str]]:
-    """The records of A and B by what they share: two folders of records, or two models in `results`.
-
-    Third a sentence for each record that cannot be read. Raises BenchError where a word is neither, or one is a
-    folder and the other is not.
-    """
-    folders = [Path(word).is_dir() for word in (first, second)]
-    if all(folders):
-        loaded = [_loaded(Path(word), protocol, tasks) for word in (first, second)]
-        found = [_by_place(one, None) for one in loaded]
-    elif any(folders):
-        raise BenchError(f"of '{first}' and '{second}' only one is a folder; give two folders of records or two models")
-    else:
-        loaded = [_loaded(results, protocol, tasks)]
-        known = sorted({run.cell.model for run in loaded[0].runs})
-        for word in (first, second):
-            if word not in known:
-                raise nearest("model with records, or folder,", word, known, f"`bench status --results {results}`")
-        found = [_by_place(loaded[0], word) for word in (first, second)]
-    if not set(found[0]) & set(found[1]):
-        raise BenchError(
-            f"'{first}' and '{second}' have no task, budget and protocol in common; `bench status` shows what there is"
-        )
-    return found[0], found[1], [sentence for one in loaded for sentence in one.left_out]
-
-
-def _loaded(folder: Path, protocol: str | None, tasks: Sequence[str]) -> Loaded:
-    loaded = Store(folder).load(protocol, tasks or None)
-    if not loaded.runs:
-        asked = [f"protocol {protocol}"] * (protocol is not None) + [f"task {', '.join(tasks)}"] * bool(tasks)
-        raise BenchError(
-            f"there is no record{' of ' if asked else ''}{' and '.join(asked)} in {folder} to compare; "
-            f"`bench status --results {folder}` shows what there is"
-        )
-    return loaded
-
-
-def _by_place(loaded: Loaded, model: str | None) -> Side:
-    result: dict[Place, dict[int, RunRecord]] = defaultdict(dict)
-    for run in loaded.runs:
-        cell = run.cell
-        if model is None:
-            result[cell.protocol, cell.task, cell.budget, cell.model][cell.seed] = run
-        elif cell.model == model:
-            result[cell.protocol, cell.task, cell.budget][cell.seed] = run
-    return result
 
 
 def compare(first: Side, second: Side, *, margin: float, rng: np.random.Generator) -> Compared:
@@ -131,24 +87,55 @@ def compare(first: Side, second: Side, *, margin: float, rng: np.random.Generato
     if not samples:
         raise BenchError("no task has a run of both with the same seed that came to an end; run more seeds or tasks")
     seeds = max(x.size for _, _, x, _ in samples)
-    test = power.chosen_test(seeds, 2)
-    adjusted = stats.holm([stats.difference_p(y, x, test, rng=rng) for _, _, x, y in samples])
+    adjusted = stats.holm([stats.unpaired_p(y, x) for _, _, x, y in samples])
     rows = [
-        _row(place, (first[place], second[place]), facts, x, y, float(p), test, margin)
+        _row(place, (first[place], second[place]), facts, x, y, float(p), margin)
         for (place, facts, x, y), p in zip(samples, adjusted, strict=True)
     ]
-    verdict, said = _together(samples, rows, margin, rng)
-    alone = power.smallest_alone(seeds, test)
+    verdict, said = _together(samples, rows, rng)
+    alone = power.smallest_p(seeds)
     notes = [
         said,
         "Difference: B less A in % of the way from chance to a perfect score, mean and Student-t 95 % interval over "
-        f"the common seeds; equivalent means within {100 * margin:g} %. p: {NAMES[test]}, which "
-        f"follows from {counted(seeds, 'seed')} alone, with Holm's correction for {counted(len(rows), 'row')}; it "
-        f"cannot be below {alone:.3g} before the correction, nor below {min(1.0, len(rows) * alone):.3g} after it.",
-        "A run that diverged or failed counts as the worst result of the two, or as chance where that is worse.",
+        f"the common seeds; equivalent means within {100 * margin:g} %, each row at 5 % of its own. B beats A: how "
+        f"likely a run of B is better than one of A. p: {TEST} (exchangeable), with Holm's correction for "
+        f"{counted(len(rows), 'row')}; of {counted(seeds, 'seed')} it cannot be below {alone:.3g} before the "
+        f"correction, nor below {min(1.0, len(rows) * alone):.3g} after it.",
+        *_alike(rows),
+        *_parted(rows),
+        "A run that diverged or failed counts as the worst result of the two, or as chance where that is worse, but "
+        "not in the means A and B, which then say of how many runs they are.",
         *_left_out(first, second, left_out),
     ]
     return Compared(tuple(rows), verdict, tuple(notes))
+
+
+def _alike(rows: Sequence[Row]) -> list[str]:
+    """What so few seeds leave open where they found no difference."""
+    seeds = [row.seeds for row in rows if row.verdict == EQUIVALENT]
+    if not seeds:
+        return []
+    return [
+        f"Equivalent is said of the runs seen: {counted(min(seeds), 'run')} of a kind leave it open (5 %) that up to "
+        f"{shares.unseen(min(seeds)):.0%} of further runs end otherwise."
+    ]
+
+
+def _parted(rows: Sequence[Row]) -> list[str]:
+    """How far the shares that learned lie apart, where seeds part in two."""
+    found = [(row, [(good, row.seeds) for good in row.learned]) for row in rows if row.learned]
+    adjusted = stats.holm([shares.boschloo_p(b, a) for _, (a, b) in found])
+    said = [
+        f"{' '.join(row.place[1:])}: {a[0]} and {b[0]} of {row.seeds} ({against(b, a)}, p = {p:.3g})"
+        for (row, (a, b)), p in zip(found, adjusted, strict=True)
+    ]
+    if not said:
+        return []
+    return [
+        f"{RULE}: then A and B are means of those that learned. How many did, of A and of B, and in brackets B's share "
+        "less A's, with Newcombe's 95 % interval and the p of Boschloo's exact test, with Holm's correction for these "
+        f"rows: {'; '.join(said)}."
+    ]
 
 
 def _sample(
@@ -195,57 +182,66 @@ def _row(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     p: float,
-    test: stats.Test,
     margin: float,
 ) -> Row:
-    shared = set(both[0]) & set(both[1])
-    means = []
-    for runs in both:
-        values = [metric for seed in sorted(shared) if (metric := runs[seed].test_metric) is not None]
-        means.append(float(np.mean(values)) if values else None)
-    difference, shift = stats.mean_interval(y - x), stats.shift(y, x, test)
-    equal = equivalence.two_one_sided(y - x, margin).p
-    verdict = _verdict(difference.mean, p, equal)
-    return Row(place, facts.metric, x.size, means[0], means[1], difference, shift, p, equal, verdict)
+    shared = sorted(set(both[0]) & set(both[1]))
+    sides = [[runs[seed] for seed in shared] for runs in both]
+    shown = [[run.test_metric for run in shown_runs(runs, facts) if run.test_metric is not None] for runs in sides]
+    means = [float(np.mean(values)) if values else None for values in shown]
+    apart = any(parted(runs, facts) for runs in sides)
+    difference = stats.mean_interval(y - x)
+    equal = 1.0 if min(np.ptp(x), np.ptp(y)) == 0 else equivalence.two_one_sided(y - x, margin).p
+    if len(place) > FOLDERS and all(_bits(both[0][seed]) == _bits(both[1][seed]) for seed in shared):
+        verdict = SAME
+    elif equal <= ALPHA:
+        verdict = EQUIVALENT
+    elif p <= ALPHA:
+        verdict = BETTER if stats.beats(y, x) > 0.5 else WORSE
+    else:
+        verdict = CANNOT_TELL
+    return Row(
+        place,
+        facts.metric,
+        x.size,
+        (means[0], means[1]),
+        (len(shown[0]), len(shown[1])),
+        (share(sides[0], facts)[0], share(sides[1], facts)[0]) if apart else None,
+        difference,
+        stats.beats(y, x),
+        stats.shift(y, x),
+        p,
+        equal,
+        verdict,
+    )
 
 
-def _verdict(difference: float, p: float, equal: float) -> str:
-    if equal <= ALPHA:
-        return EQUIVALENT
-    if p <= ALPHA:
-        return BETTER if difference > 0 else WORSE
-    return CANNOT_TELL
+def _bits(run: RunRecord) -> object:
+    """What two runs of one seed that are deterministic by design have in common."""
+    curve = [(point.step, point.train_loss, point.valid_metric) for point in run.curve]
+    return run.status, run.test_metric, run.valid_metric, run.more_metrics, curve
 
 
-def _together(
-    samples: Sequence[Sample],
-    rows: Sequence[Row],
-    margin: float,
-    rng: np.random.Generator,
-) -> tuple[str, str]:
+def _together(samples: Sequence[Sample], rows: Sequence[Row], rng: np.random.Generator) -> tuple[str, str]:
     """The verdict on all rows and a sentence of how it came about."""
-    worse = [row for row in rows if row.verdict == WORSE]
+    found = {row.verdict for row in rows}
+    verdict = next(word for word in (WORSE, CANNOT_TELL, BETTER, EQUIVALENT, SAME) if word in found)
     seeds = min(row.seeds for row in rows)
     scores = np.array([[x[:seeds], y[:seeds]] for _, _, x, y in samples])
-    pooled = (scores[:, 1] - scores[:, 0]).ravel()
-    pairs = across.stratified_pairs(scores, rng=rng)
-    p, equal = float(pairs.p[0]), equivalence.two_one_sided(pooled, margin).p
-    if len(rows) == 1:
-        p, equal = rows[0].p, rows[0].equal_p
-    verdict = WORSE if worse else _verdict(float(pooled.mean()), p, equal)
-    text = (
-        f"B is {verdict} than A"
-        if verdict in (BETTER, WORSE)
-        else "B and A are equivalent"
-        if verdict == EQUIVALENT
-        else "Which of A and B is better, nobody can tell from these records"
-    )
-    text += (
-        f": {counted(len(rows), 'row')} x {counted(seeds, 'seed')}, mean difference {100 * pooled.mean():+.2f} % "
-        f"of the way, p = {p:.3g}, p of no equivalence = {equal:.3g}"
-    )
-    if worse:
-        text += "; worse on " + ", ".join(" ".join(row.place[1:]) for row in worse)
+    mean = float((scores[:, 1] - scores[:, 0]).mean())
+    text = {
+        EQUIVALENT: "B and A are equivalent",
+        SAME: "B and A are the same, bit by bit",
+        CANNOT_TELL: "Which of A and B is better, nobody can tell from these records",
+    }.get(verdict, f"B is {verdict} than A")
+    text += f": {counted(len(rows), 'row')} x {counted(seeds, 'seed')}, mean difference {100 * mean:+.2f} % of the way"
+    if len(rows) > 1:
+        data = [" ".join([shared_data(row.place[1]), *row.place[FOLDERS:]]) for row in rows]
+        together = across.stratified_pairs(scores, data, rng=rng)
+        text += f" (p = {float(together.p[0]):.3g} over all rows together)"
+    named = [" ".join(row.place[1:]) for row in rows if row.verdict == verdict]
+    if verdict in (WORSE, CANNOT_TELL) and len(rows) > 1:
+        text += f"; {verdict} on {', '.join(named[:NAMED])}"
+        text += f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     return verdict, text + "."
 
 
@@ -273,9 +269,10 @@ def _shown(row: Row) -> dict[str, str]:
         "Budget": budget,
         "Seeds": str(row.seeds),
         "Metric": words.heading(row.metric),
-        "A": _metric(row.first, row.metric),
-        "B": _metric(row.second, row.metric),
+        "A": _metric(row, 0),
+        "B": _metric(row, 1),
         "Difference, %": words.spread(100 * row.difference.mean, 100 * row.difference.half, "+.1f"),
+        "B beats A": f"{row.beats:.2f}",
         "Shift, %": f"{100 * row.shift:+.1f}",
         "p": f"{row.p:.3g}",
         "p, equivalence": f"{row.equal_p:.3g}",
@@ -283,5 +280,8 @@ def _shown(row: Row) -> dict[str, str]:
     }
 
 
-def _metric(value: float | None, metric: str) -> str:
-    return "no result" if value is None else words.score(value, metric)
+def _metric(row: Row, side: int) -> str:
+    mean, runs = row.means[side], row.runs[side]
+    if mean is None:
+        return "no result"
+    return words.score(mean, row.metric) + ("" if runs == row.seeds else f" ({runs} of {row.seeds})")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..catalog import find_model, sequence_shape, strange_model
+from ..catalog import find_model, sequence_shape, shared_data, strange_model
 from ..engine import backend
 from ..errors import BenchError, sentence
 from ..measure import steps as measure
@@ -133,9 +133,9 @@ def total(plan: Sequence[Row], workers: int) -> str:
     return f"about {clock(seconds / workers)} of training on {workers} workers, evaluation and measurements aside"
 
 
-def promise(seeds: int, models: int, tasks: int) -> str:
+def promise(seeds: int, models: int, tasks: Sequence[str]) -> str:
     """What the plan can show, in a sentence."""
-    return power.sentence(seeds, models, tasks, rng=np.random.default_rng(0))
+    return power.sentence(seeds, models, [shared_data(task) for task in tasks], rng=np.random.default_rng(0))
 
 
 MOST = 10**6  # time steps, inputs or outputs of a shape

@@ -5,6 +5,7 @@ Scores are (tasks, models, seeds), the same seeds for every model, and higher is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,15 +56,21 @@ def with_failures(scores: ArrayLike, chance: ArrayLike | None = None) -> NDArray
     return np.where(np.isnan(x), worst[:, None, None], x)
 
 
-def stratified_pairs(scores: ArrayLike, *, rng: np.random.Generator, patterns: int = PATTERNS) -> Pairs:
-    """Every pair of models over all tasks and seeds by permutation within the blocks (task, seed), with max-T.
+def stratified_pairs(
+    scores: ArrayLike, data: Sequence[str] | None = None, *, rng: np.random.Generator, patterns: int = PATTERNS
+) -> Pairs:
+    """Every pair of models over all tasks and seeds by permutation within blocks, with max-T.
 
-    scores: (tasks, models, seeds). The statistic of a pair is the mean over tasks of the paired
-    difference, standardised: mean over seeds / root mean square over seeds. It is between -1 and 1, a task's
-    scale does not matter, and for every pair it varies alike by chance. A pattern swaps the two labels of each
-    pair in some of the blocks, that is, turns the signs of all differences in them; every pattern is tried
-    where there are at most `patterns`, otherwise so many are drawn. `adjusted` compares each pair with
-    the largest statistic of all pairs that are not further from 0 (step-down max-T, Westfall and Young, 1993).
+    scores: (tasks, models, seeds); data: what each task's data are shared under, by default all their own. A block is
+    one seed on all tasks that share data: runs of one seed on them begin and go alike, so that taking them for
+    independent would find differences where there are none.
+
+    The statistic of a pair is the mean over tasks of the paired difference, standardised: mean over seeds / root mean
+    square over seeds. It is between -1 and 1, a task's scale does not matter, and for every pair it varies alike by
+    chance. A pattern swaps the two labels of each pair in some of the blocks, that is, turns the signs of all
+    differences in them; every pattern is tried where there are at most `patterns`, otherwise so many are drawn.
+    `adjusted` compares each pair with the largest statistic of all pairs that are not further from 0 (step-down
+    max-T, Westfall and Young, 1993).
 
     Labels change hands inside a pair only. Shuffling those of all models would carry a third model's
     results into a pair, and its p would then depend on how good and how noisy that third one is. p is exact for
@@ -77,12 +84,13 @@ def stratified_pairs(scores: ArrayLike, *, rng: np.random.Generator, patterns: i
     scale = np.sqrt(np.mean(d**2, axis=2, keepdims=True))
     equal = scale <= ROUNDING * np.abs(x).max(axis=(1, 2))[:, None, None]  # a task without a difference says nothing
     d = np.divide(d, scale, out=np.zeros_like(d), where=~equal)
-    blocks = d.transpose(0, 2, 1).reshape(tasks * seeds, first.size) / (tasks * seeds)
+    d = families(d, data)
+    blocks = d.transpose(0, 2, 1).reshape(-1, first.size) / (tasks * seeds)
     observed = blocks.sum(axis=0)
     order = np.argsort(-np.abs(observed), kind="stable")
     least = np.abs(observed)[order] - ROUNDING
     alone, together, count = np.zeros(first.size), np.zeros(first.size), 0
-    for signs in _patterns(tasks * seeds, patterns, rng):
+    for signs in _patterns(len(blocks), patterns, rng):
         found = np.abs(signs @ blocks[:, order])
         largest = np.maximum.accumulate(found[:, ::-1], axis=1)[:, ::-1]  # of this pair and those after it
         alone += (found >= least).sum(axis=0)
@@ -92,6 +100,16 @@ def stratified_pairs(scores: ArrayLike, *, rng: np.random.Generator, patterns: i
     p[order] = alone / count
     adjusted[order] = np.maximum.accumulate(together / count)
     return Pairs(first, second, observed, p, adjusted)
+
+
+def families(values: NDArray[np.float64], data: Sequence[str] | None) -> NDArray[np.float64]:
+    """Values (tasks, ...) summed over the tasks that share data, (families, ...)."""
+    if data is None:
+        return values
+    _, place = np.unique(data, return_inverse=True)
+    found = np.zeros((place.max() + 1, *values.shape[1:]))
+    np.add.at(found, place, values)
+    return found
 
 
 def complete(scores: ArrayLike, axes: int) -> NDArray[np.float64]:
@@ -110,7 +128,7 @@ def _patterns(blocks: int, most: int, rng: np.random.Generator) -> list[NDArray[
 
     Turning every sign changes no distance from 0, so that half of all patterns stands for all.
     """
-    if 2.0**blocks <= most:
+    if 2**blocks <= most:
         codes = np.arange(2 ** (blocks - 1))[:, None]
         bits = (codes >> np.arange(blocks) & 1).astype(np.float64)
         return np.split(1 - 2 * bits, range(CHUNK, len(bits), CHUNK))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from .over_seeds import Interval
+from .over_seeds import Interval, beats, mean_interval
 from .verdicts import LEVEL
 
 Statistic = Literal["mean", "interquartile mean"]
@@ -55,21 +55,21 @@ def bootstrap(
     x = _checked(scores)
     if x.ndim != 2:
         raise ValueError(f"scores are {x.shape}, but must be (tasks, seeds)")
-    return _interval(_over_seeds(statistic), [x], level, draws, rng)
+    of = _over_seeds(statistic)
+    low, high = np.quantile(of(_redrawn(x, draws, rng)), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(of(x)), float(low), float(high))
 
 
-def probability_of_improvement(
-    first: ArrayLike, second: ArrayLike, *, rng: np.random.Generator, level: float = LEVEL, draws: int = 2000
-) -> Interval:
+def probability_of_improvement(first: ArrayLike, second: ArrayLike) -> Interval:
     """How likely a run of the first model beats one of the second on a task, the mean over tasks; ties are one half.
 
-    first: (tasks, seeds), second: (tasks, other seeds). The interval is a bootstrap's, redrawing the seeds of
-    each model within each task (Agarwal et al., 2021).
+    first: (tasks, seeds), second: (tasks, other seeds) (Agarwal et al., 2021). The interval is Student's over tasks:
+    redrawing seeds within tasks would cover far too little with few of them.
     """
     x, y = _checked(first), _checked(second)
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
         raise ValueError(f"scores are {x.shape} and {y.shape}, but must be (tasks, seeds) of the same tasks")
-    return _interval(_improvement, [x, y], level, draws, rng)
+    return mean_interval([beats(one, other) for one, other in zip(x, y, strict=True)])
 
 
 def coverage(
@@ -99,18 +99,6 @@ def coverage(
     return inside / studies
 
 
-def _interval(
-    of: Callable[..., NDArray[np.float64]],
-    samples: list[NDArray[np.float64]],
-    level: float,
-    draws: int,
-    rng: np.random.Generator,
-) -> Interval:
-    found = of(*(_redrawn(x, draws, rng) for x in samples))
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(of(*samples)), float(low), float(high))
-
-
 def _redrawn(x: NDArray[np.float64], draws: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """(tasks, seeds) -> (draws, tasks, seeds), with replacement within each task."""
     tasks, seeds = x.shape
@@ -122,11 +110,6 @@ def _over_seeds(statistic: Statistic) -> Callable[[NDArray[np.float64]], NDArray
     if statistic == "mean":
         return lambda x: np.asarray(x.mean(axis=(-2, -1)))
     return lambda x: np.asarray(stats.trim_mean(x.reshape(*x.shape[:-2], -1), 0.25, axis=-1))
-
-
-def _improvement(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(..., tasks, seeds) and (..., tasks, other seeds) -> (...)."""
-    return np.asarray(np.mean((1 + np.sign(x[..., :, None] - y[..., None, :])) / 2, axis=(-3, -2, -1)))
 
 
 def _checked(scores: ArrayLike) -> NDArray[np.float64]:

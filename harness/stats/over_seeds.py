@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,10 +14,8 @@ from scipy import stats
 
 from .verdicts import LEVEL
 
-SIGN_PATTERNS = 2**16  # at most: up to 16 seeds are enumerated, beyond that patterns are drawn
-LABELINGS = 200_000  # ways to label runs at most: up to 10 seeds of each model are enumerated
-
-Test = Literal["paired", "unpaired"]
+ENUMERATED = 32  # runs of both models: up to 16 seeds of each every labelling counts
+LABELINGS = 200_000  # are drawn beyond that
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,94 +48,73 @@ def _quantile(level: float, seeds: int) -> float:
     return float(stats.t.ppf((1 + level) / 2, seeds - 1))
 
 
-def success_interval(successes: int, runs: int, level: float = LEVEL) -> Interval:
-    """The share of runs that succeeded, and Wilson's score interval (1927), which has a width at 0 and 1 too."""
-    if not 0 <= successes <= runs or runs == 0:
-        raise ValueError(f"{successes} of {runs} runs cannot have succeeded; give 0 to `runs` of at least one run")
-    found = stats.binomtest(successes, runs).proportion_ci(level, method="wilson")
-    return Interval(successes / runs, float(found.low), float(found.high))
+def unpaired_p(first: ArrayLike, second: ArrayLike) -> float:
+    """Two-sided p that runs (seeds,) and (seeds,) are alike, by giving their labels away anew.
 
-
-def sign_flip_p(differences: ArrayLike, *, rng: np.random.Generator) -> float:
-    """Two-sided p of the mean of paired differences (seeds,), by flipping signs.
-
-    Exact up to 16 seeds, where `rng` is not used; the smallest p possible is 2 / 2^n.
-    """
-    d = np.asarray(differences, dtype=np.float64)
-    if d.size < 2 or not d.any():
-        return 1.0
-    if 2**d.size <= SIGN_PATTERNS:
-        sums = _signs(d.size) @ d
-        return float(np.mean(np.abs(sums) >= abs(sums[0]) - 1e-9 * np.abs(d).max()))
-    result = stats.permutation_test(
-        (d,), np.mean, permutation_type="samples", vectorized=True, n_resamples=SIGN_PATTERNS, rng=rng
-    )
-    return min(1.0, float(np.asarray(result.pvalue)))
-
-
-@lru_cache(maxsize=4)
-def _signs(seeds: int) -> NDArray[np.float64]:
-    """Half of all sign patterns (patterns, seeds), the identity first; the other half are their negatives."""
-    bits = np.arange(2 ** (seeds - 1))[:, None] >> np.arange(seeds) & 1
-    return (1 - 2 * bits).astype(np.float64)
-
-
-def unpaired_p(first: ArrayLike, second: ArrayLike, *, rng: np.random.Generator) -> float:
-    """Two-sided p of the difference of means of (seeds,) and (seeds,), by giving the runs' labels away anew.
-
-    Exact up to 10 seeds each, where `rng` is not used; the smallest p possible is 2 / binomial(n + m, n).
+    The hypothesis is that runs of the two models are exchangeable. The sums of the two are compared, but a small p
+    speaks of no mean: of two models with one mean, a steady one and one that fails now and then are not alike either.
+    Exact up to 16 seeds each; the smallest p possible is 2 / binomial(n + m, n).
     """
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if min(x.size, y.size) < 2:
         return 1.0
     together = np.concatenate([x, y]) - np.mean([*x, *y])
-    if math.comb(together.size, x.size) <= LABELINGS:
-        sums = together[_choices(together.size, x.size)].sum(axis=1)
-    else:
-        orders = rng.permuted(np.tile(together, (LABELINGS // 10, 1)), axis=1)
-        orders[0] = together
-        sums = orders[:, : x.size].sum(axis=1)
     near = 1e-9 * np.abs(together).max()  # ties but for rounding are ties
-    tails = np.mean(sums >= sums[0] - near), np.mean(sums <= sums[0] + near)
-    return min(1.0, 2 * float(min(tails)))
+    tails = _tails if together.size <= ENUMERATED else _drawn_tails
+    return min(1.0, 2 * min(tails(together, x.size, near)))
 
 
-@lru_cache(maxsize=4)
-def _choices(runs: int, first: int) -> NDArray[np.int8]:
-    """Which runs get the first model's label: (labelings, first), beginning with those that have it."""
-    return np.array(list(combinations(range(runs), first)), dtype=np.int8)
+def _tails(together: NDArray[np.float64], first: int, near: float) -> tuple[float, float]:
+    """The shares of all labelings that give the first model at least, and at most, its own sum.
 
-
-def difference_p(first: ArrayLike, second: ArrayLike, test: Test, *, rng: np.random.Generator) -> float:
-    """Two-sided p of two models' results (seeds,), by the test that was chosen before running (power.chosen_test).
-
-    Paired: entries at the same place have the same seed.
+    A labelling takes k runs from one half of all runs and the others from the other half: of the sums that either half
+    has, sorted, those that go together are counted without being listed.
     """
-    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if test == "unpaired":
-        return unpaired_p(x, y, rng=rng)
-    return sign_flip_p(_differences(x, y), rng=rng)
+    own, middle = together[:first].sum(), together.size // 2
+    low, high = _subsets(middle), _subsets(together.size - middle)
+    above = below = 0
+    for k in range(max(0, first - len(high) + 1), min(first, middle) + 1):
+        rest = own - low[k] @ together[:middle]
+        sums = np.sort(high[first - k] @ together[middle:])
+        above += int(np.sum(sums.size - np.searchsorted(sums, rest - near, side="left")))
+        below += int(np.sum(np.searchsorted(sums, rest + near, side="right")))
+    ways = math.comb(together.size, first)
+    return above / ways, below / ways
 
 
-def shift(first: ArrayLike, second: ArrayLike, test: Test) -> float:
-    """How much higher the first model's results (seeds,) lie, by Hodges and Lehmann (1963).
+@lru_cache(maxsize=8)
+def _subsets(runs: int) -> list[NDArray[np.float64]]:
+    """Of each size k from 0 on all subsets of so many runs, (subsets, runs), 1 for a member."""
+    bits = (np.arange(2**runs)[:, None] >> np.arange(runs) & 1).astype(np.float64)
+    sizes = bits.sum(axis=1)
+    return [bits[sizes == k] for k in range(runs + 1)]
 
-    Paired: the median of the means of all two differences, each with itself included; unpaired: the
-    median of all differences between a run of the first and one of the second. An outlier moves it little.
-    """
+
+def _drawn_tails(together: NDArray[np.float64], first: int, near: float) -> tuple[float, float]:
+    """The same shares of drawn labelings, the true one among them; always the same, so that a p is as well."""
+    rng, orders = np.random.default_rng(0), np.tile(together, (LABELINGS // 10, 1))
+    sums = [together[:first].sum(keepdims=True)]
+    sums += [rng.permuted(orders, axis=1)[:, :first].sum(axis=1) for _ in range(10)]
+    every = np.concatenate(sums)
+    return float(np.mean(every >= every[0] - near)), float(np.mean(every <= every[0] + near))
+
+
+def shift(first: ArrayLike, second: ArrayLike) -> float:
+    """How much higher the first model's results (seeds,) lie: the median of all differences between a run of the
+    first and one of the second (Hodges and Lehmann, 1963). An outlier moves it little."""
+    return float(np.median(_all_pairs(first, second)))
+
+
+def beats(first: ArrayLike, second: ArrayLike) -> float:
+    """How likely a run of the first model (seeds,) is better than one of the second (seeds,); ties are one half."""
+    return float(np.mean((1 + np.sign(_all_pairs(first, second))) / 2))
+
+
+def _all_pairs(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if min(x.size, y.size) == 0:
-        raise ValueError("a shift needs at least one run of each model")
-    if test == "unpaired":
-        return float(np.median(x[:, None] - y))
-    d = _differences(x, y)
-    return float(np.median((d[:, None] + d)[np.triu_indices(d.size)] / 2))
-
-
-def _differences(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    if x.shape != y.shape:
-        raise ValueError(f"{x.size} and {y.size} results cannot be paired; give those of the common seeds")
-    return x - y
+        raise ValueError("two models are compared by at least one run of each")
+    return x[:, None] - y
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
@@ -148,3 +125,13 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     result = np.empty_like(raw)
     result[order] = np.minimum(adjusted, 1.0)
     return result
+
+
+def against(best: str, runs: Mapping[str, ArrayLike]) -> dict[str, float]:
+    """`unpaired_p` of each other model's runs (seeds,) and those of this one, by Holm's correction for all pairs.
+
+    All pairs, since which model will be the best is not known before running.
+    """
+    pairs = list(combinations(runs, 2))
+    adjusted = holm([unpaired_p(runs[first], runs[second]) for first, second in pairs])
+    return {a if b == best else b: float(p) for (a, b), p in zip(pairs, adjusted, strict=True) if best in (a, b)}

@@ -1,40 +1,40 @@
 """What a plan of so many seeds, models and tasks can show, before anything runs.
 
-Effects are in standard deviations: of the paired differences for the paired test, of one model's runs for the unpaired.
+Two tests: "runs" gives the labels of two models' runs on a task away anew (over_seeds), "blocks" turns the signs of
+whole blocks over all tasks (across). Effects are in standard deviations: of a model's runs for the first, of the
+blocks' differences for the second.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from ..errors import counted
-from .over_seeds import Test
-from .verdicts import ALPHA
+from .over_seeds import ENUMERATED, LABELINGS
+from .verdicts import ALPHA, PATTERNS
 
 LIKELY = 0.8
 STUDIES = 2000  # simulated for a power
-MOST = 2048  # sign patterns or labelings that are enumerated in each study; with more seeds the t-test stands in
+GRAIN = 10  # a test whose smallest p is so many times smaller than alpha is all but the t-test
 SEEDS = 500  # more than these nobody runs
+CHUNK, LARGEST = 2**23, 200_000  # numbers at a time, and labelings that are enumerated in each study
+
+Test = Literal["runs", "blocks"]
 
 
-def smallest_paired_p(seeds: int) -> float:
-    """The smallest two-sided p that an exact sign-flip test on so many paired seeds can give."""
-    return math.ldexp(2.0, -seeds) if seeds else 1.0
-
-
-def smallest_unpaired_p(first: int, second: int) -> float:
-    """The smallest two-sided p that giving the labels of so many runs away anew can give."""
-    return min(1.0, 2 / math.comb(first + second, first)) if min(first, second) > 1 else 1.0
-
-
-def smallest_alone(seeds: int, test: Test) -> float:
-    """The smallest p that either test of two models can give, without a correction."""
-    return smallest_paired_p(seeds) if test == "paired" else smallest_unpaired_p(seeds, seeds)
+def smallest_p(n: int, test: Test = "runs") -> float:
+    """The smallest p that n seeds of each of two models, or n blocks, can give without a correction."""
+    if test == "blocks":
+        return max(math.ldexp(2.0, -n), 1 / PATTERNS) if n else 1.0
+    ways = math.comb(2 * n, n) if 2 * n <= ENUMERATED else LABELINGS + 1
+    return 2 / ways if n > 1 else 1.0
 
 
 def comparisons(models: int) -> int:
@@ -42,127 +42,114 @@ def comparisons(models: int) -> int:
     return math.comb(models, 2)
 
 
-def smallest_adjusted_p(seeds: int, models: int, test: Test) -> float:
-    """The smallest p after Holm's correction for all pairs."""
-    alone = smallest_alone(seeds, test)
-    return min(1.0, max(1, comparisons(models)) * alone)
-
-
-def chosen_test(seeds: int, models: int, alpha: float = ALPHA) -> Test:
-    """The test of two models on one task, by the plan alone.
-
-    Paired, since models share their seeds, unless so few seeds can reach alpha by the unpaired test only: then
-    that one, which is conservative where sharing a seed makes results alike.
-    """
-    if smallest_adjusted_p(seeds, models, "paired") <= alpha:
-        return "paired"
-    return "unpaired" if smallest_adjusted_p(seeds, models, "unpaired") <= alpha else "paired"
+def smallest_adjusted_p(seeds: int, models: int) -> float:
+    """The smallest p on a task after Holm's correction for all pairs."""
+    return min(1.0, max(1, comparisons(models)) * smallest_p(seeds))
 
 
 def power(
     effect: float,
-    seeds: int,
-    test: Test = "paired",
+    n: int,
+    test: Test = "runs",
     *,
     rng: np.random.Generator,
     alpha: float = ALPHA,
     studies: int = STUDIES,
 ) -> float:
-    """How likely the exact test finds an effect of normal runs, p <= alpha, by simulation.
+    """How likely n seeds of each model, or n blocks, find an effect of normal runs on its true side, p <= alpha.
 
-    With more seeds than 12, or 7 of each model unpaired, the power of the t-test, which is all but the same.
+    By simulation where p is coarse beside alpha; elsewhere it is the power of the t-test, which is all but the same.
     """
-    noise = _noise(seeds, test, studies, rng)
-    return _t_power(effect, seeds, test, alpha) if noise is None else _simulated(effect, noise, test, alpha)
+    edges = _edges(n, test, alpha, studies, rng)
+    return _t_power(effect, n, test, alpha) if edges is None else float(np.mean(edges <= effect))
 
 
 def smallest_effect(
-    seeds: int,
-    test: Test = "paired",
+    n: int,
+    test: Test = "runs",
     *,
     rng: np.random.Generator,
     alpha: float = ALPHA,
     likely: float = LIKELY,
     studies: int = STUDIES,
 ) -> float | None:
-    """The smallest effect that is found with probability `likely`; None if so few seeds find none at all."""
+    """The smallest effect that is found with probability `likely`; None if so few seeds or blocks find none at all."""
     if not 0 < likely < 1:
         raise ValueError(f"the probability is {likely:g}, but must be between 0 and 1")
-    alone = smallest_alone(seeds, test)
-    if alone > alpha * (1 + 1e-12):
-        return None
-    noise = _noise(seeds, test, studies, rng)  # the same for all effects, so that the power rises with the effect
-
-    def found(effect: float) -> float:
-        return _t_power(effect, seeds, test, alpha) if noise is None else _simulated(effect, noise, test, alpha)
-
-    low, high = 0.0, 1.0
-    while found(high) < likely:
-        low, high = high, 2 * high
-    while high - low > 0.005 * high:
-        middle = (low + high) / 2
-        low, high = (low, middle) if found(middle) >= likely else (middle, high)
-    return high
+    edges = _edges(n, test, alpha, studies, rng)
+    if edges is None:
+        return float(optimize.brentq(lambda effect: _t_power(effect, n, test, alpha) - likely, 0.0, 100.0))
+    found = float(np.quantile(edges, likely, method="inverted_cdf"))
+    return found if math.isfinite(found) else None
 
 
-def sentence(seeds: int, models: int, tasks: int, *, rng: np.random.Generator, alpha: float = ALPHA) -> str:
-    """What so many seeds, models and tasks can show: test, smallest p and smallest effect, on one task and over all.
+def seeds_needed(
+    effect: float, *, rng: np.random.Generator, alpha: float = ALPHA, likely: float = LIKELY, studies: int = STUDIES
+) -> int | None:
+    """How many seeds of each model find an effect on a task with probability `likely`; None if more than SEEDS."""
+    enough = (n for n in range(2, SEEDS) if power(effect, n, rng=rng, alpha=alpha, studies=studies) >= likely)
+    return next(enough, None)
 
-    Over all tasks it is across.stratified_pairs, which has the power of a paired test of as many blocks, nearly.
+
+def sentence(seeds: int, models: int, data: Sequence[str], *, rng: np.random.Generator, alpha: float = ALPHA) -> str:
+    """What so many seeds, models and tasks can show: smallest p and smallest effect, on one task and over all.
+
+    data: what each task's data are shared under. Over all tasks it is across.stratified_pairs, of nearly this power.
     """
     if models < 2:
         return "with one model there is nothing to compare"
-    test, pairs = chosen_test(seeds, models, alpha), comparisons(models)
-    name = {"paired": "paired sign-flip test", "unpaired": "unpaired permutation test"}[test]
+    pairs = comparisons(models)
     text = (
-        f"on each task the exact {name} of {counted(pairs, 'pair')} with Holm's correction gives "
-        f"{counted(seeds, 'seed')} a p of at least {smallest_adjusted_p(seeds, models, test):.2g}"
+        f"on each task the exact permutation test of {counted(pairs, 'pair')} with Holm's correction gives "
+        f"{counted(seeds, 'seed')} a p of at least {smallest_adjusted_p(seeds, models):.2g}"
     )
-    effect = smallest_effect(seeds, test, rng=rng, alpha=alpha / pairs)
-    paired = "standard deviations of the paired differences"
+    effect = smallest_effect(seeds, rng=rng, alpha=alpha / pairs)
     if effect is None:
-        tests = ((n, chosen_test(n, models, alpha)) for n in range(seeds, SEEDS))
-        enough = next(n for n, other in tests if smallest_adjusted_p(n, models, other) <= alpha)
+        enough = next((n for n in range(seeds, SEEDS) if smallest_adjusted_p(n, models) <= alpha), SEEDS)
         text += f", so that nothing can be significant with fewer than {enough} seeds"
     else:
-        unit = paired if test == "paired" else "standard deviations of a model's runs"
-        text += f", and finds {effect:.1f} {unit} with {LIKELY:.0%} probability"
-    if tasks > 1 and seeds > 1:
-        together = smallest_effect(tasks * seeds, rng=rng, alpha=alpha / pairs)
-        text += f"; the permutation test over {tasks} tasks together "
+        text += f", and finds {effect:.1f} standard deviations of a model's runs with {LIKELY:.0%} probability"
+    if effect is None or effect > 1:
+        needed = seeds_needed(1.0, rng=rng, alpha=alpha / pairs, studies=STUDIES // 4)
+        text += f"; a difference of 1 standard deviation takes {needed or f'more than {SEEDS}'} seeds"
+    if len(data) > 1 and seeds > 1:
+        blocks = len(set(data)) * seeds
+        together = smallest_effect(blocks, "blocks", rng=rng, alpha=alpha / pairs)
+        text += f"; the permutation test over {len(data)} tasks together, in {blocks} blocks of their own data, "
         if together is None:
-            text += "can hardly show more" if smallest_paired_p(tasks * seeds) <= alpha else "shows nothing either"
+            text += "can hardly show more" if smallest_p(blocks, "blocks") <= alpha else "shows nothing either"
         else:
-            text += f"finds {together:.1f} {paired} with {LIKELY:.0%}"
+            text += f"finds about {together:.1f} standard deviations of the blocks' differences with {LIKELY:.0%}"
     return text
 
 
-def _t_power(effect: float, seeds: int, test: Test, alpha: float) -> float:
-    free = seeds - 1 if test == "paired" else 2 * (seeds - 1)
-    centre = effect * math.sqrt(seeds if test == "paired" else seeds / 2)
-    edge = float(stats.t.isf(alpha / 2, free))
-    return float(stats.nct.sf(edge, free, centre) + stats.nct.cdf(-edge, free, centre))
+def _t_power(effect: float, n: int, test: Test, alpha: float) -> float:
+    free = n - 1 if test == "blocks" else 2 * (n - 1)
+    centre = effect * math.sqrt(n if test == "blocks" else n / 2)
+    return float(stats.nct.sf(stats.t.isf(alpha / 2, free), free, centre))  # scipy's lower tail may be NaN
 
 
-def _noise(seeds: int, test: Test, studies: int, rng: np.random.Generator) -> NDArray[np.float64] | None:
-    """Runs without an effect, (values, studies), or None where there are too many ways to enumerate."""
-    if test == "paired":
-        return rng.normal(size=(seeds, studies)) if 2 ** (seeds - 1) <= MOST else None
-    return rng.normal(size=(2 * seeds, studies)) if math.comb(2 * seeds, seeds) // 2 <= MOST else None
+def _edges(n: int, test: Test, alpha: float, studies: int, rng: np.random.Generator) -> NDArray[np.float64] | None:
+    """From which effect on the exact test finds it, in each of the simulated studies; None: the t-test stands in.
 
-
-def _simulated(effect: float, noise: NDArray[np.float64], test: Test, alpha: float) -> float:
-    """noise: (values, studies). By symmetry half of all patterns stand for all; the first row is the identity."""
-    values = len(noise)
-    if test == "paired":
-        signs = 1.0 - 2.0 * (np.arange(2 ** (values - 1))[:, None] >> np.arange(values) & 1)
-        x = noise + effect
+    A labelling that moves m runs, or turns m signs, lies less far out than the true one from some effect on, which is
+    the mean of what it moves. An effect is found where no more labellings lie as far out as alpha allows.
+    """
+    alone, ways = smallest_p(n, test), 2**n if test == "blocks" else math.comb(2 * n, n)
+    if alone > alpha * (1 + 1e-12):
+        return np.full(studies, np.inf)
+    if alone <= alpha / GRAIN or ways > (PATTERNS if test == "blocks" else LARGEST):
+        return None
+    if test == "blocks":
+        moved = np.arange(1, 2**n)[:, None] >> np.arange(n) & 1
+        weights = -moved / moved.sum(axis=1, keepdims=True)
     else:
-        half = values // 2
-        chosen = [[0, *rest] for rest in combinations(range(1, values), half - 1)]
-        signs = -np.ones((len(chosen), values))
-        np.put_along_axis(signs, np.array(chosen), 1.0, axis=1)
-        x = noise + effect * (np.arange(values) < half)[:, None]
-    distance = np.abs(signs @ x)
-    p = np.mean(distance >= distance[0] * (1 - 1e-12), axis=0)
-    return float(np.mean(p <= alpha * (1 + 1e-12)))
+        chosen = np.array(list(combinations(range(2 * n), n)))[1:]
+        weights = np.zeros((len(chosen), 2 * n))
+        np.put_along_axis(weights, chosen, 1.0, axis=1)
+        weights[:, :n] -= 1
+        weights /= np.sum(chosen >= n, axis=1, keepdims=True)
+    allowed = int(alpha * ways / 2 * (1 + 1e-12))  # labellings that may lie as far out, the true one included
+    noise, step = rng.normal(size=(studies, weights.shape[1])), max(1, CHUNK // len(weights))
+    parts = [weights @ noise[begin : begin + step].T for begin in range(0, studies, step)]
+    return np.concatenate([np.partition(part, -allowed, axis=0)[-allowed] for part in parts])

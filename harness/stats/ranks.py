@@ -8,13 +8,14 @@ and T tasks no p is below 2 / 2^T.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from .across import ROUNDING, Pairs, complete
+from .across import ROUNDING, Pairs, complete, families
 from .over_seeds import holm
 from .verdicts import ALPHA, PATTERNS
 
@@ -36,11 +37,14 @@ def mean_ranks(scores: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(_ranks(complete(scores, 2)).mean(axis=0), dtype=np.float64)
 
 
-def friedman(scores: ArrayLike, *, rng: np.random.Generator, draws: int = PATTERNS) -> Friedman:
+def friedman(
+    scores: ArrayLike, data: Sequence[str] | None = None, *, rng: np.random.Generator, draws: int = PATTERNS
+) -> Friedman:
     """Are all models alike? scores: (tasks, models).
 
-    F and chi2 suppose many tasks. `p` is the share of all orders of models within tasks whose ranks differ as much;
-    all are tried where they are at most `draws`, otherwise so many are drawn.
+    F and chi2 suppose many independent tasks. `p` is the share of all orders of models whose ranks differ as much, the
+    same order for all tasks that share data (`data`, a word for each task; by default none share any); all are
+    tried where they are at most `draws`, otherwise so many are drawn.
     """
     x = complete(scores, 2)
     tasks, models = x.shape
@@ -58,25 +62,22 @@ def friedman(scores: ArrayLike, *, rng: np.random.Generator, draws: int = PATTER
         float(stats.chi2.sf(chi2, models - 1)),
         F,
         float(stats.f.sf(F, models - 1, (models - 1) * (tasks - 1))) if tasks > 1 else 1.0,
-        _friedman_p(ranks, between, rng, draws),
+        _friedman_p(families(ranks - (models + 1) / 2, data), between, rng, draws),
     )
 
 
 def _friedman_p(ranks: NDArray[np.float64], between: float, rng: np.random.Generator, draws: int) -> float:
-    """ranks: (tasks, models). The first task's order stays: permuting all tasks alike changes nothing."""
-    tasks, models = ranks.shape
-    middle = (models + 1) / 2
-    if (tasks - 1) * math.lgamma(models + 1) <= math.log(draws) + ROUNDING:
+    """ranks: (families, models), of mean 0. The first one's order stays: permuting all alike changes nothing."""
+    models = ranks.shape[1]
+    if (len(ranks) - 1) * math.lgamma(models + 1) <= math.log(draws) + ROUNDING:
         from itertools import permutations
 
-        sums = ranks[:1] - middle
+        sums = ranks[:1]
         for row in ranks[1:]:
-            orders = np.array(list(permutations(row))) - middle
-            sums = (sums[:, None] + orders).reshape(-1, models)
+            sums = (sums[:, None] + np.array(list(permutations(row)))).reshape(-1, models)
     else:
         drawn = [rng.permuted(np.tile(row, (draws - 1, 1)), axis=1) for row in ranks[1:]]
-        sums = np.sum(drawn, axis=0) + ranks[0] - tasks * middle
-        sums = np.concatenate([ranks.sum(axis=0, keepdims=True) - tasks * middle, sums])
+        sums = np.concatenate([ranks.sum(axis=0, keepdims=True), np.sum(drawn, axis=0) + ranks[0]])
     return float(np.mean((sums**2).sum(axis=1) >= between - ROUNDING))
 
 
@@ -98,6 +99,11 @@ def wilcoxon_pairs(scores: ArrayLike) -> Pairs:
             statistic[pair] = ranks.sum() / np.abs(ranks).sum()
             p[pair] = _signed_rank_p(ranks)
     return Pairs(first, second, statistic, p, holm(p))
+
+
+def smallest_wilcoxon_p(tasks: int, models: int) -> float:
+    """The smallest corrected p that `wilcoxon_pairs` can give, where all tasks agree."""
+    return min(1.0, math.comb(models, 2) * math.ldexp(2.0, -tasks))
 
 
 def _signed_rank_p(ranks: NDArray[np.float64]) -> float:

@@ -36,18 +36,33 @@ def factor(metric: str) -> float:
 
 def score(value: float, metric: str, half: float = math.nan, *, sign: str = "") -> str:
     """A recorded metric in its unit, with half of its interval where that is known. sign: "+" of a difference."""
-    return spread(factor(metric) * value, factor(metric) * half, sign + FORMS.get(metric, ".4g"))
+    ends = (-math.inf if sign else 0.0, 100.0 if metric == "accuracy" and not sign else math.inf)
+    ends = ends if metric in METRICS else (-math.inf, math.inf)
+    return spread(factor(metric) * value, factor(metric) * half, sign + FORMS.get(metric, ".4g"), ends)
 
 
-def spread(mean: float, half: float, form: str) -> str:
-    """'71.3 ± 4.0', or the mean alone where one seed leaves half of the interval unknown, NaN."""
+def spread(mean: float, half: float, form: str, ends: tuple[float, float] = (-math.inf, math.inf)) -> str:
+    """'71.3 ± 4.0', or the mean alone where one seed leaves half of the interval unknown, NaN.
+
+    ends: of the scale; an interval that would leave it stops there, '36.0 (0.0 to 100.0)'.
+    """
     text = rounded(mean, form)
-    return text if math.isnan(half) else f"{text} ± {rounded(half, form.removeprefix('+'))}"
+    if math.isnan(half):
+        return text
+    if ends[0] <= mean - half and mean + half <= ends[1]:
+        return f"{text} ± {rounded(half, form.removeprefix('+'))}"
+    return f"{text} ({rounded(max(ends[0], mean - half), form)} to {rounded(min(ends[1], mean + half), form)})"
 
 
 def rounded(value: float, form: str) -> str:
     """The value in this format, however it was computed: 17.15 is not 17.1 here and 17.2 there."""
     return f"{round(value, 9):{form}}"
+
+
+def share(mean: float, low: float, high: float) -> str:
+    """'0.53 (0.43 to 0.62)', of a number from 0 to 1; alone where an interval has no width or is unknown."""
+    text = f"{mean:.2f}"
+    return text if math.isnan(low) or low == high else f"{text} ({max(0.0, low):.2f} to {min(1.0, high):.2f})"
 
 
 def missing(value: object) -> bool:

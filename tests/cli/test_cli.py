@@ -161,7 +161,7 @@ def test_report_writes_tables_and_curves(bench, tmp_path):
     for task in ("sfc", "sti"):
         text = (folder / f"{task}.md").read_text()
         assert "| GRU" in text
-        assert "sign-flip" in text
+        assert "exact permutation test" in text
         curves = (folder / f"{task}-3k-curves.svg").read_text()
         assert all(f">{name}</text>" in curves for name in ("LSTM-S", "GRU", "chance", "target"))
         assert (folder / f"{task}.tex").read_text().startswith("\\begin{tabular}")
@@ -308,9 +308,9 @@ def test_plan_and_params_show_models_of_equal_width(bench):
 
 
 def test_plan_says_what_it_can_show(bench):
-    """The smoke protocol has two seeds: their smallest p is 2/4, and four are the fewest for one pair."""
+    """The smoke protocol has two seeds: their smallest p is 2/6, and four are the fewest for one pair."""
     few = bench("plan", "--task", "sfc", "--models", "gru,tp-rnn-s", "--protocol", "smoke", "--no-time").out
-    assert "of 1 pair with Holm's correction gives 2 seeds a p of at least 0.5" in few
+    assert "of 1 pair with Holm's correction gives 2 seeds a p of at least 0.33" in few
     assert "nothing can be significant with fewer than 4 seeds" in few
     many = ("--models", "gru,lstm-s,tp-rnn-s", "--protocol", "smoke", "--no-time", "--seeds", "8")
     assert "of 3 pairs with Holm's correction gives 8 seeds" in bench("plan", "--task", "sfc,sti", *many).out

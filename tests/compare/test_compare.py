@@ -3,7 +3,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from support.records import FACTS, made_run
+from support.records import FACTS, made_curve, made_run
 from support.sentences import one_sentence
 
 from harness.compare.two import compare, table
@@ -11,7 +11,7 @@ from harness.errors import BenchError
 from harness.records.kinds import TaskFacts
 from harness.records.store import Store
 from harness.stats.equivalence import two_one_sided
-from harness.stats.verdicts import BETTER, CANNOT_TELL, EQUIVALENT, WORSE
+from harness.stats.verdicts import BETTER, CANNOT_TELL, EQUIVALENT, SAME, WORSE
 
 SEEDS = range(8)
 PLAN = ("smoke", "sfc", "3k")
@@ -45,6 +45,7 @@ def noisy(mean, seed=0, spread=0.002, size=8):
         (noisy(0.8), noisy(0.8, 1), EQUIVALENT),
         (noisy(0.8, spread=0.1), noisy(0.8, 1, spread=0.1), CANNOT_TELL),
         (noisy(0.7, size=3), noisy(0.8, 1, size=3), CANNOT_TELL),  # three seeds show nothing
+        ([0.8] * 8, noisy(0.8, spread=1e-6), CANNOT_TELL),  # nor do runs that all ended alike
     ],
 )
 def test_the_four_verdicts(first, second, verdict):
@@ -63,7 +64,7 @@ def test_the_row_has_difference_p_and_equivalence_on_the_way_from_chance():
     """Chance 0.5: an accuracy of 0.7 is 40 % of the way. Four seeds: the labels' test, 2 of 70."""
     row = compared(side([0.7, 0.71, 0.72, 0.73]), side([0.8, 0.81, 0.82, 0.84])).rows[0]
     differences = np.array([0.2, 0.2, 0.2, 0.22])
-    assert (row.first, row.second) == pytest.approx((0.715, 0.8175))
+    assert row.means == pytest.approx((0.715, 0.8175))
     assert row.difference.mean == pytest.approx(differences.mean())
     assert row.p == pytest.approx(2 / 70)
     assert row.equal_p == pytest.approx(two_one_sided(differences, 0.01).p)
@@ -74,7 +75,7 @@ def test_the_row_has_difference_p_and_equivalence_on_the_way_from_chance():
 def test_a_run_without_a_result_counts_as_chance_and_makes_worse():
     found = compared(side(noisy(0.8)), side([None] * 8))
     assert found.verdict == WORSE
-    assert found.rows[0].second is None
+    assert found.rows[0].means[1] is None
     assert found.rows[0].difference.mean == pytest.approx(-0.6, abs=0.01)
 
 
@@ -88,11 +89,44 @@ def test_a_row_that_is_worse_is_not_hidden_by_what_others_gain():
     assert "worse on low-density 3k" in found.notes[0]
 
 
-def test_several_tasks_together_can_show_what_none_shows_alone():
+def test_what_no_row_shows_the_whole_does_not_say_but_names_its_p():
     tasks = [("smoke", name, "3k") for name in ("sfc", "sti", "copy-120")]
     found = compared(side(noisy(0.7, size=3), places=tasks), side(noisy(0.8, 1, size=3), places=tasks))
-    assert {row.verdict for row in found.rows} == {CANNOT_TELL}
-    assert found.verdict == BETTER  # 9 blocks: p can be 2 / 512
+    assert {row.verdict for row in found.rows} == {found.verdict} == {CANNOT_TELL}
+    assert "p = 0.0312 over all rows together" in found.notes[0]  # two of the tasks share data: 6 blocks, 2 / 64
+
+
+@pytest.mark.parametrize(("rows", "seeds", "verdict"), [(12, 3, CANNOT_TELL), (180, 5, CANNOT_TELL), (180, 8, WORSE)])
+def test_a_row_that_falls_to_chance_is_never_part_of_an_equivalent_whole(rows, seeds, verdict):
+    """180 rows are one quick protocol: 12 tasks x 15 models; eight seeds reach 180 x 2 / 12,870."""
+    places = [("smoke", f"task{n}", "3k") for n in range(rows)]
+    before, after = noisy(0.989, size=seeds), noisy(0.989, 1, size=seeds)
+    first, second = side(before, places=places), side(after, places=places[1:])
+    found = compared(first, second | side(noisy(0.5, 2, size=seeds), places=places[:1]))
+    assert found.rows[0].verdict == found.verdict == verdict
+    assert f"{verdict} on task0" in found.notes[0]
+
+
+def test_folders_whose_runs_are_equal_bit_by_bit_are_the_same_and_models_are_not():
+    """Two models whose runs all stayed where they began have equal results too."""
+    place = (*PLAN, "gru")
+    first, second = side([0.5] * 3, places=[place]), side([0.5] * 3, places=[place])
+    assert compared(first, second).verdict == SAME
+    assert compared(side([0.5] * 3), side([0.5] * 3)).verdict == CANNOT_TELL
+    second[place][1] = replace(second[place][1], curve=made_curve([0.5, 0.75, 0.81]))
+    assert compared(first, second).verdict == CANNOT_TELL
+
+
+def test_equivalence_says_how_many_further_runs_may_end_otherwise():
+    found = compared(side(noisy(0.8, spread=1e-4, size=3)), side(noisy(0.8, 1, 1e-4, size=3)))
+    assert found.verdict == EQUIVALENT
+    assert "up to 63% of further runs end otherwise" in " ".join(found.notes)
+
+
+def test_the_mean_of_runs_with_a_result_says_of_how_many_it_is():
+    shown = table(compared(side([0.6, 0.7, None]), side([0.8, 0.8, 0.82]))).iloc[0]
+    assert (shown["A"], shown["B"]) == ("65.0 (2 of 3)", "80.7")
+    assert (shown["B beats A"], shown["Shift, %"]) == ("1.00", "+40.0")
 
 
 def test_rows_are_corrected_together():
@@ -104,9 +138,9 @@ def test_rows_are_corrected_together():
 
 def test_only_common_seeds_count_and_what_only_one_has_is_named():
     extra = ("smoke", "sti", "3k")
-    second = side([0.8, 0.8, 0.8, 0.8, 0.0])
+    second = side([0.8, 0.801, 0.802, 0.8, 0.0])
     del second[PLAN][0]
-    found = compared(side([0.1, 0.8, 0.8, 0.8], places=[PLAN, extra]), second)
+    found = compared(side([0.1, 0.8, 0.801, 0.802], places=[PLAN, extra]), second)
     assert found.rows[0].seeds == 3
     assert found.verdict == EQUIVALENT
     assert any("Only in A, left out: smoke sti 3k" in note for note in found.notes)
@@ -154,7 +188,7 @@ def compare_verb(bench, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("second", "code"), [(noisy(0.8, 1), 0), (noisy(0.7), 0), (noisy(0.6, 1), 3), (noisy(0.71, 1, 0.1), 4)]
+    ("second", "code"), [(noisy(0.8, 1), 0), (noisy(0.7, 1), 0), (noisy(0.6, 1), 3), (noisy(0.71, 1, 0.1), 4)]
 )
 def test_exit_codes_tell_the_verdict_of_two_models_and_of_two_folders(compare_verb, tmp_path, second, code):
     stored(tmp_path / "results", "gru", noisy(0.7))
@@ -197,7 +231,7 @@ def test_records_that_cannot_be_read_are_named_and_left_out(compare_verb, tmp_pa
 
 def test_records_of_a_task_that_has_changed_in_between_are_not_compared():
     first = side(noisy(0.7), task_source="1")
-    assert compared(first, first).verdict == EQUIVALENT
+    assert compared(first, side(noisy(0.7, 1), task_source="1")).verdict == EQUIVALENT
     for fields in ({"task_source": "2"}, {"task_source": "1", "data": "3"}):
         with pytest.raises(BenchError, match="the task sfc has changed between the records of A and those of B"):
             compared(first, side(noisy(0.7), **fields))

@@ -58,8 +58,8 @@ def test_a_page_says_all_that_a_reader_must_know():
         "Protocol `smoke`, version 1: 40 steps a sequence, batch 20, adam 0.001, 300 training steps.",
         "Chance: 0.5. Target: 0.7.",
         "| GRU",
-        "75.0 ± 63.5",
-        "sign-flip test",
+        "75.0 (11.5 to 100.0)",
+        "exact permutation test of the runs' labels",
         "![Validation accuracy over training steps: the mean of each model's seeds thick, each seed thin.]"
         "(sfc-3k-curves.svg)",
         "protocol `smoke` version 1; 4 runs with seeds 0, 1 on 2 cores of Some processor, torch 2.9.0, 2025-03-01, "

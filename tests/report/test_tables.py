@@ -10,7 +10,7 @@ from support.records import FACTS, made_curve, made_measurement, made_run
 from harness.errors import BenchError
 from harness.records.kinds import Measurement, RunRecord, TaskFacts
 from harness.report.task.table import Comparison, compare, shown
-from harness.stats.over_seeds import mean_interval, sign_flip_p
+from harness.stats.over_seeds import mean_interval, unpaired_p
 from harness.write import markdown as pages
 from harness.write.tables import BOLD, markdown, plain
 
@@ -21,7 +21,7 @@ MSE = TaskFacts("Adding", "mse", False, chance=0.1767, target=0.01, length=200)
 def compared(
     runs: Sequence[RunRecord], measurements: Sequence[Measurement] = (), order: Sequence[str] = ORDER
 ) -> Comparison:
-    return compare(runs, measurements, order, np.random.default_rng(0))
+    return compare(runs, measurements, order)
 
 
 def runs_of(model: str, scores: Sequence[float | None], **changes: object) -> list[RunRecord]:
@@ -113,10 +113,10 @@ def test_a_measurement_that_failed_leaves_a_hole():
 
 
 def test_p_is_corrected_by_holm_and_the_best_has_none():
-    """Three seeds: each raw p is 2/8; three pairs make 0.75 of all."""
+    """Three seeds: each raw p is 2/20; three pairs make 0.3 of all."""
     runs = [*runs_of("gru", [0.9] * 3), *runs_of("lstm-s", [0.8] * 3), *runs_of("tp-rnn-s", [0.7] * 3)]
     comparison = compared(runs)
-    assert [row(comparison, name)["p"] for name in ("lstm-s", "tp-rnn-s")] == pytest.approx([0.75, 0.75])
+    assert [row(comparison, name)["p"] for name in ("lstm-s", "tp-rnn-s")] == pytest.approx([0.3, 0.3])
     assert math.isnan(row(comparison, "gru")["p"])
     assert "against GRU, the best mean" in comparison.notes[0]
 
@@ -124,54 +124,54 @@ def test_p_is_corrected_by_holm_and_the_best_has_none():
 def test_the_note_says_what_so_few_seeds_can_show():
     few = [*runs_of("gru", [0.9] * 3), *runs_of("lstm-s", [0.8] * 3), *runs_of("tp-rnn-s", [0.7] * 3)]
     note = compared(few).notes[0]
-    assert "3 seeds cannot give a p below 0.25 before the correction, nor below 0.75 after it" in note
+    assert "3 seeds cannot give a p below 0.1 before the correction, nor below 0.3 after it" in note
     assert "no difference here can be called significant" in note
-    many = [*runs_of("gru", [0.9] * 7), *runs_of("lstm-s", [0.8] * 7), *runs_of("tp-rnn-s", [0.7] * 7)]
-    note = compared(many).notes[0]  # 2/128 and three times that
-    assert "7 seeds cannot give a p below 0.0156 before the correction, nor below 0.0469 after it." in note
+    many = [*runs_of("gru", [0.9] * 5), *runs_of("lstm-s", [0.8] * 5), *runs_of("tp-rnn-s", [0.7] * 5)]
+    note = compared(many).notes[0]  # 2/252 and three times that
+    assert "5 seeds cannot give a p below 0.00794 before the correction, nor below 0.0238 after it." in note
     assert "called significant" not in note
 
 
+NEAR = unpaired_p([9, 5, 7, 8, 6, 4], [8, 4, 6, 7, 5, 3])
 AHEAD, BEHIND = runs_of("gru", [0.9, 0.5, 0.7, 0.8, 0.6, 0.4]), runs_of("lstm-s", [0.8, 0.4, 0.6, 0.7, 0.5, 0.3])
 
 
 @pytest.mark.parametrize(
     ("runs", "p"),
     [
-        ([*AHEAD, *BEHIND], 2 / 64),  # 0.1 ahead with every seed
-        ([*BEHIND[::-1], *(AHEAD[place] for place in (2, 0, 5, 3, 4, 1))], 2 / 64),  # whatever the order of the runs
-        ([*runs_of("gru", [0.9] * 6), *runs_of("lstm-s", [0.5] * 8)[2:]], 2 / 2**4),  # of the seeds that both ran
+        ([*AHEAD, *BEHIND], NEAR),  # 0.1 ahead with every seed, which is nothing beside this spread
+        ([*BEHIND[::-1], *(AHEAD[place] for place in (2, 0, 5, 3, 4, 1))], NEAR),  # whatever the order of the runs
+        ([*runs_of("gru", [0.9] * 6), *runs_of("lstm-s", [0.5] * 8)[2:]], 2 / 924),  # and whatever their seeds
         ([made_run("gru", 0, 0.9), made_run("lstm-s", 0, 0.1)], 1.0),  # one seed proves nothing
     ],
 )
-def test_runs_are_paired_by_seed(runs, p):
+def test_the_labels_of_runs_are_given_away_anew(runs, p):
     assert row(compared(runs), "lstm-s")["p"] == pytest.approx(p)
 
 
 def test_one_model_with_fewer_seeds_does_not_take_significance_from_the_others():
-    runs = [*runs_of("gru", [0.9] * 7), *runs_of("lstm-s", [0.8] * 7), *runs_of("tp-rnn-s", [0.7] * 2)]
+    runs = [*runs_of("gru", [0.9] * 5), *runs_of("lstm-s", [0.8] * 5), *runs_of("tp-rnn-s", [0.7] * 2)]
     comparison = compared(runs)
-    assert row(comparison, "lstm-s")["p"] == pytest.approx(3 * 2 / 128)
+    assert row(comparison, "lstm-s")["p"] == pytest.approx(3 * 2 / 252)
     assert "called significant" not in comparison.notes[0]
 
 
-@pytest.mark.parametrize(("seeds", "name", "p"), [(4, "labels", 2 / 70), (5, "labels", 2 / 252), (6, "paired", 2 / 64)])
-def test_the_test_is_the_unpaired_one_where_only_that_can_find_anything(seeds, name, p):
-    """Two models: sign flips reach 0.05 from 6 seeds on, labels from 4."""
-    comparison = compared([*runs_of("gru", [0.9] * seeds), *runs_of("lstm-s", [0.8] * seeds)])
-    assert name in comparison.notes[0]
-    assert row(comparison, "lstm-s")["p"] == pytest.approx(p)
+def test_the_note_says_what_is_tested_and_speaks_of_no_difference_of_means():
+    note = compared([*runs_of("gru", [0.9] * 4), *runs_of("lstm-s", [0.8] * 4)]).notes[0]
+    assert "whether runs of the two are alike (exchangeable)" in note
+    assert "means" not in note
 
 
-def test_the_best_and_its_ties_are_bold_and_nothing_else():
-    """Seven seeds: GRU is 0.2 ahead of LSTM-S with each, but of TP-RNN-S now 0.01 ahead and now behind."""
-    near = [0.9 + 0.01 * (-1) ** seed for seed in range(7)]
-    runs = [*runs_of("gru", [0.902] * 7), *runs_of("tp-rnn-s", near), *runs_of("lstm-s", [0.7] * 7)]
-    skipped = made_run("hm-lstm", 0, None, status="skipped")
-    assert bold(compared([*runs, skipped])) == ["GRU", "TP-RNN-S"]
-    few = compared([run for run in runs if run.cell.seed < 3])
-    assert bold(few) == ["LSTM-S", "GRU", "TP-RNN-S"]
-    assert "which so few seeds make of all" in few.notes[0]
+def test_the_best_mean_is_bold_and_nothing_else_whatever_p_is():
+    runs = [*runs_of("gru", [0.902] * 3), *runs_of("tp-rnn-s", [0.901] * 3), *runs_of("lstm-s", [0.7] * 3)]
+    assert bold(compared([*runs, made_run("hm-lstm", 0, None, status="skipped")])) == ["GRU"]
+
+
+def test_how_likely_a_run_beats_the_best_stands_beside_the_shift():
+    three = compared([*runs_of("gru", [0.9, 0.8, 0.7]), *runs_of("lstm-s", [0.6, 0.75, 0.8])])
+    assert cells(three, "Beats the best") == ["0.28", "–"]  # 0 + 1 + 1.5 of 9 pairs
+    errors = [*runs_of("gru", [0.01] * 3, task=MSE), *runs_of("lstm-s", [0.03, 0.03, 0.005], task=MSE)]
+    assert cells(compared(errors), "Beats the best") == ["0.33", "–"]
 
 
 def test_the_shift_is_that_of_hodges_and_lehmann_in_the_metrics_unit():
@@ -192,7 +192,7 @@ def test_a_failed_run_counts_as_chance():
     steady, brittle = runs_of("lstm-s", [0.8, 0.8, 0.8]), runs_of("gru", [0.9, 0.9, None])
     comparison = compared([*steady, *brittle])
     assert "against LSTM-S, the best mean" in comparison.notes[0]
-    expected = sign_flip_p([-0.1, -0.1, 0.3], rng=np.random.default_rng(0))
+    expected = unpaired_p([0.9, 0.9, 0.5], [0.8, 0.8, 0.8])
     assert row(comparison, "gru")["p"] == pytest.approx(expected)
 
 
@@ -293,8 +293,9 @@ def test_a_run_that_came_to_no_good_end_never_arrived(bad):
 @pytest.mark.parametrize(
     ("runs", "heading", "expected"),
     [
-        (runs_of("gru", [0.7, 0.8, 0.9]), "Accuracy, %", ["80.0 ± 24.8"]),  # 4.303 x 10 / sqrt(3)
-        (runs_of("gru", [0.01, 0.03], task=MSE), "MSE", ["0.02 ± 0.1271"]),  # 12.706 x 0.01
+        (runs_of("gru", [0.7, 0.8, 0.9]), "Accuracy, %", ["80.0 (55.2 to 100.0)"]),  # 80 +- 4.303 x 10 / sqrt(3)
+        (runs_of("gru", [0.74, 0.75, 0.76]), "Accuracy, %", ["75.0 ± 2.5"]),
+        (runs_of("gru", [0.01, 0.0101], task=MSE), "MSE", ["0.01005 ± 0.0006353"]),  # 12.706 x 0.00005
         ([made_run("gru", 0, 0.75)], "Accuracy, %", ["75.0"]),  # one seed has no interval
         (
             [*runs_of("gru", [None, None]), made_run("gru", 2, None, status="out-of-memory"), made_run("lstm-s")],
@@ -325,7 +326,7 @@ def test_a_metric_without_a_heading_of_its_own_keeps_its_name():
 def test_a_skipped_model_is_a_row_of_dashes():
     skipped = made_run("gru", 0, None, status="skipped", params=None, width=None, curve=())
     frame = shown(compared([skipped, made_run("lstm-s")]))
-    assert list(frame.iloc[1]) == ["GRU", "–", "1 skipped", "0/1", "–", "–", "–", "–", "–", "–"]
+    assert list(frame.iloc[1]) == ["GRU", "–", "1 skipped", "0/1", *["–"] * 7]
 
 
 def test_what_was_measured_is_shown_for_people():
@@ -356,7 +357,7 @@ def test_latex_is_a_booktabs_tabular_with_its_signs_escaped(table):
     assert all(rule in text for rule in (r"\toprule", r"\midrule", r"\bottomrule"))
     assert r"Accuracy, \%" in text
     assert r"LSTM\_S \& co" in text
-    assert r"\textbf{75.0 $\pm$ 63.5}" in text
+    assert r"\textbf{75.0 (11.5 to 100.0)}" in text
 
 
 def test_the_terminals_table_shows_the_same_cells(table):

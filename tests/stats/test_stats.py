@@ -1,22 +1,18 @@
 """Each statistic by hand, against another library, and by simulation where error rates are promised."""
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 import scipy.stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
 from harness.stats.over_seeds import (
-    difference_p,
+    beats,
     holm,
     mean_interval,
     shift,
-    sign_flip_p,
-    success_interval,
     unpaired_p,
 )
 
@@ -51,65 +47,6 @@ def test_a_mean_needs_one_axis_with_seeds(values):
         mean_interval(values)
 
 
-# ----------------------------------------------------------------------------- flipping signs
-
-
-def enumerated(differences: list[float]) -> float:
-    """The share of all sign patterns whose mean is at least as far from 0."""
-    observed = abs(sum(differences))
-    sums = [
-        abs(sum(sign * d for sign, d in zip(signs, differences, strict=True)))
-        for signs in itertools.product((1, -1), repeat=len(differences))
-    ]
-    return sum(value >= observed * (1 - 1e-12) for value in sums) / len(sums)
-
-
-@pytest.mark.parametrize("differences", [[1, 2, 3], [-1, -2, -3], [1, 1, 1, -1], [1, -1], [5], [0, 0, 0], []])
-def test_p_of_flipped_signs_is_the_share_of_all_patterns(rng, differences):
-    assert sign_flip_p(differences, rng=rng) == pytest.approx(enumerated(differences))
-
-
-@pytest.mark.parametrize("seeds", range(1, 9))
-def test_p_of_random_differences_is_the_share_of_all_patterns(rng, seeds):
-    for _ in range(5):
-        differences = list(rng.normal(0.5, 1, seeds))
-        assert sign_flip_p(differences, rng=rng) == pytest.approx(enumerated(differences))
-
-
-def test_accuracies_that_tie_but_for_rounding_count_as_ties(rng):
-    differences = [0.1 + 0.2, -0.3, 0.7 - 0.6, 0.1]
-    assert sign_flip_p(differences, rng=rng) == pytest.approx(enumerated([3, -3, 1, 1]))
-
-
-def test_up_to_16_seeds_p_does_not_depend_on_the_generator():
-    differences = np.random.default_rng(3).normal(0.5, 1, 16)
-    first, second = np.random.default_rng(0), np.random.default_rng(1)
-    assert sign_flip_p(differences, rng=first) == sign_flip_p(differences, rng=second)
-    assert first.bit_generator.state == np.random.default_rng(0).bit_generator.state
-
-
-def test_beyond_that_p_is_drawn_and_never_zero(rng):
-    differences = np.full(18, 0.1)
-    assert 0 < sign_flip_p(differences, rng=rng) < 1e-3
-
-
-# ----------------------------------------------------------------------------- success
-
-
-@pytest.mark.parametrize(("successes", "runs"), [(0, 5), (1, 5), (3, 5), (5, 5), (7, 10), (1, 1)])
-@pytest.mark.parametrize("level", [0.9, 0.95])
-def test_the_share_of_successes_agrees_with_statsmodels(successes, runs, level):
-    found = success_interval(successes, runs, level)
-    assert found.mean == successes / runs
-    assert (found.low, found.high) == pytest.approx(proportion_confint(successes, runs, 1 - level, method="wilson"))
-
-
-@pytest.mark.parametrize(("successes", "runs"), [(0, 0), (3, 2), (-1, 2)])
-def test_more_successes_than_runs_are_refused(successes, runs):
-    with pytest.raises(ValueError, match="cannot have succeeded"):
-        success_interval(successes, runs)
-
-
 # ----------------------------------------------------------------------------- two models without common seeds
 
 
@@ -118,59 +55,50 @@ def test_p_of_labels_agrees_with_scipy(rng, n, m):
     for decimals in (0, 2, 15):  # fewer decimals: ties, and none but these
         x, y = np.round(rng.normal(0.7, 0.1, n), decimals), np.round(rng.normal(0.8, 0.1, m), decimals)
         other = scipy.stats.permutation_test((x, y), lambda a, b: np.mean(a) - np.mean(b), n_resamples=np.inf)
-        assert unpaired_p(x, y, rng=rng) == pytest.approx(other.pvalue)
+        assert unpaired_p(x, y) == pytest.approx(other.pvalue)
 
 
-def test_accuracies_that_tie_but_for_rounding_count_as_ties_unpaired_too(rng):
-    assert unpaired_p([1], [5], rng=rng) == 1.0
+def test_accuracies_that_tie_but_for_rounding_count_as_ties():
+    assert unpaired_p([1], [5]) == 1.0
     first, second = [0.1 + 0.2, 0.7], [0.3, 0.1 * 7]
-    assert unpaired_p(first, second, rng=rng) == 1.0
+    assert unpaired_p(first, second) == 1.0
 
 
-def test_ten_seeds_each_are_enumerated_and_more_are_drawn():
-    first, second = np.random.default_rng(0), np.random.default_rng(1)
-    x, y = np.arange(10.0), np.arange(10.0) + 10
-    assert unpaired_p(x, y, rng=first) == unpaired_p(x, y, rng=second) == pytest.approx(2 / math.comb(20, 10))
-    assert first.bit_generator.state == np.random.default_rng(0).bit_generator.state
-    x, y = first.normal(size=12), first.normal(0.8, 1, 9)
+@pytest.mark.parametrize(("n", "m"), [(12, 9), (20, 15)])  # enumerated, and drawn
+def test_p_of_many_seeds_is_that_of_scipys_drawn_labels(n, m):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=n), rng.normal(0.8, 1, m)
     other = scipy.stats.permutation_test(
-        (x, y), lambda a, b, axis: a.mean(axis) - b.mean(axis), n_resamples=20_000, vectorized=True, rng=second
+        (x, y), lambda a, b, axis: a.mean(axis) - b.mean(axis), n_resamples=20_000, vectorized=True, rng=rng
     )
-    assert unpaired_p(x, y, rng=first) == pytest.approx(other.pvalue, abs=6 * math.sqrt(0.5 * 0.5 / 20_000))
+    assert unpaired_p(x, y) == unpaired_p(x, y) == pytest.approx(other.pvalue, abs=6 * math.sqrt(0.25 / 20_000))
 
 
-@pytest.mark.parametrize("test", ["paired", "unpaired"])
-def test_without_a_difference_either_test_finds_one_no_more_often_than_it_says(rng, test):
-    found = np.array([difference_p(*rng.exponential(size=(2, 6)), test, rng=rng) for _ in range(600)])
+def test_without_a_difference_the_test_finds_one_no_more_often_than_it_says(rng):
+    found = np.array([unpaired_p(*rng.exponential(size=(2, 6))) for _ in range(600)])
     for level in (1 / 32, 1 / 16, 1 / 4):
         assert np.mean(found <= level + 1e-9) <= level + 3 * math.sqrt(level * (1 - level) / 600)
     assert np.mean(found <= 1 / 4 + 1e-9) > 0.15
-
-
-def test_the_test_that_was_chosen_is_the_one_that_decides(rng):
-    """Seeds that move both models by 10 and one model that is always ahead by 1: pairing sees it."""
-    first = 10.0 * np.arange(7)
-    assert difference_p(first + 1, first, "paired", rng=rng) == pytest.approx(2 / 2**7)
-    assert difference_p(first + 1, first, "unpaired", rng=rng) > 0.5
-
-
-def test_results_of_different_seeds_cannot_be_paired(rng):
-    with pytest.raises(ValueError, match="cannot be paired; give those of the common seeds"):
-        difference_p([1, 2, 3], [1, 2], "paired", rng=rng)
 
 
 # ----------------------------------------------------------------------------- Hodges and Lehmann
 
 
 def test_the_shift_by_hand():
-    """Differences 1, 2, 9: Walsh averages 1, 1.5, 2, 5, 5.5, 9. Unpaired: -2, -1, 1, 1, 2, 2, 6, 9, 9."""
-    assert shift([1, 2, 9], [0, 0, 0], "paired") == 3.5
-    assert shift([1, 2, 9], [0, 0, 3], "unpaired") == 2
+    """The differences are -2, -1, 1, 1, 2, 2, 6, 9, 9."""
+    assert shift([1, 2, 9], [0, 0, 3]) == 2
 
 
-def test_a_shift_needs_runs():
-    with pytest.raises(ValueError, match="at least one run of each model"):
-        shift([], [1], "unpaired")
+def test_how_likely_a_run_beats_a_run_is_that_of_mann_and_whitney(rng):
+    x, y = np.round(rng.normal(0.5, 1, 9), 1), np.round(rng.normal(0, 1, 7), 1)  # with ties
+    assert beats(x, y) == pytest.approx(scipy.stats.mannwhitneyu(x, y).statistic / (9 * 7))
+    assert beats(x, y) == 1 - beats(y, x)
+
+
+@pytest.mark.parametrize("of", [shift, beats])
+def test_two_models_need_runs(of):
+    with pytest.raises(ValueError, match="at least one run of each"):
+        of([], [1])
 
 
 # ----------------------------------------------------------------------------- Holm

@@ -3,6 +3,7 @@
 Tests and profiles count steps, not seconds: every run is watched for as many, whatever machine it ran on.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ...compare.material import Material
 from ...compare.order import facts_of, ordered
+from ...compare.parted import percent
 from ...compare.selection import Results, by_budget, select, titles_of
 from ...compare.way import learned, level
 from ...errors import counted
@@ -18,15 +20,13 @@ from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...stats import survival
 from ...stats.survival import Clock
-from ...stats.verdicts import ALPHA
 from ...write import tables, words
 from ...write.sheet import Sheet
 from ...write.words import DASH, literal, number, spread
 from . import figures as convergence_figures
-from .arrivals import Study, Times, horizon, studies, why_no_seconds
+from .arrivals import Study, horizon, studies, why_no_seconds
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
-DRAWS = 500
 PANELS = 12  # tasks in one picture
 HOW_TO_READ = """\
 A run arrives at a target where its validation reaches it and stays there for two evaluations. *Arrived*: how many
@@ -37,9 +37,10 @@ restricted to the end of the first run that never arrived, beyond which not all 
 better than the machine was idle. *To 25, 50,
 75 %*: steps for targets so far on the way from chance to a perfect score. *Area*: the mean
 height of the validation curve on that way, 0 for chance from start to end, 100 for a perfect score from the first
-evaluation on; mean ± half of the Student-t 95 % interval over seeds. *p*: permutation of the restricted means
-against the fastest model, paired by seed, with Holm's correction; with few seeds it cannot be small, and then says
-nothing."""
+evaluation on; mean ± half of the Student-t 95 % interval over seeds. *p*: exact permutation test of the
+runs' labels, whether a model's runs arrive as those of the fastest model do, with Holm's correction for all pairs,
+since which model is the fastest is not known before; with few seeds it cannot be small, and then says nothing.
+Bold: the fastest model, whatever p is."""
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -50,7 +51,7 @@ def sheet(material: Material) -> Sheet | None:
     for budget, results in by_budget(material.runs).items():
         found = studies(results, material.order)
         parts += _arrivals(budget, found, material, pictures)
-        parts += [_section(budget, study, material.rng()) for study in found]
+        parts += [_section(budget, study) for study in found]
         together += _together(budget, results, material, pictures)
     if not parts:
         return None
@@ -80,12 +81,12 @@ def _arrivals(budget: str, found: Sequence[Study], material: Material, pictures:
     return [f"## Runs at their targets, budget {budget}", *shown, read]
 
 
-def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
+def _section(budget: str, study: Study) -> str:
     facts, steps = study.facts, study.horizon
     times = study.times("step")
     means = {name: survival.restricted_mean(list(mine.values()), steps).mean for name, mine in times.items()}
     fastest = min(means, key=lambda name: means[name])
-    p = _against(fastest, times, steps, rng)
+    p = stats.against(fastest, {name: survival.capped(list(mine.values()), steps) for name, mine in times.items()})
     unshown = why_no_seconds(study)
     clocks: list[Clock] = ["samples"] if unshown else ["samples", "seconds"]
     clocked = {clock: study.times(clock) for clock in clocks}
@@ -95,8 +96,8 @@ def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
         mine = list(seeds.values())
         row = {"Model": study.title(name)}
         row["Arrived"] = _arrived(list(times[name].values()))
-        tied = means[fastest] < steps and p.get(name, 1.0) > ALPHA
-        row["Steps to target"] = tables.bold(_restricted(list(times[name].values()), steps), tied)
+        best = name == fastest and means[fastest] < steps
+        row["Steps to target"] = tables.bold(_restricted(list(times[name].values()), steps), best)
         for clock in clocks:
             row[clock.capitalize()] = _restricted(list(clocked[clock][name].values()), limits[clock], clock)
         row |= {f"To {share:.0%}": DASH for share in SHARES}
@@ -105,7 +106,7 @@ def _section(budget: str, study: Study, rng: np.random.Generator) -> str:
             levels = np.array([survival.arrivals(run, [level(share, facts) for share in SHARES]) for run in mine])
             row |= {f"To {share:.0%}": _restricted(levels[:, i], steps) for i, share in enumerate(SHARES)}
             area = stats.mean_interval([100 * _area(run, facts, steps) for run in mine])
-            row["Area, %"] = spread(area.mean, area.half, ".1f")
+            row["Area, %"] = spread(area.mean, area.half, ".1f", (-math.inf, 100))
         row["p"] = number(p.get(name), ".3g")
         rows.append(row)
     ends = [f"{steps:,} steps", *(f"{words.time_on(limits[clock], clock)} {clock}" for clock in clocks)]
@@ -122,25 +123,12 @@ def _area(run: RunRecord, facts: TaskFacts, horizon: int) -> float:
 
 
 def _arrived(times: Sequence[float]) -> str:
-    count = int(np.sum(~np.isnan(times)))
-    share = stats.success_interval(count, len(times))
-    return f"{count}/{len(times)} ({share.low:.0%} to {share.high:.0%})"
+    return percent(int(np.sum(~np.isnan(times))), len(times))
 
 
 def _restricted(times: ArrayLike, horizon: float, clock: Clock = "step") -> str:
     found = survival.restricted_mean(times, horizon)
     return words.restricted(found.mean, found.arrived, found.runs, clock)
-
-
-def _against(fastest: str, times: Times, horizon: int, rng: np.random.Generator) -> dict[str, float]:
-    """Holm-adjusted p of each other model against the fastest, over common seeds."""
-    raw = {}
-    for name, mine in times.items():
-        shared = sorted(set(mine) & set(times[fastest]))
-        if name != fastest and shared:
-            ours, theirs = ([own[seed] for seed in shared] for own in (mine, times[fastest]))
-            raw[name] = survival.restricted_mean_p(ours, theirs, horizon, "paired", rng=rng)
-    return dict(zip(raw, map(float, stats.holm(list(raw.values()))), strict=True)) if raw else {}
 
 
 def _together(budget: str, results: Results, material: Material, pictures: dict[str, bytes]) -> list[str]:
@@ -160,14 +148,14 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
             tasks.append(task)
     if len(tasks) < 2:
         return []
-    profile = survival.profile(times, horizons, rng=material.rng(), draws=DRAWS)
+    profile = survival.profile(times, horizons)
     titles = titles_of(results, chosen)
     rows = [
         {
             "Model": title,
             "Fastest": f"{profile.share[place, 0]:.2f}",
             "Within twice": f"{profile.share[place, np.searchsorted(profile.ratios, 2.0)]:.2f}",
-            "Area": f"{profile.area[place].mean:.2f} ({profile.area[place].low:.2f} to {profile.area[place].high:.2f})",
+            "Area": words.share(profile.area[place].mean, profile.area[place].low, profile.area[place].high),
         }
         for place, title in enumerate(titles)
     ]
@@ -180,8 +168,8 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
         tables.markdown(pd.DataFrame(rows)),
         f"Performance profiles (Dolan and More, 2002) over {size}: the share of tasks on which a model is the fastest "
         "by restricted mean, or takes at most twice as long; and the mean share over ratios from 1 to 4, 1 at best, "
-        "with a 95 % bootstrap band that redraws seeds within tasks.",
+        "with Student's 95 % interval over these tasks, and none where all of them agree.",
         f"![Performance profiles under budget {budget}: for each of {len(titles)} models the share of tasks on which "
-        f"it takes at most so many times the fastest model's steps, with its bootstrap band.]({name})",
+        f"it takes at most so many times the fastest model's steps, with Wilson's interval of that share.]({name})",
         "The whole profiles, a panel for each model: its own with the band, those of the others thin.",
     ]

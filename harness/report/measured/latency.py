@@ -3,8 +3,7 @@
 import pandas as pd
 
 from ...records.kinds import Latency
-from ...stats import over_seeds as stats
-from ...stats import ratios
+from ...stats import ratios, shares
 from ...stats.verdicts import TIMES_MARGIN
 from ...write import tables
 from ...write.words import DASH, fixed, number
@@ -67,7 +66,7 @@ def false_alarm(part: Part) -> str:
     if not controls:
         return "No control was measured, so nothing is said of how far a ratio can be trusted."
     alarms = ratios.false_alarms(controls)
-    share = stats.success_interval(alarms, len(controls))
+    share = shares.success_interval(alarms, len(controls))
     return (
         f"The yardstick beside itself, {len(controls)} times: {alarms} were called faster or slower beyond "
         f"{TIMES_MARGIN:.0%}, a false-alarm rate of {share.mean:.1%} (95 % interval {max(0.0, share.low):.1%} to "

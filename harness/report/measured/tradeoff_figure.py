@@ -26,7 +26,7 @@ COSTS = ("training step / yardstick's", "peak memory, MiB")
 class Choice:
     """One model on one task; the score as recorded; NaN is unknown.
 
-    place: of the model's colour; lost: runs without a result.
+    place: of the model's colour; lost: runs that the score is not of.
     """
 
     title: str

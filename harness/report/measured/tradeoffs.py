@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...compare.material import Material
 from ...compare.order import facts_of, ordered, title_of
+from ...compare.parted import counted_runs, shown_runs
 from ...errors import counted
-from ...records.kinds import NOT_COUNTED, Measurement, RunRecord, TaskFacts
+from ...records.kinds import Measurement, RunRecord, TaskFacts
 from ...records.names import page
 from ...stats.over_seeds import Interval, mean_interval
 from ...write import origin, tables
@@ -25,9 +26,10 @@ The score is the mean over seeds on the test set, as in the task's own table. *S
 training step to the yardstick's, timed in turn in one run; *Peak*: what a training step holds beyond weights and
 optimizer state. A model is on the front of latency, or of memory, if no other scores at least as well at no more cost
 and is better in one of the two. The fronts are of means: two models next to each other may not differ beyond chance,
-which the task's own table and the page on all tasks test. A model of which a run diverged or failed is on no front,
-since the mean over the others hides that; it is drawn hollow. *MFLOP a step*: millions of floating-point operations of
-the matrix products of a training step, where the record of the measurement has them."""
+which the task's own table and the page on all tasks test. A model of which a run diverged or failed, or did not learn
+where others did, is on no front, since the mean over the others hides that; it is drawn hollow. *MFLOP a step*:
+millions of floating-point operations of the matrix products of a training step, where the record of the measurement
+has them."""
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -89,9 +91,8 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
 
 
 def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None, facts: TaskFacts) -> Choice:
-    scores = [run.test_metric for run in runs if run.test_metric is not None]
+    scores = [run.test_metric for run in shown_runs(runs, facts) if run.test_metric is not None]
     found = mean_interval(scores) if scores else Interval(math.nan, math.nan, math.nan)
-    ran = [run for run in runs if run.status not in NOT_COUNTED]
     ratio, peak, work = (measured.ratio, measured.peak_bytes, measured.flops) if measured else (None, None, None)
     return Choice(
         title_of(runs, runs[0].cell.model),
@@ -99,7 +100,7 @@ def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None,
         found.mean,
         found.half,
         len(scores),
-        sum(run.test_metric is None for run in ran),
+        len(counted_runs(runs)) - len(scores),
         math.nan if ratio is None else ratio,
         math.nan if peak is None else peak / 2**20,
         math.nan if work is None else work / 1e6,

@@ -10,24 +10,24 @@ from ...compare.selection import Results, Selection, all_facts, by_budget, score
 from ...compare.way import way_of
 from ...draw import ranks as rank_figure
 from ...errors import counted
-from ...stats import aggregates, ranks
+from ...stats import aggregates, power, ranks
 from ...stats.across import Pairs, stratified_pairs
-from ...stats.verdicts import ALPHA, PATTERNS
-from ...write import tables
+from ...stats.verdicts import ALPHA
+from ...write import tables, words
 from ...write.sheet import Sheet
 from ...write.words import DASH
 from . import equal_budget, practical
 
 HOW_TO_READ = """\
-*Mean rank*: over tasks, of the means over seeds; 1 is best; bold are the best and all that *p, tasks and seeds*,
-cannot tell from it. *Way from chance*: interquartile mean over tasks and
-seeds of how far a run comes from chance (0) to a perfect score (100), a perplexity counted in nats, with a
-bootstrap interval. *Better than the best*: the probability that a run of the model beats one of the model with the
-best mean rank on a task, with a bootstrap interval. *p, tasks and seeds*: against the best mean rank, permutation
-of the two models' labels within each pair of task and seed, corrected for all pairs of models by step-down max-T
-(Westfall and Young, 1993); it speaks of these tasks. *p, tasks*: the same by Wilcoxon's signed-rank test over tasks
-with Holm's correction for all pairs; it would speak of tasks like these. Runs that diverged or failed count as the
-worst result of their task, or as chance where that is worse."""
+*Mean rank*: over tasks, of the means over seeds; 1 is best, and the best is bold. *Way from chance*: interquartile
+mean over tasks and seeds of how far a run comes from chance (0) to a perfect score (100), a perplexity counted in
+nats, with a bootstrap interval. *Better than the best*: the probability that a run of the model beats one of the model
+with the best mean rank on a task, the mean over tasks with Student's interval over them, and none where all of them
+agree. *p, tasks and seeds*: against the best mean rank, permutation of the two models' labels within each block, one
+seed on all tasks that share data, corrected for all pairs of models by step-down max-T (Westfall and Young, 1993); it
+speaks of these tasks. *p, tasks*: the same by Wilcoxon's signed-rank test over tasks with Holm's correction for all
+pairs; it speaks of tasks like these. Runs that diverged or failed count as the worst result of their task, or as
+chance where that is worse."""
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -50,24 +50,25 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     scores = scores_of(results, chosen, facts)
     titles = titles_of(results, chosen)
     means = scores.mean(axis=2)
-    friedman = ranks.friedman(means, rng=rng)
-    pairs = stratified_pairs(scores, rng=rng)
-    wilcoxon = ranks.wilcoxon_pairs(means)
+    friedman = ranks.friedman(means, chosen.data, rng=rng)
+    pairs = stratified_pairs(scores, chosen.data, rng=rng)
+    smallest = ranks.smallest_wilcoxon_p(*means.shape)
+    wilcoxon = ranks.wilcoxon_pairs(means) if smallest <= ALPHA else None
     way = way_of(scores, facts)
     best = int(friedman.ranks.argmin())
     rows = []
     for place, title in enumerate(titles):
-        tied = place == best or pairs.matrix[place, best] > ALPHA
-        row = {"Model": title, "Mean rank": tables.bold(f"{friedman.ranks[place]:.1f}", tied)}
-        row |= dict.fromkeys(("Way from chance, %", "Better than the best", "p, tasks and seeds", "p, tasks"), DASH)
+        row = {"Model": title, "Mean rank": tables.bold(f"{friedman.ranks[place]:.1f}", place == best)}
+        row |= dict.fromkeys(("Way from chance, %", "Better than the best", "p, tasks and seeds"), DASH)
+        row |= {} if wilcoxon is None else {"p, tasks": DASH}
         if len(way):
             aggregate = aggregates.bootstrap(100 * way[:, place], rng=rng)
             row["Way from chance, %"] = f"{aggregate.mean:.1f} ({aggregate.low:.1f} to {aggregate.high:.1f})"
         if place != best:
-            better = aggregates.probability_of_improvement(scores[:, place], scores[:, best], rng=rng)
-            row["Better than the best"] = f"{better.mean:.2f} ({better.low:.2f} to {better.high:.2f})"
+            better = aggregates.probability_of_improvement(scores[:, place], scores[:, best])
+            row["Better than the best"] = words.share(better.mean, better.low, better.high)
             row["p, tasks and seeds"] = f"{pairs.matrix[place, best]:.3g}"
-            row["p, tasks"] = f"{wilcoxon.matrix[place, best]:.3g}"
+            row |= {} if wilcoxon is None else {"p, tasks": f"{wilcoxon.matrix[place, best]:.3g}"}
         rows.append(row)
     alike = ranks.groups(pairs.matrix, friedman.p, ALPHA)
     name = f"overall-{budget}-ranks.svg"
@@ -80,8 +81,9 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
         f"{counted(len(chosen.seeds), 'seed')}." + _left_out(results, chosen),
         tables.markdown(pd.DataFrame(rows)),
         _said(friedman, pairs, titles, chosen, alike),
+        *_no_wilcoxon(smallest, chosen),
         *_diagram(name, budget, titles, alike, friedman.p),
-        f"The intervals are of a bootstrap that redraws seeds within tasks. {_coverage(chosen)}",
+        f"The intervals of the way from chance are of a bootstrap that redraws seeds within tasks. {_coverage(chosen)}",
         practical.section(way, titles, best, material.rng()),
     ]
     return "\n\n".join(lines)
@@ -115,6 +117,20 @@ def _diagram(
     ]
 
 
+def _no_wilcoxon(smallest: float, chosen: Selection) -> list[str]:
+    """Why there is no test over tasks, where it can find nothing."""
+    if smallest <= ALPHA:
+        return []
+    models, enough = len(chosen.models), len(chosen.tasks)
+    while ranks.smallest_wilcoxon_p(enough, models) > ALPHA:
+        enough += 1
+    return [
+        f"A test over tasks alone, which would speak of tasks like these (Wilcoxon's signed ranks), is not shown: over "
+        f"{len(chosen.tasks)} tasks its p cannot be below {smallest:.3g} after Holm's correction for all pairs of "
+        f"{models} models. {enough} tasks are the fewest that could."
+    ]
+
+
 def _said(
     friedman: ranks.Friedman,
     pairs: Pairs,
@@ -123,8 +139,8 @@ def _said(
     alike: Sequence[Sequence[int]] | None,
 ) -> str:
     """What the tests allow to say, in words."""
-    blocks = len(chosen.tasks) * len(chosen.seeds)
-    smallest = max(2.0 ** (1 - blocks), 1 / PATTERNS)  # beyond so many, patterns are drawn
+    blocks = len(set(chosen.data)) * len(chosen.seeds)
+    smallest = power.smallest_p(blocks, "blocks")
     told = [
         f"{titles[i]} above {titles[j]}" if s > 0 else f"{titles[j]} above {titles[i]}"
         for i, j, s, p in zip(pairs.first, pairs.second, pairs.statistic, pairs.adjusted, strict=True)
@@ -139,9 +155,10 @@ def _said(
     size = f"= {friedman.F:.3g}" if np.isfinite(friedman.F) else "is infinite"
     ranked = "reject" if alike is not None else "do not reject"
     text = (
-        f"{apart}. {counted(blocks, 'block')} of task and seed cannot give a p below {smallest:.2g} before "
+        f"{apart}. {counted(blocks, 'block')} of one seed and the tasks that share data ({_shared(chosen)}) "
+        f"cannot give a p below {smallest:.2g} before "
         f"the correction. Friedman's test over tasks: the ranks {ranked} that all models are alike (permutation "
-        f"p = {friedman.p:.2g}; Iman and Davenport's F {size}, p = {friedman.F_p:.2g})."
+        f"p = {friedman.p:.2g}; Iman and Davenport's F {size}, p = {friedman.F_p:.2g}, as if no tasks shared data)."
     )
     if alike:
         text += " Sets of models that cannot be told apart: " + "; ".join(
@@ -149,6 +166,14 @@ def _said(
         )
         text += "."
     return text
+
+
+def _shared(chosen: Selection) -> str:
+    """'sfc + sti; sdigits'."""
+    groups: dict[str, list[str]] = {}
+    for task, data in zip(chosen.tasks, chosen.data, strict=True):
+        groups.setdefault(data, []).append(task)
+    return "; ".join(" + ".join(group) for group in groups.values())
 
 
 def _coverage(chosen: Selection) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...compare.parted import shown_runs
 from ...draw.curves import line_of, validation
 from ...draw.panels import Panel, around, legend, panels
 from ...errors import counted
@@ -125,9 +126,12 @@ def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | N
     for panel, column in zip(every, columns, strict=True):
         number = column.published[0][1]
         ours: list[Interval | None] = [None] * len(xs)
+        most = 100.0 if number.metric in papers.PERCENT else math.inf
         for _, row, runs in column.runs:
-            ours[row] = mean_interval(paper_tables.scores(number, runs))
+            shown = shown_runs(runs, column.facts) if column.facts else runs
+            ours[row] = mean_interval(paper_tables.scores(number, shown))
         theirs = [(xs[row], value) for row, n in column.published if (value := _value(n)) is not None]
+        ours = [found and Interval(found.mean, max(found.low, 0.0), min(found.high, most)) for found in ours]
         ends = [end for found in ours if found for end in (found.mean, found.low, found.high)]
         panel.x, panel.y = around(xs), around([*ends, *(value for _, value in theirs)])
         for x, found in zip(xs, ours, strict=True):
@@ -141,7 +145,7 @@ def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | N
     legend(figure)
     headings = ", ".join(column.heading for column in columns)
     shows = f"{headings} over {page.headings[over]}, ours as a line, the paper's as marks."
-    notes = "Ours: the mean over seeds, with its 95 % interval."
+    notes = "Ours: the mean that the table has, with its 95 % interval."
     notes += "" if here.comparable else " Shapes may be compared, not heights: see the first lines of this page."
     return Picture(figure.svg(), shows, notes)
 

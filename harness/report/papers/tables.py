@@ -1,14 +1,15 @@
 """The tables of the papers in their own layout: every published number with ours beside it."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from ...compare.order import facts_of
-from ...compare.pairwise import against_best
+from ...compare.pairwise import best_of, scored
+from ...compare.parted import shown_runs
 from ...errors import BenchError, counted
 from ...protocol import PAPER, find_protocol
 from ...records.kinds import INTERRUPTED, RunRecord, TaskFacts
@@ -23,8 +24,10 @@ NOT_HERE, NO_SCALE = "not in this harness", "not at this scale"
 SAID = ("batch", "optimizer", "learning_rate", "clip", "epochs")
 HOW_TO_READ = """\
 Beside each published number stands ours: mean ± half of the Student-t 95 % interval over seeds, with the trained
-parameters in brackets; how many seeds have a result is said where it is not all of them. A number marked `ca.` was read
-off a figure by eye. `–`: the paper has none; `not recovered`: it has one, but the text that we have lost it."""
+parameters in brackets. Of how many seeds it is, is said where that is not all of them: of those with a result, and
+where seeds part in two (some come halfway from chance to the task's target, others do not) of those that learned. A
+number marked `ca.` was read off a figure by eye. Bold: our best mean on a task, of those in a column. `–`: the paper
+has none; `not recovered`: it has one, but the text that we have lost it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +122,22 @@ def ours(number: Published, here: Recorded) -> str:
     if number.metric == papers.STEPS:
         text, whole = _steps(runs, here), ""
     else:
-        values, planned = scores(number, runs), max(here.seeds, len(runs))
-        text = interval(values, ".1f" if number.metric in papers.ONE_DECIMAL else ".4g") if values else ""
+        facts = facts_of(runs)
+        shown = runs if facts is None else shown_runs(runs, facts)
+        values, planned = scores(number, shown), max(here.seeds, len(runs))
+        text = interval(values, number) if values else ""
         whole = "" if len(values) == planned else f", {len(values)} of {planned} seeds"
+        whole += " that learned" if len(shown) < sum(run.test_metric is not None for run in runs) else ""
     if not text:
         return ", ".join(f"{count} {status}" for status, count in sorted(Counter(run.status for run in runs).items()))
     return text + next((f" ({run.params:,})" for run in runs if run.params is not None), "") + whole
 
 
-def interval(values: Sequence[float], form: str) -> str:
+def interval(values: Sequence[float], number: Published) -> str:
     """'97.9 ± 0.2', or the mean alone for one seed."""
     found = stats.mean_interval(values)
-    return words.spread(found.mean, found.half, form)
+    form = ".1f" if number.metric in papers.ONE_DECIMAL else ".4g"
+    return words.spread(found.mean, found.half, form, (0.0, 100.0 if number.metric in papers.PERCENT else math.inf))
 
 
 def _steps(runs: Sequence[RunRecord], here: Recorded) -> str:
@@ -171,17 +178,15 @@ def table(page: Page, here: Recorded) -> pd.DataFrame:
 
 
 def _best(column: Sequence[Published], here: Recorded) -> set[tuple[str, str]]:
-    """The (task, model) of ours with the best mean on each task of a column, and their ties by the seeds' test."""
+    """The (task, model) of ours with the best mean on each task of a column, or none."""
     found: set[tuple[str, str]] = set()
     tested = [n for n in column if n.metric != papers.STEPS and not n.metric.startswith("val_") and here.of(n)]
     for task in dict.fromkeys(number.task for number in tested):
         by_model = {place: here.of(n) for n in tested if n.task == task and (place := papers.book().ours(n))}
         facts = facts_of(run for runs in by_model.values() for run in runs)
         if facts is not None:
-            against = against_best(
-                {place[1]: runs for place, runs in by_model.items()}, facts, np.random.default_rng(0)
-            )
-            found |= {place for place in by_model if place[1] in against.tied}
+            scores = scored({place[1]: runs for place, runs in by_model.items()}, facts)
+            found |= {place for place in by_model if len(scores) > 1 and place[1] == best_of(scores)}
     return found
 
 

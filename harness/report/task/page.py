@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
@@ -20,12 +19,13 @@ from . import table as task_table
 from .table import Comparison
 
 HOW_TO_READ = """\
-One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set,
-at the checkpoint that validation picked: mean ± half of the Student-t 95 % interval over seeds. *Seeds*: runs with
-a result of runs planned. *Steps to target*: restricted mean of the steps until validation stays at the target for
-two evaluations, with the number of seeds that got there; runs that never did count as the whole budget (≥), and
-`>` says that none did. *Step*: median time of a training step; *Step / yardstick*: the median ratio to the
-yardstick's step, timed in turn in one run; *Peak*: what a training step holds beyond weights and optimizer state."""
+One row is one model, trained from several seeds under the same parameter budget. The metric is on the test set, at the
+checkpoint that validation picked: mean ± half of the Student-t 95 % interval over seeds, or the ends of that interval
+where it would leave the scale; `(2 of 3)` says that it is not of all runs. *Seeds*: runs with a result of runs
+planned. *Steps to target*: restricted mean of the steps until validation stays at the target for two evaluations, with
+the number of seeds that got there; runs that never did count as the whole budget (≥), and `>` says that none did.
+*Step*: median time of a training step; *Step / yardstick*: the median ratio to the yardstick's step, timed in turn in
+one run; *Peak*: what a training step holds beyond weights and optimizer state."""
 
 
 def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
@@ -40,7 +40,7 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
             m for m in loaded.measurements if (m.task, m.budget) == (task, budget) and m.protocol_version in versions
         ]
         measured.sort(key=lambda m: m.finished)  # of several machines the latest counts
-        result.append(task_table.compare(runs, measured, order, np.random.default_rng(0)))
+        result.append(task_table.compare(runs, measured, order))
     return result
 
 

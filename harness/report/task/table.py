@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from ...compare.order import facts_of, ordered, title_of
 from ...compare.pairwise import against_best
+from ...compare.parted import counted_runs, remark, share, shown_runs
 from ...compare.remarks import remarks
 from ...errors import BenchError
 from ...records.kinds import Measurement, RunRecord, TaskFacts
@@ -26,6 +26,7 @@ HEADINGS = {
     "step": "Step, ms",
     "ratio": "Step / yardstick",
     "memory": "Peak, MiB",
+    "beats": "Beats the best",
     "shift": "Shift",
     "p": "p against best",
 }
@@ -47,9 +48,7 @@ class Comparison:
     further: pd.DataFrame | None = None
 
 
-def compare(
-    runs: Sequence[RunRecord], measurements: Sequence[Measurement], order: Sequence[str], rng: np.random.Generator
-) -> Comparison:
+def compare(runs: Sequence[RunRecord], measurements: Sequence[Measurement], order: Sequence[str]) -> Comparison:
     """Build the comparison of the records of one task and budget.
 
     Raises BenchError where records of different protocols or versions are mixed.
@@ -69,16 +68,16 @@ def compare(
     horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
     rows = [_row(by_model[name], measured.get(name), facts, horizon) for name in names]
     frame = pd.DataFrame(rows)
-    found = against_best({name: by_model[name] for name in names}, facts, rng)
-    frame["shift"] = [found.shift.get(name) for name in names]
-    frame["p"] = [found.p.get(name) for name in names]
-    frame["tied"] = [name in found.tied for name in names]
-    notes = (found.note, *remarks(by_model, names, facts))
-    return Comparison(task, budget, facts, frame, notes, _further(by_model, names))
+    found = against_best({name: by_model[name] for name in names}, facts)
+    for column, known in (("beats", found.beats), ("shift", found.shift), ("p", found.p)):
+        frame[column] = [known.get(name) for name in names]
+    frame["best"] = [name == found.best and bool(found.p) for name in names]
+    notes = (found.note, *remark(by_model, names, facts, found.best), *remarks(by_model, names, facts))
+    return Comparison(task, budget, facts, frame, notes, _further(by_model, names, facts))
 
 
 def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
-    scores = [run.test_metric for run in runs if run.test_metric is not None]
+    scores = [run.test_metric for run in shown_runs(runs, facts) if run.test_metric is not None]
     known = next((run for run in runs if run.params is not None), runs[0])
     row: dict[str, object] = {
         "model": title_of(runs, runs[0].cell.model),
@@ -86,7 +85,10 @@ def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, 
         "width": known.width,
         "params": known.params,
         **dict(zip(("metric", "low", "high"), _interval(scores), strict=True)),
-        "seeds": len(scores),
+        "mean_of": len(scores),
+        "learned": None if facts.chance is None else share(runs, facts)[0],
+        "counted": len(counted_runs(runs)),
+        "seeds": sum(run.test_metric is not None for run in runs),
         "planned": len(runs),
         "status": ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items()),
     }
@@ -107,14 +109,14 @@ def _interval(scores: Sequence[float]) -> tuple[float | None, float | None, floa
     return (found.mean, found.low, found.high) if found else (None, None, None)
 
 
-def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str]) -> pd.DataFrame | None:
-    """Mean and interval over seeds on each further test set: columns model, <set>, <set> low, <set> high."""
+def _further(by_model: dict[str, list[RunRecord]], names: Sequence[str], facts: TaskFacts) -> pd.DataFrame | None:
+    """Mean and interval over the same seeds on each further test set: columns model, <set>, <set> low, <set> high."""
     sets = list(dict.fromkeys(key for name in names for run in by_model[name] for key in run.more_metrics))
     rows = []
     for name in names:
         row: dict[str, object] = {"model": title_of(by_model[name], name)}
         for key in sets:
-            scores = [s for run in by_model[name] if (s := run.more_metrics.get(key)) is not None]
+            scores = [s for run in shown_runs(by_model[name], facts) if (s := run.more_metrics.get(key)) is not None]
             row |= zip((key, f"{key} low", f"{key} high"), _interval(scores), strict=True)
         rows.append(row)
     return pd.DataFrame(rows) if sets else None
@@ -139,12 +141,13 @@ def shown(comparison: Comparison) -> pd.DataFrame:
     columns = {
         "model": list(frame["model"]),
         "params": [count(value) for value in frame["params"]],
-        "metric": [bold(_score(row, facts.metric), row["tied"]) for row in _rows(frame)],
+        "metric": [bold(_score(row, facts.metric), row["best"]) for row in _rows(frame)],
         "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
         "target": [_steps(row) for row in _rows(frame)],
         "step": [number(value, ".1f") for value in frame["step_ms"]],
         "ratio": [number(value, ".2f") for value in frame["ratio"]],
         "memory": [number(value, ".1f") for value in frame["peak_mib"]],
+        "beats": [number(value, ".2f") for value in frame["beats"]],
         "shift": [_signed(value, facts.metric) for value in frame["shift"]],
         "p": [number(value, ".3g") for value in frame["p"]],
     }
@@ -157,11 +160,12 @@ def _rows(frame: pd.DataFrame) -> Iterable[dict[str, object]]:
 
 
 def _score(row: dict[str, object], metric: str) -> str:
-    """'71.3 ± 4.0'; the status where there is no result."""
+    """'71.3 ± 4.0', '71.3 ± 4.0 (2 of 3)' where it is not of all runs; the status where there is no result."""
     if missing(row["metric"]):
         return str(row["status"])
     mean, low, high = (float(row[key]) for key in ("metric", "low", "high"))  # type: ignore[arg-type]
-    return score(mean, metric, (high - low) / 2)
+    text = score(mean, metric, (high - low) / 2)
+    return text if row.get("mean_of") == row.get("counted") else f"{text} ({row['mean_of']} of {row['counted']})"
 
 
 def _signed(value: object, metric: str) -> str:

@@ -37,7 +37,7 @@ def clear_winner(tasks: int = 4, seeds: int = 3):
     found = []
     for task in range(tasks):
         found += runs_of(
-            f"copy-{task + 1}",
+            f"task-{task + 1}",
             {
                 "gru": [0.9 + 0.01 * seed for seed in range(seeds)],
                 "lstm-s": [0.6 + 0.02 * seed for seed in range(seeds)],
@@ -54,12 +54,29 @@ def test_a_clear_winner_is_told_apart():
     assert table["LSTM-S"][0] == "2.0"
     assert table["LSTM-S"][2].startswith("0.00")
     assert table["LSTM-S"][3] == f"{2 / 2**12:.3g}"
-    assert table["LSTM-S"][4] == "0.125"  # Wilcoxon over four tasks
-    assert table["GRU"][2:] == ["–", "–", "–"]
+    assert len(table["LSTM-S"]) == 4  # Wilcoxon over four tasks can find nothing
+    assert "over 4 tasks its p cannot be below 0.125 after Holm's correction for all pairs of 2 models. 6 tasks" in page
+    assert table["GRU"][2:] == ["–", "–"]
     assert "**1.0**" in page
     assert "**2.0**" not in page
     assert "1 of 1 pairs can be told apart on these tasks (corrected p <= 0.05): GRU above LSTM-S." in page
-    assert "12 blocks of task and seed cannot give a p below 0.00049" in page
+    assert "12 blocks of one seed and the tasks that share data (task-1; task-2; task-3; task-4) cannot give" in page
+    assert "a p below 0.00049" in page
+
+
+def test_tasks_that_share_data_are_one_block_a_seed():
+    """Four tasks of two families and three seeds: 2 / 2^6."""
+    names = {"task-1": "sfc", "task-2": "sti", "task-3": "smnist", "task-4": "pmnist"}
+    runs = [replace(run, cell=replace(run.cell, task=names[run.cell.task])) for run in clear_winner()]
+    page = text(runs)
+    assert rows(page)["LSTM-S"][3] == f"{2 / 2**6:.3g}"
+    assert "6 blocks of one seed and the tasks that share data (pmnist + smnist; sfc + sti) cannot give" in page
+
+
+def test_with_enough_tasks_there_is_a_test_over_tasks():
+    table = rows(text(clear_winner(6)))
+    assert table["LSTM-S"][4] == f"{2 / 2**6:.3g}"
+    assert table["GRU"][2:] == ["–", "–", "–"]
 
 
 def test_the_way_from_chance_is_counted_from_chance_to_perfect():
@@ -79,8 +96,8 @@ def test_lower_is_better_where_the_task_says_so():
 
 def test_a_run_without_a_result_counts_as_the_worst():
     runs = [
-        *runs_of("copy-1", {"gru": [None, 0.9], "lstm-s": [0.7, 0.7]}),
-        *runs_of("copy-2", {"gru": [None, 0.9], "lstm-s": [0.75, 0.75]}),
+        *runs_of("task-1", {"gru": [None, 0.9], "lstm-s": [0.7, 0.7]}),
+        *runs_of("task-2", {"gru": [None, 0.9], "lstm-s": [0.75, 0.75]}),
     ]
     table = rows(text(runs))
     # (0.5 + 0.9) / 2 = 0.7 ties with 0.7 on the first task and loses to 0.75 on the second
@@ -91,7 +108,7 @@ def test_tasks_that_lack_a_model_are_left_out_and_named():
     runs = clear_winner(3)
     runs += runs_of("sti", {"gru": [0.9, 0.9, 0.9]})
     page = text(runs)
-    assert "3 tasks (copy-1, copy-2, copy-3) x 2 models x 3 seeds" in page
+    assert "3 tasks (task-1, task-2, task-3) x 2 models x 3 seeds" in page
     assert "Left out, as not all of these models were run there: sti." in page
 
 
@@ -108,7 +125,7 @@ def test_models_times_tasks_decide_what_is_compared():
 
 
 def test_seeds_that_all_have_are_compared():
-    runs = [run for run in clear_winner() if (run.cell.task, run.cell.seed) != ("copy-2", 1)]
+    runs = [run for run in clear_winner() if (run.cell.task, run.cell.seed) != ("task-2", 1)]
     assert "x 2 seeds." in text(runs)
 
 
@@ -122,14 +139,14 @@ def test_without_two_tasks_of_two_models_there_is_no_page(runs):
 
 
 def test_skipped_runs_are_no_results():
-    runs = [*clear_winner(2), *runs_of("copy-3", {"gru": [0.9] * 3, "lstm-s": [0.6] * 3})]
-    runs = [replace(run, status="skipped", test_metric=None) if run.cell.task == "copy-3" else run for run in runs]
-    assert "2 tasks (copy-1, copy-2)" in text(runs)
+    runs = [*clear_winner(2), *runs_of("task-3", {"gru": [0.9] * 3, "lstm-s": [0.6] * 3})]
+    runs = [replace(run, status="skipped", test_metric=None) if run.cell.task == "task-3" else run for run in runs]
+    assert "2 tasks (task-1, task-2)" in text(runs)
 
 
 def test_each_budget_has_a_section_and_the_index_a_link():
     runs = clear_winner() + [
-        run for task in ("sti", "sfc") for run in runs_of(task, {"gru": [0.9], "lstm-s": [0.6]}, budget="9k")
+        run for task in ("two", "ten") for run in runs_of(task, {"gru": [0.9], "lstm-s": [0.6]}, budget="9k")
     ]
     sheets = other_pages(Loaded(runs), ORDER)
     page = sheets["overall.md"].text
@@ -147,7 +164,7 @@ def test_where_nothing_can_be_told_apart_it_says_so():
     runs = [
         run
         for task in range(3)
-        for run in runs_of(f"copy-{task + 1}", {m: list(draw.uniform(0.6, 0.9, 2)) for m in ORDER})
+        for run in runs_of(f"task-{task + 1}", {m: list(draw.uniform(0.6, 0.9, 2)) for m in ORDER})
     ]
     page = text(runs)
     assert "No pair of models can be told apart" in page
@@ -163,7 +180,7 @@ def three_in_order(tasks: int = 6):
     for task in range(tasks):
         close = [0.61 if task % 2 else 0.59, 0.6, 0.6]
         found += runs_of(
-            f"copy-{task + 1}", {"gru": [0.9, 0.91, 0.92], "lstm-s": [0.6] * 3, "aslstm": [c + 0.001 for c in close]}
+            f"task-{task + 1}", {"gru": [0.9, 0.91, 0.92], "lstm-s": [0.6] * 3, "aslstm": [c + 0.001 for c in close]}
         )
     return found
 
@@ -190,6 +207,6 @@ def test_no_diagram_is_drawn_where_friedman_does_not_reject():
 
 
 def test_a_task_without_any_result_is_left_out_and_named():
-    runs = [*clear_winner(2), *runs_of("copy-3", {"gru": [None] * 3, "lstm-s": [None] * 3})]
-    assert "2 tasks (copy-1, copy-2) x 2 models x 3 seeds." in text(runs)
-    assert "Left out, as none of their runs has a result there: copy-3." in text(runs)
+    runs = [*clear_winner(2), *runs_of("task-3", {"gru": [None] * 3, "lstm-s": [None] * 3})]
+    assert "2 tasks (task-1, task-2) x 2 models x 3 seeds." in text(runs)
+    assert "Left out, as none of their runs has a result there: task-3." in text(runs)

@@ -172,12 +172,15 @@ def test_a_number_says_how_it_was_read_and_nothing_is_invented(place, text):
 @pytest.mark.parametrize(
     ("scores", "word", "why"),
     [
-        ([0.986, 0.987, 0.988], "reproduced", ""),
+        ([0.986, 0.987, 0.988], "reproduced", "of further seeds up to 63% may fail"),
         ([0.970, 0.971, 0.972], "not reproduced", "ours is lower"),
         ([0.9985, 0.9986, 0.9987], "not reproduced", "ours is higher"),
         ([0.970, 0.987, 0.999], "cannot tell", "3 seeds spread too wide for the margin"),
         ([0.987], "cannot tell", "one seed has no spread"),
-        ([0.986, 0.987, 0.988, None], "cannot tell", "1 of 4 seeds have no result"),
+        ([0.986, 0.987, 0.988, None], "cannot tell", "1 of 4 seeds have no result or did not learn"),
+        ([0.9985, 0.9986, None], "cannot tell", "1 of 3 seeds have no result or did not learn"),
+        ([0.986, 0.987, 0.1135], "cannot tell", "1 of 3 seeds have no result or did not learn"),
+        ([0.987] * 3, "cannot tell", "without any spread nothing is proved"),
         ([None, None], "not reproduced", "every seed diverged"),
     ],
 )
@@ -185,7 +188,7 @@ def test_the_verdict_follows_the_seeds(scores, word, why):
     """TP-RNN-S has 98.7 on MNIST; the margin is half a point."""
     found = verdict(number("T1", "MNIST", "TP-RNN-S"), here(*of_seeds("tp-rnn-s", scores)))
     assert (found.word, found.why) == (word, why)
-    results = [score for score in scores if score is not None]
+    results = [score for score in scores if score is not None and score > 0.5]  # of those that did not learn it says so
     expected = None if not results else pytest.approx(100 * np.mean(results) - 98.7)
     assert found.difference == expected
 
@@ -211,7 +214,7 @@ def test_an_interrupted_run_was_not_run():
     ],
 )
 def test_only_a_number_that_was_read_is_tested(place, task, model, word):
-    runs = of_seeds(model, [0.983, 0.983, 0.983], task_name=task)
+    runs = of_seeds(model, [0.9829, 0.983, 0.9831], task_name=task)
     assert verdict(number(*place), here(*runs)).word == word
 
 
