@@ -231,7 +231,7 @@ def _together(samples: Sequence[Sample], rows: Sequence[Row], rng: np.random.Gen
     text = {
         EQUIVALENT: "B and A are equivalent",
         SAME: "B and A are the same, bit by bit",
-        CANNOT_TELL: "Which of A and B is better, nobody can tell from these records",
+        CANNOT_TELL: f"{'Of some rows' if rows[1:] else 'From these records'} nobody can tell whether A or B is better",
     }.get(verdict, f"B is {verdict} than A")
     text += f": {counted(len(rows), 'row')} x {counted(seeds, 'seed')}, mean difference {100 * mean:+.2f} % of the way"
     if len(rows) > 1:
