@@ -1,5 +1,7 @@
 """`bench check` and `bench vitals`: are models and tasks as any must be, and does each model learn?"""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING

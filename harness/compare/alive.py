@@ -19,8 +19,8 @@ from .order import facts_of
 HERE = Path(__file__).resolve().parents[2] / "results" / "vitals"  # of this checkout
 MARK = "‡"
 LEGEND = (
-    f"{MARK} not shown alive here: whether these models learn on their sources' own ground, and what was tried, says "
-    "`reports/vitals.md`."
+    f"{MARK} not shown alive here, or not at the revision of these runs: whether these models learn on their sources' "
+    "own ground, and what was tried, says `reports/vitals.md`."
 )
 ALWAYS = 0.99  # of the steps; what is more, or as near to none, does not switch
 
@@ -103,7 +103,7 @@ def marked(loaded: Loaded, found: Sequence[Sign], ours: Collection[str]) -> Load
             return record.title
         old = latest.get(base, record.source) != record.source
         said = f"{record.title} ({record.source or 'revision 1'})" if old else record.title
-        return said if name in alive else f"{said} {MARK}"
+        return said if name in alive and not old else f"{said} {MARK}"
 
     return replace(
         loaded,

@@ -103,7 +103,7 @@ def test_every_model_of_ours_that_is_not_alive_is_marked():
 def test_a_run_of_another_revision_than_the_signs_says_so():
     found = [sign([0.9, 0.9, 0.9], source="revision 2")]
     runs = [made_run("gru"), made_run("gru", source="revision 2"), made_run("hm-lstm"), made_run("gru@a=1")]
-    assert titles(runs, found) == ["GRU (revision 1)", "GRU", "HM-LSTM ‡", "GRU@A=1 (revision 1) ‡"]
+    assert titles(runs, found) == ["GRU (revision 1) ‡", "GRU", "HM-LSTM ‡", "GRU@A=1 (revision 1) ‡"]
 
 
 def test_a_page_with_the_mark_says_what_it_means():
