@@ -26,6 +26,9 @@ if message := foreign_package():
 
 from models import GROUPS, MODELS, SHOWN_AFTER
 from models.targets import GATED, STEP_TARGETS
+from models.vitals import ENOUGH as VITALS_ENOUGH
+from models.vitals import SEEDS as VITALS_SEEDS
+from models.vitals import VITALS, Vital
 from tasks import FAMILIES, GATED_TASK, SHARED_DATA, TASKS
 
 if TYPE_CHECKING:
@@ -40,11 +43,15 @@ __all__ = [
     "MODELS",
     "STEP_TARGETS",
     "TASKS",
+    "VITALS",
+    "VITALS_ENOUGH",
+    "VITALS_SEEDS",
     "ModelSpec",
     "Shape",
     "Split",
     "Splits",
     "TaskSpec",
+    "Vital",
     "chosen",
     "find_model",
     "find_task",
@@ -99,6 +106,7 @@ def task_names() -> list[str]:
 def find_model(name: str) -> ModelSpec:
     """The model of this name. Raises BenchError, with the nearest name, where there is none."""
     from models.spec import ModelSpec
+    from models.starts import with_head
 
     base, options = split_options(name)
     given = _resolve(base, "model", "models", MODELS, "bench.models")
@@ -106,6 +114,8 @@ def find_model(name: str) -> ModelSpec:
     if plain and not callable(given):
         raise BenchError(f"'{base}' is a {type(given).__name__}; a model is a function (shape, width) -> nn.Module")
     spec: ModelSpec = strangers.model_of(base, given) if plain else given
+    if spec.head:
+        spec = replace(spec, build=with_head(spec.build, spec.head))
     title = str(spec.title)
     if changes := parse_changes(options):
         changes = _checked(base, changes, options_of(spec.build, skip=2))

@@ -3,7 +3,7 @@
 bench    the command: the table of the verbs, errors as one line, exit codes
 run      `bench run`, `bench plan`, `bench params`
 lists    `bench list`
-check    `bench check`
+check    `bench check` and `bench vitals`
 results  `bench status`
 data     `bench data`: list, fetch, verify
 measure  `bench measure`, `bench speed`

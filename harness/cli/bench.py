@@ -16,6 +16,7 @@ VERBS = (
     run.params,
     lists.list_,
     check.check,
+    check.vitals,
     results.status,
     measure.measure,
     measure.speed,

@@ -8,5 +8,6 @@ pairwise   the models of one task against each other
 parted     seeds of which some learned and others did not
 remarks    what a reader must know beside the numbers
 sides      the records of the two that `bench compare` is given
+alive      which models have shown that they learn, and the mark of all others
 two        `bench compare`: two models, or two folders of records
 """
