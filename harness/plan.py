@@ -82,6 +82,11 @@ def _ranges(text: str) -> list[tuple[int, int]]:
     return ranges
 
 
+def whole(word: str, most: int = 10**6) -> int | None:
+    """'5' -> 5: a whole number from 1 to `most`, or None for anything else."""
+    return int(word) if re.fullmatch("[0-9]{1,20}", word) and 1 <= int(word) <= most else None
+
+
 def split_words(text: str) -> list[str]:
     """'a, b@k=(1,2), a' -> ['a', 'b@k=(1,2)']: commas inside brackets belong to a word, a leading ./ to none.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import BenchError, counted
+from ..plan import whole
 from ..write import tables
 from .options import Finite, group_options, speed_options
 
@@ -63,12 +64,13 @@ def _is_known(order: Order, group: Group) -> bool:
 
 
 def _lengths(text: str) -> list[int]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not all(word.isdecimal() and 0 < int(word) <= 10**6 for word in words) or len(set(words)) < 2:
+    lengths = {whole(word.strip()) or 0 for word in text.split(",") if word.strip()}
+    if 0 in lengths or len(lengths) < 2:
         raise BenchError(
-            f"--lengths is '{text}', but must be at least two numbers of time steps up to a million, such as 50,100,200"
+            f"--lengths is '{text[:40]}', but must be at least two numbers of time steps up to a million, "
+            "such as 50,100,200"
         )
-    return sorted({int(word) for word in words})
+    return sorted(lengths)
 
 
 def _headline(order: Order, known: int) -> str:

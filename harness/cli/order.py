@@ -15,7 +15,7 @@ from ..errors import BenchError, counted
 from ..execute.apart import IMPORT_SECONDS, look_at
 from ..execute.surroundings import kept
 from ..machine import find_device
-from ..plan import Cell, Group, find_budget, parse_seeds, split_words
+from ..plan import Cell, Group, find_budget, parse_seeds, split_words, whole
 from ..plan import plan as cells_of
 from ..prepare.data import check_data, load_data, prepare_data
 from ..prepare.modules import Where, fingerprint, forget
@@ -29,9 +29,9 @@ def find_replicas(word: str, device: str, seeds: int) -> int:
     """How many seeds train together at most, for auto or a number. Raises BenchError for anything else."""
     if word == "auto":
         return seeds if device != "cpu" else 1  # on a CPU a seed a core is as fast
-    if not word.isdecimal() or int(word) < 1:
-        raise BenchError(f"--replicas is '{word}', but must be auto or a number of seeds of at least 1")
-    return int(word)
+    if (number := whole(word)) is None:
+        raise BenchError(f"--replicas is '{word[:40]}', but must be auto or a number of seeds of at least 1")
+    return number
 
 
 def options_of(name: str) -> dict[str, object]:

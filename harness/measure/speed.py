@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .. import catalog, engine, machine
 from ..errors import BenchError, counted, sentence
 from ..machine import find_device
-from ..plan import split_words
+from ..plan import split_words, whole
 from ..prepare.modules import made
 from ..process import prepare_process
 from ..records.findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work
@@ -227,6 +227,6 @@ class Bench:
 
 
 def _whole(word: str, what: str, wanted: str) -> int:
-    if not word.isdecimal() or not 1 <= int(word) <= 10**6:
-        raise BenchError(f"'{word}' is no {what}; write {wanted}")
-    return int(word)
+    if (number := whole(word)) is None:
+        raise BenchError(f"'{word[:40]}' is no {what}; write {wanted}")
+    return number

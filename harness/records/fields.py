@@ -31,6 +31,12 @@ def _budget(text: str) -> str:
     return text
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"|revision [1-9]\d*|[0-9a-f]{64}", text, re.ASCII):
+        raise Misfit(f"is {json.dumps(text)[:50]}, but must be empty, a revision or a SHA-256")
+    return text
+
+
 def _cell(cell: Cell) -> Cell:
     kinds = {"protocol": Name, "task": Name, "model": Name, "budget": Budget, "seed": Count}
     for name, kind in kinds.items():
@@ -68,6 +74,7 @@ Name = Annotated[str, Rule(_name)]  # an identity: as it was, or refused
 Line = Annotated[str, Rule(one_line)]  # other words are made printable
 Lines = Annotated[str, Rule(_lines)]
 Budget = Annotated[str, Rule(_budget)]
+Origin = Annotated[str, Rule(_origin)]  # what code or data are
 Count = Annotated[int, between(0)]
 Size = Annotated[int, between(1)]
 Amount = Annotated[float, between(0)]

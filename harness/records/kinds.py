@@ -20,6 +20,7 @@ from .fields import (
     Machine,
     Name,
     NamedCell,
+    Origin,
     Settings,
     Size,
 )
@@ -98,9 +99,9 @@ class RunRecord:
     recompute: Count = 0  # steps a stretch that is computed again on the way back; 0: none
     notes: Lines = ""  # what was asked for and could not be had, and why; a sentence a line
     insight: Mapping[str, Any] | None = None  # what the trained model does with time: insight.py
-    source: Line = ""  # of the model: catalog.source_digest; empty for the first revision of ours
-    task_source: Line = ""  # of the task
-    data: Line = ""  # checksum of a stranger's data
+    source: Origin = ""  # of the model: catalog.source_digest; empty for the first revision of ours
+    task_source: Origin = ""  # of the task
+    data: Origin = ""  # checksum of a stranger's data
     machine: Machine = field(default_factory=dict)
     finished: Line = ""  # ISO 8601, UTC
 
@@ -203,9 +204,9 @@ class Measurement:
     joules: Amount | None = None  # a step
     over_length: Growth | None = None
     over_batch: Growth | None = None
-    source: Line = ""  # as a RunRecord's
-    task_source: Line = ""
-    data: Line = ""
+    source: Origin = ""  # as a RunRecord's
+    task_source: Origin = ""
+    data: Origin = ""
     missing: Mapping[Name, Line] = field(default_factory=dict)  # what could not be measured -> why
     conditions: Mapping[Name, Facts] = field(default_factory=dict)  # "before" and "after" -> how it was
 

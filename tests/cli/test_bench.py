@@ -132,6 +132,7 @@ def test_a_wrong_word_is_one_sentence_that_says_what_to_write(bench, tmp_path, w
         ("--replicas 0", "--replicas is '0', but must be auto or a number of seeds of at least 1"),
         ("--replicas -2", "--replicas is '-2', but must be auto"),
         ("--replicas some", "--replicas is 'some', but must be auto"),
+        (f"--replicas {'9' * 5000}", "9', but must be auto"),
         ("--recompute -1", "-1 is not in the range"),
         ("--workers 1001", "1001 is not in the range"),
         ("--task copy-1000000", "copy-1000000 is too long: a length has at most 6 digits, such as copy-1000"),

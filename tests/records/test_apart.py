@@ -83,8 +83,8 @@ def test_tasks_are_told_apart_as_well():
 
 def test_a_folder_gives_what_counts(tmp_path):
     store = Store(tmp_path)
-    store.save_run(made_run("a.py:Net", 0, title="Net", source="1", finished=EARLY))
-    store.save_run(made_run("a.py:Net", 1, title="Net", source="2", finished=LATE))
+    store.save_run(made_run("a.py:Net", 0, title="Net", source="1" * 64, finished=EARLY))
+    store.save_run(made_run("a.py:Net", 1, title="Net", source="2" * 64, finished=LATE))
     store.save_run(made_run("b.py:Net", 1, title="Net", finished=LATE))
     loaded = store.load()
     assert [(run.cell.seed, run.title) for run in loaded.runs] == [(1, "Net (a.py)"), (1, "Net (b.py)")]

@@ -21,7 +21,7 @@ def strict(text: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_run_comes_back_as_it_was(status):
-    record = made_run(status=status, reason="because", source="abc")
+    record = made_run(status=status, reason="because", source="revision 2", task_source=64 * "a")
     assert from_json(to_json(record), "here") == record
 
 
@@ -127,6 +127,8 @@ RUN, MEASURED = json.loads(to_json(made_run())), json.loads(to_json(made_measure
         (RUN, ("train_seconds",), -1.0, "train_seconds is -1, but must be at least 0"),
         (RUN, ("settings", "batch"), "many", "settings.batch is"),
         (RUN, ("machine",), [], "machine is [], but must be an object"),
+        (RUN, ("data",), "../../up", 'data is "../../up", but must be empty, a revision or a SHA-256'),
+        (RUN, ("source",), "revision 0", "source is"),
         (RUN, ("params",), 10**400, "a number too large"),
         (RUN, ("slack",), 1e300, "a number too large"),
         (RUN, ("test_metric",), float("nan"), "it holds NaN, which is no number; a missing one is null"),

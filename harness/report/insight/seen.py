@@ -156,7 +156,7 @@ def _seen(run: RunRecord, data: Mapping[str, Any]) -> Seen:
 
 
 def _scales(data: Mapping[str, Any], bins: int, steps: int) -> Scales:
-    labels = tuple(map(str, data["labels"]))
+    labels = tuple(map(_text, data["labels"]))
     size = (_whole(len(labels)),)
     example = data["example"]
     length = _whole(example["steps"])
@@ -170,21 +170,27 @@ def _scales(data: Mapping[str, Any], bins: int, steps: int) -> Scales:
     else:
         use = _numbers(example["use"], (len(labels), length))
     signal = example.get("signal")
-    words = tuple(map(str, example.get("words", ())))
+    words = tuple(map(_text, example.get("words", ())))
     if words and len(words) != length:
         raise ValueError(f"{len(words)} words for {length} steps")
     return Scales(
         labels,
-        str(data["meaning"]),
+        _text(data["meaning"]),
         bool(data["exclusive"]),
         _numbers(data["mean"], (len(labels), bins)),
         _numbers(data["overall"], size),
         tuple(
-            ClassUse(str(entry["name"]), _whole(entry["sequences"]), _numbers(entry["use"], size))
+            ClassUse(_text(entry["name"]), _whole(entry["sequences"]), _numbers(entry["use"], size))
             for entry in data.get("classes", ())
         ),
         Example(use, None if signal is None else _numbers(signal, (length,)), words, str(example.get("class", ""))),
     )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value
 
 
 def _whole(value: Any) -> int:
