@@ -75,6 +75,7 @@ MALFORMED = [
     changed("steps", 0),
     changed("steps", "40"),
     changed("steps", 41),
+    changed("scales.labels", ["whole", [None]]),
     changed("bin", 0),
     changed("bin", 2),
     changed("sequences", None),
