@@ -165,7 +165,8 @@ def test_of_a_package_its_own_files_count(tmp_path, monkeypatch):
 
 
 def test_ours_have_a_revision_and_no_digest():
-    assert {catalog.source_digest(name) for name in ("gru", "lstm-s@forget_bias=2", "sfc", "addition-37")} == {""}
+    assert {catalog.source_digest(name) for name in ("lstm-s@forget_bias=2", "sfc", "addition-37")} == {""}
+    assert catalog.source_digest("gru@forget_bias=2") == f"revision {catalog.find_model('gru').revision}"
     assert catalog.source_digest("nowhere.py:Net") == ""
 
 

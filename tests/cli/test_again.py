@@ -87,11 +87,11 @@ def test_again_runs_what_it_names_and_nothing_else(bench, slip, tmp_path, again,
 
 def test_a_measurement_that_failed_is_taken_again_with_its_cell(bench, tmp_path):
     store, slug = Store(tmp_path / "results"), machine.slug("cpu")
-    store.save_run(made_run(status="failed", test_metric=None))
-    group = store.save_measurement(made_measurement(status="failed", step=None), slug)
-    assert bench(*MEASURED, "--models", "gru").code == 1
+    store.save_run(made_run("lstm-s", status="failed", test_metric=None))
+    group = store.save_measurement(made_measurement("lstm-s", status="failed", step=None), slug)
+    assert bench(*MEASURED, "--models", "lstm-s").code == 1
     assert '"status": "failed"' in group.read_text()
-    assert bench(*MEASURED, "--models", "gru", "--again", "failed").code == 0
+    assert bench(*MEASURED, "--models", "lstm-s", "--again", "failed").code == 0
     assert '"status": "ok"' in group.read_text()
 
 
