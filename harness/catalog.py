@@ -96,6 +96,7 @@ def task_names() -> list[str]:
 def find_model(name: str) -> ModelSpec:
     """The model of this name. Raises BenchError, with the nearest name, where there is none."""
     from models.spec import ModelSpec
+    from models.starts import with_head
 
     base, options = split_options(name)
     given = _resolve(base, "model", "models", MODELS, "bench.models")
@@ -103,6 +104,8 @@ def find_model(name: str) -> ModelSpec:
     if plain and not callable(given):
         raise BenchError(f"'{base}' is a {type(given).__name__}; a model is a function (shape, width) -> nn.Module")
     spec: ModelSpec = strangers.model_of(base, given) if plain else given
+    if spec.head:
+        spec = replace(spec, build=with_head(spec.build, spec.head))
     title = str(spec.title)
     if changes := parse_changes(options):
         changes = _checked(base, changes, options_of(spec.build, skip=2))

@@ -27,15 +27,17 @@ What the paper leaves open is an option; the defaults and why:
 A state that is carried on holds the inputs that the filters reach back to, 2^(J-1) (K-1) steps for ASRNN and
 2^j (K-1) for SRNN, in the place of the zeros before the sequence, and the cell's own.
 
-Departures: gates biased as parts/cells.py says (forget gate at 1; the paper is silent); the classifier starts
-as torch's Linear, like every model here, not Glorot-uniform. RMSProp is the trainer's matter; what the
-paper calls the decay rate is read as RMSProp's, not the learning rate's. x_t is whatever the task gives,
-so embeddings where the paper models words.
+All weight matrices start Glorot-uniform, as the paper says, the classifier's too.
+
+Departures: gates biased as parts/cells.py says (forget gate at 1; the paper is silent). RMSProp is the trainer's
+matter; what the paper calls the decay rate is read as RMSProp's, not the learning rate's. x_t is whatever the task
+gives, so embeddings where the paper models words.
 """
 
 import math
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -265,7 +267,13 @@ def _checked(fixed_scale: int) -> int:
 
 # the widths are recalled, unverified; they give about 68,000 (LSTM) and 52,000 (GRU) weights each
 FIXED, CHOSEN = "{} on its input filtered at one scale", "{} that chooses the scale of its input at every step"
-SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, 129, what=FIXED.format("LSTM"), cite=CITE)
-SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, 129, what=FIXED.format("GRU"), cite=CITE)
-ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), 128, what=CHOSEN.format("LSTM"), cite=CITE)
-ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), 128, what=CHOSEN.format("GRU"), cite=CITE)
+FACTS: dict[str, Any] = {
+    "cite": CITE,
+    "start": "Glorot-uniform, classifier included: the paper",
+    "head": "glorot",
+    "revision": 2,  # 1: the classifier started as torch's Linear
+}
+SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, 129, what=FIXED.format("LSTM"), **FACTS)
+SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, 129, what=FIXED.format("GRU"), **FACTS)
+ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), 128, what=CHOSEN.format("LSTM"), **FACTS)
+ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), 128, what=CHOSEN.format("GRU"), **FACTS)

@@ -13,8 +13,10 @@ exact where pieces begin at multiples of the slowest period, so a length that it
 
 Koutnik, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014.
 
-Departures: a bias, which the paper's equations do not show, and Glorot-uniform weights over the
-joint kernel of each module, as the other models here. g follows from the length: periods up to
+Weights start N(0, 0.1^2), the classifier's too, which is recalled of the paper, unverified; there is no code of the
+authors. `init=glorot` draws them Glorot-uniform over the joint kernel of each module, as the other models' here.
+
+Departures: a bias, which the paper's equations do not show. g follows from the length: periods up to
 T / 4, so that each module runs at least four times, and 8 modules at most; fewer than g units
 make fewer modules. Neither table that we compare with has this model: its width for the budget
 "paper" is ours, the one whose count (41,767) is nearest to LSTM-S's 41,810 at 784 steps of one
@@ -44,8 +46,10 @@ class Clockwork(nn.Module):
     width: units of all modules together; the fastest modules take the rest of a division.
     """
 
-    def __init__(self, shape: Shape, width: int, *, modules: int | None = None) -> None:
+    def __init__(self, shape: Shape, width: int, *, modules: int | None = None, init: str = "normal") -> None:
         super().__init__()
+        if init not in ("normal", "glorot"):
+            raise ValueError(f"init is '{init}'; choose one of normal, glorot")
         self.per_step = shape.per_step
         g = modules_for(shape) if modules is None else modules
         if g < 1 or g != int(g):
@@ -60,7 +64,7 @@ class Clockwork(nn.Module):
         for W_I, W_H in zip(self.W_I.split(self.widths), self.W_H, strict=True):
             limit = math.sqrt(6 / (shape.inputs + sum(W_H.shape)))
             for weight in (W_I, W_H):
-                nn.init.uniform_(weight, -limit, limit)
+                nn.init.normal_(weight, std=0.1) if init == "normal" else nn.init.uniform_(weight, -limit, limit)
         self.classifier = nn.Linear(width, shape.outputs)
 
     def initial_state(self, batch: int) -> State:
@@ -138,4 +142,7 @@ CLOCKWORK = ModelSpec(
     why_not=_why_not,
     what="modules that update at periods 1, 2, 4, ...",
     cite=CITE,
+    start="N(0, 0.1^2), classifier included: recalled of the paper, unverified",
+    head="normal-0.1",
+    revision=2,  # 1: Glorot-uniform, the classifier as torch's Linear
 )

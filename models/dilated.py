@@ -16,10 +16,12 @@ is exact for any number of steps: those that do not fill a turn of all s phases 
 Chang, Zhang, Han, Yu, Guo, Tan, Cui, Witbrock, Hasegawa-Johnson, Huang: Dilated recurrent neural
 networks, NeurIPS 2017.
 
-Departures: weights start as the authors' code starts them (Glorot-uniform cells), where their
-paper says N(0, 1); their N(0, 1) for the classifier is left out. The forget bias of TP-RNN's
-baseline is unknown; 1 is customary. A first dilation above 1, for which the authors join the last
-outputs, is not supported.
+Weights start as the authors' code starts them, since that made their numbers: Glorot-uniform cells with zero biases,
+and N(0, 1) for the classifier's weight and bias. Their paper says N(0, 1) for all weights: `init=normal` draws the
+cells' weights so as well.
+
+Departures: the forget bias of TP-RNN's baseline is unknown; 1 is customary, and the authors' cells add it. A first
+dilation above 1, for which the authors join the last outputs, is not supported.
 """
 
 import math
@@ -49,8 +51,11 @@ class DilatedLSTM(nn.Module):
         *,
         dilations: tuple[int, ...] | None = None,
         forget_bias: float = 1.0,
+        init: str = "glorot",
     ) -> None:
         super().__init__()
+        if init not in ("glorot", "normal"):
+            raise ValueError(f"init is '{init}'; choose one of glorot, normal")
         self.dilations = _checked(dilations) if dilations is not None else _powers(shape)
         self.per_step = shape.per_step
         widths = spread(width, len(self.dilations))
@@ -58,6 +63,9 @@ class DilatedLSTM(nn.Module):
         self.rnns = nn.ModuleList(
             library.LSTM(d, h, forget_bias=forget_bias) for d, h in zip(below, widths, strict=True)
         )
+        for rnn in self.rnns if init == "normal" else ():
+            nn.init.normal_(rnn.weight_ih_l0)
+            nn.init.normal_(rnn.weight_hh_l0)
         self.classifier = nn.Linear(widths[-1], shape.outputs)
 
     def initial_state(self, batch: int) -> State:
@@ -146,4 +154,7 @@ DILATED_LSTM = ModelSpec(
     what="layers of LSTM with dilations 1, 2, 4, ...",
     cite=CITE,
     source="https://github.com/code-terminator/DilatedRNN",
+    start="Glorot-uniform cells, classifier N(0, 1): the authors' code",
+    head="normal",
+    revision=2,  # 1: the classifier started as torch's Linear
 )

@@ -5,6 +5,8 @@
 
 Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014.
 
+All weights start Glorot-uniform, as ASRNN's paper says of its models, and biases at zero.
+
 Departures: the reset gate acts after the product (as cuDNN's), not before it; same count.
 """
 
@@ -43,4 +45,7 @@ GRU = ModelSpec(
     paper_width=129,  # recalled from ASRNN's Table 2, unverified
     what="one layer of GRU",
     cite="Cho et al.: Learning phrase representations using RNN encoder-decoder, EMNLP 2014",
+    start="Glorot-uniform, classifier included: ASRNN's paper, of whose tables this is a row",
+    head="glorot",
+    revision=2,  # 1: the classifier started as torch's Linear
 )

@@ -29,7 +29,9 @@ The second is the layout of a public implementation, which the TP-RNN authors ma
 top layer like the others, so with a boundary detector that flushes it, and with top-down weights that read
 nothing, counted but dead.
 
-Departures: no layer normalisation, as in the TP-RNN paper. Glorot-uniform weights and a forget bias of 1. The
+Departures: no layer normalisation, as in the TP-RNN paper. Glorot-uniform weights and a forget bias of 1, the
+classifier as torch's Linear: neither paper's text, as far as we have it, says how the weights start, and of the two
+ports that we know one starts orthogonal, and of the other nothing is known. The
 slope's end, 5, is recalled, unverified. The public layout's own sigmoid is the paper's hard one here.
 """
 
@@ -225,6 +227,7 @@ def hierarchy(sizes: tuple[tuple[int, int], ...], kept: str) -> Recurrence:
     return Recurrence(partial(step, sizes, which), project, native=partial(native, sizes, which))
 
 
+START = "Glorot-uniform, classifier as torch's Linear: no source of the authors says how it starts"
 HM_LSTM = ModelSpec(
     "hm-lstm",
     "HM-LSTM",
@@ -233,6 +236,8 @@ HM_LSTM = ModelSpec(
     layers=LAYERS,
     what="layers of LSTM that copy, update or flush at boundaries that they find",
     cite=CITE,
+    start=START,
+    head="default",
 )
 HM_LSTM_COMPACT_GATES = ModelSpec(
     "hm-lstm-compact-gates",
@@ -243,4 +248,6 @@ HM_LSTM_COMPACT_GATES = ModelSpec(
     what="HM-LSTM in the layout of a public port, which has TP-RNN's count, 353,111",
     cite=CITE,
     source="https://github.com/n-s-f/hierarchical-rnn",
+    start=START,
+    head="default",
 )

@@ -9,7 +9,9 @@ TP-RNN-M's output head (a bias-free map a layer, then the aggregation of the thr
 Hochreiter and Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997.
 
 Departures: TP-RNN's paper does not say how LSTM-M joins its layers; this head is the reading
-that gives its parameter counts. The forget bias of the baselines is unknown; 1 is customary.
+that gives its parameter counts. It does not say either how its baselines start, and its code has none of them: the
+cells are Glorot-uniform, TensorFlow's default, the classifier is torch's, and so is the forget bias of 1 no more than
+customary. That code's own classifier is `head=truncated`.
 """
 
 from torch import Tensor, nn
@@ -70,7 +72,17 @@ class StackedLSTM(nn.Module):
         return answers if state is None else (answers, tuple(after))
 
 
-LSTM_S = ModelSpec("lstm-s", "LSTM-S", LSTM, paper_width=100, what="one layer of LSTM", cite=CITE)
+START = "Glorot-uniform cells, classifier as torch's Linear: no source says how TP-RNN's baselines start"
+LSTM_S = ModelSpec(
+    "lstm-s",
+    "LSTM-S",
+    LSTM,
+    paper_width=100,
+    what="one layer of LSTM",
+    cite=CITE,
+    start=START,
+    head="default",
+)
 LSTM_M = ModelSpec(
     "lstm-m",
     "LSTM-M",
@@ -79,4 +91,6 @@ LSTM_M = ModelSpec(
     layers=3,
     what="three layers of LSTM, joined by TP-RNN-M's output head",
     cite=CITE,
+    start=START,
+    head="default",
 )

@@ -56,6 +56,7 @@ class ModelSpec:
     number of hidden units of a layer: a whole number, or a multiple of 1 / layers (see `spread`).
     The keyword-only parameters of `build` are the options that `name@key=value` may change.
     `what` says in a clause what sets it apart, `cite` where it was published, `source` where code of it lies.
+    `start` says how its weights start and who says so, `head` which of starts.py's its classifier has.
 
     A module may have a method `set_progress(fraction)`; the trainer then calls it before each
     step with the part of the training that is done, in [0, 1].
@@ -84,6 +85,8 @@ class ModelSpec:
     revision: int = 1  # raised where what it computes changes; records of two revisions are not compared
     cite: str = ""
     source: str = ""
+    start: str = ""
+    head: str = ""  # of a model of ours; a stranger's has none
 
     def layers_at(self, shape: Shape) -> int:
         return self.layers(shape) if callable(self.layers) else self.layers

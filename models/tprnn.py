@@ -14,8 +14,9 @@ github.com/qianlima-lab/TPRNN.
 
 Departures, all of them the released code's: c is aggregated as well as h, with weights of its own;
 the iterative path orders its nodes [root, o]; each layer's output goes through a map M_l and the
-output aggregation has no tanh; the forget bias is 0.1. `tp-rnn-s` and `tp-rnn-m` follow the paper
-elsewhere. `-released` also computes the attention weights without Eq. 8's transpose and has that
+output aggregation has no tanh; the forget bias is 0.1. So is the start: Glorot-uniform cells, attention and
+classifier N(0, 0.1^2) cut at two standard deviations, the classifier's bias 0.1. `tp-rnn-s` and `tp-rnn-m` follow
+the paper elsewhere. `-released` also computes the attention weights without Eq. 8's transpose and has that
 code's faults in an incomplete last window (`official_tail`): where it holds a multiple of g steps
 its first pending node is dropped and its last used twice, and where it holds one step that step is
 lost and the previous root is used again. Where L is no power of g, that code also uses the last
@@ -90,8 +91,6 @@ class TPRNN(nn.Module):
         )
         self.head = OutputAggregation(widths, kind=aggregation, released=released) if output and layers > 1 else None
         self.classifier = nn.Linear(widths[-1], shape.outputs)
-        nn.init.trunc_normal_(self.classifier.weight, std=0.1, a=-0.2, b=0.2)
-        nn.init.constant_(self.classifier.bias, 0.1)
 
     def outputs(self, x: Tensor) -> list[Tensor]:
         """o of each layer, (batch, h) each, before the output maps."""
@@ -175,6 +174,8 @@ def _spec(name: str, title: str, layers: int, what: str, **options: Any) -> Mode
         what=f"{'one layer' if layers == 1 else 'three layers'}, {what}",
         cite=CITE,
         source=SOURCE,
+        start="Glorot-uniform cells, attention and classifier truncated N(0, 0.1^2): the authors' code",
+        head="truncated",
     )
 
 

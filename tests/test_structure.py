@@ -25,7 +25,8 @@ ROOMS = {
     "harness.seeds": "",
     "harness.machine": "",
     "harness.process": "",
-    "harness.catalog": "strangers beside models models.spec models.targets models.engine.scan tasks tasks.spec",
+    "harness.catalog": "strangers beside models models.spec models.targets models.starts models.engine.scan tasks "
+    "tasks.spec",
     "harness.strangers": "beside forms models.spec tasks.spec",
     "harness.beside": "",
     "harness.forms": "tasks.spec",
@@ -54,6 +55,7 @@ ROOMS = {
     "models": "models.spec models.parts models.engine models.engine.native models.engine.triton",
     "models.spec": "",
     "models.targets": "",
+    "models.starts": "",
     "models.parts": "models.spec models.engine models.engine.native models.engine.triton",
     "models.engine": "models.engine.native models.engine.triton",
     "models.engine.native": "",

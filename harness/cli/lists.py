@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import BenchError
+from ..plan import split_options
 
 if TYPE_CHECKING:
     from ..catalog import TaskSpec
@@ -87,8 +88,18 @@ def _print_options(name: str) -> None:
     options = options_of(name)
     how = "--set key=value" if name in PROTOCOLS else f"{name}@key=value"
     click.echo(f"{name}: change with {how}" if options else f"{name} has no options")
+    if (start := _start_of(name)) is not None:
+        click.echo(f"  weights start {start}")
     for key, value in options.items():
         click.echo(f"  {key} = {value}")
+
+
+def _start_of(name: str) -> str | None:
+    """How the weights of one of our models start, and who says so."""
+    from .. import catalog
+
+    base, _ = split_options(name)
+    return catalog.find_model(base).start if base in catalog.MODELS else None
 
 
 def _model_table(names: Iterable[str]) -> str:

@@ -1,0 +1,63 @@
+"""How the classifier of a model may start: the option `head` of every model here, `name@head=normal`.
+
+The classifier is the linear layer `module.classifier`, which every model makes as torch's Linear. Which start is a
+model's own stands in its spec (`ModelSpec.head`); it is drawn anew once the model is built, so no other weight of a
+seed depends on it.
+
+    default     torch's Linear: weight and bias uniform within 1 / sqrt(inputs)
+    normal      weight and bias N(0, 1)
+    normal-0.1  weight N(0, 0.1^2), bias 0
+    glorot      weight Glorot-uniform, bias 0
+    truncated   weight N(0, 0.1^2) cut at two standard deviations, bias 0.1
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+
+def _normal(classifier: nn.Linear) -> None:
+    nn.init.normal_(classifier.weight)
+    nn.init.normal_(classifier.bias)
+
+
+def _narrow(classifier: nn.Linear) -> None:
+    nn.init.normal_(classifier.weight, std=0.1)
+    nn.init.zeros_(classifier.bias)
+
+
+def _glorot(classifier: nn.Linear) -> None:
+    nn.init.xavier_uniform_(classifier.weight)
+    nn.init.zeros_(classifier.bias)
+
+
+def _truncated(classifier: nn.Linear) -> None:
+    nn.init.trunc_normal_(classifier.weight, std=0.1, a=-0.2, b=0.2)
+    nn.init.constant_(classifier.bias, 0.1)
+
+
+STARTS: dict[str, Callable[[nn.Linear], None]] = {
+    "default": lambda classifier: None,  # as every model makes it
+    "normal": _normal,
+    "normal-0.1": _narrow,
+    "glorot": _glorot,
+    "truncated": _truncated,
+}
+
+
+def with_head(build: Callable[..., nn.Module], head: str) -> Callable[..., nn.Module]:
+    """`build` with a keyword-only option more, `head`, whose default this is. Raises ValueError for an unknown one."""
+
+    def started(*given: Any, head: str = head, **options: Any) -> nn.Module:
+        if head not in STARTS:
+            raise ValueError(f"head is '{head}'; choose one of {', '.join(STARTS)}")
+        module = build(*given, **options)
+        STARTS[head](module.classifier)
+        return module
+
+    signature = inspect.signature(build)
+    option = inspect.Parameter("head", inspect.Parameter.KEYWORD_ONLY, default=head)
+    started.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])
+    return started
