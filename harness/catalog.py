@@ -25,6 +25,9 @@ if message := foreign_package():
 
 from models import GROUPS, MODELS, SHOWN_AFTER
 from models.targets import GATED, STEP_TARGETS
+from models.vitals import ENOUGH as VITALS_ENOUGH
+from models.vitals import SEEDS as VITALS_SEEDS
+from models.vitals import VITALS, Vital
 from tasks import FAMILIES, GATED_TASK, TASKS
 
 if TYPE_CHECKING:
@@ -39,11 +42,15 @@ __all__ = [
     "MODELS",
     "STEP_TARGETS",
     "TASKS",
+    "VITALS",
+    "VITALS_ENOUGH",
+    "VITALS_SEEDS",
     "ModelSpec",
     "Shape",
     "Split",
     "Splits",
     "TaskSpec",
+    "Vital",
     "chosen",
     "find_model",
     "find_task",

@@ -25,8 +25,8 @@ ROOMS = {
     "harness.seeds": "",
     "harness.machine": "",
     "harness.process": "",
-    "harness.catalog": "strangers beside models models.spec models.targets models.starts models.engine.scan tasks "
-    "tasks.spec",
+    "harness.catalog": "strangers beside models models.spec models.targets models.starts models.vitals "
+    "models.engine.scan tasks tasks.spec",
     "harness.strangers": "beside forms models.spec tasks.spec",
     "harness.beside": "",
     "harness.forms": "tasks.spec",
@@ -44,7 +44,7 @@ ROOMS = {
     # the wing that reads
     "harness.draw": "records",
     "harness.write": "records",
-    "harness.compare": "records stats write",
+    "harness.compare": "records stats write catalog",
     "harness.report": " ".join(["records compare write", *map("report.{}".format, REPORT)]),
     **{f"harness.report.{name}": PAGES for name in REPORT},
     "harness.report.measured": f"{PAGES} catalog",
@@ -56,6 +56,7 @@ ROOMS = {
     "models.spec": "",
     "models.targets": "",
     "models.starts": "",
+    "models.vitals": "",
     "models.parts": "models.spec models.engine models.engine.native models.engine.triton",
     "models.engine": "models.engine.native models.engine.triton",
     "models.engine.native": "",

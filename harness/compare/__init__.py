@@ -6,5 +6,6 @@ way        how far a metric is from chance to a perfect score
 selection  the runs that all models share
 pairwise   the models of one task against each other
 remarks    what a reader must know beside the numbers
+alive      which models have shown that they learn, and the mark of all others
 two        `bench compare`: two models, or two folders of records
 """

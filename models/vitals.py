@@ -1,0 +1,63 @@
+"""Vital signs: for each model of the papers one small experiment in which its own source says that it works.
+
+`bench vitals` runs them, and reports/vitals.md says what came of it. A model that has not shown here that it learns is
+marked wherever it is compared. Each experiment takes minutes of one core. A level is fixed before its runs:
+
+- the source's number less a tenth of the way from chance to it, where the source has one on this task;
+- otherwise halfway from chance to a perfect score, which lies above what the last step alone gives.
+
+Scale and training are a laptop's: `data_seed=1` are data of which no other page has runs.
+"""
+
+from dataclasses import dataclass
+
+SHARE = 0.1  # of the way from chance to a source's number that may be lacking
+SEEDS = 3  # of every experiment
+ENOUGH = 2  # seeds that reach the level make a model alive
+
+
+@dataclass(frozen=True, slots=True)
+class Vital:
+    """`model` must come to `level` of the test metric of `task`, or below it where less is better.
+
+    why: where the level comes from, a clause. published: the source's number, where the level is from one.
+    beside: a model that has the same experiment; its mean, and a part of `within` more, is the level that the table
+    leaves open. switching: what the model's scales do (`scale_use`) may be neither always nor never, as boundaries.
+    """
+
+    model: str
+    task: str
+    protocol: str
+    budget: str
+    level: float | None
+    why: str
+    published: float | None = None
+    beside: str = ""
+    within: float = 0.0
+    switching: bool = False
+
+
+TABLE_2 = "TP-RNN's Table 2 has {} %"
+FIGURE_3 = "TP-RNN's Figure 3 shows it solved, a squared error of 0"
+HALFWAY = "halfway from chance to a perfect score: {}"
+PIXELS = HALFWAY.format("ASRNN runs it on digits by pixels, its number is lost")
+TABLE_1 = HALFWAY.format("ASRNN's Table 1 has this task, its number is lost")
+LATE = "quick@data_seed=1"
+
+VITALS = (
+    Vital("dilated-lstm", "sti", LATE, "6k", 0.9333, TABLE_2.format(100), published=1.0),
+    Vital("lstm-s", "addition-200", LATE, "6k", 0.01667, FIGURE_3, published=0.0),
+    Vital("gru", "addition-200", LATE, "6k", 0.08333, HALFWAY.format("its source translates sentences")),
+    Vital("tp-rnn-s", "sti", LATE, "6k", 0.9297, TABLE_2.format(99.6), published=0.996),
+    Vital("tp-rnn-m", "sti", LATE, "6k", 0.9333, TABLE_2.format(100), published=1.0),
+    Vital("clockwork", "sdigits", LATE, "6k", 0.5509, HALFWAY.format("its source has waveforms and spoken words")),
+    Vital("lstm-m", "addition-200", LATE, "6k", 0.01667, FIGURE_3, published=0.0),
+    Vital("slstm", "sdigits", LATE, "6k", 0.5509, PIXELS),
+    Vital("sgru", "sdigits", LATE, "6k", 0.5509, PIXELS),
+    Vital(
+        "aslstm", "low-density", LATE, "6k", 0.6667, HALFWAY.format("ASRNN's Table 1 has this task, its number is lost")
+    ),
+    Vital(
+        "asgru", "low-density", LATE, "6k", 0.6667, HALFWAY.format("ASRNN's Table 1 has this task, its number is lost")
+    ),
+)  # in the order in which they run
