@@ -9,6 +9,7 @@ data     `bench data`: list, fetch, verify
 measure  `bench measure`, `bench speed`
 report   `bench report`, whose last line `make bench` ends with, and `bench compare`
 gate     `bench gate`
+vitals   `bench vitals`
 options  options that several verbs have
 hints    what is said to an option that there is not
 order    the words of a command become a protocol, cells, a place to run and to keep them

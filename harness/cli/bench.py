@@ -10,7 +10,7 @@ import click
 from .. import __version__, foreign_package
 from ..errors import BenchError, one_line
 from ..process import open_streams
-from . import check, data, gate, hints, lists, measure, report, results, run
+from . import check, data, gate, hints, lists, measure, report, results, run, vitals
 
 VERBS = (
     run.run,
@@ -21,6 +21,7 @@ VERBS = (
     results.status,
     measure.measure,
     measure.speed,
+    vitals.vitals,
     report.report,
     report.compare,
     gate.gate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from .results import counts
 from .saying import saying
 
 if TYPE_CHECKING:
+    from ..plan import Cell, Group
     from .order import Order
 
 
@@ -58,9 +59,8 @@ def run(workers: int | None, executed: str, measure: bool, dry_run: bool, as_jso
     from .. import machine
     from ..records.running import sweep
     from .order import Order
-    from .progress import Bars, Lines, Preparation, terminal
 
-    execute = executor(executed)
+    executor(executed)  # an unknown one is named before anything else
     order = Order(**words)
     if workers is None:
         workers = machine.cores() if order.device == "cpu" else 1
@@ -76,8 +76,22 @@ def run(workers: int | None, executed: str, measure: bool, dry_run: bool, as_jso
     sweep(order.store)
     if count := order.put_aside(todo):
         say(f"run again: {counted(count, 'cell')}; the records of before lie in {order.store.root / 'aside'}")
-    console = None if as_json else terminal()
     groups = order.to_measure(todo) if measure else []
+    if not carried_out(order, todo, groups, workers, executed, as_json=as_json):
+        say("interrupted; the same command goes on from here")
+        return 130
+    return _conclude(order, say)
+
+
+def carried_out(
+    order: Order, todo: Sequence[Cell], groups: Sequence[Group], workers: int, executed: str, *, as_json: bool = False
+) -> bool:
+    """Measure these groups and train these cells, what they need prepared before; False if it was interrupted."""
+    from .progress import Bars, Lines, Preparation, terminal
+
+    execute = executor(executed)
+    say = saying(err=as_json)
+    console = None if as_json else terminal()
     with Preparation(say, console) as tell, order.guarded():
         known = list(order.prepare_data({*(cell.task for cell in todo), *(group.task for group in groups)}, tell))
     for line in known:
@@ -96,10 +110,7 @@ def run(workers: int | None, executed: str, measure: bool, dry_run: bool, as_jso
     lacking = [str(cell) for cell in todo if order.store.find_run(cell) is None]
     if finished and lacking:
         raise BenchError(f"the executor {executed} left no record of {counted(len(lacking), 'cell')}: {lacking[0]}")
-    if not finished:
-        say("interrupted; the same command goes on from here")
-        return 130
-    return _conclude(order, say)
+    return finished
 
 
 def _conclude(order: Order, say: Callable[[str], None]) -> int:

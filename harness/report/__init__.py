@@ -1,6 +1,7 @@
 """Which pages there are: records in, pages out.
 
 pages        the pages of one report but the tasks'
+vitals       the page of `bench vitals`
 index        the table of the pages on all tasks, and the index of all
 task         a page for each task: all models
 overall      all tasks together
