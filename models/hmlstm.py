@@ -11,8 +11,13 @@ For layer l of L, with z^0_t = 1:
     output  g^l_t = sigmoid(w^l [h^1_t; ..; h^L_t]);  h^e_t = ReLU(sum_l g^l_t W^e_l h^l_t)
 
 The top layer has no boundary detector (z^L = 0) and no top-down input. The gradient goes straight through
-the threshold, and the three cases are selected by arithmetic, so that z is reached through them too:
-c = z ig + (1 - z)(1 - zb) c + (1 - z) zb (f c + ig), with z = z^l_{t-1} and zb = z^{l-1}_t; h likewise.
+the threshold. The paper does not say whether it also goes through the choice of the case:
+
+    selection=arithmetic    yes: c = z ig + (1 - z)(1 - zb) c + (1 - z) zb (f c + ig), with z = z^l_{t-1} and
+                            zb = z^{l-1}_t; h likewise
+    selection=where         no, as the two public ports that we know have it: z is then a constant there, and reached
+                            through what it switches of s alone. The values are the same
+
 The slope a goes up linearly from 1 to `slope_end` over the training; the forward values do not depend on it.
 
 Chung, Ahn, Bengio, Hierarchical multiscale recurrent neural networks, ICLR 2017, arXiv 1609.01704, with the
@@ -101,8 +106,11 @@ class HMLSTM(nn.Module):
         *,
         slope_end: float = 5.0,
         forget_bias: float | None = None,  # 1 where there are biases
+        selection: str = "arithmetic",
     ) -> None:
         super().__init__()
+        if selection not in ("arithmetic", "where"):
+            raise ValueError(f"selection is '{selection}'; choose one of arithmetic, where")
         if not slope_end >= 1:
             raise ValueError(f"slope_end is at least 1, where the slope starts, not {slope_end}")
         if compact and forget_bias is not None:
@@ -110,6 +118,7 @@ class HMLSTM(nn.Module):
         if not compact and forget_bias is None:
             forget_bias = 1.0
         self.per_step = shape.per_step
+        self.selects = selection == "arithmetic"
         self.slope_end = slope_end
         # a tensor, as a captured training step reads it from its place
         self.register_buffer("slope", torch.ones(()), persistent=False)
@@ -169,7 +178,7 @@ class HMLSTM(nn.Module):
         kernels = [U[0], *(torch.cat(pair, dim=1) for pair in zip(U[1:], upper, strict=True))]
         shape = tuple((layer.width, layer.detector) for layer in self.layers)
         before = self.initial_state(x.shape[0]) if state is None else state
-        return scan(hierarchy(shape, kept), (W, *kernels, *b), before, (x.transpose(0, 1),))
+        return scan(hierarchy(shape, kept, self.selects), (W, *kernels, *b), before, (x.transpose(0, 1),))
 
 
 def project(weights: State, x: Tensor) -> State:
@@ -177,7 +186,9 @@ def project(weights: State, x: Tensor) -> State:
     return (F.linear(x, weights[0], weights[1 + LAYERS]),)
 
 
-def step(sizes: tuple[tuple[int, int], ...], kept: slice, weights: State, state: State, projected: Tensor):
+def step(
+    sizes: tuple[tuple[int, int], ...], kept: slice, selects: bool, weights: State, state: State, projected: Tensor
+):
     """One step of all layers; state: h^1 .. h^L, c^1 .. c^L, z^1 .. of the layers with a detector."""
     h, c, z = state[:LAYERS], state[LAYERS : 2 * LAYERS], state[2 * LAYERS :]
     kernels, biases = weights[1 : 1 + LAYERS], weights[1 + LAYERS :]
@@ -193,14 +204,18 @@ def step(sizes: tuple[tuple[int, int], ...], kept: slice, weights: State, state:
         fio, g, *s_z = s.split([3 * width, width] + [1] * detector, dim=1)
         f, i, o = torch.sigmoid(fio).chunk(3, dim=1)
         ig = i * torch.tanh(g)
+        if s_z:
+            z_l = z[l] if selects else z[l].detach()
+        if l > 0 and not selects:
+            zb = zb.detach()
         if l == 0:  # zb = 1: no COPY
-            c_l = ig + f * ((1 - z[l]) * c[l])
+            c_l = ig + f * ((1 - z_l) * c[l])
             h_l = o * torch.tanh(c_l)
         elif not s_z:  # z = 0: no FLUSH
             c_l = torch.lerp(c[l], f * c[l] + ig, zb)
             h_l = torch.lerp(h[l], o * torch.tanh(c_l), zb)
         else:
-            stay = 1 - z[l]
+            stay = 1 - z_l
             copy = stay * (1 - zb)
             move = 1 - copy
             c_l = move * ig + (copy + (stay - copy) * f) * c[l]
@@ -212,19 +227,19 @@ def step(sizes: tuple[tuple[int, int], ...], kept: slice, weights: State, state:
     return state, state[kept]
 
 
-def native(sizes: tuple[tuple[int, int], ...], kept: slice, weights: State, state: State, x: Tensor):
+def native(sizes: tuple[tuple[int, int], ...], kept: slice, selects: bool, weights: State, state: State, x: Tensor):
     (projected,) = project(weights, x)
     kernels, biases = [kernel.t() for kernel in weights[1 : 1 + LAYERS]], weights[2 + LAYERS :]
-    every = hmlstm_native.HMLSTM.apply([width for width, _ in sizes], projected, *kernels, *biases, *state)
+    every = hmlstm_native.HMLSTM.apply([width for width, _ in sizes], selects, projected, *kernels, *biases, *state)
     sequences = tuple(sequence for sequence in every[: 3 * LAYERS] if sequence is not None)
     return every[3 * LAYERS :], sequences[kept]
 
 
 @cache
-def hierarchy(sizes: tuple[tuple[int, int], ...], kept: str) -> Recurrence:
-    """The recurrence of layers of (units, is there a detector), and which of h and z it gives."""
+def hierarchy(sizes: tuple[tuple[int, int], ...], kept: str, selects: bool) -> Recurrence:
+    """The recurrence of layers of (units, is there a detector), which of h and z it gives, how cases are chosen."""
     which = slice(0, LAYERS) if kept == "h" else slice(2 * LAYERS, None)
-    return Recurrence(partial(step, sizes, which), project, native=partial(native, sizes, which))
+    return Recurrence(partial(step, sizes, which, selects), project, native=partial(native, sizes, which, selects))
 
 
 START = "Glorot-uniform, classifier as torch's Linear: no source of the authors says how it starts"

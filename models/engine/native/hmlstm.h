@@ -9,6 +9,8 @@
 //     c' = move i g + (copy + (stay - copy) f) c;  h' = copy h + move o tanh(c')
 //     z' = 1[s_z > 1/2], with the gradient of clamp(s_z, 0, 1)
 //
+// On the way back stay and copy are constants where `selects` is 0.
+//
 // What a zero switches off is left out of the products: sequences whose z or zb is 0, and on the way back those whose
 // state is copied, where only s_z has a gradient.
 

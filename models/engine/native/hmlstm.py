@@ -20,16 +20,17 @@ class _Layer(ctypes.Structure):
 
 
 class HMLSTM(torch.autograd.Function):
-    """(widths, W x + b of the first layer, L kernels, L - 1 biases, states) -> L times h, L times c, L times z, states.
+    """(widths, selects, W x + b of the first layer, L kernels, L - 1 biases, states) -> L times h, c and z, states.
 
     kernels: [U, U_above, W]^T of each layer, (inputs, 4 h), or (inputs, 4 h + 1) where there is a detector,
     with (a s + 1) / 2 worked into its column. biases: of the layers above the first. The sequences are
-    (time, batch, units), z None where there is no detector; of these only h has a gradient. The states are
+    (time, batch, units), z None where there is no detector; of these only h has a gradient. selects: has the choice of
+    the case one? The states are
     L times h, L times c, and z of the layers with a detector, (batch, units) each, and have gradients.
     """
 
     @staticmethod
-    def forward(ctx, widths, projected, *given):
+    def forward(ctx, widths, selects, projected, *given):
         projected, *given = dense(projected, *given)
         L, (steps, batch, _) = len(widths), projected.shape
         kernels, biases, states = given[:L], [projected, *given[L : 2 * L - 1]], given[2 * L - 1 :]
@@ -45,7 +46,7 @@ class HMLSTM(torch.autograd.Function):
         zs = [room(1) if detector else None for detector in detectors]
         none = [[None] * L] * 6
         _call("hmlstm_forward", widths, hs, int(keep), kernels, biases, h0, c0, z0, gates, squashed, cs, hs, zs, *none)
-        ctx.widths, ctx.detectors = widths, detectors
+        ctx.widths, ctx.selects, ctx.detectors = widths, selects, detectors
         if keep:
             ctx.save_for_backward(*kernels, *h0, *c0, *z0, *gates, *squashed, *cs, *hs, *zs)
         ctx.mark_non_differentiable(*cs, *(z for z in zs if z is not None))
@@ -66,9 +67,9 @@ class HMLSTM(torch.autograd.Function):
         d_projected = hs[0].new_empty(steps * batch * rows + ROOM)
         d_biases = [d_projected, *(kernel.new_zeros(kernel.shape[1]) for kernel in kernels[1:])]
         given = (kernels, [None] * L, h0, c0, z0, *made, d_hs, *_by_layer(d_states, ctx.detectors))
-        _call("hmlstm_backward", widths, hs, *given, d_kernels, d_biases)
+        _call("hmlstm_backward", widths, hs, int(ctx.selects), *given, d_kernels, d_biases)
         d_biases[0] = d_projected[:-ROOM].view(steps, batch, rows)
-        return None, d_biases[0], *d_kernels, *d_biases[1:], *d_states
+        return None, None, d_biases[0], *d_kernels, *d_biases[1:], *d_states
 
 
 def _by_layer(states: list[Tensor], detectors: list[bool]) -> tuple[list[Tensor | None], ...]:

@@ -31,6 +31,7 @@ void add_seen(const Gradients<T> &d_s, int rows, int first, int B, const T *x, c
 
 template <class T> struct Backward {
     int steps, B, L;
+    bool selects;  // does the choice of the case have a gradient?
     const Layer<T> *layers;
     std::vector<Packed<T>> own, to_above, to_below;
     std::vector<Gradients<T>> d_s;
@@ -39,8 +40,8 @@ template <class T> struct Backward {
     std::vector<T> d_seen, some, zeros;
     std::vector<int> which, taken;
 
-    Backward(int steps, int B, int L, const Layer<T> *layers, int together)
-        : steps(steps), B(B), L(L), layers(layers), d_s(L), above0(L), detector(L), d_detector(L), which(B), taken(B) {
+    Backward(int steps, int B, int L, bool selects, const Layer<T> *layers, int together)
+        : steps(steps), B(B), L(L), selects(selects), layers(layers), d_s(L), above0(L), detector(L), d_detector(L), which(B), taken(B) {
         int64_t widest = 0, most = 0;
         for (int l = 0; l < L; ++l) {
             const Layer<T> &layer = layers[l];
@@ -90,6 +91,7 @@ template <class T> struct Backward {
                 d_o[k] = to_out * s[k] * O * (1 - O);
                 dg[k] = to_ig * I * (1 - G * G);
             }
+            if (!selects) to_copy = to_stay = 0;
             if (layer.z) {
                 dg[h] = opens(g[h]) ? layer.d_z[r] : T(0);
                 layer.d_z[r] = -to_stay - to_copy * (1 - zb);  // of step t - 1 from here on
@@ -175,9 +177,9 @@ template <class T> struct Backward {
     }
 };
 
-template <class T> void hmlstm_backward(int steps, int B, int L, const Layer<T> *layers) {
+template <class T> void hmlstm_backward(int steps, int B, int L, int selects, const Layer<T> *layers) {
     const int together = std::min(steps, steps_together(B));
-    Backward<T> back(steps, B, L, layers, together);
+    Backward<T> back(steps, B, L, selects, layers, together);
     for (int end = steps; end > 0;) {
         const int n = std::min(together, end), first = end - n;
         for (int l = 0; l < L; ++l) {
@@ -197,9 +199,9 @@ template <class T> void hmlstm_backward(int steps, int B, int L, const Layer<T> 
 
 }  // namespace
 
-#define EXPORT(T, NAME)                                                            \
-    void hmlstm_backward_##NAME(int steps, int B, int L, const Layer<T> *layers) { \
-        hmlstm_backward<T>(steps, B, L, layers);                                   \
+#define EXPORT(T, NAME)                                                                         \
+    void hmlstm_backward_##NAME(int steps, int B, int L, int selects, const Layer<T> *layers) { \
+        hmlstm_backward<T>(steps, B, L, selects, layers);                                       \
     }
 
 extern "C" {
