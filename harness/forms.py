@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tasks.spec import Split, Splits, TaskSpec
 
 NAMES = ("training", "validation", "test")
-OF_LABELS = ("accuracy", "cross_entropy", "perplexity")
+OF_LABELS = ("accuracy", "cross_entropy", "bits_per_character", "perplexity")
 METRICS = (*OF_LABELS, "mse")
 
 

@@ -27,6 +27,7 @@ TASKS: dict[str, str] = {
     "fma-mfcc": ".music:fma_mfcc",
     "fma-raw": ".music:fma_raw",
     "wikitext-2": ".text:wikitext_2",
+    "wikitext2-chars": ".chars:wikitext2_chars",
 }
 
 FAMILIES: dict[str, str] = {

@@ -89,7 +89,7 @@ class TaskSpec:
     title: str
     shape: SequenceShape
     load: Callable[[int, Path | None], Splits]
-    metric: str  # accuracy, mse, cross_entropy or perplexity
+    metric: str  # accuracy, mse, cross_entropy, bits_per_character or perplexity
     higher_is_better: bool
     chance: float | None = None
     target: float | None = None

@@ -13,7 +13,13 @@ from ..plan import split_options
 if TYPE_CHECKING:
     from ..catalog import TaskSpec
 
-CHANCE = {"accuracy": "{:.2%}", "mse": "MSE {:.4g}", "cross_entropy": "{:.4g} nats", "perplexity": "perplexity {:.1f}"}
+CHANCE = {
+    "accuracy": "{:.2%}",
+    "mse": "MSE {:.4g}",
+    "cross_entropy": "{:.4g} nats",
+    "bits_per_character": "{:.4g} bits",
+    "perplexity": "perplexity {:.1f}",
+}
 
 
 @click.command("list")

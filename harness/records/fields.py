@@ -16,6 +16,7 @@ RANGES = {  # of what a metric can be; of others nothing is known
     "accuracy": (0.0, 1.0),
     "mse": (0.0, LARGEST),
     "cross_entropy": (-1e-3, LARGEST),  # of sums that are rounded
+    "bits_per_character": (-1e-3, LARGEST),
     "perplexity": (0.999, LARGEST),
 }
 

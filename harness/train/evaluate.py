@@ -45,8 +45,8 @@ def evaluate(
     streams: int = 1,
     beat: Callable[[], None] = lambda: None,
 ) -> list[float]:
-    """accuracy, mse, cross_entropy or perplexity of each replica over a whole split, in evaluation mode; NaN where an
-    answer is no finite number.
+    """accuracy, mse, cross_entropy, bits_per_character or perplexity of each replica over a whole split, in evaluation
+    mode; NaN where an answer is no finite number.
 
     carried: the state before the first piece of a text, (replicas, batch, ...) each; the text then goes on in
     so many streams. A model that draws noise here draws it batch by batch, so a group and a seed alone draw the
@@ -76,6 +76,8 @@ def evaluate(
                 beat()
     model.module.train()
     means = [value / y.numel() for value in total.tolist()]
+    if metric == "bits_per_character":
+        return [mean / math.log(2) for mean in means]
     return [_exp(mean) for mean in means] if metric == "perplexity" else means
 
 

@@ -22,6 +22,7 @@ METRICS = {
     "accuracy": "Accuracy, %",
     "mse": "MSE",
     "cross_entropy": "Cross-entropy, nats",
+    "bits_per_character": "Bits per character",
     "perplexity": "Perplexity",
 }
 FORMS = {"accuracy": ".1f", "perplexity": ".1f"}  # of the others four figures
