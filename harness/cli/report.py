@@ -47,6 +47,7 @@ def report(
 def _report(
     results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path | None, words: str, verify: bool
 ) -> int:
+    from ..compare.alive import as_committed
     from ..plan import split_words
     from ..records.campaign import campaign_of
     from ..records.names import page
@@ -58,7 +59,7 @@ def _report(
     asked = formats.chosen(words)
     wanted = split_words(",".join(tasks)) or None
     store = Store(results)
-    everything = store.load(protocol_name, wanted)
+    everything = as_committed(store.load(protocol_name, wanted))
     for sentence in everything.left_out:
         click.echo(f"left out: {sentence}", err=True)
     finished: dict[str, str] = {}
@@ -79,7 +80,7 @@ def _report(
     for name in sorted(finished, key=lambda name: (finished[name], name)):
         folder = reports / page(name)
         mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
-        whole = everything if wanted is None and len(finished) == 1 else store.load(name)
+        whole = everything if wanted is None and len(finished) == 1 else as_committed(store.load(name))
         made = _made(whole, mine, wanted, asked, folder)
         if not made:
             click.echo(f"{name}: nothing was run, and every measurement was skipped", err=True)
@@ -119,6 +120,7 @@ def _made(
 ) -> dict[str, str | bytes]:
     """The files of a protocol's report. The HTML file is of all its records; --task chooses the others."""
     from .. import catalog
+    from ..compare.alive import explained
     from ..report.index import index
     from ..report.pages import other_pages
     from ..report.task.page import task_page, task_pages
@@ -139,10 +141,10 @@ def _made(
     there = {path.name for path in folder.glob("*.md")} | mine
     beside = {page: sheet for page, sheet in every.items() if page in mine} | others
     beside["index.md"] = index(whole, others, there)
-    made = formats.contents(beside, [word for word in asked if word != "html"])
+    made = formats.contents(explained(beside), [word for word in asked if word != "html"])
     if "html" in asked:
         everything = {"index.md": index(whole, others, every)} | every | others
-        made |= formats.contents(everything, ["html"])
+        made |= formats.contents(explained(everything), ["html"])
     return made
 
 
@@ -170,6 +172,7 @@ def compare(
     import numpy as np
 
     from ..compare import two as comparing
+    from ..compare.alive import not_shown
     from ..plan import split_words
 
     first, second, corrupt = comparing.sides(a, b, results, protocol, split_words(",".join(tasks)))
@@ -179,6 +182,6 @@ def compare(
     drawn = tables.markdown if form == "md" else tables.plain
     click.echo(f"A: {a}\nB: {b}\n" if form == "plain" else f"A: `{a}`, B: `{b}`\n")
     click.echo(drawn(comparing.table(found)))
-    for note in found.notes:
+    for note in (*found.notes, *(f"{name} is not shown alive here: reports/vitals.md" for name in not_shown((a, b)))):
         click.echo(f"\n{note}")
     return EXIT[found.verdict]

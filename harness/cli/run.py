@@ -115,13 +115,17 @@ def carried_out(
 
 def _conclude(order: Order, say: Callable[[str], None]) -> int:
     """Print the tables of what a command asked for, and the counts; 1 if a cell failed or none is ok."""
+    from ..compare.alive import LEGEND, MARK, as_committed
     from ..report.task.page import summary
 
-    loaded = order.store.load(order.protocol.name, order.tasks)
+    loaded = as_committed(order.store.load(order.protocol.name, order.tasks))
     wanted = {(cell.task, cell.model, cell.budget) for cell in order.cells}
     loaded.runs = [run for run in loaded.runs if (run.cell.task, run.cell.model, run.cell.budget) in wanted]
-    for paragraph in summary(loaded, order.models):
+    said = summary(loaded, order.models)
+    for paragraph in said:
         say(paragraph)
+    if any(MARK in paragraph for paragraph in said):
+        say(LEGEND)
     found = Counter(run.status for run in loaded.runs)
     say("\n" + counts(found) + ("; nothing could run" if found.keys() <= {"skipped"} else ""))
     for sentence in loaded.left_out:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import BenchError
 from .options import DATA, REPORTS, Folder
 from .results import counts
 from .run import carried_out
@@ -35,7 +36,12 @@ def vitals(models: str, results: Path, reports: Path | None, data: Path | None, 
     from ..write import formats
 
     asked = catalog.chosen(models)
-    mine = [vital for vital in catalog.VITALS if vital.model in asked]
+    known = {vital.model: vital for vital in catalog.VITALS}
+    for word in asked:
+        if word not in known:
+            catalog.find_model(word)
+            raise BenchError(f"{word} has no vital signs; there are those of {', '.join(known)}")
+    mine = [vital for word, vital in known.items() if word in asked]
     code = _run(mine, results, data, workers) if running else 0
     loaded = Store(results).load()
     for sentence in loaded.left_out:
@@ -44,7 +50,8 @@ def vitals(models: str, results: Path, reports: Path | None, data: Path | None, 
     made = formats.files({page.NAME: page.sheet(found, loaded.runs, catalog.VITALS_SEEDS)}, ("md", "csv", "tex"))
     for sign in found:
         if sign.vital in mine:
-            click.echo(f"{sign.vital.model}: {'alive' if sign.alive else 'not shown alive'}, {sign.count} seeds")
+            said = "alive" if sign.alive else "not shown alive"
+            click.echo(f"{sign.vital.model}: {said}, {sign.count} of {len(sign.runs)} seeds")
     click.echo(formats.save(made, campaign_of(results).reports if reports is None else reports)[0])
     return code
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..catalog import VITALS_ENOUGH, Vital
+from ..catalog import MODELS, VITALS, VITALS_ENOUGH, Vital
 from ..plan import split_options
 from ..records.kinds import INTERRUPTED, Measurement, RunRecord, TaskFacts
-from ..records.store import Loaded
+from ..records.store import Loaded, Store
 from ..write.sheet import Sheet
 from .order import facts_of
 
+HERE = Path(__file__).resolve().parents[2] / "results" / "vitals"  # of this checkout
 MARK = "‡"
 LEGEND = (
     f"{MARK} not shown alive here: whether these models learn on their sources' own ground, and what was tried, says "
@@ -108,6 +110,25 @@ def marked(loaded: Loaded, found: Sequence[Sign], ours: Collection[str]) -> Load
         runs=[replace(run, title=title(run.cell.model, run)) for run in loaded.runs],
         measurements=[replace(one, title=title(one.model, one)) for one in loaded.measurements],
     )
+
+
+def committed() -> list[Sign] | None:
+    """What the vital signs of this checkout say; None where it has none, as an installed package."""
+    return signs(Store(HERE).load().runs, VITALS) if HERE.is_dir() else None
+
+
+def as_committed(loaded: Loaded) -> Loaded:
+    """The records, marked by the vital signs of this checkout."""
+    found = committed()
+    return loaded if found is None else marked(loaded, found, MODELS)
+
+
+def not_shown(names: Collection[str]) -> list[str]:
+    """Which of these are our models, and not alive by the vital signs of this checkout."""
+    if (found := committed()) is None:
+        return []
+    alive = {sign.vital.model for sign in found if sign.alive}
+    return [name for name in names if split_options(name)[0] in MODELS and name not in alive]
 
 
 def explained(sheets: Mapping[str, Sheet]) -> dict[str, Sheet]:
