@@ -43,10 +43,12 @@ HALFWAY = "halfway from chance to a perfect score: {}"
 PIXELS = HALFWAY.format("ASRNN runs it on digits by pixels, its number is lost")
 TABLE_1 = HALFWAY.format("ASRNN's Table 1 has this task, its number is lost")
 LATE = "quick@data_seed=1"
+LONG = "quick@data_seed=1+learning_rate=0.005+max_steps=3000"
+LONGER = "quick@data_seed=1+learning_rate=0.005+max_steps=4000"
 
 VITALS = (
     Vital("dilated-lstm", "sti", LATE, "6k", 0.9333, TABLE_2.format(100), published=1.0),
-    Vital("lstm-s", "addition-200", LATE, "6k", 0.01667, FIGURE_3, published=0.0),
+    Vital("lstm-s", "addition-200", LONGER, "6k", 0.01667, FIGURE_3, published=0.0),
     Vital("gru", "addition-200", LATE, "6k", 0.08333, HALFWAY.format("its source translates sentences")),
     Vital("tp-rnn-s", "sti", LATE, "6k", 0.9297, TABLE_2.format(99.6), published=0.996),
     Vital("tp-rnn-m", "sti", LATE, "6k", 0.9333, TABLE_2.format(100), published=1.0),
@@ -54,10 +56,18 @@ VITALS = (
     Vital("lstm-m", "addition-200", LATE, "6k", 0.01667, FIGURE_3, published=0.0),
     Vital("slstm", "sdigits", LATE, "6k", 0.5509, PIXELS),
     Vital("sgru", "sdigits", LATE, "6k", 0.5509, PIXELS),
+    Vital("aslstm", "low-density", LONG, "6k", 0.6667, TABLE_1),
+    Vital("asgru", "low-density", LATE, "6k", 0.6667, TABLE_1),
     Vital(
-        "aslstm", "low-density", LATE, "6k", 0.6667, HALFWAY.format("ASRNN's Table 1 has this task, its number is lost")
-    ),
-    Vital(
-        "asgru", "low-density", LATE, "6k", 0.6667, HALFWAY.format("ASRNN's Table 1 has this task, its number is lost")
+        "hm-lstm",
+        "wikitext2-chars",
+        LONG,
+        "20k",
+        None,
+        "its source has characters of other texts, 1.24 bits on the Penn Treebank; here within 5 % of LSTM-S's mean at "
+        "equal parameters, with boundaries that are neither always nor never on",
+        beside="lstm-s",
+        within=0.05,
+        switching=True,
     ),
 )  # in the order in which they run

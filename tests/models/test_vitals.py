@@ -6,12 +6,17 @@ from harness.compare.way import level as way_level
 from harness.plan import Group
 from harness.prepare.modules import resolved, settled
 from harness.records.kinds import TaskFacts
+from models import PAPERS
 from models.vitals import SHARE, VITALS
 
 
 def facts_of(vital):
     _, task = settled(vital.protocol, vital.task)
     return TaskFacts(task.title, task.metric, task.higher_is_better, task.chance, task.target, task.shape.length)
+
+
+def test_every_model_of_the_papers_has_one_experiment():
+    assert sorted(vital.model.partition("@")[0] for vital in VITALS) == sorted(PAPERS)
 
 
 @pytest.mark.parametrize("vital", VITALS, ids=lambda vital: vital.model)
