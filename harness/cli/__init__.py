@@ -3,13 +3,12 @@
 bench    the command: the table of the verbs, errors as one line, exit codes
 run      `bench run`, `bench plan`, `bench params`
 lists    `bench list`
-check    `bench check`
+check    `bench check` and `bench vitals`
 results  `bench status`
 data     `bench data`: list, fetch, verify
 measure  `bench measure`, `bench speed`
 report   `bench report`, whose last line `make bench` ends with, and `bench compare`
 gate     `bench gate`
-vitals   `bench vitals`
 options  options that several verbs have
 hints    what is said to an option that there is not
 order    the words of a command become a protocol, cells, a place to run and to keep them

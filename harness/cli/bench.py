@@ -10,7 +10,7 @@ import click
 from .. import __version__, foreign_package
 from ..errors import BenchError, one_line
 from ..process import open_streams
-from . import check, data, gate, hints, lists, measure, report, results, run, vitals
+from . import check, data, gate, hints, lists, measure, report, results, run
 
 VERBS = (
     run.run,
@@ -18,10 +18,10 @@ VERBS = (
     run.params,
     lists.list_,
     check.check,
+    check.vitals,
     results.status,
     measure.measure,
     measure.speed,
-    vitals.vitals,
     report.report,
     report.compare,
     gate.gate,
