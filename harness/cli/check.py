@@ -122,7 +122,7 @@ def vitals(models: str, results: Path, reports: Path | None, data: Path | None, 
         if word not in known:
             catalog.find_model(word)
             raise BenchError(f"{word} has no vital signs; there are those of {', '.join(known)}")
-    mine = [vital for word, vital in known.items() if word in asked]
+    mine = [known[word] for word in asked]
     code = _run(mine, results, data, workers) if running else 0
     loaded = Store(results).load()
     for sentence in loaded.left_out:
@@ -148,6 +148,8 @@ def _run(vitals: Sequence[Vital], results: Path, data: Path | None, workers: int
         order = Order((vital.task,), models, *words)
         todo, done = order.todo()
         click.echo(f"{vital.model} on {vital.task}: {counts(done) if done else 'nothing'} recorded, {len(todo)} to run")
+        if todo:
+            order.store.check_writable(todo)
         if todo and not carried_out(order, todo, [], workers, "local"):
             click.echo("interrupted; the same command goes on from here")
             return 130
