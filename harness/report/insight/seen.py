@@ -1,5 +1,6 @@
 """What insight.py recorded with runs, read back and checked. A record may be of another version, or changed by hand."""
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -189,13 +190,13 @@ def _scales(data: Mapping[str, Any], bins: int, steps: int) -> Scales:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is no text")
+        raise ValueError(f"{json.dumps(value, default=str)} is no text")
     return value
 
 
 def _whole(value: Any) -> int:
     if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{value!r} is no whole number of at least 1")
+        raise ValueError(f"{json.dumps(value, default=str)} is no whole number of at least 1")
     return value
 
 
