@@ -1,6 +1,6 @@
 """Records of one name that are of different things are not mixed, and different things of one title are told apart."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,14 +21,16 @@ def unmixed(
     of a model that could not be imported, stay.
     """
     known = [run for run in runs if run.task is not None]
-    latest: dict[Key, tuple[str, str]] = {}
-    for run in known:
-        for key, code in _codes(run.cell.protocol, run.cell.task, run.cell.model, run):
-            latest[key] = max(latest.get(key, ("", "")), (run.finished, code))
+    cells = [(run, run.cell) for run in known]
+    every = [(run.finished, *of) for run, c in cells for of in _codes(c.protocol, c.task, c.model, run)]
+    votes = Counter((key, code) for _, key, code in every)
+    latest: dict[Key, tuple[str, int, str]] = {}
+    for finished, key, code in every:  # of what ended together, what most records are of
+        latest[key] = max(latest.get(key, ("", 0, "")), (finished, votes[key, code], code))
     counts: dict[Key, int] = defaultdict(int)
 
     def is_latest(protocol: str, task: str, model: str, record: RunRecord | Measurement) -> bool:
-        old = [key for key, code in _codes(protocol, task, model, record) if latest.get(key, ("", code))[1] != code]
+        old = [key for key, code in _codes(protocol, task, model, record) if latest.get(key, ("", 0, code))[2] != code]
         for key in old[:1]:
             counts[key] += 1
         return not old

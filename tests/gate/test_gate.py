@@ -305,12 +305,12 @@ def test_what_is_no_commit_is_one_sentence(small, bench, tmp_path, monkeypatch):
 
 # ----------------------------------------------------------------------------- end to end
 
-QUICKLY = Wanted(("gru", "clockwork"), seconds=2.0)
+QUICKLY = Wanted((plants.MODEL, "clockwork"), seconds=2.0)
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory):
-    """main: this tree; planted: three faults in GRU; broken: GRU cannot be imported."""
+    """main: this tree; planted: three faults in a model; broken: it cannot be imported."""
     folder = plants.repository(tmp_path_factory.mktemp("copy"))
     usual = plants.usual(folder)  # a slower machine needs a larger fault to be as much slower
     for branch, faults in (("planted", ("slow", "activation", "accuracy")), ("broken", ("import",))):
@@ -343,11 +343,12 @@ def test_planted_faults_are_found_and_what_was_not_touched_is_the_same(copy, mon
 
 def test_a_commit_that_does_not_import_is_named_with_its_error(copy, bench, monkeypatch, tmp_path):
     monkeypatch.chdir(copy)
-    outcome = bench("gate", "main", "broken", "--models", "gru", "--format", "md", "--output", tmp_path / "gate.md")
+    page_file = tmp_path / "gate.md"
+    outcome = bench("gate", "main", "broken", "--models", plants.MODEL, "--format", "md", "--output", page_file)
     assert outcome.code == 2
     assert outcome.out.startswith("**A commit is broken.** head (broken, ")
     assert "planted" in outcome.out.splitlines()[0]
-    assert (tmp_path / "gate.md").read_text() in outcome.out
+    assert page_file.read_text() in outcome.out
     assert len(worktrees(copy)) == 1
 
 

@@ -27,7 +27,7 @@ from harness import machine  # noqa: E402
 from harness.write import tables  # noqa: E402
 
 KINDS = {"files": fuzz_files, "lines": fuzz_lines, "records": fuzz_records}  # files first: they fork this process
-WHAT = {"record": "a record, changed", "model": "a model file beside `gru`", "task": "a task file, with `gru`"}
+WHAT = {"record": "a record, changed", "model": "a model file beside GRU", "task": "a task file, for GRU"}
 FAULTS = """A fault is, whatever was tried: a traceback; a command without an end; another exit code than is documented;
 an error of more than one sentence; a file where none may be; a process that is left.
 
@@ -46,7 +46,7 @@ def page(found: dict[str, Figures], command: str) -> str:
         for kind, ends in figures.ends.items():
             said = ", ".join(f"{number} {end}" for end, number in ends.most_common())
             wrong = len(figures.wrong.get(kind, ()))
-            rows.append((WHAT.get(kind, f"`bench {kind}`"), sum(ends.values()), said, wrong))
+            rows.append((WHAT.get(kind, f"bench {kind} ..."), sum(ends.values()), said, wrong))
     every = [f"- {fault}" for figures in found.values() for fault in figures.faults]
     return "\n\n".join(
         [
@@ -68,7 +68,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "quality" / "faults.md")
     asked = parser.parse_args()
-    command, found = shlex.join(["python", *sys.argv]), dict[str, Figures]()
+    more = [f"--{name}={value}" for name, value in vars(asked).items() if value != parser.get_default(name)]
+    command = shlex.join(["python", "tests/quality/faults.py", *(word for word in more if "--output" not in word)])
+    found: dict[str, Figures] = {}
     asked.output.parent.mkdir(parents=True, exist_ok=True)
     for kind, fuzz in KINDS.items():
         found[kind] = Figures(lambda fault: print(fault, flush=True))

@@ -29,7 +29,6 @@ from harness.catalog import GATED  # noqa: E402
 from harness.gate.gate import Found, Wanted, gate  # noqa: E402
 from harness.stats.verdicts import BETTER, BROKEN, CANNOT_TELL, SAME, WORSE  # noqa: E402
 
-PLANTED, FILE, SPEC = "gru", "gru.py", "GRU"
 SOUND = "clockwork"  # stands beside the planted model, untouched
 AGAIN = "nothing: the same commit twice"
 KINDS = {
@@ -45,11 +44,11 @@ VERDICTS = (SAME, BETTER, CANNOT_TELL, WORSE, BROKEN)
 def copy(folder: Path) -> Path:
     """A repository with `main` and a branch for each fault; the slow ones by a share of the step's own time."""
     plants.repository(folder)
-    usual = plants.usual(folder, PLANTED)
+    usual = plants.usual(folder)
     for number, (fault, slower) in enumerate(KINDS.values()):
         if fault:
             plants.git(folder, "switch", "--quiet", "--create", f"fault-{number}", "main")
-            plants.plant(folder, fault, file=FILE, spec=SPEC, milliseconds=slower * usual)
+            plants.plant(folder, fault, milliseconds=slower * usual)
             plants.commit(folder, f"fault {number}")
     plants.git(folder, "switch", "--quiet", "main")
     return folder
@@ -93,7 +92,7 @@ def page(trials: list[tuple[str, Found, float]], command: str) -> str:
         row
         for kind, found, _ in trials
         for row in found.rows
-        if row.times is not None and (kind == AGAIN or row.model != PLANTED)
+        if row.times is not None and (kind == AGAIN or row.model != plants.MODEL)
     ]
     times = Counter(row.times.verdict for row in sound)
     farthest = max((abs(row.times.ratio.mean - 1) for row in sound), default=0.0)
@@ -104,7 +103,7 @@ def page(trials: list[tuple[str, Found, float]], command: str) -> str:
         [
             "# How often `bench gate` is right",
             f"`{command}` on {machine.cores()} cores of {machine.cpu_name()}, torch {torch.__version__}, commit "
-            f"{commit()}; load average at the end {os.getloadavg()[0]:.1f}. Faults are planted into `{PLANTED}`, "
+            f"{commit()}; load average at the end {os.getloadavg()[0]:.1f}. Faults are planted into `{plants.MODEL}`, "
             f"beside `{SOUND}`, which is not touched; a slower step is so by a share of the median step of a process "
             "that works alone. Each trial has processes and worktrees of its own. Of the same commit twice `cannot "
             "tell` is no false alarm; `worse` and `broken` are.",
@@ -144,7 +143,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gate-trials-") as scratch:
         os.chdir(copy(Path(scratch)))
         for number, kind in plan(asked.again, asked.planted):
-            models = tuple(asked.models.split(",")) if kind == AGAIN else (PLANTED, SOUND)
+            models = tuple(asked.models.split(",")) if kind == AGAIN else (plants.MODEL, SOUND)
             head = "main" if kind == AGAIN else f"fault-{number}"
             start = time.monotonic()
             found = gate("main", head, Wanted(models, asked.seconds), lambda *words: None)

@@ -36,6 +36,14 @@ def test_of_a_task_that_has_changed_the_latest_records_count(field):
     assert said[0].startswith("2 records of the task sfc under protocol smoke, as the task has changed since")
 
 
+def test_of_what_ended_together_most_records_count():
+    runs = [made_run(model, seed) for model in ("gru", "lstm-s") for seed in (0, 1)]
+    odd = made_run("slstm", data="f" * 64)
+    kept, _, said = unmixed([odd, *runs], [])
+    assert kept == runs
+    assert said[0].startswith("1 record of the task sfc")
+
+
 def test_another_protocol_is_another_table():
     runs = [made_run(NET, source="1", finished=EARLY), made_run(NET, source="2", finished=LATE, protocol="quick")]
     assert unmixed(runs, [])[0] == runs

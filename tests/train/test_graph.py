@@ -1,5 +1,6 @@
 """A training step that is recorded and replayed, with the recording emulated on a CPU."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_a_recording_that_fails_costs_nothing_and_says_why():
     points = ended(run, 0)
     assert not run.update.recorded
     expected = "no graph of the training step: RuntimeError: operation not permitted when stream is capturing"
-    assert run.update.note.startswith(expected)  # and where
+    assert re.fullmatch(re.escape(expected) + r" \(test_graph\.py:\d+\)", run.update.note)
     plain = training([built("aslstm", 0)], [0], data(30), max_steps=20, recorder=Uncaptured())
     assert [p[0].train_loss for p in points] == [p[0].train_loss for p in ended(plain, 0)]
 

@@ -96,6 +96,8 @@ MALFORMED = [
     changed("scales.example.chosen", [0, 1, 2, 3] * 10),
     changed("scales.example.chosen", [0.5] * 40),
     changed("scales.example.words", ["a"]),
+    changed("scales.labels", ["one", None]),
+    changed("scales.meaning", 7),
     changed("scales.example.signal", [1]),
     changed("scales.classes", [{"name": "sine"}]),
     changed("scales.classes", [{"name": "sine", "sequences": 3, "use": [1]}]),
@@ -107,6 +109,11 @@ MALFORMED = [
 def test_what_cannot_be_read_is_a_sentence(data):
     with pytest.raises(seen.Malformed, match=r"the insight into gru on sfc, seed 0, cannot be read \("):
         seen.read(made_run(insight=data))
+
+
+def test_a_label_that_is_missing_is_said_without_a_none_on_the_page():
+    with pytest.raises(seen.Malformed, match=r"\(ValueError: null is no text\)$"):
+        seen.read(made_run(insight=changed("scales.labels", ["one", None])))
 
 
 def test_groups_are_tasks_and_budgets_with_the_models_in_order():

@@ -207,4 +207,5 @@ def test_measurements_beside_runs_have_their_pages_in_the_report(bench, tmp_path
         path.name for path in folder.iterdir()
     }
     assert "- [How long a step takes](latency.md)" in (folder / "index.md").read_text()
-    assert (folder / "latency.md").read_text().endswith("protocol `smoke` version 1; 1 record of `measures/smoke`.\n")
+    last = (folder / "latency.md").read_text().partition("\n\n‡")[0].splitlines()[-1]
+    assert last.endswith("protocol `smoke` version 1; 1 record of `measures/smoke`.")
