@@ -61,7 +61,7 @@ def addition(
         scales=SCALES,
         detail=f"{length:,} steps, {MARKERS[markers]}, "
         f"{train:,} training, {valid:,} validation and {test:,} test sequences",
-        training={"paper": {"batch": 50}},
+        training={"paper": {"batch": 50}, "desk": {"max_steps": 12_000}},
     )
 
 

@@ -48,7 +48,11 @@ SCALES: dict[str, dict[str, object]] = {
         "test_characters": 1_000,
     },
 }
-TRAINING: dict[str, dict[str, object]] = {"paper": {"batch": 20, "epochs": 40}, "quick": {"batch": 20}}
+TRAINING: dict[str, dict[str, object]] = {
+    "paper": {"batch": 20, "epochs": 40},
+    "desk": {"epochs": 8},
+    "quick": {"batch": 20},
+}
 # (steps, vocabulary, characters, test characters) -> bits per character of the training characters' frequencies
 CHANCE = {
     (128, 100, 1_000_000, 100_000): 4.6344,

@@ -111,6 +111,6 @@ def _fma(kind: str, made: Recordings) -> TaskSpec:
         target=0.25,
         target_why="twice chance, our choice: the paper's numbers are lost",
         cite=CITE,
-        paper={"optimizer": "rmsprop", "clip": 0.0},
+        training={"paper": {"optimizer": "rmsprop", "clip": 0.0}},
         needs={"soundfile": "soundfile"},
     )

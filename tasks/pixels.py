@@ -54,7 +54,7 @@ SCALES = {
     "quick": {"side": 14, "train": 10_000, "valid": 1_000, "test": 2_000},
     "smoke": {"side": 7, "train": 200, "valid": 50, "test": 50},
 }
-TRAINING = {"paper": {"batch": 50}, "quick": {"max_steps": 1000}}
+TRAINING = {"paper": {"batch": 50}, "desk": {"epochs": 10}, "quick": {"max_steps": 1000}}
 
 
 def smnist(*, side: int = SIDE, train: int = TRAIN, valid: int = VALID, test: int = TEST) -> TaskSpec:

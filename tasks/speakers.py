@@ -210,6 +210,6 @@ def _task(name: str, made: Recordings, *, target: float | None = None, **fields:
         smoke=SMOKE[family],
         windows=MFCC_WINDOWS if mfcc else RAW_WINDOWS,
         target=target,
-        paper={"batch": 50},
+        training={"paper": {"batch": 50}, "desk": {"epochs": 10} if made.data == "vctk" else {}},
         **fields,
     )

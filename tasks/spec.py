@@ -118,7 +118,8 @@ class TaskSpec:
     detail: str = ""  # what the data are at these options, in a clause: "14 x 14 pixels, 10,000 training images"
     split: str = ""  # how many sequences train, validate and test, where `detail` does not say
     training: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    """A scale -> settings of a protocol of that scale that this task changes, as the paper's batch size."""
+    """A scale, or the name of a protocol, which goes first -> settings of such protocols that this task changes, as the
+    paper's batch size."""
     data: str = ""  # the data set of fetch.py that must lie there
     needs: Mapping[str, str] = field(default_factory=dict)
     """Modules that must be there beside torch and numpy -> the names under which pip knows them."""

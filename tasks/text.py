@@ -66,6 +66,7 @@ SCALES: dict[str, dict[str, object]] = {
 }
 TRAINING: dict[str, dict[str, object]] = {
     "paper": {"optimizer": "rmsprop", "clip": 0.0, "batch": 20, "epochs": 40},
+    "desk": {"epochs": 8},
     "quick": {"batch": 20, "max_steps": 500},
 }
 # (steps, vocabulary, tokens, test_tokens) -> perplexity of the training words' frequencies

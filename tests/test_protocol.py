@@ -1,8 +1,10 @@
 import dataclasses
 import re
+from dataclasses import replace
 
 import pytest
 
+from harness.catalog import find_task
 from harness.errors import BenchError, UnknownName
 from harness.plan import find_budget
 from harness.protocol import (
@@ -246,6 +248,26 @@ def test_a_task_changes_settings_at_its_scale_alone():
     assert (quick.batch, quick.max_steps) == (QUICK.batch, 800)
     assert for_task(SMOKE, training) == SMOKE
     assert (paper.name, paper.version) == ("paper", PAPER.version)
+
+
+def test_what_a_task_changes_of_a_protocol_by_name_goes_before_its_scale():
+    training = {"paper": {"batch": 20, "epochs": 100}, "desk": {"max_steps": 900}}
+    desk, paper = for_task(find_protocol("desk"), training), for_task(PAPER, training)
+    assert (desk.batch, desk.epochs, desk.max_steps, desk.scale) == (20, None, 900, "paper")
+    assert (paper.epochs, paper.max_steps) == (100, None)
+    assert for_task(find_protocol("desk@clip=1"), training).max_steps == 900
+
+
+def test_the_desk_is_the_papers_protocol_cut_to_what_each_task_says():
+    def steps(name: str, protocol: str, train: int) -> int:
+        found = for_task(find_protocol(protocol), find_task(name, find_protocol(protocol).scale).training)
+        return found.steps(train)
+
+    assert [steps("sfc", name, 6_300) for name in ("paper", "desk")] == [25_200, 5_040]
+    assert steps("addition-200", "desk", 100_000) == 12_000
+    assert steps("pmnist", "desk", 55_000) == 11_000
+    same = replace(find_protocol("desk"), name="paper", version=PAPER.version, epochs=PAPER.epochs)
+    assert same == PAPER
 
 
 def test_what_was_set_by_name_wins_over_the_task():

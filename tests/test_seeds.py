@@ -3,13 +3,22 @@ from itertools import product
 import pytest
 import torch
 
-from harness.seeds import STREAMS, global_stream, stream_seed
+from harness.seeds import STREAMS, global_stream, on_task, stream_seed
 
 
 def test_streams_of_all_seeds_differ_and_fit_every_generator():
     seeds = [stream_seed(seed, stream) for seed, stream in product(range(500), STREAMS)]
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_a_seed_draws_otherwise_on_each_task_and_the_same_wherever_a_task_lies():
+    assert (on_task(0, "sfc"), on_task(1, "sfc")) == (670564649080024021, 9093262394397676833)
+    names = ["sfc", "sti", "copy-120", "sfc@train=10", "task.py:make", "task.py:other"]
+    seeds = [on_task(seed, name) for seed, name in product(range(200), names)]
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert on_task(3, "../here/task.py:make@a=1/2") == on_task(3, "task.py:make@a=1/2")
 
 
 def test_a_stream_gives_the_same_numbers_each_time_and_others_give_others():

@@ -71,7 +71,7 @@ def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--task", "tasks", required=True, multiple=True, help="Names, separated by commas."),
         click.option("--models", default="all", show_default=True, help="Groups and names, separated by commas."),
         click.option(
-            "--protocol", "protocol_name", help="paper, quick or smoke. [default: paper with CUDA, else quick]"
+            "--protocol", "protocol_name", help="paper, desk, quick or smoke. [default: paper with CUDA, else quick]"
         ),
         click.option("--budget", help="10k, 42k, any number, or paper. [default: the protocol's]"),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),

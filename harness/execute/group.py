@@ -20,7 +20,7 @@ from ..prepare.modules import Where, first_batch, load_splits, made, resolved, s
 from ..protocol import Protocol, find_protocol
 from ..records.kinds import Point, RunRecord
 from ..records.store import Store
-from ..seeds import global_stream
+from ..seeds import global_stream, on_task
 from ..train.evaluate import loss_of
 from ..train.graph import recorder_for
 from ..train.insight import with_insight
@@ -83,7 +83,7 @@ def train_group(
     """
     protocol, task, spec, found = resolved(cells[0].group, where.data_root)
     splits = load_splits(cells[0].task, protocol.scale, protocol.data_seed, where)
-    seeds = [cell.seed for cell in cells]
+    seeds = [on_task(cell.seed, cell.task) for cell in cells]
     modules = [made(spec, task.shape, found.width, where.device, seed=seed, frame=task.frame) for seed in seeds]
     outside = count_parameters(modules[0]) - found.params
     if len(cells) > 1:

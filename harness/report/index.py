@@ -71,6 +71,7 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
             if here.comparable
             else ["Scale, budget or training are not the papers': no number is comparable as a value."]
         ),
+        *([here.outdated] if here.outdated else []),
         "## Tasks",
         "\n".join(lines),
         *(["## All tasks", "\n".join(across)] if across else []),

@@ -19,13 +19,13 @@ def task(
     classes: str,
     quick: Mapping[str, object],
     smoke: Mapping[str, object],
-    paper: Mapping[str, object],
+    training: Mapping[str, Mapping[str, object]],
     windows: tuple[tuple[int, int], ...] | None = None,
     needs: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> TaskSpec:
-    """The spec of naming the class of a recording. classes: what they are called; paper: what the task changes of the
-    protocol `paper`; fields: the rest of TaskSpec."""
+    """The spec of naming the class of a recording. classes: what they are called; training: as in TaskSpec, of the
+    paper's data; fields: the rest of TaskSpec."""
     _check(made)
     features, needed = made.features, dict(needs or {})
     if isinstance(features, Mfcc):
@@ -51,7 +51,7 @@ def task(
         scales={"quick": quick, "smoke": smoke, "robust": {**quick, "augment": True, "snrs": NOISE}},
         detail=detail,
         # on a CPU to augment a batch takes longer than to train on it
-        training={"paper": paper, "quick": laptop, "robust": {"max_steps": 600}},
+        training={**training, "quick": laptop, "robust": {"max_steps": 600}},
         data=made.data,
         needs=needed,
         prepare=partial(recordings.prepare, made),

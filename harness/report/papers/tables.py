@@ -53,6 +53,13 @@ class Recorded:
         """Were these trained as the papers say?"""
         return self.protocol == PAPER.name and self.budget == PAPER.budget
 
+    @property
+    def outdated(self) -> str:
+        """A sentence where this harness has another version of the protocol."""
+        if self.current in (None, self.version):
+            return ""
+        return f"This harness has version {self.current} of the protocol; these runs are of version {self.version}."
+
     def of(self, number: Published) -> list[RunRecord]:
         """The runs that answer a published number."""
         place = papers.book().ours(number)
@@ -280,12 +287,8 @@ def _commands(page: Page, here: Recorded) -> list[str]:
         together[tuple(models)].append(task)
     budget = "" if here.usual else here.budget
     lines = [origin.command("run", tasks, models, here.protocol, budget) for models, tasks in together.items()]
-    refused = (
-        f" This harness has version {here.current} of the protocol: move records of version {here.version} away first."
-        if here.current != here.version
-        else ""
-    )
-    return [f"What is missing, and nothing else, is run by:{refused}", "```sh\n" + "\n".join(lines) + "\n```"]
+    refused = f"{here.outdated} Move these records away first. " if here.outdated else ""
+    return [f"{refused}What is missing, and nothing else, is run by:", "```sh\n" + "\n".join(lines) + "\n```"]
 
 
 def _bullets(heading: str, lines: Sequence[str]) -> list[str]:
