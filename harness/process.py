@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 class Ended(KeyboardInterrupt):
@@ -100,6 +101,21 @@ def tidy() -> Iterator[None]:
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+def give_way() -> None:
+    """This process, and what it starts, runs only where nothing else wants a core.
+
+    Linux shares the cores among sessions before it looks at a process, so it gets a session of its own.
+    """
+    with suppress(OSError, AttributeError):
+        os.setsid()
+    with suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError, AttributeError):
+        os.nice(19)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text("19", encoding="ascii")
 
 
 def prepare_process(device: str, threads: int) -> None:

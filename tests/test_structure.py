@@ -32,7 +32,7 @@ ROOMS = {
     "harness.forms": "tasks.spec",
     "harness.engine": "models.engine models.engine.native",
     # the ground floor
-    "harness.records": "machine",
+    "harness.records": "machine tasks.data",
     "harness.stats": "records",
     # the wing that works
     "harness.prepare": "catalog strangers forms seeds tasks.data",

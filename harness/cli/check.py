@@ -152,7 +152,7 @@ def _run(vitals: Sequence[Vital], results: Path, data: Path | None, workers: int
         click.echo(f"{vital.model} on {vital.task}: {counts(done) if done else 'nothing'} recorded, {len(todo)} to run")
         if todo:
             order.store.check_writable(todo)
-        if todo and not carried_out(order, todo, [], workers, "local"):
+        if todo and not carried_out([order], todo, [], order.where, workers):
             click.echo("interrupted; the same command goes on from here")
             return 130
     return 0

@@ -50,12 +50,13 @@ DATA = click.option("--data", type=Folder(), envvar="BENCH_DATA", help="Folder o
 
 def seconds(context: click.Context, parameter: click.Parameter, value: str | None) -> float | None:
     """A number of seconds, or 30s, 30m, 2h. Raises BenchError for anything else."""
+    option = parameter.opts[0]
     if value is None:
         return None
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smh]?)", value.strip().lower())
     number = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
     if not 0 < number < 1e9:
-        raise BenchError(f"--cell-limit is '{value}', but must be a time such as 90 (seconds), 30s, 30m or 2h")
+        raise BenchError(f"{option} is '{value}', but must be a time such as 90 (seconds), 30s, 30m or 2h")
     return number
 
 
@@ -68,7 +69,7 @@ def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name tasks, models and a budget, and say where and how they run."""
     options = [
-        click.option("--task", "tasks", required=True, multiple=True, help="Names, separated by commas."),
+        click.option("--task", "tasks", multiple=True, help="Names, separated by commas."),
         click.option("--models", default="all", show_default=True, help="Groups and names, separated by commas."),
         click.option(
             "--protocol", "protocol_name", help="paper, desk, quick or smoke. [default: paper with CUDA, else quick]"

@@ -10,6 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
+from click.core import ParameterSource
+
 from .. import catalog, engine, machine
 from ..errors import BenchError, counted
 from ..execute.apart import IMPORT_SECONDS, look_at
@@ -20,7 +23,8 @@ from ..plan import plan as cells_of
 from ..prepare.data import check_data, load_data, prepare_data
 from ..prepare.modules import Where, fingerprint, forget
 from ..protocol import PROTOCOLS, Protocol, find_protocol, for_task, parse_changes, with_changes
-from ..records.kinds import INTERRUPTED, STATUSES, Measurement, RunRecord
+from ..records.campaign import blocks_of
+from ..records.kinds import STATUSES, Measurement, RunRecord
 from ..records.store import Store
 from ..stats import power
 
@@ -46,6 +50,28 @@ def options_of(name: str) -> dict[str, object]:
 
 def _is_meant(word: str, cell: Cell) -> bool:
     return any(name == word or fnmatchcase(name, word) for name in (cell.model, cell.task, str(cell)))
+
+
+def words_of(plan: Path) -> dict[str, dict[str, Any]]:
+    """The words of each block of a plan, by its name. Raises BenchError where the command line has such words too."""
+    context = click.get_current_context()
+    given = {"tasks", "models", "protocol_name", "budget", "seeds", "changes"}
+    options = [option for option in context.command.params if option.name in given]
+    for option in options:
+        if context.get_parameter_source(option.name or "") is not ParameterSource.DEFAULT:
+            raise BenchError(f"a plan says itself what to run; leave {option.opts[0]} or --plan out")
+    shared: dict[str, Any] = {}
+    if context.get_parameter_source("results") is ParameterSource.DEFAULT:
+        shared["results"] = plan.parent
+    blocks: dict[str, dict[str, Any]] = {}
+    words: dict[str, Any]
+    for block in blocks_of(plan):
+        if block.name in blocks:
+            raise BenchError(f"{plan} has two blocks called '{block.name}'")
+        words = {{"protocol": "protocol_name"}.get(key, key): value for key, value in block.words.items()}
+        words["tasks"] = (words.pop("task"),)
+        blocks[block.name] = {**shared, **words}
+    return blocks
 
 
 class Order:
@@ -81,7 +107,8 @@ class Order:
         self.budget = find_budget(self.protocol.budget if budget is None else budget).name
         self.seeds = list(range(self.protocol.seeds)) if seeds is None else parse_seeds(seeds)
         if not self.tasks:
-            raise BenchError("--task names nothing; `bench list` shows what there is")
+            what = "names nothing" if tasks else "is missing"
+            raise BenchError(f"--task {what}; `bench list tasks` shows what there is")
         forget()
         # whatever folder a stranger's code changes to
         data = None if data is None else Path(os.path.abspath(data))
@@ -114,7 +141,7 @@ class Order:
         todo, done = [], Counter[str]()
         for cell in self.cells:
             record = self.store.find_run(cell)
-            if record is None or record.status == INTERRUPTED or self._is_wanted_again(record):
+            if record is None or not record.is_final or self._is_wanted_again(record):
                 todo.append(cell)
                 continue
             version = self.protocol.version
@@ -161,7 +188,7 @@ class Order:
         count = 0
         for cell in todo:
             record = self.store.find_run(cell)
-            if record is not None and record.status != INTERRUPTED:
+            if record is not None and record.is_final:
                 self.store.put_aside(self.store.run_path(cell))
                 count += 1
         return count

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from ..errors import BenchError, counted
 from ..execute.executors import EXECUTORS, executor
 from ..protocol import CHOICES
 from ..write import tables
-from ..write.words import DASH
+from ..write.words import DASH, clock
 from .options import DATA, WIDTH, cell_options, seconds
 from .report import next_step
 from .results import counts
@@ -21,6 +23,7 @@ from .saying import saying
 
 if TYPE_CHECKING:
     from ..plan import Cell, Group
+    from ..prepare.modules import Where
     from .order import Order
 
 
@@ -53,63 +56,126 @@ if TYPE_CHECKING:
     metavar="TIME",
     help="CPU time that a cell may take: seconds, or 30s, 30m, 2h. [default: none]",
 )
+@click.option(
+    "--plan",
+    "planned",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run what a file says instead of --task and --models, its first block first; the records go beside it.",
+)
+@click.option("--idle", is_flag=True, help="Give way to everything else on this machine: one worker, no measurements.")
+@click.option(
+    "--limit",
+    "most",
+    callback=seconds,
+    metavar="TIME",
+    help="Stop after so long, as 2h, and begin nothing that would not end by then; the same command goes on.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
-def run(workers: int | None, executed: str, measure: bool, dry_run: bool, as_json: bool, **words: Any) -> int:
+def run(
+    workers: int | None,
+    executed: str,
+    measure: bool,
+    planned: Path | None,
+    idle: bool,
+    most: float | None,
+    dry_run: bool,
+    as_json: bool,
+    **words: Any,
+) -> int:
     """Train every model on every task; what has a record is not run again."""
     from .. import machine
     from ..records.running import sweep
-    from .order import Order
+    from .order import Order, words_of
 
     executor(executed)  # an unknown one is named before anything else
-    order = Order(**words)
-    if workers is None:
-        workers = machine.cores() if order.device == "cpu" else 1
     say = saying(err=as_json)
-    say(order.headline(workers))
-    todo, done = order.todo()
-    if done:
-        say("already recorded: " + counts(done))
+    blocks = {"": dict[str, Any]()} if planned is None else words_of(planned)
+    orders = {name: Order(**{**words, **block}) for name, block in blocks.items()}
+    first = next(iter(orders.values()))
+    if workers is None:
+        workers = 1 if idle or first.device != "cpu" else machine.cores()
+    where = replace(first.where, idle=idle, until=None if most is None else time.time() + most)
+    todo: dict[Cell, None] = {}
+    for name, order in orders.items():
+        say("".join([name and f"{name}: ", order.headline(workers)]))
+        mine, done = order.todo()
+        todo |= dict.fromkeys(mine)
+        if done:
+            say("already recorded: " + counts(done))
+        if dry_run and planned is not None:
+            say(_forecast(mine, where))
     if dry_run:
-        say("\n".join(map(str, todo)))
+        say("\n".join(map(str, todo)) if planned is None else "".join([f"next: {cell}" for cell in todo][:1]))
         return 0
-    order.store.check_writable(order.cells)
-    sweep(order.store)
-    if count := order.put_aside(todo):
-        say(f"run again: {counted(count, 'cell')}; the records of before lie in {order.store.root / 'aside'}")
-    groups = order.to_measure(todo) if measure else []
-    if not carried_out(order, todo, groups, workers, executed, as_json=as_json):
+    for order in orders.values():
+        order.store.check_writable(order.cells)
+    sweep(first.store)
+    if count := sum(order.put_aside(todo) for order in orders.values()):
+        say(f"run again: {counted(count, 'cell')}; the records of before lie in {first.store.root / 'aside'}")
+    timed = orders.values() if measure and not idle else ()
+    groups = list(dict.fromkeys(group for order in timed for group in order.to_measure(todo)))
+    if not carried_out(list(orders.values()), list(todo), groups, where, workers, executed, as_json=as_json):
         say("interrupted; the same command goes on from here")
         return 130
-    return _conclude(order, say)
+    if left := [cell for cell in todo if (record := first.store.find_run(cell)) is None or not record.is_final]:
+        say(f"the time is over; {counted(len(left), 'cell')} left, the same command goes on")
+    if planned is None:
+        return _conclude(first, say)
+    ended = [record for cell in todo if (record := first.store.find_run(cell)) is not None]
+    say(counts(Counter(record.status for record in ended)))
+    return int(any(record.is_fault for record in ended))
+
+
+def _forecast(cells: Sequence[Cell], where: Where) -> str:
+    """What is next of a block, and how long all of it will take, in a sentence."""
+    from ..execute.planning import seconds_left
+
+    if not cells:
+        return "nothing is left to run"
+    return f"{counted(len(cells), 'cell')} to run, about {clock(sum(seconds_left(cells, where).values()))} of one core"
 
 
 def carried_out(
-    order: Order, todo: Sequence[Cell], groups: Sequence[Group], workers: int, executed: str, *, as_json: bool = False
+    orders: Sequence[Order],
+    todo: Sequence[Cell],
+    groups: Sequence[Group],
+    where: Where,
+    workers: int,
+    executed: str = "local",
+    *,
+    as_json: bool = False,
 ) -> bool:
-    """Measure these groups and train these cells, what they need prepared before; False if it was interrupted."""
+    """Measure these groups and train these cells, what they need prepared before; False if it was interrupted.
+
+    They are of these orders, which have one results folder.
+    """
     from .progress import Bars, Lines, Preparation, terminal
 
     execute = executor(executed)
     say = saying(err=as_json)
     console = None if as_json else terminal()
-    with Preparation(say, console) as tell, order.guarded():
-        known = list(order.prepare_data({*(cell.task for cell in todo), *(group.task for group in groups)}, tell))
-    for line in known:
-        say(line)
-    for line in order.prepare_backend():
-        say(line)
     jobs: list[tuple[str, Any]] = [("measure", group) for group in groups]
     jobs += [("cell", cell) for cell in todo]
-    facts: dict[str, Any] = {"steps": order.steps(), "replicas": order.where.replicas}
+    facts: dict[str, Any] = {"steps": {}, "replicas": where.replicas}
+    for order in orders:
+        needed = {what.task for _, what in jobs}
+        with Preparation(say, console) as tell, order.guarded():
+            known = list(order.prepare_data(needed, tell))
+        for line in known:
+            say(line)
+        facts["steps"] |= order.steps()
+    for line in orders[0].prepare_backend():
+        say(line)
     with (
         Bars(jobs, workers, console, **facts)
         if console is not None
         else Lines(jobs, workers, saying(), as_json=as_json, **facts)
     ) as listen:
-        finished = execute(jobs, order.where, workers, listen)
-    lacking = [str(cell) for cell in todo if order.store.find_run(cell) is None]
-    if finished and lacking:
+        finished = execute(jobs, where, workers, listen)
+    lacking = [str(cell) for cell in todo if orders[0].store.find_run(cell) is None]
+    if finished and lacking and where.until is None:
         raise BenchError(f"the executor {executed} left no record of {counted(len(lacking), 'cell')}: {lacking[0]}")
     return finished
 

@@ -74,6 +74,16 @@ def at_one_step(cells: Sequence[Cell], where: Where, store: Store) -> list[list[
     return list(groups.values())
 
 
+def part_done(cell: Cell, where: Where, store: Store) -> float:
+    """The part of a cell's training that its checkpoint has, from 0 to 1."""
+    try:
+        protocol, task, _, found = resolved(cell.group, where.data_root)
+        steps = protocol.steps(len(load_splits(cell.task, protocol.scale, protocol.data_seed, where).train.y))
+        return Kept(store, made_for(cell, protocol, task, found, where.data_root)).step_of(cell) / steps
+    except Exception:  # the run itself will say what is wrong
+        return 0.0
+
+
 def train_group(
     cells: Sequence[Cell], where: Where, store: Store, report: Report, stop: Callable[[], bool]
 ) -> list[RunRecord]:

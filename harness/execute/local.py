@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
@@ -44,18 +44,28 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
 
     Measurements come first, one at a time, so that training does not disturb the timings. Returns False when Ctrl-C,
     SIGTERM or SIGHUP ended it early: what ran has then been checkpointed, and each cell that had not begun has an
-    `interrupted` record. Raises Unwritable where the results folder takes no more; the checkpoints that it has stay.
+    `interrupted` record. Where `where.until` ends it, which is no interruption, the rest has none. Raises Unwritable
+    where the results folder takes no more; the checkpoints that it has stay.
     """
     cells = [what for kind, what in jobs if kind == "cell"]
+    expected: dict[Cell, float] = {}
+    if where.until is not None:
+        from .planning import seconds_left
+
+        expected = seconds_left(cells, where)
     phases = [([Share(measured=what) for kind, what in jobs if kind == "measure"], min(workers, 1))]
     phases.append((shares_of(cells, where.replicas), workers))
     with _interrupts() as interrupted:
+
+        def stopped() -> bool:
+            return interrupted.is_set() or (where.until is not None and time.time() > where.until)
+
         for phase, width in phases:
             if width == 0:
-                _in_process(phase, where, listen, interrupted)
-            elif phase and not interrupted.is_set():
-                pool = Pool(where, width, listen)
-                pool.run(deque(phase), interrupted.is_set)
+                _in_process(phase, where, listen, stopped)
+            elif phase and not stopped():
+                pool = Pool(where, width, listen, expected)
+                pool.run(deque(phase), stopped)
                 if pool.unwritable:
                     raise Unwritable(pool.unwritable)
         if interrupted.is_set():
@@ -66,7 +76,7 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
         return not interrupted.is_set()
 
 
-def _in_process(shares: Sequence[Share], where: Where, listen: Listener, interrupted: threading.Event) -> None:
+def _in_process(shares: Sequence[Share], where: Where, listen: Listener, stopped: Callable[[], bool]) -> None:
     """Without the protection of a process for each stranger: one that hangs, or ends the process, ends the run."""
     output = sys.stdout
 
@@ -76,9 +86,9 @@ def _in_process(shares: Sequence[Share], where: Where, listen: Listener, interru
 
     prepare_process(where.device, 1)
     for share in shares:
-        if interrupted.is_set():
+        if stopped():
             return
-        for result in done(share, where, lambda progress: tell("progress", progress), interrupted.is_set):
+        for result in done(share, where, lambda progress: tell("progress", progress), stopped):
             listen("done", result)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from .. import machine
 from ..catalog import find_model, sequence_shape, shared_data, strange_model
 from ..engine import backend
 from ..errors import BenchError, sentence
@@ -21,14 +23,19 @@ from ..plan import Budget, Cell, Group
 from ..prepare.budget import misses, solve
 from ..prepare.modules import Skip, Where, first_batch, load_splits, made, resolved
 from ..process import prepare_process
+from ..records.store import Store
 from ..seeds import global_stream
 from ..stats import power
 from ..train.graph import REHEARSALS, recorder_for
 from ..write.words import DASH, clock, count, mib, number
+from .group import part_done
 from .surroundings import kept
 
 if TYPE_CHECKING:
     from ..catalog import Shape
+
+
+EVALUATED = 1.2  # times training, with evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ def _row(group: Group, count: int, where: Where, timing: bool) -> Row:
 
 def _planned(group: Group, count: int, where: Where, timing: bool) -> Row:
     task_name, model = group.task, group.model
-    protocol, task, spec, found = resolved(group, where.data_root)
+    *_, found = resolved(group, where.data_root)
     if not timing:
         return Row(task_name, model, count, found.width, found.params, None, None)
     together = min(count, where.replicas)
@@ -91,7 +98,15 @@ def _planned(group: Group, count: int, where: Where, timing: bool) -> Row:
         check_fits(group, where)
     except TooLarge as reason:
         return Row(task_name, model, count, found.width, found.params, None, 0.0, peak, f"will not run: {reason}")
-    splits = load_splits(task_name, protocol.scale, protocol.data_seed, where)
+    steps, one = _timed(group, where)
+    turns = math.ceil(count / where.replicas)  # seeds that train together take about the time of one
+    return Row(task_name, model, count, found.width, found.params, steps, turns * steps * one, peak)
+
+
+def _timed(group: Group, where: Where) -> tuple[int, float]:
+    """The training steps of a cell, and the seconds of the second one."""
+    protocol, task, spec, found = resolved(group, where.data_root)
+    splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)
     module = made(spec, task.shape, found.width, where.device, frame=task.frame)
     recorder = recorder_for(where.device, where.backend)
@@ -104,9 +119,33 @@ def _planned(group: Group, count: int, where: Where, timing: bool) -> Row:
         if where.device != "cpu":
             torch.cuda.synchronize()
         one = time.perf_counter() - begin
-    steps = protocol.steps(len(splits.train.y))
-    turns = math.ceil(count / where.replicas)  # seeds that train together take about the time of one
-    return Row(task_name, model, count, found.width, found.params, steps, turns * steps * one, peak)
+    return protocol.steps(len(splits.train.y)), one
+
+
+def seconds_left(cells: Sequence[Cell], where: Where) -> dict[Cell, float]:
+    """What each cell will still take: as other seeds took on such a processor, else as two tried steps say.
+
+    Less the part that its checkpoint has. What cannot be tried takes nothing.
+    """
+    store, left = Store(where.results), dict[Cell, float]()
+    prepare_process(where.device, 1)
+    for group in dict.fromkeys(cell.group for cell in cells):
+        mine = [cell for cell in cells if cell.group == group]
+        took = [
+            ((run.train_seconds or 0.0) + (run.evaluation_seconds or 0.0)) / run.replicas
+            for run in store.load(group.protocol, [group.task]).runs
+            if run.cell.group == group and run.status == "ok" and run.machine.get("cpu") == machine.cpu_name()
+        ]
+        if not took:
+            try:
+                with kept() if strange_model(group.model) else nullcontext():
+                    steps, one = _timed(group, where)
+                took = [EVALUATED * steps * one]
+            except Exception:  # the run itself will say what is wrong
+                took = [0.0]
+        for cell in mine:
+            left[cell] = sum(took) / len(took) * (1 - part_done(cell, where, store))
+    return left
 
 
 def shown(plan: Sequence[Row]) -> pd.DataFrame:

@@ -4,13 +4,14 @@ A stranger's model has processes of its own, so that what it does to torch, the 
 cells. Nothing here waits for a worker without an end.
 """
 
+import math
 import multiprocessing
 import pickle
 import signal
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
@@ -20,6 +21,7 @@ from typing import Any
 
 from .. import machine
 from ..errors import Unwritable
+from ..plan import Cell
 from ..prepare.modules import Where
 from ..process import WORKER_ENVIRONMENT, environment, shielded
 from ..records.store import Store
@@ -33,6 +35,7 @@ HANG_SECONDS = 300.0  # without a step
 HANG_STEPS = 50  # or the time of so many, where that is longer
 FIRST_STEP_SECONDS = 3600.0  # before the first, of a process that is at work all the time
 STOP_SECONDS = 30.0  # from a stop to the end of a process that does not answer
+IDLE_STOP_SECONDS = 5.0  # the same of one that gives way: it may not get a core before, and has a checkpoint
 GRACE = 5.0  # seconds of CPU time beyond the limit; a cell that makes steps ends itself
 OWN_SIGNALS = {"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS"}  # a process's own faults
 Listener = Callable[[str, Any], None]  # ("progress", Progress), ("done", RunRecord or Measurement), ("tick", None)
@@ -74,8 +77,13 @@ class Worker:
 class Pool:
     """Processes that take one share at a time over a pipe."""
 
-    def __init__(self, where: Where, workers: int, listen: Listener) -> None:
+    def __init__(
+        self, where: Where, workers: int, listen: Listener, expected: Mapping[Cell, float] | None = None
+    ) -> None:
+        """expected: seconds that cells will take, where there is a time to stop."""
         self.where, self.workers, self.listen, self.limit = where, workers, listen, where.limit
+        self.expected, self.begun = expected or {}, False
+        self.patience = IDLE_STOP_SECONDS if where.idle else STOP_SECONDS
         self.context = multiprocessing.get_context("spawn")
         self.all: list[Worker] = []
         self.shares: deque[Share] = deque()
@@ -114,7 +122,9 @@ class Pool:
     def _feed(self) -> None:
         """Give the next shares to processes of their owners, new ones where there are none."""
         while self.shares and sum(worker.share is not None for worker in self.all) < self.workers:
-            share = self.shares.popleft()
+            if (share := self._next()) is None:
+                self.shares.clear()
+                return
             idle = [worker for worker in self.all if worker.share is None]
             own = [worker for worker in idle if worker.owner == share.owner]
             others = [worker for worker in idle if worker.owner != share.owner]
@@ -132,6 +142,16 @@ class Pool:
         for worker in list(self.all):
             if worker.share is None and worker.owner not in wanted:
                 self._dismiss(worker)
+
+    def _next(self) -> Share | None:
+        """The next share that ends in time; if none would, the first where nothing has begun, as it can go on later."""
+        left = math.inf if self.where.until is None else self.where.until - time.time()
+        fits = (s for s in self.shares if sum(self.expected.get(cell, 0.0) for cell in s.cells) <= left)
+        share = next(fits, None if self.begun else self.shares[0])
+        if share is not None:
+            self.shares.remove(share)
+            self.begun = True
+        return share
 
     def _start(self, owner: tuple[str, str]) -> Worker:
         resource_tracker.ensure_running()  # else it would start with the mark
@@ -188,8 +208,8 @@ class Pool:
             return
         if worker.share is None:
             return
-        if self.stopping is not None and self.stopping > STOP_SECONDS:
-            worker.ended = ("interrupted", f"its process did not answer a stop within {STOP_SECONDS:.0f} s")
+        if self.stopping is not None and self.stopping > self.patience:
+            worker.ended = ("interrupted", f"its process did not answer a stop within {self.patience:.0f} s")
         else:
             worker.ended = self._out_of_time(worker, worker.share)
         if worker.ended is not None:
@@ -203,6 +223,8 @@ class Pool:
         # the seeds of a group that breaks begin anew, one by one
         if self.limit is not None and used > self.limit * (cells if cells == 1 else 2 * cells) + GRACE:
             return "timed-out", f"its process took {clock(used)} of CPU time; the limit is {clock(self.limit)} a cell"
+        if self.where.idle:
+            return None
         patience = HANG_SECONDS if self.limit is None else min(HANG_SECONDS, self.limit)
         if worker.step_seconds:
             patience = max(patience, HANG_STEPS * worker.step_seconds)

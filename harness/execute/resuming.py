@@ -43,9 +43,9 @@ class Kept:
             return self.store.load_checkpoint(cell, self.made_for)
         except Refused as why:
             place = self.store.put_aside(self.store.checkpoint_path(cell))
+            known = place.relative_to(self.store.root) if place.is_relative_to(self.store.root) else place.name
             self.notes[cell] = (
-                f"the checkpoint of {cell} was not used: {why}; it lies in {place.relative_to(self.store.root)}, "
-                "and the cell began anew"
+                f"the checkpoint of {cell} was not used: {why}; it lies in {known}, and the cell began anew"
             )
             return None
 

@@ -16,7 +16,7 @@ from ..catalog import strange_model, strange_task
 from ..errors import Unwritable
 from ..plan import Cell, Group
 from ..prepare.modules import Where
-from ..process import leave_to_parent, prepare_process
+from ..process import give_way, leave_to_parent, prepare_process
 from ..records.kinds import Measurement, RunRecord
 from .group import Progress
 from .run import measure_group, run_group
@@ -54,6 +54,8 @@ def work(connection: Connection, where: Where) -> None:
     leave_to_parent()
     os.dup2(2, 1)  # the standard output is the runner's
     os.register_at_fork(after_in_child=connection.close)  # else this end stays open as long as what a model forks
+    if where.idle:
+        give_way()
     prepare_process(where.device, 1)
     stop = threading.Event()
     inbox: deque[Share | None] = deque()

@@ -44,6 +44,8 @@ class Where:
     recompute: int = 0  # steps a stretch that is computed again on the way back; 0: none
     replicas: int = 1  # seeds that train together, at most
     limit: float | None = None  # seconds of CPU time that a cell may take
+    until: float | None = None  # when to stop, in seconds since 1970; no cell begins that would not end by then
+    idle: bool = False  # give way to everything else on the machine, so nothing is too long without a step
 
 
 def settled(protocol_name: str, task_name: str, data_root: Path | None = None) -> tuple[Protocol, TaskSpec]:

@@ -9,6 +9,7 @@ writing  files written whole or not at all
 checkpoints  an unfinished cell as bytes, with what it is of
 running  which cells run now
 names    names become parts of paths
-campaign where the pages of a results folder lie, and whether a run may add to it
+campaign where the pages of a results folder lie, whether a run may add to it, and what it is to run
+claims   what a campaign claims before its runs
 findings what `bench speed` finds: to and from JSON
 """

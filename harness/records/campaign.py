@@ -4,10 +4,21 @@ A campaign is a folder in `results/` that has a campaign.toml; its pages are com
 
 closed = true   # no run adds a record
 
-What somebody sends decides nothing: elsewhere such a file only closes the folder.
+As its records are committed, a cell that is not finished leaves none in it; its checkpoint lies in the user's cache.
+What somebody sends does not say where pages go: elsewhere such a file does the rest alone.
+
+A plan is what a campaign wants to be run, in this order; each block has the words of `bench run`:
+
+[[block]]
+name = "signal lengths, as the sources say"
+task = "sfc"
+models = "tp-rnn-m,lstm-s"
+protocol = "desk"
+seeds = "5"
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +31,12 @@ OWN = COMMITTED / "own"  # those of a user's own records, which git ignores
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """reports: the folder of the pages; closed: no run adds a record."""
+    """reports: the folder of the pages; closed: no run adds a record; keeps_unfinished: a cell that is not finished
+    leaves a record and, beside it, its checkpoint."""
 
     reports: Path = OWN
     closed: bool = False
+    keeps_unfinished: bool = True
 
 
 def campaign_of(results: Path) -> Campaign:
@@ -42,4 +55,38 @@ def campaign_of(results: Path) -> Campaign:
     if said or not isinstance(closed, bool):
         raise BenchError(f"{path} may say `closed = true` and no more; mend or delete it")
     committed = results.resolve().parent == Path("results").resolve()
-    return Campaign(COMMITTED if committed else OWN, closed)
+    return Campaign(COMMITTED if committed else OWN, closed, keeps_unfinished=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some cells of a plan, by the words of `bench run`."""
+
+    name: str
+    words: Mapping[str, str]
+
+
+WORDS = {"task", "models", "protocol", "budget", "seeds"}
+
+
+def blocks_of(path: Path) -> list[Block]:
+    """The blocks of a plan, in its order. Raises BenchError, a sentence, for what is no plan."""
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BenchError(f"the plan {path} cannot be read ({' '.join(str(error).split())})") from None
+    found = said.pop("block", None)
+    if said or not isinstance(found, list) or not found or not all(isinstance(block, dict) for block in found):
+        raise BenchError(f"{path} is no plan; it has [[block]] tables, each with a name and a task, and nothing else")
+    blocks = []
+    for number, block in enumerate(found, 1):
+        words = {key: block[key] for key in block if key != "name"}
+        if odd := [key for key, value in block.items() if not isinstance(value, str) or key not in {"name", *WORDS}]:
+            known = ", ".join(sorted(WORDS))
+            raise BenchError(
+                f"{path}, block {number}: '{odd[0]}' is no text of {known} or name, as `bench run` has them"
+            )
+        if lacking := [key for key in ("name", "task") if not block.get(key)]:
+            raise BenchError(f"{path}, block {number} has no {lacking[0]}")
+        blocks.append(Block(block["name"], words))
+    return blocks

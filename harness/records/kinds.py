@@ -104,6 +104,12 @@ class RunRecord:
     data: Origin = ""  # checksum of a stranger's data
     machine: Machine = field(default_factory=dict)
     finished: Line = ""  # ISO 8601, UTC
+    claims: Mapping[Name, Origin] = field(default_factory=dict)  # that it was run for -> their digests
+
+    @property
+    def is_final(self) -> bool:
+        """Is it done, whatever came of it?"""
+        return self.status != INTERRUPTED
 
     @property
     def is_fault(self) -> bool:

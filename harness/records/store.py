@@ -3,7 +3,7 @@
     runs/<protocol>/<task>/<model>/<budget>-<seed>.json
     measures/<protocol>/<task>/<model>/<budget>-<machine>.json
     speed/<machine>.json                                          of the last `bench speed` there
-    checkpoints/<protocol>/<task>/<model>/<budget>-<seed>.pt      while a cell is unfinished
+    checkpoints/<protocol>/<task>/<model>/<budget>-<seed>.pt      while a cell is unfinished; a campaign's in the cache
     running/<number>.json                                         while a cell runs
     aside/...                                                     what was run again, or could not be gone on from
 
@@ -17,7 +17,7 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +25,8 @@ from ..errors import BenchError, CorruptRecord, Unwritable, one_line
 from ..plan import Cell, Group
 from . import apart, checkpoints, findings, names
 from .campaign import FILE, campaign_of
+from .claims import FILE as CLAIMS
+from .claims import claims_of, served
 from .findings import SpeedRecord
 from .kinds import Measurement, RunRecord, from_json, to_json
 from .writing import write_whole
@@ -50,8 +52,9 @@ class Store:
     def check_writable(self, cells: Iterable[Cell] = ()) -> None:
         """Raise BenchError now, rather than after an hour of training, if no record of these cells can be written.
 
-        Also for a campaign that is closed.
+        Also for a campaign that is closed, or whose claims cannot be read.
         """
+        claims_of(self.root / CLAIMS)
         if campaign_of(self.root).closed:
             raise BenchError(f"{self.root / FILE} says that these records are closed; choose another --results")
         groups = {cell.group for cell in cells}
@@ -83,7 +86,12 @@ class Store:
 
     def checkpoint_path(self, cell: Cell) -> Path:
         relative = self.run_path(cell).relative_to(self.root / "runs")
-        return self.root / "checkpoints" / relative.with_suffix(".pt")
+        top = self.root
+        if not campaign_of(self.root).keeps_unfinished:
+            from tasks.data.fetch import cache_folder
+
+            top = cache_folder() / "campaigns" / self.root.resolve().name
+        return top / "checkpoints" / relative.with_suffix(".pt")
 
     def running_path(self, cell: Cell) -> Path:
         name = str(self.run_path(cell).relative_to(self.root / "runs"))
@@ -93,7 +101,11 @@ class Store:
         return self.root.joinpath(kind, *map(names.folder, (group.protocol, group.task, group.model)))
 
     def save_run(self, record: RunRecord) -> Path:
+        """Store a record at its cell's place, which is returned; not one of an unfinished cell of a campaign."""
         path = self.run_path(record.cell)
+        if not record.is_final and not campaign_of(self.root).keeps_unfinished:
+            return path
+        record = replace(record, claims=served(claims_of(self.root / CLAIMS), record.cell))
         write_whole(path, to_json(record).encode())
         return path
 
@@ -198,7 +210,10 @@ class Store:
 
     def put_aside(self, path: Path) -> Path:
         """Move a record or a checkpoint to where nothing reads it; its new place, or the old one if it is gone."""
-        target = self.root / "aside" / path.relative_to(self.root)
+        inside = path.is_relative_to(self.root)
+        target = (
+            path.with_name(f"{path.name}.aside") if not inside else self.root / "aside" / path.relative_to(self.root)
+        )
         number = 1 + sum(1 for _ in target.parent.glob(f"{glob.escape(target.name)}.*"))
         target = target.with_name(f"{target.name}.{number}")
         try:

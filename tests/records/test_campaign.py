@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
+from support.records import made_run
 
 from harness.errors import BenchError
-from harness.records.campaign import OWN, Campaign, campaign_of
+from harness.plan import Cell
+from harness.records.campaign import OWN, Block, Campaign, blocks_of, campaign_of
 from harness.records.store import Store
 
 
@@ -23,13 +25,13 @@ def test_a_campaign_lies_in_results_and_its_pages_in_reports(tmp_path, monkeypat
     folder.mkdir(parents=True)
     (folder / "campaign.toml").touch()
     for results in (folder, Path("results/desk"), Path("results/../results/desk")):
-        assert campaign_of(results) == Campaign(Path("reports"), closed=False)
+        assert campaign_of(results) == Campaign(Path("reports"), closed=False, keeps_unfinished=False)
     Store(folder).check_writable()
 
 
 def test_what_somebody_sends_does_not_say_where_pages_go(tmp_path):
     (tmp_path / "campaign.toml").write_text("closed = true\n")
-    assert campaign_of(tmp_path) == Campaign(OWN, closed=True)
+    assert campaign_of(tmp_path) == Campaign(OWN, closed=True, keeps_unfinished=False)
 
 
 def test_the_campaign_that_is_committed_is_closed():
@@ -59,3 +61,88 @@ def test_a_campaign_that_says_something_else_is_one_sentence(tmp_path, content):
         campaign_of(tmp_path)
     assert str(found.value).startswith(f"{path} ")
     assert "\n" not in str(found.value)
+
+
+def test_an_unfinished_cell_leaves_no_record_in_a_campaign_and_its_checkpoint_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "desk").mkdir()
+    (tmp_path / "desk" / "campaign.toml").touch()
+    run = made_run("gru")
+    for folder, kept in (("own", True), ("desk", False)):
+        store = Store(tmp_path / folder)
+        store.save_run(made_run("gru", status="interrupted"))
+        assert store.run_path(run.cell).exists() == kept
+        store.save_checkpoint(run.cell, {}, {"step": 3})
+        assert store.checkpoint_path(run.cell).is_relative_to(tmp_path / (folder if kept else "cache"))
+        assert store.load_checkpoint(run.cell, {}) == {"step": 3}
+        aside = store.put_aside(store.checkpoint_path(run.cell))
+        assert (aside.exists(), store.load_checkpoint(run.cell, {})) == (True, None)
+        store.save_run(run)
+        assert store.find_run(run.cell) == run
+
+
+PLAN = """
+[[block]]
+name = "one"
+task = "sfc"
+models = "gru,lstm-s"
+protocol = "desk"
+seeds = "2"
+
+[[block]]
+name = "two"
+task = "sti,sfc"
+"""
+
+
+def test_a_plan_has_blocks_in_its_order(tmp_path):
+    (tmp_path / "plan.toml").write_text(PLAN)
+    words = {"task": "sfc", "models": "gru,lstm-s", "protocol": "desk", "seeds": "2"}
+    assert blocks_of(tmp_path / "plan.toml") == [Block("one", words), Block("two", {"task": "sti,sfc"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[[block]", "cannot be read"),
+        ("", "is no plan"),
+        ("block = 3", "is no plan"),
+        ("block = [3]", "is no plan"),
+        (PLAN + "\n[more]\n", "is no plan"),
+        ('[[block]]\nname = "a"\ntask = "sfc"\nsedes = "2"', "'sedes' is no text of"),
+        ('[[block]]\nname = "a"\ntask = "sfc"\nseeds = 2', "'seeds' is no text of"),
+        ('[[block]]\nname = "a"', "block 1 has no task"),
+        ('[[block]]\ntask = "sfc"', "block 1 has no name"),
+    ],
+)
+def test_what_is_no_plan_is_one_sentence(tmp_path, content, says):
+    path = tmp_path / "plan.toml"
+    path.write_text(content)
+    with pytest.raises(BenchError, match=says) as found:
+        blocks_of(path)
+    assert str(path) in str(found.value)
+    with pytest.raises(BenchError, match="cannot be read"):
+        blocks_of(tmp_path / "missing")
+
+
+def test_the_committed_plan_and_claims_name_what_there_is():
+    from harness import catalog
+    from harness.plan import find_budget
+    from harness.protocol import find_protocol
+    from harness.records.claims import claims_of
+
+    planned = set()
+    for block in blocks_of(ROOT / "results" / "desk" / "plan.toml"):
+        protocol = find_protocol(block.words["protocol"])
+        for model in catalog.chosen(block.words["models"]):
+            task = catalog.find_task(block.words["task"], protocol.scale)
+            assert catalog.find_model(model).why_not(task.shape) is None
+            planned.add(Cell(protocol.name, task.name, model, find_budget(protocol.budget).name, 0))
+    claims = claims_of(ROOT / "results" / "desk" / "claims.toml")
+    for claim in claims:
+        for a, b, task in claim.contrasts:
+            names = catalog.find_model(a).name, catalog.find_model(b).name, catalog.find_task(task).name
+            assert all(names), claim.id
+    assert len({claim.digest for claim in claims}) == len(claims)
+    unasked = {cell.model for cell in planned if not any(claim.is_served_by(cell) for claim in claims)}
+    assert not unasked

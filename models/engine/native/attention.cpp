@@ -46,6 +46,7 @@ inline void dots_block(const T *left, const T *right, int ld, T *sums, int colum
         for (int j = 0; j < RJ; ++j)
             *reinterpret_cast<vec *>(sums + (size_t(i) * columns + j) * Lanes<T>::n) += sum[i][j];
 }
+constexpr int SIDE = MOST_ROWS < 12 ? 3 : 5;  // of a block of sums that fits the registers
 template <class T>
 void dots(const T *left, int rows, const T *right, int columns, int ld, T *sums) {
     int i = 0;
@@ -53,12 +54,12 @@ void dots(const T *left, int rows, const T *right, int columns, int ld, T *sums)
         const T *from = left + size_t(i) * ld;
         int j = 0;
         const auto at = [&] { return sums + (size_t(i) * columns + j) * Lanes<T>::n; };
-        for (; j + 5 <= columns; j += 5) dots_block<T, RI(), 5>(from, right + size_t(j) * ld, ld, at(), columns);
+        for (; j + SIDE <= columns; j += SIDE) dots_block<T, RI(), SIDE>(from, right + size_t(j) * ld, ld, at(), columns);
         for (; j + 2 <= columns; j += 2) dots_block<T, RI(), 2>(from, right + size_t(j) * ld, ld, at(), columns);
         for (; j < columns; ++j) dots_block<T, RI(), 1>(from, right + size_t(j) * ld, ld, at(), columns);
         i += RI();
     };
-    while (i + 5 <= rows) some(Number<5>{});
+    while (i + SIDE <= rows) some(Number<SIDE>{});
     while (i + 2 <= rows) some(Number<2>{});
     while (i < rows) some(Number<1>{});
 }

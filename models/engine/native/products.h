@@ -12,7 +12,16 @@
 
 namespace products {
 
-constexpr int BYTES = 64;
+// The widest vectors of the processor, and as many rows at a time as two vectors each leave registers for.
+#if defined(__AVX512F__)
+constexpr int BYTES = 64, MOST_ROWS = 12;  // of 32 registers
+#elif defined(__AVX__)
+constexpr int BYTES = 32, MOST_ROWS = 6;  // of 16
+#elif defined(__aarch64__)
+constexpr int BYTES = 16, MOST_ROWS = 12;  // of 32
+#else
+constexpr int BYTES = 16, MOST_ROWS = 6;
+#endif
 
 template <class T, int bytes = BYTES> struct Lanes {
     static constexpr int n = bytes / sizeof(T);
@@ -39,16 +48,17 @@ template <class T, class F> inline void over_columns(int N, F f) {
     }
 }
 
-// Rows are taken in blocks of like sizes, at most 12, whose sums fit the registers: f(first row, rows).
+// Rows are taken in blocks of like sizes, at most MOST_ROWS: f(first row, rows).
 template <class F> inline void over_rows(int M, F f) {
     for (int m = 0; m < M;) {
-        const int left = M - m, blocks = (left + 11) / 12, share = (left + blocks - 1) / blocks;
-#define ROWS(least, n)                  \
-    if (share >= least && left >= n) {  \
-        f(m, Number<n>{});              \
-        m += n;                         \
-        continue;                       \
-    }
+        const int left = M - m, blocks = (left + MOST_ROWS - 1) / MOST_ROWS, share = (left + blocks - 1) / blocks;
+#define ROWS(least, n)                      \
+    if constexpr (n <= MOST_ROWS)           \
+        if (share >= least && left >= n) {  \
+            f(m, Number<n>{});              \
+            m += n;                         \
+            continue;                       \
+        }
         ROWS(11, 12) ROWS(9, 10) ROWS(7, 8) ROWS(5, 6) ROWS(4, 4) ROWS(3, 3) ROWS(2, 2) ROWS(1, 1)
 #undef ROWS
     }

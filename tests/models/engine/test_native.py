@@ -1,5 +1,8 @@
 """Native code and the eager loop give the same values and gradients."""
 
+import ctypes
+import platform
+
 import pytest
 import torch
 from support.agreement import assert_close, gradients, weighted
@@ -9,8 +12,8 @@ from harness.checks import models as checks
 from harness.seeds import global_stream
 from models import MODELS, PAPERS, VARIANTS
 from models.engine import scan
+from models.engine.native import build, recurrences
 from models.engine.native import kernels as native
-from models.engine.native import recurrences
 
 needs_compiler = pytest.mark.skipif(native.library() is None, reason=native.why_not() or "built")
 SHAPES = [checks.Example(37, 2, 3), checks.Example(1, 1, 3), checks.Example(23, 3, 2, per_step=True)]
@@ -104,3 +107,23 @@ def test_without_a_compiler_the_eager_loop_serves_and_the_reason_is_told(monkeyp
 def test_an_unknown_back_end_is_refused():
     with pytest.raises(ValueError, match="no back end 'fast'"), scan.backend("fast"):
         pass
+
+
+@pytest.fixture(scope="module", params=["-mno-avx512f", "-mno-avx"])
+def narrow(request, tmp_path_factory):
+    """The kernels as they are built for a processor with narrower vectors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "FLAGS", [*build.FLAGS, request.param])
+        made = build.build(build.compiler(), tmp_path_factory.mktemp("narrow"))
+        patch.setattr(native, "library", lambda: ctypes.CDLL(str(made)))
+        native.kernel.cache_clear()
+        yield
+    native.kernel.cache_clear()
+
+
+@needs_compiler
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="its flags are of another processor")
+@pytest.mark.parametrize("name", ["lstm-s", "gru", "hm-lstm", "tp-rnn-m", "tp-rnn-s-released", "aslstm"])
+def test_models_agree_where_vectors_are_narrower(narrow, name):
+    agree(name, SHAPES[0], torch.float64, 1e-10, batch=13, width=19)
+    agree(name, SHAPES[0], torch.float32, 1e-4, batch=50, width=33)
