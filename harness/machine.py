@@ -236,9 +236,22 @@ def git_environment() -> dict[str, str]:
 
 def find_device(word: str) -> str:
     """'cpu' or 'cuda' for auto, cpu or cuda. Raises BenchError where there is no CUDA device."""
-    import torch
-
-    found = torch.cuda.is_available()
+    found = _has_cuda()
     if word == "cuda" and not found:
         raise BenchError("there is no CUDA device here; use --device cpu, or auto to take what there is")
     return "cuda" if found and word != "cpu" else "cpu"
+
+
+def _has_cuda() -> bool:
+    """Ask a copy of this process first: copies of one that has asked by itself cannot use the device any more."""
+    import torch
+
+    if torch.backends.cuda.is_built() and hasattr(os, "fork"):
+        if (copy := os.fork()) == 0:
+            try:
+                os._exit(int(torch.cuda.is_available()))
+            finally:
+                os._exit(0)
+        if os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == 1:
+            return True
+    return torch.cuda.is_available()

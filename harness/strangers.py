@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 TRIED_WIDTH = 8
 MOST_KEPT = 2  # data sets in a process
+SAID = ("title", "chance", "target")  # attributes of a task's function, which it may set itself as it is called
 
 
 def named(name: str) -> Any:
@@ -134,13 +136,14 @@ class Loader:
         if key not in _KEPT:
             while len(_KEPT) >= MOST_KEPT:
                 _KEPT.pop(next(iter(_KEPT)))
-            _KEPT[key] = self._make(data_seed, data_root)
+            _KEPT[key] = _MAKER.get()(self.name, partial(self._make, data_seed, data_root))
         return _KEPT[key]
 
     def _make(self, data_seed: int, data_root: Path | None) -> Made:
         try:
             with _drawing_from(data_seed):
                 given = self.function(data_seed, data_root)
+            said = {word: getattr(self.function, word) for word in SAID if hasattr(self.function, word)}
             splits, clause = forms.tensors(
                 self.name, given, metric=self.metric, classes=self.classes, tokens=self.tokens
             )
@@ -149,18 +152,31 @@ class Loader:
         except BaseException as error:  # it may raise anything
             hint = "; it got no folder of data, which --data or BENCH_DATA names" if data_root is None else ""
             raise BenchError(f"{self.name} does not give its data: {sentence(error)}{hint}") from None
-        return Made(splits, clause, forms.checksum(splits))
+        return Made(splits, clause, forms.checksum(splits), said)
 
 
 class Made(NamedTuple):
-    """Data, what was done to bring them into form, and their checksum."""
+    """Data, what was done to bring them into form, their checksum, and what their function says of them."""
 
     splits: Splits
     clause: str
     checksum: str
+    said: Mapping[str, Any]
 
 
+Maker = Callable[[str, Callable[[], Made]], Made]
 _KEPT: dict[tuple[str, str, int, Path | None], Made] = {}
+_MAKER: ContextVar[Maker] = ContextVar("maker", default=lambda name, make: make())
+
+
+@contextmanager
+def made_by(maker: Maker) -> Iterator[None]:
+    """What strangers' data are made by while this block runs: maker(name of the task, function without arguments)."""
+    token = _MAKER.set(maker)
+    try:
+        yield
+    finally:
+        _MAKER.reset(token)
 
 
 def forget() -> None:
@@ -202,19 +218,19 @@ def task_of_loader(name: str, function: Callable[..., Any], source: str, data_ro
     if classes is not None and (isinstance(classes, bool) or not hasattr(classes, "__index__") or int(classes) < 2):
         raise BenchError(f"{name}: classes is {classes!r}, but must be a whole number of at least 2")
     load = Loader(name, function, source, metric and str(metric), classes and int(classes))
-    splits, clause, _ = load.made(0, data_root)
+    splits, clause, _, said = load.made(0, data_root)
     x, y = splits.train
     labels = not y.is_floating_point()
     outputs = load.classes or int(max(split.y.max() for split in splits)) + 1 if labels else y.shape[-1]
     spec = TaskSpec(
         name=name,
-        title=one_line(str(getattr(function, "title", short(name)))),
+        title=one_line(str(said.get("title", short(name)))),
         shape=SequenceShape(x.shape[1], x.shape[2], outputs, per_step=y.ndim == (2 if labels else 3)),
         load=load,
         metric=load.metric or ("accuracy" if labels else "mse"),
         higher_is_better=(load.metric or "accuracy") == "accuracy" and labels,
-        chance=getattr(function, "chance", None),
-        target=getattr(function, "target", None),
+        chance=said.get("chance"),
+        target=said.get("target"),
         detail=clause,
     )
     return _with_numbers(spec)

@@ -73,7 +73,7 @@ def _verdict(name: str) -> tuple[list[str], list[str]]:
 def _check_tasks(words: str, data: Path | None) -> int:
     from .. import catalog
     from ..checks import tasks as checks
-    from ..execute.apart import look_at
+    from ..execute.apart import asked_apart, look_at
     from ..plan import split_words
     from ..prepare.data import check_data, prepare_data
 
@@ -83,14 +83,18 @@ def _check_tasks(words: str, data: Path | None) -> int:
         raise BenchError("--task names nothing; `bench list` shows what there is")
     look_at((), names)
     for name in names:
-        spec = catalog.find_task(name, "smoke", data)
-        try:
-            check_data(spec, data)
-            prepare_data(spec, data, lambda done, total: None)
-        except BenchError as error:
-            click.echo(f"not checked: {error}")
-            continue
-        failed += _told(name, checks.problems(spec, data))
+        with asked_apart((name,)):
+            spec = catalog.find_task(name, "smoke", data)
+            try:
+                check_data(spec, data)
+                prepare_data(spec, data, lambda done, total: None)
+                lacking, problems = "", checks.problems(spec, data)
+            except BenchError as error:
+                lacking = str(error)
+        if lacking:
+            click.echo(f"not checked: {lacking}")
+        else:
+            failed += _told(name, problems)
     return failed
 
 

@@ -121,11 +121,15 @@ def _model_table(names: Iterable[str]) -> str:
 
 def _task_table() -> str:
     from .. import catalog
+    from ..execute.apart import asked_apart, look_at
 
     lines = catalog.describe(catalog.TASKS, "tasks")
     rows = []
-    for name in catalog.task_names():
-        spec = catalog.find_task(name)
+    names = catalog.task_names()
+    look_at((), names)
+    for name in names:
+        with asked_apart((name,)):
+            spec = catalog.find_task(name)
         family = name.rpartition("-")[0]
         others = f" `{family}-N`: any N." if family in catalog.FAMILIES else ""
         chance = (

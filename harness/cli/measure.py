@@ -28,6 +28,7 @@ def measure(seconds: float | None, lengths: str | None, again: bool, **words: An
     """Measure every model on every task, one after the other in a process that does nothing else."""
     from .. import machine
     from ..execute.run import measure_group
+    from ..execute.worker import nothing_left
     from ..measure.whole import Whole
     from ..process import prepare_process, start_as_worker
     from .order import Order
@@ -44,13 +45,14 @@ def measure(seconds: float | None, lengths: str | None, again: bool, **words: An
     click.echo(_headline(order, len(groups) - len(todo)))
     console = terminal()
     if todo:
-        with Preparation(click.echo, console) as tell:
-            for line in order.prepare_data({group.task for group in todo}, tell):
-                click.echo(line)
+        with Preparation(click.echo, console) as tell, order.guarded():
+            known = list(order.prepare_data({group.task for group in todo}, tell))
+        for line in known:
+            click.echo(line)
         for line in order.prepare_backend():
             click.echo(line)
     prepare_process(order.device, 1)
-    with Countdown([group.task for group in todo], click.echo, console) as told:
+    with nothing_left(todo), Countdown([group.task for group in todo], click.echo, console) as told:
         for group in todo:
             told(group.task, str(group), "")
             found = describe(measure_group(group, order.where, take, whole=True))

@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from functools import partial
@@ -15,8 +15,7 @@ from click.core import ParameterSource
 
 from .. import catalog, engine, machine
 from ..errors import BenchError, counted
-from ..execute.apart import IMPORT_SECONDS, look_at
-from ..execute.surroundings import kept
+from ..execute.apart import IMPORT_SECONDS, asked_apart, look_at
 from ..machine import find_device
 from ..plan import Cell, Group, find_budget, parse_seeds, split_words, whole
 from ..plan import plan as cells_of
@@ -45,6 +44,7 @@ def options_of(name: str) -> dict[str, object]:
     if name in catalog.TASKS or name.rpartition("-")[0] in catalog.FAMILIES:
         catalog.find_task(name)  # addition-x is none
         return catalog.task_options(name)
+    look_at((name,))
     return catalog.options_of(catalog.find_model(name).build, skip=2)
 
 
@@ -95,7 +95,7 @@ class Order:
         limit: float | None = None,
     ) -> None:
         self.device = find_device(device)
-        self.given = protocol_name is not None
+        self.given, self.limit = protocol_name is not None, limit
         default = "quick" if self.device == "cpu" else "paper"
         self.protocol: Protocol = find_protocol(default if protocol_name is None else protocol_name)
         for change in changes:
@@ -131,9 +131,9 @@ class Order:
                     "or a model or task, in which * stands for anything"
                 )
 
-    def guarded(self) -> AbstractContextManager[Any]:
-        """What strangers' tasks change in this process, while they are asked for their data in it, is put back."""
-        return kept() if any(map(catalog.strange_task, self.tasks)) else nullcontext()
+    def guarded(self) -> AbstractContextManager[None]:
+        """Strangers' tasks make their data apart from this process, and what they change in it is put back."""
+        return asked_apart(self.tasks, self.device, self.limit)
 
     def todo(self) -> tuple[list[Cell], Counter[str]]:
         """Cells without a final record or to be run again, and how many of the others have which status."""

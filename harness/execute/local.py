@@ -22,7 +22,7 @@ from ..process import ENDINGS, Ended, prepare_process
 from ..records.store import Store
 from .leaving import leave
 from .pool import Listener, Pool
-from .worker import Share, done
+from .worker import Share, done, nothing_left
 
 Job = tuple[str, Any]  # ("cell", Cell) or ("measure", Group)
 
@@ -85,11 +85,12 @@ def _in_process(shares: Sequence[Share], where: Where, listen: Listener, stopped
             listen(kind, what)
 
     prepare_process(where.device, 1)
-    for share in shares:
-        if stopped():
-            return
-        for result in done(share, where, lambda progress: tell("progress", progress), stopped):
-            listen("done", result)
+    with nothing_left(share.group for share in shares):
+        for share in shares:
+            if stopped():
+                return
+            for result in done(share, where, lambda progress: tell("progress", progress), stopped):
+                listen("done", result)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ import pandas as pd
 import torch
 
 from .. import machine
-from ..catalog import find_model, sequence_shape, shared_data, strange_model
+from ..catalog import find_model, find_task, sequence_shape, shared_data, strange_model
 from ..engine import backend
 from ..errors import BenchError, sentence
 from ..measure import steps as measure
@@ -28,8 +29,10 @@ from ..seeds import global_stream
 from ..stats import power
 from ..train.graph import REHEARSALS, recorder_for
 from ..write.words import DASH, clock, count, mib, number
+from .apart import asked_apart, look_at
 from .group import part_done
 from .surroundings import kept
+from .worker import nothing_left
 
 if TYPE_CHECKING:
     from ..catalog import Shape
@@ -59,7 +62,9 @@ def rows(cells: Sequence[Cell], where: Where, *, timing: bool) -> list[Row]:
     for cell in cells:
         groups[cell.group] = groups.get(cell.group, 0) + 1
     prepare_process(where.device, 1)
-    return [_tried(group, count, where, timing) for group, count in groups.items()]
+    tasks = {group.task for group in groups}
+    with nothing_left(groups), asked_apart(tasks, where.device):  # for data that are kept no more
+        return [_tried(group, count, where, timing) for group, count in groups.items()]
 
 
 def _tried(group: Group, count: int, where: Where, timing: bool) -> Row:
@@ -175,6 +180,13 @@ def total(plan: Sequence[Row], workers: int) -> str:
 def promise(seeds: int, models: int, tasks: Sequence[str]) -> str:
     """What the plan can show, in a sentence."""
     return power.sentence(seeds, models, [shared_data(task) for task in tasks], rng=np.random.default_rng(0))
+
+
+def shape_of(task: str, scale: str, data_root: Path | None) -> Shape:
+    """The shape of a task, which a stranger's must be asked for."""
+    look_at((), (task,))
+    with asked_apart((task,)):
+        return find_task(task, scale, data_root).shape
 
 
 MOST = 10**6  # time steps, inputs or outputs of a shape

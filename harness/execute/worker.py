@@ -4,10 +4,12 @@ import os
 import signal
 import sys
 import threading
+import uuid
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -16,7 +18,7 @@ from ..catalog import strange_model, strange_task
 from ..errors import Unwritable
 from ..plan import Cell, Group
 from ..prepare.modules import Where
-from ..process import give_way, leave_to_parent, prepare_process
+from ..process import environment, give_way, leave_to_parent, prepare_process
 from ..records.kinds import Measurement, RunRecord
 from .group import Progress
 from .run import measure_group, run_group
@@ -34,9 +36,13 @@ class Share:
     killed: int = 0  # times that its process was killed by another
 
     @property
+    def group(self) -> Group:
+        return self.measured or self.cells[0].group
+
+    @property
     def owner(self) -> tuple[str, str]:
         """Whose code it runs beside ours, a model's and a task's; a process does nothing for a second owner."""
-        _, task, model, _ = self.measured or self.cells[0].group
+        _, task, model, _ = self.group
         return (model if strange_model(model) else "", task if strange_task(task) else "")
 
 
@@ -92,6 +98,21 @@ def work(connection: Connection, where: Where) -> None:
             say("done", done(share, where, lambda progress: say("progress", progress), stop.is_set))
         except Unwritable as error:
             say("unwritable", str(error))
+
+
+@contextmanager
+def nothing_left(groups: Iterable[Group]) -> Iterator[None]:
+    """Where a stranger's model or task is among these, the programs that are started in here are ended after it."""
+    if not any(strange_model(group.model) or strange_task(group.task) for group in groups):
+        yield
+        return
+    resource_tracker.ensure_running()  # else it would start with the mark
+    mark = uuid.uuid4().hex
+    try:
+        with environment({MARK: mark}):
+            yield
+    finally:
+        end_marked(mark)
 
 
 def end_marked(mark: str) -> None:
