@@ -12,6 +12,14 @@ def test_streams_of_all_seeds_differ_and_fit_every_generator():
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
+@pytest.mark.parametrize(
+    ("seed", "stream", "value"), [(0, "noise", 8597659618385908031), (3, "order", 5712964121383671236)]
+)
+def test_a_stream_of_a_seed_never_becomes_another(seed, stream, value):
+    """Records of one protocol version were made from these."""
+    assert stream_seed(seed, stream) == value
+
+
 def test_a_stream_gives_the_same_numbers_each_time_and_others_give_others():
     def numbers(seed: int, stream: str) -> torch.Tensor:
         with global_stream(seed, stream):
