@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from ..catalog import needs_memory
+from ..records.baselines import Baselines
 from ..records.kinds import RunRecord, TaskFacts
+from ..write import words
 from .order import title_of
 from .parted import counted_runs, percent
 from .way import learned
 
 LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
 WAITED = 0.01  # of the training time
+HOW_WITHOUT = (
+    "By logistic regression or nearest neighbours, as validation has it, or in a text by counts of pairs of tokens "
+    "(`bench baselines`)."
+)
 Runs = Mapping[str, Sequence[RunRecord]]  # model -> its runs
 
 
@@ -26,6 +33,18 @@ def remarks(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]
         *_success(by_model, names),
         *_ends(by_model, names),
     ]
+
+
+def without_memory(baselines: Iterable[Baselines], runs: Sequence[RunRecord]) -> list[str]:
+    """How far one comes on the data of these runs without a memory, and whether the task counts with others."""
+    found = next((one for one in baselines if any(map(one.of, runs))), None)
+    said = []
+    if found is not None:
+        values = ", ".join(f"{what} {words.score(value, found.metric)}" for what, value in found.values.items())
+        said = [f"Without a memory, {words.heading(found.metric)}: {values}. {HOW_WITHOUT}"]
+    if not needs_memory(runs[0].cell.task):
+        said.append("No memory is needed here, so that this task does not count where all tasks stand together.")
+    return said
 
 
 def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]:

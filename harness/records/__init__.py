@@ -11,4 +11,5 @@ running  which cells run now
 names    names become parts of paths
 campaign where the pages of a results folder lie, and whether a run may add to it
 findings what `bench speed` finds: to and from JSON
+baselines  what `bench baselines` finds: the same
 """

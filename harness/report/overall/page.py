@@ -92,8 +92,10 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
 def _left_out(results: Results, chosen: Selection) -> str:
     lacking = [task for task in chosen.left_out if any((task, model) not in results for model in chosen.models)]
     empty = [task for task in chosen.left_out if task not in lacking]
-    return (f" Left out, as not all of these models were run there: {', '.join(lacking)}." if lacking else "") + (
-        f" Left out, as none of their runs has a result there: {', '.join(empty)}." if empty else ""
+    return (
+        (f" Left out, as not all of these models were run there: {', '.join(lacking)}." if lacking else "")
+        + (f" Left out, as none of their runs has a result there: {', '.join(empty)}." if empty else "")
+        + (f" Left out, as no memory is needed there: {', '.join(chosen.memoryless)}." if chosen.memoryless else "")
     )
 
 
