@@ -17,10 +17,6 @@ from .way import learned
 
 LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
 WAITED = 0.01  # of the training time
-HOW_WITHOUT = (
-    "By logistic regression or nearest neighbours, as validation has it, or in a text by counts of pairs of tokens "
-    "(`bench baselines`)."
-)
 Runs = Mapping[str, Sequence[RunRecord]]  # model -> its runs
 
 
@@ -41,7 +37,9 @@ def without_memory(baselines: Iterable[Baselines], runs: Sequence[RunRecord]) ->
     said = []
     if found is not None:
         values = ", ".join(f"{what} {words.score(value, found.metric)}" for what, value in found.values.items())
-        said = [f"Without a memory, {words.heading(found.metric)}: {values}. {HOW_WITHOUT}"]
+        how = "logistic regression or nearest neighbours, whichever is better in validation"
+        how = how if found.metric == "accuracy" else "counts of pairs of tokens"
+        said = [f"Without a memory, {words.heading(found.metric)}: {values}; by {how}."]
     if not needs_memory(runs[0].cell.task):
         said.append("No memory is needed here, so that this task does not count where all tasks stand together.")
     return said

@@ -56,7 +56,7 @@ def test_a_page_says_how_far_one_comes_without_a_memory_on_the_data_of_its_runs(
     known = Baselines("sfc", "quick", 0, "accuracy", {"mean over time": 0.975, "last step alone": 0.5})
     for said, record in ((True, known), (False, replace(known, scale="smoke"))):
         (sheet,) = task_pages(Loaded(runs, baselines=[record]), ORDER, {}).values()
-        line = "Without a memory, Accuracy, %: mean over time 97.5, last step alone 50.0. By logistic regression"
+        line = "Without a memory, Accuracy, %: mean over time 97.5, last step alone 50.0; by logistic regression"
         assert (line in sheet.text) == said
         assert "No memory is needed here" not in sheet.text
 
