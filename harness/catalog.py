@@ -29,7 +29,7 @@ from models.targets import GATED, STEP_TARGETS
 from models.vitals import ENOUGH as VITALS_ENOUGH
 from models.vitals import SEEDS as VITALS_SEEDS
 from models.vitals import VITALS, Vital
-from tasks import FAMILIES, GATED_TASK, SHARED_DATA, TASKS
+from tasks import FAMILIES, GATED_TASK, MEMORYLESS, SHARED_DATA, TASKS
 
 if TYPE_CHECKING:
     from models.spec import ModelSpec, Shape
@@ -57,6 +57,7 @@ __all__ = [
     "find_task",
     "groups",
     "model_names",
+    "needs_memory",
     "shared_data",
     "task_names",
 ]
@@ -172,6 +173,11 @@ def shared_data(name: str) -> str:
     base, _ = split_options(name)
     word = _family(base)[0] or base
     return SHARED_DATA.get(word, word)
+
+
+def needs_memory(name: str) -> bool:
+    """Must a model remember to do well on a task? What is not known to need none is taken to need one."""
+    return split_options(name)[0] not in MEMORYLESS
 
 
 def strange_task(name: str) -> bool:

@@ -21,6 +21,14 @@ def test_a_seed_draws_otherwise_on_each_task_and_the_same_wherever_a_task_lies()
     assert on_task(3, "../here/task.py:make@a=1/2") == on_task(3, "task.py:make@a=1/2")
 
 
+@pytest.mark.parametrize(
+    ("seed", "stream", "value"), [(0, "noise", 8597659618385908031), (3, "order", 5712964121383671236)]
+)
+def test_a_stream_of_a_seed_never_becomes_another(seed, stream, value):
+    """Records of one protocol version were made from these."""
+    assert stream_seed(seed, stream) == value
+
+
 def test_a_stream_gives_the_same_numbers_each_time_and_others_give_others():
     def numbers(seed: int, stream: str) -> torch.Tensor:
         with global_stream(seed, stream):

@@ -6,7 +6,7 @@ lists    `bench list`
 check    `bench check` and `bench vitals`
 results  `bench status`
 data     `bench data`: list, fetch, verify
-measure  `bench measure`, `bench speed`
+measure  `bench measure`, `bench speed`, `bench baselines`
 report   `bench report`, whose last line `make bench` ends with, and `bench compare`
 gate     `bench gate`
 options  options that several verbs have

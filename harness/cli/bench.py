@@ -20,6 +20,7 @@ VERBS = (
     results.status,
     measure.measure,
     measure.speed,
+    measure.baselines,
     report.report,
     report.compare,
     gate.gate,

@@ -1,4 +1,6 @@
-"""`bench measure`: speed, memory, work and energy of every model; `bench speed`: a step of each beside nn.LSTM."""
+"""`bench measure`: speed, memory, work and energy of every model; `bench speed`: a step of each beside nn.LSTM;
+`bench baselines`: what can be had of a task without a memory.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import click
 from ..errors import BenchError, counted
 from ..plan import whole
 from ..write import tables
-from .options import Finite, group_options, speed_options
+from .options import DATA, RESULTS, Finite, group_options, speed_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,3 +136,35 @@ def speed(results: Path, reports: Path | None, **words: Any) -> int:
     page, *_ = formats.save(formats.files(speed_page.sheets([record]), ("md", "csv", "tex")), folder)
     click.echo(f"{page}{': interrupted, it says what is missing' if code else ''}")
     return code
+
+
+@click.command()
+@click.option("--task", "tasks", required=True, multiple=True, help="Names, separated by commas.")
+@click.option("--protocol", "protocol_name", default="quick", show_default=True, help="Whose scale and data seed.")
+@RESULTS
+@DATA
+def baselines(tasks: tuple[str, ...], protocol_name: str, results: Path, data: Path | None) -> int:
+    """How far one comes on tasks without a memory: their order thrown away, or the last step alone.
+
+    `bench report` shows it on the tasks' pages.
+    """
+    from ..execute.apart import look_at
+    from ..measure.baselines import found
+    from ..plan import split_words
+    from ..process import prepare_process
+    from ..protocol import find_protocol
+    from ..records.store import Store
+    from ..write import words
+
+    protocol, store, names = find_protocol(protocol_name), Store(results), split_words(",".join(tasks))
+    if not names:
+        raise BenchError("--task names nothing; `bench list` shows what there is")
+    store.check_writable()
+    look_at((), names)
+    prepare_process("cpu", 1)
+    for name in names:
+        record = found(name, protocol, data)
+        store.save_baselines(record)
+        said = [f"{what} {words.score(value, record.metric)}" for what, value in record.values.items()]
+        click.echo(f"{name}, {words.heading(record.metric)}: {', '.join(said)}")
+    return 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from ..catalog import needs_memory
+from ..records.baselines import Baselines
 from ..records.kinds import RunRecord, TaskFacts
+from ..write import words
 from .order import title_of
 from .parted import counted_runs, percent
 from .way import learned
@@ -26,6 +29,20 @@ def remarks(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]
         *_success(by_model, names),
         *_ends(by_model, names),
     ]
+
+
+def without_memory(baselines: Iterable[Baselines], runs: Sequence[RunRecord]) -> list[str]:
+    """How far one comes on the data of these runs without a memory, and whether the task counts with others."""
+    found = next((one for one in baselines if any(map(one.of, runs))), None)
+    said = []
+    if found is not None:
+        values = ", ".join(f"{what} {words.score(value, found.metric)}" for what, value in found.values.items())
+        how = "logistic regression or nearest neighbours, whichever is better in validation"
+        how = how if found.metric == "accuracy" else "counts of pairs of tokens"
+        said = [f"Without a memory, {words.heading(found.metric)}: {values}; by {how}."]
+    if not needs_memory(runs[0].cell.task):
+        said.append("No memory is needed here, so that this task does not count where all tasks stand together.")
+    return said
 
 
 def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..catalog import shared_data
+from ..catalog import needs_memory, shared_data
 from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
 from ..stats.across import with_failures
 from .order import facts_of, ordered, title_of
@@ -21,13 +21,15 @@ Results = Mapping[tuple[str, str], Mapping[int, RunRecord]]  # (task, model) -> 
 class Selection:
     """The tasks, models and seeds of which everything was run.
 
-    left_out: tasks that lack some of these models, or any result.
+    left_out: tasks that lack some of these models, or any result; memoryless: those that need no memory, which do not
+    count.
     """
 
     tasks: list[str]
     models: list[str]
     seeds: list[int]
     left_out: list[str]
+    memoryless: list[str] = field(default_factory=list)
 
     @property
     def data(self) -> list[str]:
@@ -60,14 +62,15 @@ def by_budget(runs: Iterable[RunRecord]) -> dict[str, Results]:
 def select(results: Results, order: Sequence[str]) -> Selection | None:
     """The largest number of models times tasks of which every pair was run with the same seeds, or None.
 
-    A task on which none of them has a result is left out.
+    A task on which none of them has a result is left out, and so is one that needs no memory.
     """
-    tasks = {task for task, _ in results}
+    every = {task for task, _ in results}
+    tasks = set(filter(needs_memory, every))
     empty: set[str] = set()
     while (chosen := _largest(results, tasks - empty, order)) is not None:
         found = _without_result(results, chosen)
         if not found:
-            return replace(chosen, left_out=sorted(tasks - set(chosen.tasks)))
+            return replace(chosen, left_out=sorted(tasks - set(chosen.tasks)), memoryless=sorted(every - tasks))
         empty |= found
     return None
 

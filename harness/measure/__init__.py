@@ -1,4 +1,4 @@
-"""What a step costs.
+"""What a step costs, and what can be had without any.
 
 steps     a training step and its parts, as functions
 latency   timing: alone, and two in turn
@@ -11,4 +11,5 @@ whole     all that `bench measure` takes
 fresh     what needs a process of its own
 speed     all that `bench speed` times
 whole_run `bench run` timed as a whole
+baselines how far one comes on a task without a memory
 """

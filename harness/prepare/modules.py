@@ -128,8 +128,13 @@ def forget() -> None:
 
 def fingerprint(model: str, task: TaskSpec, data_seed: int, data_root: Path | None) -> dict[str, str]:
     """What a record says of the code and the data that it was made with, as fields of RunRecord."""
+    return {"source": source_digest(model), **task_fingerprint(task, data_seed, data_root)}
+
+
+def task_fingerprint(task: TaskSpec, data_seed: int, data_root: Path | None) -> dict[str, str]:
+    """The part of it that is of the task alone."""
     data = strangers.data_digest(task, data_seed, data_root)
-    return {"source": source_digest(model), "task_source": source_digest(task.name), "data": data}
+    return {"task_source": source_digest(task.name), "data": data}
 
 
 def first_batch(splits: Splits, batch: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,4 +12,5 @@ names    names become parts of paths
 campaign where the pages of a results folder lie, whether a run may add to it, and what it is to run
 claims   what a campaign claims before its runs
 findings what `bench speed` finds: to and from JSON
+baselines  what `bench baselines` finds: the same
 """

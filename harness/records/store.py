@@ -2,6 +2,7 @@
 
     runs/<protocol>/<task>/<model>/<budget>-<seed>.json
     measures/<protocol>/<task>/<model>/<budget>-<machine>.json
+    baselines/<task>/<scale>-<data seed>.json                     what can be had of a task without a memory
     speed/<machine>.json                                          of the last `bench speed` there
     checkpoints/<protocol>/<task>/<model>/<budget>-<seed>.pt      while a cell is unfinished; a campaign's in the cache
     running/<number>.json                                         while a cell runs
@@ -23,7 +24,8 @@ from typing import Any, TypeVar
 
 from ..errors import BenchError, CorruptRecord, Unwritable, one_line
 from ..plan import Cell, Group
-from . import apart, checkpoints, findings, names
+from . import apart, baselines, checkpoints, findings, names
+from .baselines import Baselines
 from .campaign import FILE, campaign_of
 from .claims import FILE as CLAIMS
 from .claims import claims_of, served
@@ -41,6 +43,7 @@ class Loaded:
     runs: list[RunRecord] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    baselines: list[Baselines] = field(default_factory=list)
 
 
 class Store:
@@ -119,12 +122,24 @@ class Store:
         write_whole(path, findings.to_json(record).encode())
         return path
 
+    def baselines_path(self, record: Baselines) -> Path:
+        return self.root / "baselines" / names.folder(record.task) / f"{record.scale}-{record.data_seed}.json"
+
+    def save_baselines(self, record: Baselines) -> Path:
+        path = self.baselines_path(record)
+        write_whole(path, baselines.to_json(record).encode())
+        return path
+
     def load_speed(self) -> tuple[list[SpeedRecord], list[str]]:
         """What `bench speed` found on each machine, and a sentence for each record that could not be read."""
+        return self._all("speed", findings.from_json)
+
+    def _all(self, kind: str, read: Callable[[str, str], Record]) -> tuple[list[Record], list[str]]:
+        """All records of a kind, and a sentence for each that could not be read."""
         found, corrupt = [], []
-        for path in sorted(_records_in(self.root / "speed")):
+        for path in sorted(_records_in(self.root / kind)):
             try:
-                found.append(_read(path, findings.from_json))
+                found.append(_read(path, read))
             except (CorruptRecord, FileNotFoundError) as error:
                 corrupt.append(one_line(str(error)))
         return found, corrupt
@@ -179,7 +194,9 @@ class Store:
                 else:
                     loaded.measurements.append(record)
         runs, measurements, old = apart.unmixed(loaded.runs, loaded.measurements)
-        return Loaded(*apart.titled_apart(runs, measurements), loaded.left_out + old)
+        without_memory, corrupt = self._all("baselines", baselines.from_json)
+        left_out = loaded.left_out + corrupt + old
+        return Loaded(*apart.titled_apart(runs, measurements), left_out, without_memory)
 
     def _check_place(self, record: RunRecord | Measurement, path: Path) -> None:
         """Raise CorruptRecord for a record that does not lie where its cell's does, such as a copy."""

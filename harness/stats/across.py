@@ -112,6 +112,11 @@ def families(values: NDArray[np.float64], data: Sequence[str] | None) -> NDArray
     return found
 
 
+def family_means(values: NDArray[np.float64], data: Sequence[str] | None) -> NDArray[np.float64]:
+    """Values (tasks, ...) averaged over the tasks that share data, (families, ...): these may be independent."""
+    return families(values, data) / families(np.ones_like(values), data)
+
+
 def complete(scores: ArrayLike, axes: int) -> NDArray[np.float64]:
     """The array, if it has a number in every place and at least two models (the second axis)."""
     x = np.asarray(scores, dtype=np.float64)

@@ -156,6 +156,24 @@ def test_what_was_skipped_is_left_out_and_named():
         compared({other: skipped}, {other: skipped})
 
 
+@pytest.mark.parametrize("status", ["skipped", "interrupted"])
+@pytest.mark.parametrize("whose", [0, 1])
+def test_a_pair_of_which_one_run_is_still_to_come_is_no_failure(whose, status):
+    both = side(noisy(0.8)), side(noisy(0.8, 1))
+    both[whose][PLAN][3] = replace(both[whose][PLAN][3], status=status, test_metric=None)
+    found = compared(*both)
+    assert (found.verdict, found.rows[0].seeds) == (EQUIVALENT, 7)
+
+
+def test_rows_of_different_numbers_of_seeds_are_taken_together_over_those_that_all_have():
+    other = ("smoke", "addition-9", "3k")
+    first = side(noisy(0.7, size=5)) | side(noisy(0.7, size=3), places=[other])
+    found = compared(first, side(noisy(0.8, 1, size=5)) | side(noisy(0.8, 1, size=3), places=[other]))
+    assert sorted(row.seeds for row in found.rows) == [3, 5]
+    assert "2 rows x 3 seeds" in found.notes[0]
+    assert "(p = 0.0312 over all rows together)" in found.notes[0]  # 6 blocks, 2 / 64
+
+
 def test_records_of_two_versions_are_refused():
     with pytest.raises(BenchError, match=r"versions \[1, 2\]"):
         compared(side([0.8, 0.8]), side([0.8, 0.8], protocol_version=2))

@@ -36,6 +36,14 @@ def test_a_task_whose_results_are_all_of_other_seeds_is_left_out():
     assert (chosen.tasks, chosen.seeds, chosen.left_out) == (["a", "c"], [0, 1], ["b"])
 
 
+def test_a_task_that_needs_no_memory_does_not_count():
+    results = by_place([*runs_of("a"), *runs_of("fsdd-mfcc"), *runs_of("fsdd-raw@rate=500"), *runs_of("sdigits")])
+    chosen = select(results, ORDER)
+    assert (chosen.tasks, chosen.left_out) == (["a", "sdigits"], [])
+    assert chosen.memoryless == ["fsdd-mfcc", "fsdd-raw@rate=500"]
+    assert select(by_place([*runs_of("a"), *runs_of("fsdd-mfcc")]), ORDER) is None
+
+
 def test_scores_have_a_place_for_every_run():
     runs = [*runs_of("a"), *runs_of("b", 0.9)]
     runs[0] = made_run("lstm-s", 0, None, task_name="a", status="diverged")

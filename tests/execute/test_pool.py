@@ -154,8 +154,10 @@ def test_what_ends_while_all_are_told_to_stop_is_interrupted_and_keeps_its_check
     assert all(store.checkpoint_path(each).exists() for each in TWO)
 
 
-def test_a_group_that_is_lost_runs_one_by_one_but_for_what_is_done(where):
-    done = run_cell(TWO[1], where)
+@pytest.mark.parametrize("status", ["ok", "diverged", "failed"])
+def test_a_group_that_is_lost_runs_one_by_one_but_for_what_is_done(where, status):
+    done = replace(run_cell(TWO[1], where), status=status)
+    Store(where.results).save_run(done)
     (again,), told = lost(where, 1, Share(cells=TWO))
     assert again.cells == ONE
     assert "ended with exit code 1; each ran alone" in again.note

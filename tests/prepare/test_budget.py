@@ -151,6 +151,7 @@ def test_a_model_that_does_not_grow_is_refused():
         (Budget("112", 112), "no width comes within 1% of 112 parameters; the nearest is 110 at width 10 (-1.8%)"),
         (Budget("111", 111), None),  # -0.9 %
         (Budget("112", 112, tolerance=0.02), None),
+        (Budget("100", 100, tolerance=0.1), None),  # on the border
     ],
 )
 def test_a_miss_beyond_the_tolerance_names_the_nearest(wanted, sentence):

@@ -55,6 +55,23 @@ def test_what_was_seen_in_a_model_comes_back_and_a_list_of_numbers_is_one_line()
     assert '"trained": [ 0, 1e-30, null ]' in to_json(record)
 
 
+@pytest.mark.parametrize(
+    ("status", "valid_metric", "fault"),
+    [
+        ("ok", 0.75, False),
+        ("diverged", 0.75, False),  # a result
+        ("diverged", None, True),
+        ("failed", 0.75, True),
+        ("out-of-memory", None, True),
+        ("timed-out", 0.75, True),
+        ("skipped", None, False),
+        ("interrupted", None, False),
+    ],
+)
+def test_a_fault_is_what_is_broken(status, valid_metric, fault):
+    assert made_run(status=status, valid_metric=valid_metric).is_fault == fault
+
+
 def test_the_json_names_every_field():
     record = made_run()
     data = strict(to_json(record))

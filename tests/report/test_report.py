@@ -10,6 +10,7 @@ from support.records import FACTS, made_curve, made_measurement, made_run
 from harness.compare.order import ordered, places
 from harness.draw.curves import learning_curves
 from harness.errors import BenchError
+from harness.records.baselines import Baselines
 from harness.records.kinds import RunRecord
 from harness.records.store import Loaded
 from harness.report.task.page import comparisons, task_pages
@@ -48,6 +49,20 @@ def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers():
     assert set(formats.files(sheets, formats.FORMATS)) == {
         f"{task}{ending}" for task in ("sfc", "copy-120") for ending in (".md", ".csv", ".tex", "-3k-curves.svg")
     }
+
+
+def test_a_page_says_how_far_one_comes_without_a_memory_on_the_data_of_its_runs():
+    runs = pair(settings={"scale": "quick", "data_seed": 0})
+    known = Baselines("sfc", "quick", 0, "accuracy", {"mean over time": 0.975, "last step alone": 0.5})
+    for said, record in ((True, known), (False, replace(known, scale="smoke"))):
+        (sheet,) = task_pages(Loaded(runs, baselines=[record]), ORDER, {}).values()
+        line = "Without a memory, Accuracy, %: mean over time 97.5, last step alone 50.0; by logistic regression"
+        assert (line in sheet.text) == said
+        assert "No memory is needed here" not in sheet.text
+
+
+def test_the_page_of_a_task_that_needs_no_memory_says_that_it_does_not_count():
+    assert "No memory is needed here, so that this task does not count" in page(*pair(task_name="fsdd-raw")).text
 
 
 def test_a_page_says_all_that_a_reader_must_know():

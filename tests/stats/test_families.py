@@ -8,7 +8,7 @@ import pytest
 
 from harness import catalog
 from harness.compare.selection import Selection
-from harness.stats.across import families, stratified_pairs
+from harness.stats.across import families, family_means, stratified_pairs
 from harness.stats.ranks import friedman, mean_ranks
 
 
@@ -29,6 +29,12 @@ def test_values_are_summed_over_the_tasks_that_share_data():
     values = np.arange(8.0).reshape(4, 2)
     np.testing.assert_array_equal(families(values, ["b", "a", "b", "c"]), [[2, 3], [4, 6], [6, 7]])
     assert families(values, None) is values
+
+
+def test_values_are_averaged_over_the_tasks_that_share_data():
+    values = np.arange(8.0).reshape(4, 2)
+    np.testing.assert_array_equal(family_means(values, ["b", "a", "b", "c"]), [[2, 3], [2, 3], [6, 7]])
+    np.testing.assert_array_equal(family_means(values, None), values)
 
 
 def test_a_family_is_one_block_a_seed(rng):

@@ -8,6 +8,7 @@ from tasks.copy import copy
 from tasks.low_density import low_density
 from tasks.sdigits import sdigits
 from tasks.signals import sfc, sti
+from tasks.spec import streams
 
 MADE = {
     "addition": lambda **sizes: addition(12, **sizes),
@@ -23,8 +24,17 @@ def test_splits_differ_and_those_for_tests_are_the_same_at_every_training_size(m
     for one, other in ((small.valid, large.valid), (small.test, large.test)):
         assert torch.equal(one.x, other.x)
         assert torch.equal(one.y, other.y)
-    rows = torch.cat([split.x.flatten(1) for split in small])
-    assert len(rows.unique(dim=0)) == 150
+
+
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE)
+def test_no_sequence_of_a_split_is_in_another(make):
+    """Of equal sizes, as the scale `quick` has them: streams that are one would give the same."""
+    splits = make(train=60, valid=60, test=60).load(3, None)
+    assert len(torch.cat([split.x.flatten(1) for split in splits]).unique(dim=0)) == 180
+
+
+def test_splits_share_no_random_numbers():
+    assert len({rng.random() for rng in streams(3, 0x10D)}) == 3
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,19 @@ def test_each_stream_begins_anew_and_every_piece_counts_once():
     assert evaluate(alone, *split, "perplexity", begin, 3) == pytest.approx(wanted[:1], rel=1e-12)
 
 
+@pytest.mark.parametrize("seeds", [[4], [4, 9]])
+def test_validation_and_test_read_their_text_from_the_beginning_wherever_training_stands(seeds):
+    """After 13 steps it stands in the middle of its text, with a state."""
+    ours = training(readers(*seeds), seeds)
+    last = list(ours)[-1]
+    assert all(state.any() for state in ours.carried)
+    begin = tuple(s.repeat(len(seeds), 1, 1) for s in readers(0)[0].initial_state(2))
+    valid = evaluate(ours.model, *ours.splits.valid, "perplexity", begin, 2)
+    assert [last[place].valid_metric for place in range(len(seeds))] == valid
+    tested = ours.test()
+    assert tested == evaluate(ours.model, *ours.splits.test, "perplexity", begin, 2)
+
+
 @pytest.mark.parametrize(("pieces", "streams"), [(1, 5), (5, 1), (12, 4), (13, 4), (15, 4)])
 def test_streams_read_every_piece_once_and_in_order(pieces, streams):
     steps = [rows.tolist() for rows in in_streams(pieces, streams)]

@@ -14,7 +14,7 @@ from harness.errors import BenchError
 from harness.prepare.modules import first_batch
 from harness.protocol import Protocol
 from harness.records.kinds import Point
-from harness.seeds import global_stream
+from harness.seeds import global_stream, stream_seed
 from harness.train import evaluate as evaluation
 from harness.train.evaluate import WrongOutput, evaluate, loss_of
 from harness.train.loop import Training
@@ -80,12 +80,13 @@ class Watched(nn.Module):
 
 
 class Scripted(nn.Module):
-    """After k training steps it answers the first script[k] of ten sequences rightly, whatever it has learnt.
+    """After k training steps it answers the first script[k][n] of ten sequences of split n rightly, whatever it has
+    learnt.
 
-    x[i, 0] holds the label of a sequence and its place.
+    x[i, 0] holds the label of a sequence, its place and the number of its split.
     """
 
-    def __init__(self, script: dict[int, int]) -> None:
+    def __init__(self, script: dict[int, tuple[int, ...]]) -> None:
         super().__init__()
         self.script = script
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
@@ -95,15 +96,16 @@ class Scripted(nn.Module):
         if self.training:
             self.steps += 1
             return self.logits.expand(len(x), CLASSES)
-        label, place = x[:, 0, 0].long(), x[:, 0, 1]
-        right = place < self.script[int(self.steps)]
+        label, place, split = x[:, 0, 0].long(), x[:, 0, 1], int(x[0, 0, 2])
+        right = place < self.script[int(self.steps)][split]
         return nn.functional.one_hot(torch.where(right, label, (label + 1) % CLASSES), CLASSES).float()
 
 
 def scripted_data() -> Splits:
-    x = torch.stack([torch.arange(10) % CLASSES, torch.arange(10)], dim=1).float().unsqueeze(1)
-    split = Split(x, torch.arange(10) % CLASSES)
-    return Splits(split, split, split)
+    """Validation is split 0, test split 1."""
+    y, place = torch.arange(10) % CLASSES, torch.arange(10)
+    valid, test = (Split(torch.stack([y, place, torch.full((10,), n)], dim=1).float()[:, None], y) for n in (0, 1))
+    return Splits(valid, valid, test)
 
 
 # ----------------------------------------------------------------------------- the loop by hand
@@ -112,7 +114,9 @@ def scripted_data() -> Splits:
 def by_hand(
     weight: Tensor, bias: Tensor, splits: Splits, batches: list[list[int]], settings: Protocol
 ) -> tuple[Tensor, Tensor, list[float]]:
-    """Softmax regression with its gradient written out, the gradient clipped, Adam as in its paper."""
+    """Softmax regression with its gradient written out, the gradient clipped, Adam as in its paper or RMSprop with
+    ASRNN's decay of 0.9.
+    """
     parameters = [weight.clone(), bias.clone()]
     first = [torch.zeros_like(p) for p in parameters]
     second = [torch.zeros_like(p) for p in parameters]
@@ -129,6 +133,10 @@ def by_hand(
             gradient = [g * settings.clip / norm for g in gradient]
         rate = settings.learning_rate_at(step, len(splits.train.y))
         for i, g in enumerate(gradient):
+            if settings.optimizer == "rmsprop":
+                second[i] = 0.9 * second[i] + 0.1 * g.square()
+                parameters[i] -= rate * g / (second[i].sqrt() + 1e-8)
+                continue
             first[i] = 0.9 * first[i] + 0.1 * g
             second[i] = 0.999 * second[i] + 0.001 * g.square()
             mean, square = first[i] / (1 - 0.9 ** (step + 1)), second[i] / (1 - 0.999 ** (step + 1))
@@ -136,12 +144,12 @@ def by_hand(
     return parameters[0], parameters[1], losses
 
 
-@pytest.mark.parametrize("clip", [0.0, 0.3])
-def test_training_agrees_with_the_loop_written_by_hand(clip):
+@pytest.mark.parametrize(("optimizer", "clip"), [("adam", 0.0), ("adam", 0.3), ("rmsprop", 0.3)])
+def test_training_agrees_with_the_loop_written_by_hand(optimizer, clip):
     torch.manual_seed(0)
     module, splits = Watched(), data()
     start = [p.detach().clone() for p in module.linear.parameters()]
-    training = trained(module, splits, clip=clip)
+    training = trained(module, splits, optimizer=optimizer, clip=clip)
     points = list(training)
     weight, bias, losses = by_hand(start[0], start[1], splits, module.batches, training.protocol)
     # clip_grad_norm_ divides by norm + 1e-6
@@ -202,6 +210,15 @@ def test_the_order_depends_on_the_seed():
     assert batches_of(seed=0)[:3] != batches_of(seed=1)[:3]
 
 
+def test_the_order_comes_from_the_stream_of_orders():
+    first = [batch for seed in (0, 5) for batch in batches_of(seed=seed)[3:6]]
+    expected = []
+    for seed in (0, 5):
+        generator = torch.Generator().manual_seed(stream_seed(seed, "order") + 1)  # the second epoch
+        expected += torch.randperm(14, generator=generator)[:12].view(3, 4).tolist()
+    assert first == expected
+
+
 def test_the_order_depends_on_nothing_but_seed_and_epoch():
     usual = batches_of()
     torch.manual_seed(99)
@@ -219,14 +236,20 @@ def test_validation_is_measured_at_the_protocols_steps():
 
 
 @pytest.mark.parametrize(
-    ("right", "higher_is_better", "best", "at"),
-    [((3, 6, 5), True, 6, 2), ((6, 6, 2), True, 6, 1), ((3, 6, 1), False, 1, 3)],  # of equally good ones the earlier
+    ("valid", "test", "higher_is_better", "at"),
+    [
+        ((3, 6, 5), (9, 2, 8), True, 2),
+        ((6, 6, 2), (1, 4, 7), True, 1),  # of equally good ones the earlier
+        ((3, 6, 1), (2, 0, 9), False, 3),
+    ],
 )
-def test_the_best_validation_picks_the_checkpoint_that_is_tested(right, higher_is_better, best, at):
-    module = Scripted(dict(enumerate(right, 1)))
+def test_the_best_validation_picks_the_checkpoint_that_is_tested_whatever_the_test_set_says(
+    valid, test, higher_is_better, at
+):
+    module = Scripted(dict(enumerate(zip(valid, test, strict=True), 1)))
     training = trained(module, scripted_data(), batch=10, max_steps=3, higher_is_better=higher_is_better)
-    assert [point.valid_metric for point in training] == [number / 10 for number in right]
-    assert (training.best, training.best_step, training.test()) == (best / 10, at, best / 10)
+    assert [point.valid_metric for point in training] == [number / 10 for number in valid]
+    assert (training.best, training.best_step, training.test()) == (valid[at - 1] / 10, at, test[at - 1] / 10)
 
 
 def test_the_checkpoint_does_not_change_while_training_goes_on():
@@ -241,7 +264,7 @@ def test_the_checkpoint_does_not_change_while_training_goes_on():
 
 def test_accuracy_is_the_share_of_right_answers_over_all_batches(monkeypatch):
     monkeypatch.setattr(evaluation, "EVALUATION_BATCH", 4)  # 4, 4 and 2 sequences
-    module = Scripted({0: 9})
+    module = Scripted({0: (9,)})
     assert evaluated(module, *scripted_data().valid, "accuracy") == 0.9
 
 

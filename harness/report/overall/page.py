@@ -55,6 +55,7 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     smallest = ranks.smallest_wilcoxon_p(*means.shape)
     wilcoxon = ranks.wilcoxon_pairs(means) if smallest <= ALPHA else None
     way = way_of(scores, facts)
+    known = [word for word, fact in zip(chosen.data, facts, strict=True) if fact.chance is not None]
     best = int(friedman.ranks.argmin())
     rows = []
     for place, title in enumerate(titles):
@@ -84,7 +85,7 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
         *_no_wilcoxon(smallest, chosen),
         *_diagram(name, budget, titles, alike, friedman.p),
         f"The intervals of the way from chance are of a bootstrap that redraws seeds within tasks. {_coverage(chosen)}",
-        practical.section(way, titles, best, material.rng()),
+        practical.section(way, titles, best, material.rng(), known),
     ]
     return "\n\n".join(lines)
 
@@ -92,8 +93,10 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
 def _left_out(results: Results, chosen: Selection) -> str:
     lacking = [task for task in chosen.left_out if any((task, model) not in results for model in chosen.models)]
     empty = [task for task in chosen.left_out if task not in lacking]
-    return (f" Left out, as not all of these models were run there: {', '.join(lacking)}." if lacking else "") + (
-        f" Left out, as none of their runs has a result there: {', '.join(empty)}." if empty else ""
+    return (
+        (f" Left out, as not all of these models were run there: {', '.join(lacking)}." if lacking else "")
+        + (f" Left out, as none of their runs has a result there: {', '.join(empty)}." if empty else "")
+        + (f" Left out, as no memory is needed there: {', '.join(chosen.memoryless)}." if chosen.memoryless else "")
     )
 
 

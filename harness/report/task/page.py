@@ -40,7 +40,7 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
             m for m in loaded.measurements if (m.task, m.budget) == (task, budget) and m.protocol_version in versions
         ]
         measured.sort(key=lambda m: m.finished)  # of several machines the latest counts
-        result.append(task_table.compare(runs, measured, order))
+        result.append(task_table.compare(runs, measured, order, loaded.baselines))
     return result
 
 

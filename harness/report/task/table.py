@@ -9,8 +9,9 @@ import pandas as pd
 from ...compare.order import facts_of, ordered, title_of
 from ...compare.pairwise import against_best
 from ...compare.parted import counted_runs, remark, share, shown_runs
-from ...compare.remarks import remarks
+from ...compare.remarks import remarks, without_memory
 from ...errors import BenchError
+from ...records.baselines import Baselines
 from ...records.kinds import Measurement, RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...stats import survival
@@ -48,8 +49,13 @@ class Comparison:
     further: pd.DataFrame | None = None
 
 
-def compare(runs: Sequence[RunRecord], measurements: Sequence[Measurement], order: Sequence[str]) -> Comparison:
-    """Build the comparison of the records of one task and budget.
+def compare(
+    runs: Sequence[RunRecord],
+    measurements: Sequence[Measurement],
+    order: Sequence[str],
+    baselines: Iterable[Baselines] = (),
+) -> Comparison:
+    """Build the comparison of the records of one task and budget; baselines: of any tasks.
 
     Raises BenchError where records of different protocols or versions are mixed.
     """
@@ -72,7 +78,12 @@ def compare(runs: Sequence[RunRecord], measurements: Sequence[Measurement], orde
     for column, known in (("beats", found.beats), ("shift", found.shift), ("p", found.p)):
         frame[column] = [known.get(name) for name in names]
     frame["best"] = [name == found.best and bool(found.p) for name in names]
-    notes = (found.note, *remark(by_model, names, facts, found.best), *remarks(by_model, names, facts))
+    notes = (
+        *without_memory(baselines, runs),
+        found.note,
+        *remark(by_model, names, facts, found.best),
+        *remarks(by_model, names, facts),
+    )
     return Comparison(task, budget, facts, frame, notes, _further(by_model, names, facts))
 
 

@@ -138,6 +138,13 @@ def test_without_two_tasks_of_two_models_there_is_no_page(runs):
         assert "overall.md" not in sheets["index.md"].text
 
 
+def test_tasks_that_need_no_memory_are_named_and_left_out():
+    scores = {"gru": [0.9] * 3, "lstm-s": [0.6] * 3, "aslstm": [0.5] * 3}
+    page = text([*clear_winner(2), *runs_of("fsdd-raw", scores), *runs_of("fsdd-mfcc", scores)])
+    assert "2 tasks (task-1, task-2)" in page
+    assert "Left out, as no memory is needed there: fsdd-mfcc, fsdd-raw." in page
+
+
 def test_skipped_runs_are_no_results():
     runs = [*clear_winner(2), *runs_of("task-3", {"gru": [0.9] * 3, "lstm-s": [0.6] * 3})]
     runs = [replace(run, status="skipped", test_metric=None) if run.cell.task == "task-3" else run for run in runs]

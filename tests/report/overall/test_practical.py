@@ -1,5 +1,7 @@
 """Practically equal over all tasks: the table against the functions behind it and against other libraries."""
 
+import math
+
 import numpy as np
 import pytest
 from support.pages import rows_of
@@ -54,3 +56,31 @@ def test_one_task_or_one_seed_is_no_error_and_no_chance_level_is_said():
     assert "no task here has a known chance level" in practical.section(np.empty((0, 3, 2)), TITLES, 0, rng)
     same = rows_of(practical.section(np.full((3, 3, 2), 0.5), TITLES, 0, rng))
     assert same["Two"][:2] == ["0.00", "1.00"]
+
+
+def test_tasks_that_share_data_count_as_one():
+    way = made(np.random.default_rng(5), tasks=4)
+    data = ["signals", "mnist", "signals", "signals"]
+    together = np.stack([way[1], way[[0, 2, 3]].mean(axis=0)])
+    found = practical.section(way, TITLES, 0, np.random.default_rng(0), data)
+    assert rows_of(found) == rows_of(practical.section(together, TITLES, 0, np.random.default_rng(0)))
+    assert "over 4 tasks, of which those that share data count as one: 2 means, of the means over seeds" in found
+    assert "over 6 paired differences" in found
+
+
+@pytest.mark.parametrize("data", [["a"] * 5, ["a", "a", "a", "b", "c"]])
+def test_models_a_margin_apart_are_called_equivalent_no_more_often_than_it_says(data, monkeypatch):
+    """Tasks that share data have their luck of a seed in common; as independent ones they would err far more often."""
+    rng, studies, wrong = np.random.default_rng(0), 300, {True: 0, False: 0}
+    monkeypatch.setattr(practical, "DRAWS", 10)  # of the other test
+    words = sorted(set(data))
+    for _ in range(studies):
+        luck = rng.normal(0, 0.01, (len(words), 4))
+        way = np.full((5, 2, 4), 0.6)
+        way[:, 1] += MARGIN + luck[[words.index(word) for word in data]]
+        for shared in wrong:
+            table = rows_of(practical.section(way, TITLES[:2], 0, rng, data if shared else None))
+            wrong[shared] += float(table["Two"][3]) <= 0.05
+    assert wrong[True] / studies <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / studies)
+    assert wrong[False] > 1.5 * wrong[True]
+    assert wrong[False] / studies > 0.1
