@@ -120,3 +120,11 @@ def test_what_cannot_be_compared_is_refused(rng, scores, sentence):
 def test_a_task_that_nobody_solved_is_refused():
     with pytest.raises(ValueError, match="no run of task 1 has a result"):
         with_failures([[[1.0], [2.0]], [[float("nan")], [float("nan")]]])
+
+
+def test_a_smaller_difference_never_has_a_smaller_corrected_p(rng):
+    """Step-down: a pair is no surer than one that is further from 0."""
+    for _ in range(5):
+        found = stratified_pairs(rng.normal(size=(3, 4, 3)), rng=rng)
+        order = np.argsort(-np.abs(found.statistic))
+        assert (np.diff(found.adjusted[order]) >= 0).all()
