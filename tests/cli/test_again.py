@@ -15,6 +15,7 @@ from support.records import made_measurement, made_run
 from support.sentences import one_sentence
 
 from harness import machine
+from harness.protocol import SMOKE
 from harness.records.running import signs_of
 from harness.records.store import Store
 
@@ -87,8 +88,10 @@ def test_again_runs_what_it_names_and_nothing_else(bench, slip, tmp_path, again,
 
 def test_a_measurement_that_failed_is_taken_again_with_its_cell(bench, tmp_path):
     store, slug = Store(tmp_path / "results"), machine.slug("cpu")
-    store.save_run(made_run("lstm-s", status="failed", test_metric=None))
-    group = store.save_measurement(made_measurement("lstm-s", status="failed", step=None), slug)
+    store.save_run(made_run("lstm-s", status="failed", test_metric=None, protocol_version=SMOKE.version))
+    group = store.save_measurement(
+        made_measurement("lstm-s", status="failed", step=None, protocol_version=SMOKE.version), slug
+    )
     assert bench(*MEASURED, "--models", "lstm-s").code == 1
     assert '"status": "failed"' in group.read_text()
     assert bench(*MEASURED, "--models", "lstm-s", "--again", "failed").code == 0
@@ -180,9 +183,12 @@ def test_a_limit_that_is_no_time_is_a_sentence(bench, word):
 
 @pytest.mark.parametrize(("word", "seconds"), [("90", 90), ("0.5s", 0.5), ("30m", 1800), ("2H", 7200)])
 def test_a_limit_is_a_time(word, seconds):
+    import click
+
     from harness.cli.options import seconds as read
 
-    assert read(None, None, word) == seconds
+    option = click.Option(["--cell-limit", "limit"])
+    assert read(click.Context(click.Command("run")), option, word) == seconds
 
 
 def test_a_cell_beyond_its_limit_is_timed_out_and_runs_again_with_more(bench, tmp_path):

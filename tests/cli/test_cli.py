@@ -11,6 +11,7 @@ from support.sentences import one_sentence
 
 from harness import catalog
 from harness.cli.order import find_replicas
+from harness.protocol import SMOKE
 from harness.write import markdown
 
 FLAT = """
@@ -111,7 +112,7 @@ def test_a_corrupt_record_is_named_and_left_in_place(bench, tmp_path):
 def test_records_of_another_protocol_version_are_refused(bench, tmp_path):
     assert bench(*RUN, "--models", "gru").code == 0
     (path,) = tmp_path.rglob("runs/**/*.json")
-    path.write_text(path.read_text().replace('"protocol_version": 1', '"protocol_version": 0'))
+    path.write_text(path.read_text().replace(f'"protocol_version": {SMOKE.version}', '"protocol_version": 0'))
     kept = path.read_text()
     assert "made under version 0 of the protocol" in one_sentence(bench(*RUN, "--models", "gru"))
     assert path.read_text() == kept

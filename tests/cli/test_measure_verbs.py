@@ -71,7 +71,7 @@ def test_two_models_from_the_command_to_the_page(taken, bench, tmp_path):
     outcome = taken("--models", "gru,tp-rnn-s")
     assert outcome.code == 0, outcome
     lines = outcome.out.splitlines()
-    assert lines[0] == "protocol smoke, version 1; budget 3k; device cpu; 1 task, 2 models"
+    assert lines[0] == f"protocol smoke, version {SMOKE.version}; budget 3k; device cpu; 1 task, 2 models"
     assert [line.partition("]")[0] for line in lines[1:3]] == ["[1/2", "[2/2"]
     assert lines[2].endswith("(ETA 0:00)")
     assert "The yardstick beside itself, 6 times" in outcome.out

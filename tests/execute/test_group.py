@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.cells import after, apart_from_times, cells, executed
+from support.cells import after, apart_from_times, cell, cells, executed
 from torch import Tensor, nn
 
 from harness.execute.local import shares_of
@@ -169,9 +169,9 @@ def test_a_group_that_runs_out_of_memory_goes_on_cell_by_cell(where):
 
 
 def test_an_error_in_a_group_costs_one_cell_at_most(where, monkeypatch):
-    from harness.seeds import stream_seed
+    from harness.seeds import on_task, stream_seed
 
-    monkeypatch.setenv("BAD", str(stream_seed(1, "noise")))
+    monkeypatch.setenv("BAD", str(stream_seed(on_task(1, cell().task), "noise")))
     records = run_group(cells(f"{HERE}:OneIsBad"), where)
     assert [record.status for record in records] == ["ok", "failed", "ok"]
     assert all("ZeroDivisionError" in record.notes for record in records)

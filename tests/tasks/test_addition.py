@@ -81,7 +81,7 @@ def test_the_papers_sizes():
     sizes = "100,000 training, 10,000 validation and 10,000 test sequences"
     assert spec.detail == f"500 steps, a marker in each half, {sizes}"
     assert addition(1000, markers="anywhere").detail == f"1,000 steps, two markers anywhere, {sizes}"
-    assert spec.training == {"paper": {"batch": 50}}
+    assert spec.training == {"paper": {"batch": 50}, "desk": {"max_steps": 12_000}}
 
 
 @pytest.mark.parametrize(("scale", "sizes"), [("quick", [5_000, 1_000, 1_000]), ("smoke", [200, 50, 50])])

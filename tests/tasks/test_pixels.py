@@ -193,7 +193,7 @@ def test_the_options_in_words():
 def test_facts_of_the_spec(task):
     spec = task()
     assert (spec.data, spec.metric, spec.shape.outputs) == ("mnist", "accuracy", 10)
-    assert spec.training == {"paper": {"batch": 50}, "quick": {"max_steps": 1000}}
+    assert spec.training == {"paper": {"batch": 50}, "desk": {"epochs": 10}, "quick": {"max_steps": 1000}}
     assert spec.chance < spec.target < (spec.reference or 1)
 
 

@@ -12,6 +12,7 @@ from support.records import FACTS, made_curve, made_run
 
 from harness.cli.order import Order
 from harness.errors import BenchError
+from harness.protocol import QUICK
 from harness.records.kinds import RunRecord
 from harness.records.store import Loaded
 from harness.report.papers.book import book
@@ -241,7 +242,8 @@ def test_only_the_newest_version_and_one_budget_are_shown():
 
 def test_an_older_version_says_that_its_command_is_refused():
     content = text(paper_page("tp-rnn-table-1"), recorded(three("tp-rnn-s", protocol_version=2)))
-    assert "This harness has version 3 of the protocol: move records of version 2 away first." in content
+    refused = f"This harness has version {QUICK.version} of the protocol; these runs are of version 2."
+    assert f"{refused} Move these records away first. What is missing, and nothing else, is run by:" in content
 
 
 def test_a_protocol_that_is_gone_has_pages_but_no_command():
