@@ -117,8 +117,9 @@ def task(data_seed, data_root):
 def test_what_a_task_changes_while_it_makes_its_data_does_not_reach_a_model(tmp_path, seeds):
     records = {}
     for name, effect in (("plain", "pass"), ("changes", "torch.set_default_dtype(torch.float64)")):
-        (tmp_path / f"{name}.py").write_text(TASK.replace("EFFECT", effect))
-        cells = [Cell("smoke", f"{tmp_path}/{name}.py:task", "gru", "3k", seed) for seed in range(seeds)]
+        (tmp_path / name).mkdir()  # of one name, so that a seed draws alike
+        (tmp_path / name / "file.py").write_text(TASK.replace("EFFECT", effect))
+        cells = [Cell("smoke", f"{tmp_path}/{name}/file.py:task", "gru", "3k", seed) for seed in range(seeds)]
         records[name] = run_group(cells, Where(tmp_path / "results"))
     assert [record.status for record in records["changes"]] == ["ok"] * seeds
     for plain, changed in zip(*records.values(), strict=True):

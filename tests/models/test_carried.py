@@ -151,7 +151,9 @@ def test_the_state_that_comes_back_has_the_shapes_of_the_first(name, length, bac
     assert {tensor.shape[0] for tensor in first} == {5}
     with scan.backend(back_end):
         answers, after = module(x, first)
-        assert_agree(answers, module(x))
+        # a product of other shapes may round float32 otherwise
+        rtol, atol = (1e-5, 1e-6) if dtype is torch.float32 else (1e-9, 1e-11)
+        torch.testing.assert_close(answers, module(x), rtol=rtol, atol=atol)
     assert [(t.shape, t.dtype, t.device) for t in after] == [(t.shape, t.dtype, t.device) for t in first]
     with torch.device("meta"):
         assert all(tensor.is_meta for tensor in catalog.find_model(name).build(shape_of(length), 7).initial_state(2))
