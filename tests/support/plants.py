@@ -9,7 +9,7 @@ from harness.gate.workers import Worker
 
 from . import ROOT
 
-MODEL, FILE, SPEC = "aslstm", "asrnn.py", "ASLSTM"  # whose training notices at once what it cannot see
+MODEL, FILE, SPEC = "hm-lstm", "hmlstm.py", "HM_LSTM"  # whose training notices at once what it cannot see
 HOOK = """
 
 # ---- planted by tests/support/plants.py
