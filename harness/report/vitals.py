@@ -9,6 +9,7 @@ import pandas as pd
 from ..compare.alive import Sign
 from ..compare.order import facts_of, title_of
 from ..plan import Group
+from ..protocol import find_protocol
 from ..records.kinds import RunRecord
 from ..write import origin as provenance
 from ..write import tables
@@ -40,6 +41,11 @@ def sheet(found: Sequence[Sign], runs: Sequence[RunRecord], seeds: int) -> Sheet
     parts += ["## Where the levels come from", "\n".join(_reason(sign, runs) for sign in found)]
     if waiting := [sign.vital.model for sign in dead if len(sign.runs) < seeds]:
         parts.append(f"Not all was run of {', '.join(waiting)}: `bench vitals --models {','.join(waiting)}` does it.")
+    if old := [run for run in used if run.protocol_version != find_protocol(run.cell.protocol).version]:
+        parts.append(
+            f"{len(old)} of these runs are of an earlier version of their protocol than this harness has, which does "
+            "not mix them: move the records of a model away before it is run again."
+        )
     if others:
         parts += ["## What else was tried", tables.markdown(_tried(others))]
     parts.append(provenance.sentence(runs, "bench vitals"))

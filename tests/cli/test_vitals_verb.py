@@ -54,6 +54,17 @@ def test_an_experiment_runs_once_and_its_page_says_what_came_of_it(call, tmp_pat
     assert len(records(tmp_path)) == 3
 
 
+def test_runs_of_an_earlier_version_are_named_and_not_mixed(call, tmp_path):
+    call("--models", "gru")
+    assert "of an earlier version" not in (tmp_path / "pages" / "vitals.md").read_text()
+    for path in records(tmp_path):
+        said = json.loads(path.read_text())
+        path.write_text(json.dumps(said | {"protocol_version": said["protocol_version"] - 1}))
+    assert call("--models", "gru", "--no-run").code == 0
+    assert "3 of these runs are of an earlier version" in (tmp_path / "pages" / "vitals.md").read_text()
+    assert "made under version" in call("--models", "gru").err
+
+
 def test_a_model_that_is_not_alive_is_marked_wherever_it_is_compared(call, tmp_path, bench):
     call("--models", "gru,hm-lstm")
     text = (tmp_path / "pages" / "vitals.md").read_text()
