@@ -5,13 +5,14 @@ Scores of one model are (tasks, seeds).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from .across import family_means
 from .over_seeds import Interval, beats, mean_interval
 from .verdicts import LEVEL
 
@@ -60,16 +61,17 @@ def bootstrap(
     return Interval(float(of(x)), float(low), float(high))
 
 
-def probability_of_improvement(first: ArrayLike, second: ArrayLike) -> Interval:
+def probability_of_improvement(first: ArrayLike, second: ArrayLike, data: Sequence[str] | None = None) -> Interval:
     """How likely a run of the first model beats one of the second on a task, the mean over tasks; ties are one half.
 
-    first: (tasks, seeds), second: (tasks, other seeds) (Agarwal et al., 2021). The interval is Student's over tasks:
-    redrawing seeds within tasks would cover far too little with few of them.
+    first: (tasks, seeds), second: (tasks, other seeds) (Agarwal et al., 2021); data: what each task's data are shared
+    under, by default all their own. Tasks that share data count as one, by their mean. The interval is Student's over
+    these: redrawing seeds within tasks would cover far too little with few of them.
     """
     x, y = _checked(first), _checked(second)
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
         raise ValueError(f"scores are {x.shape} and {y.shape}, but must be (tasks, seeds) of the same tasks")
-    return mean_interval([beats(one, other) for one, other in zip(x, y, strict=True)])
+    return mean_interval(family_means(np.array([beats(one, other) for one, other in zip(x, y, strict=True)]), data))
 
 
 def coverage(

@@ -81,10 +81,11 @@ def _friedman_p(ranks: NDArray[np.float64], between: float, rng: np.random.Gener
     return float(np.mean((sums**2).sum(axis=1) >= between - ROUNDING))
 
 
-def wilcoxon_pairs(scores: ArrayLike) -> Pairs:
+def wilcoxon_pairs(scores: ArrayLike, data: Sequence[str] | None = None) -> Pairs:
     """Wilcoxon's signed-rank test of every pair over tasks, with Holm's correction. scores: (tasks, models).
 
-    Exact, with ties too; tasks without a difference are left out (Wilcoxon, 1945). Unlike mean
+    data: what each task's data are shared under, by default all their own; the signs of tasks that share them change
+    together. Exact, with ties too; tasks without a difference are left out (Wilcoxon, 1945). Unlike mean
     ranks, a pair's p does not depend on the other models (Benavoli, Corani and Mangili, 2016).
     `statistic` is the rank-biserial correlation, between -1 and 1.
     """
@@ -93,21 +94,22 @@ def wilcoxon_pairs(scores: ArrayLike) -> Pairs:
     statistic, p = np.zeros(first.size), np.ones(first.size)
     near = ROUNDING * np.abs(x).max(axis=1)
     for pair, d in enumerate((x[:, first] - x[:, second]).T):
-        told = d[np.abs(d) > near]
-        if told.size:
-            ranks = stats.rankdata(np.round(np.abs(told) / np.abs(told).max(), 9)) * np.sign(told)
+        told = np.abs(d) > near
+        if told.any():
+            ranks = np.zeros_like(d)
+            ranks[told] = stats.rankdata(np.round(np.abs(d[told]) / np.abs(d).max(), 9)) * np.sign(d[told])
             statistic[pair] = ranks.sum() / np.abs(ranks).sum()
-            p[pair] = _signed_rank_p(ranks)
+            p[pair] = _signed_rank_p(families(ranks, data))
     return Pairs(first, second, statistic, p, holm(p))
 
 
 def smallest_wilcoxon_p(tasks: int, models: int) -> float:
-    """The smallest corrected p that `wilcoxon_pairs` can give, where all tasks agree."""
+    """The smallest corrected p that `wilcoxon_pairs` can give, where all tasks, or families of them, agree."""
     return min(1.0, math.comb(models, 2) * math.ldexp(2.0, -tasks))
 
 
 def _signed_rank_p(ranks: NDArray[np.float64]) -> float:
-    """Two-sided p of signed ranks (tasks,), whose halves are whole numbers: all 2^tasks signs, counted by sums."""
+    """Two-sided p of signed ranks, or sums of them, whose halves are whole: all patterns of signs, counted by sums."""
     doubled = np.rint(2 * np.abs(ranks)).astype(int)
     share = np.ones(1)  # of the sign patterns, by the sum of the ranks that are positive
     for rank in doubled:

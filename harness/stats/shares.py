@@ -15,8 +15,14 @@ def success_interval(successes: int, runs: int, level: float = LEVEL) -> Interva
     """The share of runs that succeeded, and Wilson's score interval (1927), which has a width at 0 and 1 too."""
     if not 0 <= successes <= runs or runs == 0:
         raise ValueError(f"{successes} of {runs} runs cannot have succeeded; give 0 to `runs` of at least one run")
-    found = stats.binomtest(successes, runs).proportion_ci(level, method="wilson")
-    return Interval(successes / runs, float(found.low), float(found.high))
+    return share_interval(successes / runs, runs, level)
+
+
+def share_interval(share: float, of: int, level: float = LEVEL) -> Interval:
+    """Wilson's score interval of a share of so many, which need be no whole number of them where parts were counted."""
+    z2 = float(stats.norm.ppf((1 + level) / 2)) ** 2 / of
+    middle, half = share + z2 / 2, math.sqrt(z2 * (share * (1 - share) + z2 / 4))
+    return Interval(share, max(0.0, (middle - half) / (1 + z2)), min(1.0, (middle + half) / (1 + z2)))
 
 
 def unseen(runs: int, alpha: float = ALPHA) -> float:

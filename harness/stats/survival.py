@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from ..records.kinds import NOT_COUNTED, Point, RunRecord
+from .across import family_means
 from .over_seeds import Interval, mean_interval
-from .shares import success_interval
+from .shares import share_interval
 
 Clock = Literal["step", "samples", "seconds"]
 
@@ -164,7 +165,7 @@ class Profile:
     """`share`: of the tasks on which a model takes at most `ratios` of the fastest model's time, (models, ratios).
 
     `low`, `high`: its interval by Wilson. `area`: the mean share over ratios 1 to the last, one interval a model, 1 is
-    best, by Student over tasks.
+    best, by Student over tasks, or over families of them.
     """
 
     ratios: NDArray[np.float64]
@@ -174,12 +175,15 @@ class Profile:
     area: tuple[Interval, ...]
 
 
-def profile(times: ArrayLike, horizon: ArrayLike, *, ratios: ArrayLike | None = None) -> Profile:
+def profile(
+    times: ArrayLike, horizon: ArrayLike, data: Sequence[str] | None = None, *, ratios: ArrayLike | None = None
+) -> Profile:
     """Performance profiles over tasks (Dolan and More, 2002) of the restricted mean times, with intervals over tasks.
 
-    times: (tasks, models, seeds), NaN for never; horizon: (tasks,) or one number. ratios: from 1 on, increasing;
-    1 to 4 by default. A model that never arrives on a task is at no ratio. The intervals speak of tasks like these;
-    redrawing seeds within tasks would cover 70 % at three seeds, where it says 95.
+    times: (tasks, models, seeds), NaN for never; horizon: (tasks,) or one number. data: what each task's data are
+    shared under, by default all their own; tasks that share them count as one, by their mean. ratios: from 1 on,
+    increasing; 1 to 4 by default. A model that never arrives on a task is at no ratio. The intervals speak of tasks
+    like these; redrawing seeds within tasks would cover 70 % at three seeds, where it says 95.
     """
     x = np.asarray(times, dtype=np.float64)
     if x.ndim != 3 or x.size == 0:
@@ -193,8 +197,9 @@ def profile(times: ArrayLike, horizon: ArrayLike, *, ratios: ArrayLike | None = 
     best = means.min(axis=1, keepdims=True)
     ratio = np.divide(means, best, out=np.full_like(means, np.inf), where=np.isfinite(means) & (best > 0))
     ratio = np.where(np.isfinite(means) & (means == best), 1.0, ratio)
-    within = np.sum(ratio[:, :, None] <= grid * (1 + 1e-12), axis=0)
-    wilson = [success_interval(good, len(x)) for good in range(len(x) + 1)]
-    low, high = (np.array(ends)[within] for ends in ([w.low for w in wilson], [w.high for w in wilson]))
-    area = (grid[-1] - np.minimum(ratio, grid[-1])) / (grid[-1] - 1)
-    return Profile(grid, within / len(x), low, high, tuple(map(mean_interval, area.T)))
+    within = family_means(np.asarray(ratio[:, :, None] <= grid * (1 + 1e-12), dtype=np.float64), data)
+    share = within.mean(axis=0)
+    wilson = [share_interval(float(one), len(within)) for one in share.flat]
+    low, high = (np.reshape(ends, share.shape) for ends in ([w.low for w in wilson], [w.high for w in wilson]))
+    area = family_means((grid[-1] - np.minimum(ratio, grid[-1])) / (grid[-1] - 1), data)
+    return Profile(grid, share, low, high, tuple(map(mean_interval, area.T)))

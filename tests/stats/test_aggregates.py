@@ -41,6 +41,15 @@ def test_the_probability_of_improvement_by_hand():
     assert probability_of_improvement([[2, 4], [1, 1]], [[1, 3], [1, 1]]).mean == (3 / 4 + 1 / 2) / 2
 
 
+def test_tasks_that_share_data_are_one_task_of_the_probability_of_improvement():
+    """Three tasks of which two say the same are two: the interval is that of two, not of three."""
+    first, second, data = [[2, 4], [2, 4], [1, 1]], [[1, 3], [1, 3], [1, 1]], ["mnist", "mnist", "alone"]
+    found = probability_of_improvement(first, second, data)
+    assert found == probability_of_improvement(first[1:], second[1:])
+    assert found.half > probability_of_improvement(first, second).half
+    assert np.isnan(probability_of_improvement(first[:2], second[:2], data[:2]).low)  # one family is no sample
+
+
 def test_the_probability_of_improvement_agrees_with_scipy_and_statsmodels(rng):
     x, y = np.round(rng.normal(0.5, 1, (1, 9)), 1), np.round(rng.normal(0, 1, (1, 7)), 1)
     found = probability_of_improvement(x, y)

@@ -112,6 +112,17 @@ def test_wilcoxon_is_exact_for_many_tasks_and_ties_too(rng):
     assert wilcoxon_pairs(np.stack([d, np.zeros(24)], axis=1)).p[0] == pytest.approx(expected, abs=0.005)
 
 
+def test_the_signs_of_tasks_that_share_data_change_together(rng):
+    """All sixteen patterns of four families that hold six tasks."""
+    d, data = np.array([5.0, -3, 2, 6, -1, 4]), ["a", "a", "b", "b", "c", "d"]
+    ranks = scipy.stats.rankdata(np.abs(d)) * np.sign(d)
+    signs = np.array([[s[0], s[0], s[1], s[1], s[2], s[3]] for s in itertools.product((1, -1), repeat=4)])
+    expected = np.mean(np.abs(signs @ ranks) >= abs(ranks.sum()) - 1e-9)
+    scores = np.stack([d, np.zeros(6)], axis=1)
+    assert wilcoxon_pairs(scores, data).p[0] == pytest.approx(expected)
+    assert wilcoxon_pairs(scores).p[0] < expected
+
+
 def test_the_critical_difference_is_demsars():
     """Demsar (2006), table 5a: q = 2.343, 2.728, 3.031, 3.164 of 3, 5, 8, 10 models. 8 models, 5 tasks: 4.70."""
     q = [critical_difference(6, k) / math.sqrt(k * (k + 1) / 36) for k in (3, 5, 8, 10)]

@@ -226,6 +226,18 @@ def test_the_intervals_are_over_tasks(rng):
     assert np.isnan(profile(rng.exponential(30, size=(1, 2, 4)), 100).area[0].low)
 
 
+def test_tasks_that_share_data_are_one_task_of_a_profile(rng):
+    """The first two count half each: the intervals are those of four tasks."""
+    times = rng.exponential(30, size=(5, 3, 4))
+    found = profile(times, 100, ["mnist", "mnist", "b", "c", "d"])
+    alone = profile(times, 100).share, profile(times[1:], 100).share, profile(times[[0, 2, 3, 4]], 100).share
+    np.testing.assert_allclose(found.share, (alone[1] + alone[2]) / 2)
+    low, high = proportion_confint(4 * found.share, 4, method="wilson")
+    np.testing.assert_allclose(np.stack([found.low, found.high]), [low, high], atol=1e-12)
+    twice = profile(np.repeat(times, 2, axis=0), 100, ["a", "a", "b", "b", "c", "c", "d", "d", "e", "e"])
+    assert twice.area == profile(times, 100).area
+
+
 def test_the_areas_interval_covers_where_a_bootstrap_of_three_seeds_covers_70(rng):
     """Five tasks, four models, runs that spread by 150 steps; the truth is that of very many seeds."""
     base = rng.uniform(300, 1200, size=(5, 4, 1))

@@ -136,8 +136,8 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
     chosen = select(results, material.order)
     if chosen is None:
         return []
-    times, horizons, tasks = [], [], []
-    for task in chosen.tasks:
+    times, horizons, tasks, data = [], [], [], []
+    for task, shared in zip(chosen.tasks, chosen.data, strict=True):
         group = [[results[task, model][seed] for seed in chosen.seeds] for model in chosen.models]
         facts = facts_of(run for row in group for run in row)
         target = np.nan if facts is None or facts.target is None else facts.target
@@ -146,9 +146,10 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
             times.append(found)
             horizons.append(max(run.curve[-1].step for row in group for run in row if run.curve))
             tasks.append(task)
+            data.append(shared)
     if len(tasks) < 2:
         return []
-    profile = survival.profile(times, horizons)
+    profile = survival.profile(times, horizons, data)
     titles = titles_of(results, chosen)
     rows = [
         {
@@ -168,7 +169,8 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
         tables.markdown(pd.DataFrame(rows)),
         f"Performance profiles (Dolan and More, 2002) over {size}: the share of tasks on which a model is the fastest "
         "by restricted mean, or takes at most twice as long; and the mean share over ratios from 1 to 4, 1 at best, "
-        "with Student's 95 % interval over these tasks, and none where all of them agree.",
+        "with Student's 95 % interval over these tasks, and none where all of them agree. Tasks that share data count "
+        "as one, by their mean.",
         f"![Performance profiles under budget {budget}: for each of {len(titles)} models the share of tasks on which "
         f"it takes at most so many times the fastest model's steps, with Wilson's interval of that share.]({name})",
         "The whole profiles, a panel for each model: its own with the band, those of the others thin.",

@@ -23,11 +23,11 @@ HOW_TO_READ = """\
 mean over tasks and seeds of how far a run comes from chance (0) to a perfect score (100), a perplexity counted in
 nats, with a bootstrap interval. *Better than the best*: the probability that a run of the model beats one of the model
 with the best mean rank on a task, the mean over tasks with Student's interval over them, and none where all of them
-agree. *p, tasks and seeds*: against the best mean rank, permutation of the two models' labels within each block, one
-seed on all tasks that share data, corrected for all pairs of models by step-down max-T (Westfall and Young, 1993); it
-speaks of these tasks. *p, tasks*: the same by Wilcoxon's signed-rank test over tasks with Holm's correction for all
-pairs; it speaks of tasks like these. Runs that diverged or failed count as the worst result of their task, or as
-chance where that is worse."""
+agree; tasks that share data count as one. *p, tasks and seeds*: against the best mean rank, permutation of the two
+models' labels within each block, one seed on all tasks that share data, corrected for all pairs of models by step-down
+max-T (Westfall and Young, 1993); it speaks of these tasks. *p, tasks*: the same by Wilcoxon's signed-rank test over
+tasks, whose signs change together where they share data, with Holm's correction for all pairs; it speaks of tasks like
+these. Runs that diverged or failed count as the worst result of their task, or as chance where that is worse."""
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -52,8 +52,8 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     means = scores.mean(axis=2)
     friedman = ranks.friedman(means, chosen.data, rng=rng)
     pairs = stratified_pairs(scores, chosen.data, rng=rng)
-    smallest = ranks.smallest_wilcoxon_p(*means.shape)
-    wilcoxon = ranks.wilcoxon_pairs(means) if smallest <= ALPHA else None
+    smallest = ranks.smallest_wilcoxon_p(len(set(chosen.data)), len(chosen.models))
+    wilcoxon = ranks.wilcoxon_pairs(means, chosen.data) if smallest <= ALPHA else None
     way = way_of(scores, facts)
     known = [word for word, fact in zip(chosen.data, facts, strict=True) if fact.chance is not None]
     best = int(friedman.ranks.argmin())
@@ -66,7 +66,7 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
             aggregate = aggregates.bootstrap(100 * way[:, place], rng=rng)
             row["Way from chance, %"] = f"{aggregate.mean:.1f} ({aggregate.low:.1f} to {aggregate.high:.1f})"
         if place != best:
-            better = aggregates.probability_of_improvement(scores[:, place], scores[:, best])
+            better = aggregates.probability_of_improvement(scores[:, place], scores[:, best], chosen.data)
             row["Better than the best"] = words.share(better.mean, better.low, better.high)
             row["p, tasks and seeds"] = f"{pairs.matrix[place, best]:.3g}"
             row |= {} if wilcoxon is None else {"p, tasks": f"{wilcoxon.matrix[place, best]:.3g}"}
@@ -124,13 +124,15 @@ def _no_wilcoxon(smallest: float, chosen: Selection) -> list[str]:
     """Why there is no test over tasks, where it can find nothing."""
     if smallest <= ALPHA:
         return []
-    models, enough = len(chosen.models), len(chosen.tasks)
+    models, families = len(chosen.models), len(set(chosen.data))
+    enough = families
     while ranks.smallest_wilcoxon_p(enough, models) > ALPHA:
         enough += 1
     return [
         f"A test over tasks alone, which would speak of tasks like these (Wilcoxon's signed ranks), is not shown: over "
-        f"{len(chosen.tasks)} tasks its p cannot be below {smallest:.3g} after Holm's correction for all pairs of "
-        f"{models} models. {enough} tasks are the fewest that could."
+        f"{len(chosen.tasks)} tasks in {counted(families, 'group')} that share no data its p cannot be below "
+        f"{smallest:.3g} after Holm's correction for all pairs of {models} models. {enough} groups are the fewest that "
+        "could."
     ]
 
 
