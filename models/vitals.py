@@ -48,7 +48,7 @@ LONGER = "quick@data_seed=1+learning_rate=0.005+max_steps=4000"
 
 VITALS = (
     Vital("lstm-s", "addition-200", LONGER, "6k", 0.01667, FIGURE_3, published=0.0),
-    Vital("lstm-m", "addition-200", LATE, "6k", 0.01667, FIGURE_3, published=0.0),
+    Vital("lstm-m", "addition-200", LONGER, "6k", 0.01667, FIGURE_3, published=0.0),
     Vital("gru", "addition-200", LATE, "6k", 0.08333, HALFWAY.format("its source translates sentences")),
     Vital(
         "hm-lstm",
