@@ -15,9 +15,9 @@ SPECS = pytest.mark.parametrize("spec", [HM_LSTM, HM_LSTM_COMPACT_GATES], ids=la
 BOTH_SHAPES = pytest.mark.parametrize("shape", [SHAPE, STEPS], ids=["average", "per-step"])
 
 
-def make(spec, shape=SHAPE, width=11 / 3):
+def make(spec, shape=SHAPE, width=11 / 3, **options):
     torch.manual_seed(11)  # at which all three cases occur often
-    return drawn(spec.build(shape, width).double(), 0.8)
+    return drawn(spec.build(shape, width, **options).double(), 0.8)
 
 
 def count(spec, shape, width):
@@ -54,8 +54,9 @@ def test_values_equal_plain_branches(spec, shape):
 @SPECS
 @BOTH_SHAPES
 @pytest.mark.parametrize(("progress", "slope"), [(0.0, 1.0), (0.25, 2.0), (1.0, 5.0)])
-def test_gradients_equal_plain_arithmetic(spec, shape, progress, slope):
-    module = make(spec, shape)
+@pytest.mark.parametrize("selection", ["where", "arithmetic"])
+def test_gradients_equal_the_plain_loops(spec, shape, progress, slope, selection):
+    module = make(spec, shape, selection=selection)
     module.set_progress(progress)
     assert module.slope == slope
     check_agrees(spec.name, module, plain.loop(module, shape), X)

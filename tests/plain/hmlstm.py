@@ -73,7 +73,8 @@ def run(p: dict[str, Tensor], x: Tensor, *, per_step: bool, slope: float, select
 
 
 def loop(module, shape):
-    return lambda weights, x: run(weights, x, per_step=shape.per_step, slope=module.slope, select=by_arithmetic)[0]
+    select = by_arithmetic if module.selects else by_branches
+    return lambda weights, x: run(weights, x, per_step=shape.per_step, slope=module.slope, select=select)[0]
 
 
 LOOPS = {"hm-lstm": loop, "hm-lstm-compact-gates": loop}
