@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,17 @@ TORCH = os.path.dirname(torch.__file__)
 UNSAID = ("the module search path",)  # a file that imports the one beside it needs it
 
 
+class _Former:
+    """Finds what the module search path of now has, whatever is made of that path: our own late imports need it."""
+
+    def __init__(self) -> None:
+        self.path = list(sys.path)
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> ModuleSpec | None:
+        """The specification of a module that is in no package; None where it is not there."""
+        return None if path is not None else PathFinder.find_spec(name, self.path, target)
+
+
 @contextmanager
 def kept() -> Iterator[list[str]]:
     """Put back what changes while this block runs; the list then says in words what did.
@@ -130,7 +142,8 @@ def kept() -> Iterator[list[str]]:
     changed: list[str] = []
     facts = {word: read() for word, (read, _) in FACTS.items()}
     names = [(space, dict(vars(space))) for space in SPACES]
-    streams, forks = (sys.stdin, sys.stdout, sys.stderr), machine.forked()
+    streams, forks, former = (sys.stdin, sys.stdout, sys.stderr), machine.forked(), _Former()
+    sys.meta_path.append(former)
     with open(os.devnull, encoding="utf-8") as nothing:
         sys.stdin = nothing
         try:
@@ -138,6 +151,7 @@ def kept() -> Iterator[list[str]]:
                 yield changed
         finally:
             sys.stdin, sys.stdout, sys.stderr = streams
+            sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not former]
             changed += [word for word in _put_back(facts) if word not in UNSAID]
             for space, before in names:
                 changed += [f"{space.__name__}.{name}" for name in _restored(space, before)]

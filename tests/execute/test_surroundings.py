@@ -49,6 +49,19 @@ EFFECTS = {
 }
 
 
+def test_late_imports_find_their_modules_where_the_search_path_was_emptied(tmp_path, monkeypatch):
+    (tmp_path / "imported_late.py").write_text("there = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = list(sys.meta_path)
+    with kept():
+        sys.path[:] = []
+        from imported_late import there
+    assert there
+    assert sys.meta_path == before
+    with pytest.raises(ModuleNotFoundError), kept():
+        import imported_never  # noqa: F401
+
+
 @pytest.mark.parametrize("word", EFFECTS)
 def test_each_effect_is_said_and_put_back(word):
     before, weights = {fact: read() for fact, (read, _) in FACTS.items()}, vars(nn.GRU).copy()
