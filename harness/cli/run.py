@@ -134,7 +134,10 @@ def _forecast(cells: Sequence[Cell], where: Where) -> str:
 
     if not cells:
         return "nothing is left to run"
-    return f"{counted(len(cells), 'cell')} to run, about {clock(sum(seconds_left(cells, where).values()))} of one core"
+    left = seconds_left(cells, where)
+    said = f"{counted(len(cells), 'cell')} to run, about {clock(sum(left.values()))} of one core"
+    unknown = len(cells) - len(left)
+    return said if not unknown else f"{said} without {unknown} that cannot begin as things are; `bench plan` says why"
 
 
 def carried_out(

@@ -130,7 +130,7 @@ def _timed(group: Group, where: Where) -> tuple[int, float]:
 def seconds_left(cells: Sequence[Cell], where: Where) -> dict[Cell, float]:
     """What each cell will still take: as other seeds took on such a processor, else as two tried steps say.
 
-    Less the part that its checkpoint has. What cannot be tried takes nothing.
+    Less the part that its checkpoint has. What cannot be tried is not there: the run itself will say what is wrong.
     """
     store, left = Store(where.results), dict[Cell, float]()
     prepare_process(where.device, 1)
@@ -146,8 +146,8 @@ def seconds_left(cells: Sequence[Cell], where: Where) -> dict[Cell, float]:
                 with kept() if strange_model(group.model) else nullcontext():
                     steps, one = _timed(group, where)
                 took = [EVALUATED * steps * one]
-            except Exception:  # the run itself will say what is wrong
-                took = [0.0]
+            except Exception:
+                continue
         for cell in mine:
             left[cell] = sum(took) / len(took) * (1 - part_done(cell, where, store))
     return left
