@@ -56,7 +56,7 @@ def log_rank_p(first: ArrayLike, second: ArrayLike, watched: tuple[ArrayLike, Ar
     x, y = _both(first, second)
     times = np.concatenate([x, y])
     until = np.concatenate(
-        [np.broadcast_to(np.asarray(w, dtype=np.float64), t.shape) for w, t in zip(watched, (x, y), strict=False)]
+        [np.broadcast_to(np.asarray(w, dtype=np.float64), t.shape) for w, t in zip(watched, (x, y), strict=True)]
     )
     arrived = ~np.isnan(times)
     last = np.where(arrived, times, until)
@@ -87,7 +87,7 @@ def _both(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.float64], NDA
 
 def _above(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """1 where the run of a row is above that of a column, 1/2 where they are tied, (runs, runs)."""
-    return (1 + np.sign(values[:, None] - values)) / 2
+    return np.asarray((1 + np.sign(values[:, None] - values)) / 2)
 
 
 def _labels(first: int, chosen: list[tuple[int, ...]], second: int) -> NDArray[np.float64]:
@@ -107,7 +107,7 @@ def _studentised(above: NDArray[np.float64], labels: NDArray[np.float64]) -> NDA
     spread = _variance(of_first, labels) / n + _variance(of_second, 1 - labels) / m
     with np.errstate(divide="ignore", invalid="ignore"):  # no spread: all above, all below, or all tied
         found = (share - 0.5) / np.sqrt(np.where(spread < ROUNDING**2, 0.0, spread))
-    return np.nan_to_num(found, nan=0.0, posinf=math.inf, neginf=-math.inf)
+    return np.asarray(np.nan_to_num(found, nan=0.0, posinf=math.inf, neginf=-math.inf))
 
 
 def _variance(values: NDArray[np.float64], mine: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
 
 from .over_seeds import Interval
 from .verdicts import LEVEL
@@ -67,7 +67,7 @@ def mean_difference(first: ArrayLike, second: ArrayLike, level: float = LEVEL) -
     if min(x.size, y.size) < 2:
         return Interval(difference, float("nan"), float("nan"))
     error, free = _welch(x, y)
-    half = float(stats.t.ppf((1 + level) / 2, free)) * error if error else 0.0
+    half = float(special.stdtrit(free, (1 + level) / 2)) * error if error else 0.0
     return Interval(difference, difference - half, difference + half)
 
 
@@ -82,9 +82,9 @@ def unpaired(first: ArrayLike, second: ArrayLike, margin: float) -> Equivalence:
     error, free = _welch(x, y)
     if error <= ROUNDING * max(np.abs(x).max(), np.abs(y).max()):
         return Equivalence(1.0, 1.0, 1.0)
-    t, difference = stats.t(free), float(x.mean() - y.mean())
-    low, high = (difference + margin) / error, (difference - margin) / error
-    return Equivalence(float(t.sf(low)), float(t.cdf(high)), float(min(t.cdf(low), t.sf(high))))
+    difference = float(x.mean() - y.mean())
+    below, above = (float(special.stdtr(free, (difference + end) / error)) for end in (margin, -margin))
+    return Equivalence(1 - below, above, min(below, 1 - above))
 
 
 def _welch(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
