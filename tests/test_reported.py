@@ -17,9 +17,10 @@ def written(tmp_path_factory):
     from harness.cli.report import report
 
     folder = tmp_path_factory.mktemp("reports")
-    words = ["--results", str(RECORDS), "--reports", str(folder)]
-    outcome = CliRunner().invoke(report, words, catch_exceptions=False)
-    assert str(folder / "quick" / "report.html") in outcome.output
+    for records, page in ((RECORDS, "quick"), (ROOT / "results" / "desk", "desk")):
+        words = ["--results", str(records), "--reports", str(folder)]
+        outcome = CliRunner().invoke(report, words, catch_exceptions=False)
+        assert str(folder / page / "report.html") in outcome.output
     return folder
 
 
@@ -37,7 +38,7 @@ def test_the_committed_pages_are_those_of_the_committed_records(written):
     here = {path.relative_to(ROOT / "reports") for path in (ROOT / "reports").glob("*/*") if path.suffix in KINDS}
     others = {
         "quick/search.md",
-        *(f"quality/{name}.md" for name in ("gate", "faults", "statistics")),
+        *(f"quality/{name}.md" for name in ("claims", "gate", "faults", "statistics")),
     }  # by hand, tests/quality
     assert here - made == set(map(Path, others))
     assert not made - here

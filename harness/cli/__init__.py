@@ -9,8 +9,8 @@ data     `bench data`: list, fetch, verify
 measure  `bench measure`, `bench speed`, `bench baselines`
 report   `bench report`, whose last line `make bench` ends with, and `bench compare`
 gate     `bench gate`
-options  options that several verbs have
-hints    what is said to an option that there is not
+claims   what a file of claims makes of three verbs
+options  options that several verbs have, and what is said to one that there is not
 order    the words of a command become a protocol, cells, a place to run and to keep them
 progress what the terminal shows while cells run
 saying   lines on the standard output, as long as somebody reads them

@@ -8,7 +8,7 @@ import click
 from .. import __version__, foreign_package
 from ..errors import BenchError, one_line
 from ..process import open_streams
-from . import check, data, gate, hints, lists, measure, report, results, run
+from . import check, data, gate, lists, measure, options, report, results, run
 
 VERBS = (
     run.run,
@@ -41,7 +41,7 @@ def main() -> None:
     except ModuleNotFoundError as error:  # from a bare checkout what is not needed to run may be missing
         click.echo(f"error: the package '{error.name}' is missing; `pip install {error.name}` adds it", err=True)
     except (BenchError, click.ClickException) as error:
-        text = hints.said(error) if isinstance(error, click.ClickException) else str(error)
+        text = options.said(error) if isinstance(error, click.ClickException) else str(error)
         click.echo(f"error: {one_line(text)}", err=True)
     except OSError as error:  # a path that the user named, or the machine: a full disk
         where = "" if error.filename is None else f"{error.filename}: "

@@ -1,4 +1,4 @@
-"""The options that several verbs share."""
+"""The options that several verbs share, and what is said to a wrong one."""
 
 import math
 import re
@@ -10,6 +10,8 @@ import click
 
 from ..errors import BenchError
 from ..plan import MOST_UNITS
+from ..protocol import SETTINGS
+from ..synonyms import meant_by
 
 
 class Finite(click.FloatRange):
@@ -123,3 +125,21 @@ def speed_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def said(error: click.ClickException) -> str:
+    """The sentence of an error; for an option that other programs have, what to write here."""
+    if isinstance(error, click.NoSuchOption):
+        hint = _hint(error.option_name, [] if error.ctx is None else error.ctx.command.params)
+        if hint is not None:
+            return f"there is no option {error.option_name}; {hint}"
+    return error.format_message()
+
+
+def _hint(option: str, params: list[click.Parameter]) -> str | None:
+    names = {name for param in params for name in param.opts}
+    word = option.strip("-").lower().replace("-", "_")
+    meant = word if word in SETTINGS else meant_by(word)
+    if meant in SETTINGS and "--set" in names:
+        return f"write --set {meant}=VALUE"
+    return f"write {meant}" if meant in names else None

@@ -52,17 +52,23 @@ def _is_meant(word: str, cell: Cell) -> bool:
     return any(name == word or fnmatchcase(name, word) for name in (cell.model, cell.task, str(cell)))
 
 
-def words_of(plan: Path) -> dict[str, dict[str, Any]]:
-    """The words of each block of a plan, by its name. Raises BenchError where the command line has such words too."""
+def alone(option: str, why: str, file: Path) -> dict[str, Any]:
+    """The folder of the records where a file says what to run: beside it, if --results says nothing.
+
+    Raises BenchError where the command line says what to run as well.
+    """
     context = click.get_current_context()
     given = {"tasks", "models", "protocol_name", "budget", "seeds", "changes"}
-    options = [option for option in context.command.params if option.name in given]
-    for option in options:
-        if context.get_parameter_source(option.name or "") is not ParameterSource.DEFAULT:
-            raise BenchError(f"a plan says itself what to run; leave {option.opts[0]} or --plan out")
-    shared: dict[str, Any] = {}
-    if context.get_parameter_source("results") is ParameterSource.DEFAULT:
-        shared["results"] = plan.parent
+    for known in (known for known in context.command.params if known.name in given):
+        if context.get_parameter_source(known.name or "") is not ParameterSource.DEFAULT:
+            raise BenchError(f"{why}; leave {known.opts[0]} or {option} out")
+    by_default = context.get_parameter_source("results") is ParameterSource.DEFAULT
+    return {"results": file.parent} if by_default else {}
+
+
+def words_of(plan: Path) -> dict[str, dict[str, Any]]:
+    """The words of each block of a plan, by its name. Raises BenchError where the command line has such words too."""
+    shared = alone("--plan", "a plan says itself what to run", plan)
     blocks: dict[str, dict[str, Any]] = {}
     words: dict[str, Any]
     for block in blocks_of(plan):

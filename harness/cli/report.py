@@ -15,10 +15,12 @@ import click
 from ..errors import BenchError
 from ..stats.verdicts import EXIT, MARGIN
 from ..write import tables
+from . import claims
+from .claims import claims_option
 from .options import REPORTS, RESULTS, Finite
 
 if TYPE_CHECKING:
-    from ..records.store import Loaded
+    from ..records.store import Loaded, Store
 
 
 @click.command("report")
@@ -27,38 +29,53 @@ if TYPE_CHECKING:
 @click.option("--task", "tasks", multiple=True, help="[default: every task with records]")
 @REPORTS
 @click.option("--format", "words", default="md,html,csv,tex", show_default=True, help="Names, separated by commas.")
+@claims_option("Judge the claims of this file. [default: claims.toml in --results]")
 @click.option(
     "--verify", is_flag=True, help="Write nothing; compare with what is there, and exit with 1 if it differs."
 )
 def report(
-    results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path | None, words: str, verify: bool
+    results: Path,
+    protocol_name: str | None,
+    tasks: tuple[str, ...],
+    reports: Path | None,
+    words: str,
+    claimed: Path | None,
+    verify: bool,
 ) -> int:
     """Write the tables and figures of all records: pages, and one HTML file of all of them.
 
     The last line is the page to read first, of the protocol that ran last.
     """
+    from ..records.store import Store
+
+    if claimed is not None:
+        claims.read(claimed)
     gc.disable()  # it would walk thousands of records again and again, for a fifth of the time
     try:
-        return _report(results, protocol_name, tasks, reports, words, verify)
+        return _report(Store(results, claimed), claimed is not None, protocol_name, tasks, reports, words, verify)
     finally:
         gc.enable()
 
 
 def _report(
-    results: Path, protocol_name: str | None, tasks: tuple[str, ...], reports: Path | None, words: str, verify: bool
+    store: Store,
+    claimed: bool,
+    protocol_name: str | None,
+    tasks: tuple[str, ...],
+    reports: Path | None,
+    words: str,
+    verify: bool,
 ) -> int:
     from ..compare.alive import as_committed
     from ..plan import split_words
     from ..records.campaign import campaign_of
     from ..records.names import page
-    from ..records.store import Store
     from ..report.measured import speed as speed_page
     from ..report.task.page import first_page
     from ..write import formats
 
     asked = formats.chosen(words)
     wanted = split_words(",".join(tasks)) or None
-    store = Store(results)
     everything = as_committed(store.load(protocol_name, wanted))
     for sentence in everything.left_out:
         click.echo(f"left out: {sentence}", err=True)
@@ -68,12 +85,18 @@ def _report(
         *((m.protocol, m.finished) for m in everything.measurements),
     ]:
         finished[name] = max(when, finished.get(name, ""))
+    if wanted is None:  # what was claimed has a page before anything has run
+        finished = {claim.protocol: "" for claim in everything.declared.claims} | finished
     speed, unread = store.load_speed() if protocol_name is None and wanted is None else ([], [])
     for sentence in unread:
         click.echo(f"left out: {sentence}", err=True)
+    if claimed and not any(one.is_served_by(run.cell) for one in everything.declared.claims for run in everything.runs):
+        raise BenchError(
+            f"no run in {store.root} is of a claim in {store.claims}; `bench run --claims {store.claims}` makes some"
+        )
     if not finished and not speed:
-        raise BenchError(f"there is no record to report on in {results}; `bench run` makes some")
-    reports = campaign_of(results).reports if reports is None else reports
+        raise BenchError(f"there is no record to report on in {store.root}; `bench run` makes some")
+    reports = campaign_of(store.root).reports if reports is None else reports
     different = 0
     if made := formats.files(speed_page.sheets(speed), asked):
         different += _deliver(made, reports, [], verify)

@@ -16,6 +16,8 @@ from ..execute.executors import EXECUTORS, executor
 from ..protocol import CHOICES
 from ..write import tables
 from ..write.words import DASH, clock
+from . import claims
+from .claims import claims_option
 from .options import DATA, WIDTH, cell_options, seconds
 from .report import next_step
 from .results import counts
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Run what a file says instead of --task and --models, its first block first; the records go beside it.",
 )
+@claims_option("Run what the claims of a file need; the records go beside it.")
 @click.option("--idle", is_flag=True, help="Give way to everything else on this machine: one worker, no measurements.")
 @click.option(
     "--limit",
@@ -78,6 +81,7 @@ def run(
     executed: str,
     measure: bool,
     planned: Path | None,
+    claimed: Path | None,
     idle: bool,
     most: float | None,
     dry_run: bool,
@@ -91,7 +95,11 @@ def run(
 
     executor(executed)  # an unknown one is named before anything else
     say = saying(err=as_json)
+    if planned is not None and claimed is not None:
+        raise BenchError("give either --plan or --claims")
     blocks = {"": dict[str, Any]()} if planned is None else words_of(planned)
+    if claimed is not None:
+        planned, blocks = claimed, claims.blocks(claimed)
     orders = {name: Order(**{**words, **block}) for name, block in blocks.items()}
     first = next(iter(orders.values()))
     if workers is None:
@@ -215,13 +223,17 @@ def _budget(budget: str | None, width: float | None) -> str | None:
 @click.option(
     "--time/--no-time", "timing", default=True, show_default=True, help="Try two steps of each model to estimate."
 )
+@claims_option("Say of each claim of a file what it can show, and how long the runs it lacks take.")
 @WIDTH
-def plan(timing: bool, width: float | None, **words: Any) -> int:
+def plan(timing: bool, claimed: Path | None, width: float | None, **words: Any) -> int:
     """Show the cells, their parameters and the time they will take."""
     from .. import machine
     from ..execute import planning
     from .order import Order
 
+    if claimed is not None:
+        claims.forecast(claimed, words, timing=timing)
+        return 0
     order = Order(**{**words, "budget": _budget(words["budget"], width)})
     workers = machine.cores() if order.device == "cpu" else 1
     click.echo(order.headline(workers))

@@ -8,6 +8,9 @@ pairwise   the models of one task against each other
 parted     seeds of which some learned and others did not
 remarks    what a reader must know beside the numbers
 sides      the records of the two that `bench compare` is given
+claims     what the records say of the claims that were declared before them
+contrasts  how one contrast of a claim ends
+follow_up  what would settle what cannot be told
 alive      which models have shown that they learn, and the mark of all others
 two        `bench compare`: two models, or two folders of records
 """

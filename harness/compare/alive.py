@@ -131,6 +131,16 @@ def not_shown(names: Collection[str]) -> list[str]:
     return [name for name in names if split_options(name)[0] in MODELS and name not in alive]
 
 
+def proven(found: Sequence[Sign] | None, runs: Sequence[RunRecord]) -> bool:
+    """Has the model of these runs shown that it learns, at their revision? A variant by its base, as its change is what
+    is asked; a stranger's model need not, nor any where there are no vital signs (None)."""
+    base = split_options(runs[0].cell.model)[0]
+    if found is None or base not in MODELS:
+        return True
+    sources = {sign.source for sign in found if sign.alive and split_options(sign.vital.model)[0] == base}
+    return all(run.source in sources for run in runs)
+
+
 def explained(sheets: Mapping[str, Sheet]) -> dict[str, Sheet]:
     """The pages, of which each that bears the mark says what it means."""
     return {

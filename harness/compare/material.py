@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..records.claims import Declared
 from ..records.kinds import Measurement, RunRecord
 from .order import places
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The records of one version of one protocol, and the models' order in every table."""
+    """The records of one version of one protocol, the models' order in every table, and what was claimed beforehand."""
 
     runs: Sequence[RunRecord]
     measurements: Sequence[Measurement]
     order: Sequence[str]
+    declared: Declared = field(default_factory=Declared)
 
     def places(self) -> dict[str, int]:
         """Every model's place, which is its colour (draw/curves) on all pages that are made from these records."""

@@ -16,7 +16,6 @@ behind an average. So it is equivalent only where every row is, which needs no c
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -31,11 +30,12 @@ from ..stats import across, equivalence, power, shares
 from ..stats import over_seeds as stats
 from ..stats.verdicts import ALPHA, BETTER, CANNOT_TELL, EQUIVALENT, SAME, WORSE
 from ..write import words
+from . import follow_up
 from .order import facts_of
 from .pairwise import TEST
 from .parted import RULE, against, parted, share, shown_runs
 from .sides import FOLDERS, Place, Side
-from .way import learned
+from .way import way_of_run
 
 NAMED = 6  # rows in a sentence
 Sample = tuple[Place, TaskFacts, NDArray[np.float64], NDArray[np.float64]]  # of A and of B (seeds,), on the way
@@ -94,8 +94,14 @@ def compare(first: Side, second: Side, *, margin: float, rng: np.random.Generato
     ]
     verdict, said = _together(samples, rows, rng)
     alone = power.smallest_p(seeds)
+    undecided = [
+        (follow_up.size_of(y, x), [*first[place].values(), *second[place].values()])
+        for (place, _, x, y), row in zip(samples, rows, strict=True)
+        if row.verdict == CANNOT_TELL
+    ]
     notes = [
         said,
+        *follow_up.settling(undecided, ALPHA / len(rows)),
         "Difference: B less A in % of the way from chance to a perfect score, mean and Student-t 95 % interval over "
         f"the common seeds; equivalent means within {100 * margin:g} %, each row at 5 % of its own. B beats A: how "
         f"likely a run of B is better than one of A. p: {TEST} (exchangeable), with Holm's correction for "
@@ -159,20 +165,11 @@ def _sample(
         )
     if facts is None:
         return None
-    found = [[_way(run, facts) for run in pair] for pair in pairs]
+    found = [[way_of_run(run, facts) for run in pair] for pair in pairs]
     if np.isnan(found).all():
         return None
     x, y = across.with_failures(np.array(found).T[None], [np.nan if facts.chance is None else 0.0])[0]
     return facts, x, y
-
-
-def _way(run: RunRecord, facts: TaskFacts) -> float:
-    """How far a run came, NaN without a result; without a known chance the metric itself, higher being better."""
-    if run.test_metric is None:
-        return math.nan
-    if facts.chance is None:
-        return run.test_metric if facts.higher_is_better else -run.test_metric
-    return learned(run.test_metric, facts)
 
 
 def _row(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..records.kinds import TaskFacts
+from ..records.kinds import RunRecord, TaskFacts
 
 
 def learned(metric: float, facts: TaskFacts) -> float:
@@ -17,6 +17,15 @@ def learned(metric: float, facts: TaskFacts) -> float:
     if facts.metric == "perplexity":
         metric = math.log(metric)
     return (metric - chance) / (perfect - chance) if perfect != chance else 1.0
+
+
+def way_of_run(run: RunRecord, facts: TaskFacts) -> float:
+    """How far a run came, NaN without a result; without a known chance the metric itself, higher being better."""
+    if run.test_metric is None:
+        return math.nan
+    if facts.chance is None:
+        return run.test_metric if facts.higher_is_better else -run.test_metric
+    return learned(run.test_metric, facts)
 
 
 def level(share: float, facts: TaskFacts) -> float:

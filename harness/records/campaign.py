@@ -25,6 +25,7 @@ from pathlib import Path
 from ..errors import BenchError
 
 FILE = "campaign.toml"
+PLAN = "plan.toml"
 COMMITTED = Path("reports")  # the pages of a campaign
 OWN = COMMITTED / "own"  # those of a user's own records, which git ignores
 

@@ -9,7 +9,7 @@ b = ["lstm-s", "@head=normal"]               # the second is the model of a with
 tasks = ["sfc"]                              # or `pairs = [["lstm-m", "lstm-s"]]` instead of a and b
 protocol = "desk"
 budget = "paper"                             # the protocol's where nothing is said
-seeds = 5
+seeds = 5                                    # from first_seed on, which is 0 but for a follow-up with fresh seeds
 test = "metric"                              # one of TESTS, which no data choose
 outcome = "every"                            # of the contrasts must hold; or "any"
 margin = 2.0                                 # percent of the way from chance to a perfect score
@@ -17,11 +17,13 @@ margin = 2.0                                 # percent of the way from chance to
 A record keeps a digest of each claim that it serves, so a claim that is changed is another one.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from typing import Any
 from ..errors import BenchError, nearest
 from ..plan import Cell, find_budget
 from ..protocol import find_protocol
+from .campaign import Block
 from .typed import typed
 
 FILE = "claims.toml"
@@ -40,7 +43,18 @@ KINDS = {
     "not-better": "a is not above b by more than the margin",
     "equivalent": "the difference lies within the margin",
 }
-TESTS = ("metric", "solved", "steps", "share")
+TESTS = {
+    "metric": "Brunner and Munzel's test over all labellings: is a run of a above one of b as often as below?",
+    "solved": "Boschloo's exact test of the shares of runs that come to the task's target",
+    "steps": "the log-rank test over all labellings of the steps to the task's target, with censoring",
+    "share": "the exact binomial test: do more than half of all runs of a come to the task's target, and fewer of b?",
+}
+TESTS_OF = dict.fromkeys(KINDS, ("metric",)) | {
+    "better": ("metric", "solved", "steps"),
+    "order": ("metric", "solved", "steps"),
+    "faster": ("steps",),
+    "alive": ("share",),
+}
 OUTCOMES = ("every", "any")
 WORDS = ("id", "says", "where", "paper")  # what is read, not tested
 
@@ -54,7 +68,7 @@ class Claim:
     kind: str
     tasks: tuple[str, ...]
     protocol: str
-    seeds: int  # 0 .. seeds - 1
+    seeds: int  # so many, from first_seed on
     test: str
     budget: str = ""
     where: str = ""
@@ -65,6 +79,7 @@ class Claim:
     margin: float = 2.0
     measure: str = ""  # what is compared, where it is no test metric
     paper: str = ""  # what the source's own table shows
+    first_seed: int = 0
 
     @property
     def digest(self) -> str:
@@ -79,12 +94,34 @@ class Claim:
         sides = [(a, f"{a}{b}" if b.startswith("@") else b) for a, b in product(self.a, self.b)]
         return [(a, b, task) for task in self.tasks for a, b in (*sides, *((p[0], p[1]) for p in self.pairs))]
 
+    @property
+    def numbers(self) -> range:
+        """Its seeds."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """The runs that decide it."""
+        served = dict.fromkeys((task, model) for a, b, task in self.contrasts for model in (a, b))
+        budget = find_budget(self.budget or find_protocol(self.protocol).budget).name
+        return [Cell(self.protocol, task, model, budget, seed) for task, model in served for seed in self.numbers]
+
     def is_served_by(self, cell: Cell) -> bool:
         """Is this run one that decides it?"""
-        served = {(model, task) for a, b, task in self.contrasts for model in (a, b)}
-        budget = find_budget(self.budget or find_protocol(self.protocol).budget).name
-        same = (cell.protocol, cell.budget) == (self.protocol, budget)
-        return same and cell.seed < self.seeds and (cell.model, cell.task) in served
+        return cell in self.cells
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a results folder asks of its records. blocks: of its plan; folder: of `bench run`, empty for the usual."""
+
+    claims: tuple[Claim, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    folder: str = ""
+
+    def of(self, protocol: str) -> Declared:
+        """The claims of one protocol."""
+        return replace(self, claims=tuple(claim for claim in self.claims if claim.protocol == protocol))
 
 
 def claims_of(path: Path) -> list[Claim]:
@@ -121,15 +158,20 @@ def _claim(where: str, table: Mapping[str, Any]) -> Claim:
         raise BenchError(f"{where}: {error}") from None
     for word, value, choices in (
         ("kind", claim.kind, tuple(KINDS)),
-        ("test", claim.test, TESTS),
+        ("test", claim.test, tuple(TESTS)),
         ("outcome", claim.outcome, OUTCOMES),
     ):
         if value not in choices:
             raise BenchError(f"{where}: {word} is '{value}', but must be one of {', '.join(choices)}")
     if any(len(pair) != 2 for pair in claim.pairs) or not claim.contrasts:
         raise BenchError(f"{where} has no contrast; it needs a and b, or pairs of two, and tasks")
-    if claim.seeds < 2 or not 0 < claim.margin < 100:
-        raise BenchError(f"{where}: seeds must be at least 2, and margin between 0 and 100")
+    if alike := [a for a, b, _ in claim.contrasts if a == b]:
+        raise BenchError(f"{where} has a contrast of {alike[0]} with itself; name two models")
+    if claim.seeds < 2 or not 0 < claim.margin < 100 or claim.first_seed < 0:
+        raise BenchError(f"{where}: seeds must be at least 2, margin between 0 and 100, and first_seed at least 0")
+    if claim.test not in TESTS_OF[claim.kind]:
+        by = " or ".join(TESTS_OF[claim.kind])
+        raise BenchError(f"{where}: test is '{claim.test}', but a claim of kind {claim.kind} is tested by {by}")
     return claim
 
 

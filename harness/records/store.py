@@ -26,9 +26,9 @@ from ..errors import BenchError, CorruptRecord, Unwritable, one_line
 from ..plan import Cell, Group
 from . import apart, baselines, checkpoints, findings, names
 from .baselines import Baselines
-from .campaign import FILE, campaign_of
+from .campaign import COMMITTED, FILE, PLAN, blocks_of, campaign_of
 from .claims import FILE as CLAIMS
-from .claims import claims_of, served
+from .claims import Declared, claims_of, served
 from .findings import SpeedRecord
 from .kinds import Measurement, RunRecord, from_json, to_json
 from .writing import write_whole
@@ -44,20 +44,21 @@ class Loaded:
     measurements: list[Measurement] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     baselines: list[Baselines] = field(default_factory=list)
+    declared: Declared = field(default_factory=Declared)
 
 
 class Store:
-    """A results folder."""
+    """A results folder. claims: a file of claims to be read instead of its own."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, claims: Path | None = None) -> None:
+        self.root, self.claims = root, root / CLAIMS if claims is None else claims
 
     def check_writable(self, cells: Iterable[Cell] = ()) -> None:
         """Raise BenchError now, rather than after an hour of training, if no record of these cells can be written.
 
         Also for a campaign that is closed, or whose claims cannot be read.
         """
-        claims_of(self.root / CLAIMS)
+        claims_of(self.claims)
         if campaign_of(self.root).closed:
             raise BenchError(f"{self.root / FILE} says that these records are closed; choose another --results")
         groups = {cell.group for cell in cells}
@@ -108,7 +109,7 @@ class Store:
         path = self.run_path(record.cell)
         if not record.is_final and not campaign_of(self.root).keeps_unfinished:
             return path
-        record = replace(record, claims=served(claims_of(self.root / CLAIMS), record.cell))
+        record = replace(record, claims=served(claims_of(self.claims), record.cell))
         write_whole(path, to_json(record).encode())
         return path
 
@@ -196,7 +197,16 @@ class Store:
         runs, measurements, old = apart.unmixed(loaded.runs, loaded.measurements)
         without_memory, corrupt = self._all("baselines", baselines.from_json)
         left_out = loaded.left_out + corrupt + old
-        return Loaded(*apart.titled_apart(runs, measurements), left_out, without_memory)
+        asked = self.declared()
+        asked = asked if protocol is None else asked.of(protocol)
+        return Loaded(*apart.titled_apart(runs, measurements), left_out, without_memory, asked)
+
+    def declared(self) -> Declared:
+        """What was claimed before the runs, and planned. Raises BenchError for a file that says neither."""
+        plan = self.root / PLAN
+        committed = campaign_of(self.root).reports == COMMITTED
+        folder = f"results/{self.root.resolve().name}" if committed else ""
+        return Declared(tuple(claims_of(self.claims)), tuple(blocks_of(plan)) if plan.is_file() else (), folder)
 
     def _check_place(self, record: RunRecord | Measurement, path: Path) -> None:
         """Raise CorruptRecord for a record that does not lie where its cell's does, such as a copy."""

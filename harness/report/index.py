@@ -7,10 +7,12 @@ from functools import partial
 from ..compare.material import Material
 from ..compare.order import task_title
 from ..errors import BenchError, counted
+from ..protocol import find_protocol
 from ..records.kinds import STATUSES, RunRecord
 from ..records.store import Loaded
 from ..write.sheet import Sheet
 from ..write.words import literal
+from .claims import page as claims
 from .convergence import page as convergence
 from .insight import gradients, scales
 from .measured import latency, memory, tradeoffs
@@ -22,6 +24,7 @@ from .papers.book import Page, book
 from .task.page import task_page
 
 PAGES: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
+    "claims.md": (claims.TITLE, claims.sheet),
     "overall.md": ("All tasks together", overall.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
     "tradeoffs.md": ("Accuracy against cost", tradeoffs.sheet),
@@ -84,7 +87,8 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
 def _index_of_measurements(loaded: Loaded, others: Collection[str]) -> Sheet:
     across = [f"- [{title}]({name})" for name, (title, _) in PAGES.items() if name in others]
     protocol, version = measured(loaded)
-    parts = [f"# Reports under protocol `{protocol}`, version {version}", "Nothing was run; this was measured."]
+    said = "measured" if loaded.measurements else "claimed"
+    parts = [f"# Reports under protocol `{protocol}`, version {version}", f"Nothing was run; this was {said}."]
     return Sheet("\n\n".join([*parts, "## All tasks", "\n".join(across), *_left_out(loaded)]) + "\n")
 
 
@@ -101,7 +105,10 @@ def offered(here: paper_tables.Recorded) -> list[Page]:
 
 
 def measured(loaded: Loaded) -> tuple[str, int]:
-    """The protocol of the measurements and their newest version."""
+    """The protocol of the measurements and their newest version; without any, that of the claims."""
+    if not loaded.measurements and loaded.declared.claims:
+        protocol = find_protocol(loaded.declared.claims[0].protocol)
+        return protocol.name, protocol.version
     if not loaded.measurements:
         raise BenchError("there is no record to report on; `bench run` makes some")
     return loaded.measurements[0].protocol, max(m.protocol_version for m in loaded.measurements)

@@ -38,7 +38,8 @@ def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
 def _across(loaded: Loaded, protocol: str, version: int, order: Sequence[str]) -> dict[str, Sheet]:
     """The pages on all tasks, from the records of one version; those without anything to say are left out."""
     newest = [run for run in loaded.runs if run.protocol_version == version]
-    material = Material(newest, [m for m in loaded.measurements if m.protocol_version == version], order)
+    measurements = [m for m in loaded.measurements if m.protocol_version == version]
+    material = Material(newest, measurements, order, loaded.declared)
     remake = f"bench report --protocol {protocol}"
     sheets = {}
     for name, (_, make) in PAGES.items():

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
+
+from .over_seeds import Interval
+from .verdicts import LEVEL
 
 ROUNDING = 1e-9  # differences that vary by less have no spread
 CHUNK = 10_000  # draws at a time
@@ -54,6 +57,42 @@ def two_one_sided(differences: ArrayLike, margin: float) -> Equivalence:
     t = stats.t(d.size - 1)
     low, high = (d.mean() + margin) / error, (d.mean() - margin) / error
     return Equivalence(float(t.sf(low)), float(t.cdf(high)), float(min(t.cdf(low), t.sf(high))))
+
+
+def mean_difference(first: ArrayLike, second: ArrayLike, level: float = LEVEL) -> Interval:
+    """The mean of the first model's runs (seeds,) less the second's, and Welch's interval (1947); its ends are NaN for
+    a single run of either."""
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    difference = float(x.mean() - y.mean())
+    if min(x.size, y.size) < 2:
+        return Interval(difference, float("nan"), float("nan"))
+    error, free = _welch(x, y)
+    half = float(special.stdtrit(free, (1 + level) / 2)) * error if error else 0.0
+    return Interval(difference, difference - half, difference + half)
+
+
+def unpaired(first: ArrayLike, second: ArrayLike, margin: float) -> Equivalence:
+    """Two one-sided t-tests of the means of runs that are not paired, (seeds,) and (seeds,), by Welch.
+
+    As `two_one_sided`, they prove nothing where neither has any spread, or one has a single run.
+    """
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if min(x.size, y.size) < 2:
+        return Equivalence(1.0, 1.0, 1.0)
+    error, free = _welch(x, y)
+    if error <= ROUNDING * max(np.abs(x).max(), np.abs(y).max()):
+        return Equivalence(1.0, 1.0, 1.0)
+    difference = float(x.mean() - y.mean())
+    below, above = (float(special.stdtr(free, (difference + end) / error)) for end in (margin, -margin))
+    return Equivalence(1 - below, above, min(below, 1 - above))
+
+
+def _welch(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """The standard error of the difference of two means, and its degrees of freedom (Satterthwaite)."""
+    a, b = (float(z.var(ddof=1)) / z.size for z in (x, y))
+    if a + b == 0:
+        return 0.0, 1.0
+    return float(np.sqrt(a + b)), (a + b) ** 2 / (a**2 / (x.size - 1) + b**2 / (y.size - 1))
 
 
 def signed_rank(

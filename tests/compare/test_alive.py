@@ -4,7 +4,7 @@ import pytest
 from support.records import made_insight, made_measurement, made_run
 
 from harness.catalog import MODELS, Vital
-from harness.compare.alive import LEGEND, explained, marked, signs
+from harness.compare.alive import LEGEND, explained, marked, proven, signs
 from harness.records.kinds import TaskFacts
 from harness.records.store import Loaded
 from harness.write.sheet import Sheet
@@ -104,6 +104,17 @@ def test_a_run_of_another_revision_than_the_signs_says_so():
     found = [sign([0.9, 0.9, 0.9], source="revision 2")]
     runs = [made_run("gru"), made_run("gru", source="revision 2"), made_run("hm-lstm"), made_run("gru@a=1")]
     assert titles(runs, found) == ["GRU (revision 1) ‡", "GRU", "HM-LSTM ‡", "GRU@A=1 (revision 1) ‡"]
+
+
+def test_a_claim_takes_a_variant_by_its_base_at_the_revision_of_the_vital_signs():
+    found = [sign([0.9, 0.9, 0.9], source="revision 2"), sign([0.9, 0.1], source="revision 2")]
+    new, variant = made_run("gru", source="revision 2"), made_run("gru@head=normal", source="revision 2")
+    assert [proven(found, [run]) for run in (new, variant)] == [True, True]
+    assert not proven(found, [new, made_run("gru")])
+    assert not proven(found, [made_run("hm-lstm", source="revision 2")])
+    assert not proven(found[1:], [new])
+    assert proven(None, [new])
+    assert proven([], [made_run("net.py:Net")])
 
 
 def test_a_page_with_the_mark_says_what_it_means():

@@ -1,5 +1,6 @@
 """Whose records a folder holds, and where their pages lie."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -127,15 +128,15 @@ def test_what_is_no_plan_is_one_sentence(tmp_path, content, says):
 
 def test_the_committed_plan_and_claims_name_what_there_is():
     from harness import catalog
-    from harness.plan import find_budget
+    from harness.plan import find_budget, split_words
     from harness.protocol import find_protocol
     from harness.records.claims import claims_of
 
     planned = set()
     for block in blocks_of(ROOT / "results" / "desk" / "plan.toml"):
         protocol = find_protocol(block.words["protocol"])
-        for model in catalog.chosen(block.words["models"]):
-            task = catalog.find_task(block.words["task"], protocol.scale)
+        for name, model in product(split_words(block.words["task"]), catalog.chosen(block.words["models"])):
+            task = catalog.find_task(name, protocol.scale)
             assert catalog.find_model(model).why_not(task.shape) is None
             planned.add(Cell(protocol.name, task.name, model, find_budget(protocol.budget).name, 0))
     claims = claims_of(ROOT / "results" / "desk" / "claims.toml")

@@ -1,0 +1,158 @@
+"""What the records say of the claims that were declared before them: a verdict for each, whatever it is.
+
+supported     `every`: each contrast is shown, each at 5 % (intersection-union needs no correction); `any`: one is,
+              after Holm's correction over all
+refuted       `every`: the contrary of one is shown, after Holm over all; `any`: that of each
+cannot tell   all its runs are there, and neither is shown
+not run       not all its runs are there, which is no verdict
+not planned   and some of them stand in no plan
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..catalog import FAMILIES, chosen, model_names, task_names
+from ..errors import BenchError, nearest
+from ..plan import Cell, find_budget, parse_seeds, plan, split_options, split_words
+from ..protocol import find_protocol
+from ..records.campaign import Block
+from ..records.claims import Claim
+from ..records.kinds import NOT_COUNTED, RunRecord
+from ..stats.over_seeds import holm
+from ..stats.verdicts import ALPHA, CANNOT_TELL, NOT_RUN
+from .alive import Sign
+from .contrasts import Contrast, contrast
+
+SUPPORTED, REFUTED, NOT_PLANNED = "supported", "refuted", "not planned"
+PAPER = "paper"  # the scale, and the protocol, of which nothing must be said
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A claim and its verdict. seeds: of how many all runs are there; p: of the verdict, 1 where nothing is shown.
+
+    missing: cells without a run that counts; undeclared: how many have a run that was made when the claim was not
+    declared; skipped: why some can have none; blocks: of the plan, which run what is missing; unplanned: what is
+    missing and in none of them.
+    """
+
+    claim: Claim
+    verdict: str
+    contrasts: tuple[Contrast, ...]
+    seeds: int
+    runs: tuple[RunRecord, ...]
+    missing: tuple[Cell, ...]
+    undeclared: int
+    skipped: str
+    blocks: tuple[str, ...]
+    unplanned: tuple[Cell, ...]
+    p: float
+
+    @property
+    def said(self) -> str:
+        """The verdict, with the scale at which it holds."""
+        if self.verdict == NOT_RUN:
+            return f"{NOT_RUN}: {self.seeds} of {self.claim.seeds} seeds"
+        scale = scale_of(self.claim)
+        return self.verdict if self.verdict == NOT_PLANNED or not scale else f"{self.verdict}, {scale}"
+
+
+def scale_of(claim: Claim) -> str:
+    """At which scale its verdict holds, in words; nothing for the papers'."""
+    protocol = find_protocol(claim.protocol)
+    budget = find_budget(claim.budget or protocol.budget)
+    if protocol.scale == PAPER:
+        return "" if protocol.name == PAPER else f"at the scale of `{protocol.name}`"
+    size = budget.name if budget.params is None else f"{budget.params:,} parameters"
+    return f"at {size}, a laptop's scale"
+
+
+def check(claims: Sequence[Claim]) -> None:
+    """Raise BenchError for a claim on a model or a task that there is not; of strangers' files only a run can tell."""
+    models, tasks = model_names(), [*task_names(), *FAMILIES]
+    for claim in claims:
+        for a, b, task in claim.contrasts:
+            for kind, name, known in (("model", a, models), ("model", b, models), ("task", task, tasks)):
+                base = split_options(name)[0]
+                family = base.rpartition("-")[0] if base.rpartition("-")[2].isdigit() else base
+                if ":" not in base and not {base, family if kind == "task" else base} & set(known):
+                    raise BenchError(f"claim {claim.id}: {nearest(kind, base, known, '`bench list`')}")
+
+
+def planned(blocks: Sequence[Block]) -> dict[Cell, str]:
+    """The cells of a plan, and the first block that has each."""
+    found: dict[Cell, str] = {}
+    for block in blocks:
+        words = block.words
+        protocol = find_protocol(words.get("protocol", "quick"))
+        budget = find_budget(words.get("budget", protocol.budget)).name
+        seeds = parse_seeds(words["seeds"]) if "seeds" in words else range(protocol.seeds)
+        for cell in plan(protocol.name, split_words(words["task"]), chosen(words.get("models", "all")), budget, seeds):
+            found.setdefault(cell, block.name)
+    return found
+
+
+def judge(
+    claims: Sequence[Claim],
+    runs: Sequence[RunRecord],
+    blocks: Sequence[Block] = (),
+    vitals: Sequence[Sign] | None = None,
+) -> list[Judged]:
+    """The verdict on each claim, in their order, from the runs that were made for it.
+
+    vitals: which models are alive; None: all.
+    """
+    here, plans = {run.cell: run for run in runs}, planned(blocks)
+    return [_judged(claim, here, plans, bool(blocks), vitals) for claim in claims]
+
+
+def _judged(
+    claim: Claim, here: Mapping[Cell, RunRecord], plans: Mapping[Cell, str], plan: bool, vitals: Sequence[Sign] | None
+) -> Judged:
+    cells, digest = claim.cells, claim.digest
+    known = [here[cell] for cell in cells if cell in here]
+    declared = {run.cell: run for run in known if run.claims.get(claim.id) == digest}
+    counted = {cell: run for cell, run in declared.items() if run.status not in NOT_COUNTED}
+    missing = tuple(cell for cell in cells if cell not in counted)
+    unplanned = tuple(cell for cell in missing if cell not in plans) if plan else ()
+    by_place: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
+    for cell, run in counted.items():
+        by_place[cell.model, cell.task].append(run)
+    found: list[Contrast] = [Contrast(*names) for names in claim.contrasts]
+    verdict, p = NOT_RUN, 1.0
+    if claim.measure or unplanned:
+        verdict = NOT_PLANNED
+    elif not missing:
+        found = [
+            contrast(claim, (a, b, task), by_place[a, task], by_place[b, task], vitals)
+            for a, b, task in claim.contrasts
+        ]
+        verdict, p = _together(claim.outcome, found)
+    return Judged(
+        claim,
+        verdict,
+        tuple(found),
+        min(sum(cell in counted for cell in cells if cell.group == group) for group in {cell.group for cell in cells}),
+        tuple(counted.values()),
+        missing,
+        len(known) - len(declared),
+        next((run.reason for run in declared.values() if run.status == "skipped"), ""),
+        tuple(dict.fromkeys(plans[cell] for cell in missing if cell in plans)),
+        unplanned,
+        p,
+    )
+
+
+def _together(outcome: str, found: Collection[Contrast]) -> tuple[str, float]:
+    """The verdict on all contrasts, and its p."""
+    holds, fails = [one.holds for one in found], [one.fails for one in found]
+    if outcome == "any":
+        shown, contrary = float(holm(holds).min()), max(fails)
+    else:
+        shown, contrary = max(holds), float(holm(fails).min())
+    if shown <= ALPHA or contrary <= ALPHA:  # both cannot be: a contrast that holds does not fail
+        return (SUPPORTED, shown) if shown <= ALPHA else (REFUTED, contrary)
+    return CANNOT_TELL, min(shown, contrary)

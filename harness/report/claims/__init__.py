@@ -1,0 +1,1 @@
+"""What was claimed before the runs, and what they say of it."""

@@ -1,0 +1,198 @@
+"""The claims of a campaign: the verdict first, what it rests on, and what is missing with the command that runs it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ...compare import follow_up
+from ...compare.alive import committed
+from ...compare.claims import NOT_PLANNED, REFUTED, SUPPORTED, Judged, check, judge
+from ...compare.contrasts import NOT_ALIVE, Contrast
+from ...compare.material import Material
+from ...errors import counted
+from ...plan import Cell
+from ...records.claims import KINDS, TESTS, Declared
+from ...records.kinds import RunRecord
+from ...stats.contrasts import false_discovery
+from ...stats.shares import unseen
+from ...stats.verdicts import ALPHA, CANNOT_TELL, EQUIVALENT, NOT_RUN
+from ...write import tables
+from ...write.sheet import Sheet
+from ...write.words import DASH, clock, literal, rounded
+
+TITLE = "Claims, declared before their runs"
+SECTIONS = {
+    SUPPORTED: "Supported",
+    REFUTED: "Refuted",
+    CANNOT_TELL: "Cannot tell",
+    NOT_RUN: "Not run",
+    NOT_PLANNED: "Not planned",
+}
+INTRODUCTION = """\
+Each claim was written down with its models, tasks, seeds, margin and test before its first run, and each run keeps a
+digest of the claims that it serves; one that lacks it does not count. A contrast, one model against another on one
+task, ends as *a better* or *b better* (two-sided p ≤ 5 %), as *equivalent* (the whole 95 % interval of the difference
+within the margin, in % of the way from chance to a perfect score), or *open*. A claim is *supported* if every contrast
+holds, each at 5 %, and *refuted* if the contrary of one is shown after Holm's correction for all its contrasts (`any`:
+supported if one holds after the correction, refuted if the contrary of each is shown). There is no verdict before all
+its seeds are there. How often these rules err: `reports/quality/claims.md`."""
+
+
+def sheet(material: Material) -> Sheet | None:
+    """The page; None where nothing was claimed."""
+    declared = material.declared
+    if not declared.claims:
+        return None
+    check(declared.claims)
+    found = judge(declared.claims, material.runs, declared.blocks, committed())
+    counts = Counter(one.verdict for one in found)
+    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SECTIONS if counts[verdict])
+    tests = "\n".join(f"- *{test}*: {TESTS[test]}" for test in TESTS if any(one.claim.test == test for one in found))
+    parts = [f"# {TITLE}", f"**Of {counted(len(found), 'claim')}: {said}.**", INTRODUCTION, f"Tests:\n\n{tests}"]
+    parts += _discoveries(found)
+    for verdict, heading in SECTIONS.items():
+        mine = [one for one in found if one.verdict == verdict]
+        if mine:
+            parts += [f"## {heading}", *(_claim(one, material.runs, declared) for one in mine)]
+    used = {run.cell: run for one in found for run in one.runs}
+    return Sheet("\n\n".join(parts) + "\n", records=list(used.values()))
+
+
+def _discoveries(found: Sequence[Judged]) -> list[str]:
+    """How many of the verdicts stand where all claims of the page are looked at together."""
+    judged = [one for one in found if one.verdict in (SUPPORTED, REFUTED, CANNOT_TELL)]
+    if not judged:
+        return []
+    adjusted = false_discovery([one.p for one in judged])
+    decided = [q for one, q in zip(judged, adjusted, strict=True) if one.verdict != CANNOT_TELL]
+    rows = [
+        {"Claim": one.claim.id, "Verdict": one.said, "p": f"{one.p:.3g}", "q": f"{q:.3g}"}
+        for one, q in zip(judged, adjusted, strict=True)
+    ]
+    return [
+        f"{sum(q <= ALPHA for q in decided)} of {counted(len(decided), 'verdict')} on the "
+        f"{counted(len(judged), 'claim')} whose runs are all there stand where at most {ALPHA:.0%} of those that stand "
+        "are to be wrong (*q*: Benjamini and Hochberg's false-discovery rate over these claims, beside each *p*).",
+        tables.markdown(pd.DataFrame(rows)),
+    ]
+
+
+def _claim(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
+    claim = one.claim
+    source = "; ".join(filter(None, [claim.where, claim.paper and f"there {claim.paper}"]))
+    parts = [
+        f"**{one.said[0].upper()}{one.said[1:]}.** {literal(claim.says)} (`{claim.id}`; {literal(source) or 'own'})"
+    ]
+    kind = KINDS[claim.kind] + (f", {claim.margin:g} %" if "margin" in KINDS[claim.kind] else "")
+    outcome = "" if len(claim.contrasts) == 1 else f", {claim.outcome} of {len(claim.contrasts)} contrasts"
+    parts.append(f"Asked: {kind}{outcome}; test *{claim.test}*, {claim.seeds} seeds.")
+    if one.verdict in (SUPPORTED, REFUTED, CANNOT_TELL):
+        parts.append(tables.markdown(pd.DataFrame([_row(contrast) for contrast in one.contrasts])))
+    parts.append(
+        " ".join(
+            filter(None, [_there(one), _unseen(one), _missing(one, runs, declared), _further(one, runs, declared)])
+        )
+    )
+    return "\n\n".join(parts)
+
+
+def _row(found: Contrast) -> dict[str, str]:
+    effect, form = found.effect, ".0f" if found.unit == "steps" else ".1f"
+    shown = DASH
+    if effect is not None:
+        ends = (
+            ""
+            if np.isnan(effect.low)
+            else f" ({rounded(effect.low, '+' + form)} to {rounded(effect.high, '+' + form)})"
+        )
+        shown = f"{rounded(effect.mean, '+' + form)}{ends} {found.unit}"
+    end = found.end + (f": {found.reason}" if found.reason else "")
+    return {"a": found.a, "b": found.b, "Task": found.task, "a less b": shown, "p": f"{found.p:.3g}", "End": end}
+
+
+def _there(one: Judged) -> str:
+    """How many of its runs are there, and why others do not count."""
+    there, every = len(one.runs), len(one.claim.cells)
+    text = f"All {every} runs are there." if not one.missing else f"{there} of {every} runs are there."
+    if one.undeclared:
+        text += (
+            f" {counted(one.undeclared, 'more run')} of these cells, made without this claim declared, do not count."
+        )
+    if one.skipped:
+        text += f" Some were skipped: {literal(one.skipped)}."
+    return text
+
+
+def _unseen(one: Judged) -> str:
+    """What so few runs leave open where they were found equivalent."""
+    if all(found.end != EQUIVALENT for found in one.contrasts):
+        return ""
+    return (
+        f"Equivalent is said of the runs seen: {one.claim.seeds} of a kind leave it open (5 %) that up to "
+        f"{unseen(one.claim.seeds):.0%} of further runs end otherwise."
+    )
+
+
+def _missing(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
+    """What is missing: in which block of the plan it stands, or that none has it, and the command."""
+    if one.claim.measure:
+        return f"Nothing measures it yet: {literal(one.claim.measure)}."
+    text = []
+    if one.blocks:
+        text.append(f"The plan runs {'some of them' if one.unplanned else 'them'}: {_listed(one.blocks)}.")
+    if one.unplanned:
+        text.append(f"*Not planned*: {_named(one.unplanned)}.")
+    if one.missing:
+        text.append(f"{follow_up.commands(one.missing, declared.folder)}{_hours(one.missing, runs)}.")
+    return " ".join(text)
+
+
+def _further(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
+    """What a follow-up claim with fresh seeds alone would need."""
+    if one.verdict != CANNOT_TELL:
+        return ""
+    claim, undecided = one.claim, [contrast for contrast in one.contrasts if contrast.holds > ALPHA]
+    dead = [contrast for contrast in undecided if contrast.reason.startswith(NOT_ALIVE)]
+    if dead:
+        return "No number of seeds settles it before each of its models is shown alive: `bench vitals`."
+    if claim.test == "metric":
+        wanted = [follow_up.seeds_for(contrast.size) for contrast in undecided]
+        known = [seeds for seeds in wanted if seeds is not None]
+        if len(known) < len(wanted):
+            return f"No number of seeds in reach ({follow_up.REACH}) would find the differences seen here with 80 %."
+        seeds, why = max(known), "find differences as large as those seen here with 80 % each"
+    else:
+        seeds, why = 2 * claim.seeds, "are twice as many as here"
+    first = claim.numbers[-1] + 1
+    cells = [Cell(*cell.group, seed) for cell in claim.cells[:: claim.seeds] for seed in range(first, first + seeds)]
+    return (
+        f"A follow-up claim needs fresh seeds alone, as adding to these until they are significant errs in 11 % of the "
+        f"cases: first_seed = {first} and seeds = {seeds}, which {why}: {follow_up.commands(cells, declared.folder)}"
+        f"{_hours(cells, runs)}."
+    )
+
+
+def _hours(cells: Sequence[Cell], runs: Sequence[RunRecord]) -> str:
+    seconds = follow_up.seconds(cells, runs)
+    return "" if seconds is None else f", about {clock(seconds)} (h:min:s) of one core"
+
+
+def _named(cells: Sequence[Cell]) -> str:
+    """'hm-lstm and gru on sfc': models on the tasks on which they lack a run."""
+    models: dict[str, list[str]] = {}
+    for cell in cells:
+        models.setdefault(cell.task, [])
+        if cell.model not in models[cell.task]:
+            models[cell.task].append(cell.model)
+    tasks: dict[tuple[str, ...], list[str]] = {}
+    for task, names in models.items():
+        tasks.setdefault(tuple(names), []).append(task)
+    return "; ".join(f"{', '.join(names)} on {', '.join(where)}" for names, where in tasks.items())
+
+
+def _listed(blocks: Sequence[str]) -> str:
+    return ", ".join(f"*{literal(block)}*" for block in blocks)
