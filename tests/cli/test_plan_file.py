@@ -1,5 +1,6 @@
 """`bench run --plan`: what a file wants, in its order, in parts, and giving way."""
 
+import re
 import subprocess
 import sys
 import time
@@ -54,9 +55,10 @@ def ran(folder):
 def test_a_plan_runs_block_by_block_once_each_and_its_records_lie_beside_it(bench, file, tmp_path):
     told = bench("run", "--plan", file, "--dry-run", "--results", file.parent)
     assert (told.code, ran(file.parent)) == (0, [])
-    assert [line for line in told.out.splitlines() if "to run" in line or "next" in line] == [
-        "2 cells to run, about 0:00 of one core",
-        "4 cells to run, about 0:00 of one core",
+    lines = [line for line in told.out.splitlines() if "to run" in line or "next" in line]
+    assert [re.sub(r"\d:\d\d", "-", line) for line in lines] == [
+        "2 cells to run, about - of one core",
+        "4 cells to run, about - of one core",
         "next: sfc lstm-s 3k seed 0",
     ]
     done = bench("run", "--plan", file, "--workers", "0", "--no-measure")
