@@ -63,6 +63,13 @@ def seconds(context: click.Context, parameter: click.Parameter, value: str | Non
 WORKERS = click.option(
     "--workers", type=click.IntRange(0, 1000), help="Processes. [default: one a core, one for a GPU; 0: this process]"
 )
+AGAIN = click.option(
+    "--again",
+    is_flag=False,
+    flag_value="failed",
+    metavar="WORDS",
+    help="Run finished cells again: failed, all, a status, or models and tasks, with * for anything.",
+)
 CELL_LIMIT = click.option(
     "--cell-limit",
     "limit",

@@ -16,7 +16,7 @@ from ..execute.executors import EXECUTORS, executor
 from ..protocol import CHOICES
 from ..write import tables
 from ..write.words import DASH, clock
-from .options import CELL_LIMIT, DATA, IDLE, LIMIT, WIDTH, WORKERS, cell_options
+from .options import AGAIN, CELL_LIMIT, DATA, IDLE, LIMIT, WIDTH, WORKERS, cell_options
 from .report import counts, next_step
 from .saying import saying
 
@@ -39,13 +39,7 @@ if TYPE_CHECKING:
     help=f"What runs the cells: {', '.join(EXECUTORS)} or file.py:function.",
 )
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Time each model before training.")
-@click.option(
-    "--again",
-    is_flag=False,
-    flag_value="failed",
-    metavar="WORDS",
-    help="Run finished cells again: failed, all, a status, or models and tasks, with * for anything.",
-)
+@AGAIN
 @CELL_LIMIT
 @click.option(
     "--plan",

@@ -15,7 +15,7 @@ import click
 from ..errors import counted
 from ..plan import Cell
 from ..write.words import clock
-from .options import CELL_LIMIT, IDLE, LIMIT, REPORTS, WORKERS, Folder, group_options
+from .options import AGAIN, CELL_LIMIT, IDLE, LIMIT, REPORTS, WORKERS, Folder, group_options
 from .report import counts
 from .run import carried_out
 from .saying import saying
@@ -38,6 +38,7 @@ RESULTS = click.option(
     "--points", type=click.IntRange(2, 1000), default=12, show_default=True, help="Points for each model on each task."
 )
 @WORKERS
+@AGAIN
 @CELL_LIMIT
 @IDLE
 @LIMIT
@@ -97,7 +98,9 @@ def tune(
     if todo:
         store.check_writable(todo)
         sweep(store)
-        if not carried_out(orders, list(todo), [], where, workers):
+        if count := first.put_aside(todo):
+            say(f"run again: {counted(count, 'trial')}; the records of before lie in {store.root / 'aside'}")
+        if not carried_out([first], list(todo), [], where, workers):
             say("interrupted; the same command goes on from here")
             return 130
     trials = read(store, name, points)
@@ -153,7 +156,7 @@ def _conclude(trials: Trials, found: Choices, asked: Sequence[Key], results: Pat
             nothing.append(key)
             click.echo(f"{model} on {task}: all trials failed, so nothing is chosen")
     name = f"{page(trials.protocol)}.md"
-    sheet = pages.sheet(trials, found, order, f"bench tune --protocol {trials.protocol} --points {trials.points}")
+    sheet = pages.sheet(trials, found, order)
     folder = (campaign_of(results).reports if reports is None else reports) / "tuning"
     click.echo(formats.save(formats.files({name: sheet}, ("md", "csv", "tex")), folder)[0])
     return int(bool(nothing))

@@ -22,8 +22,11 @@ def best(scores: NDArray[np.float64]) -> int:
 
 
 def portable(scores: NDArray[np.float64]) -> int:
-    """The same over tasks of scores (tasks, points, seeds), each from chance, 0, to a perfect score, 1."""
-    return best(scores.mean(axis=0))
+    """The same over tasks of scores (tasks, points, seeds), from chance, 0, to a perfect score, 1.
+
+    A run below chance has learned nothing and counts as chance: how far below it is has no bound on some tasks.
+    """
+    return best(np.maximum(scores, 0.0).mean(axis=0))
 
 
 def chosen(trials: Trials) -> Choices:

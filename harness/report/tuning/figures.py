@@ -29,16 +29,16 @@ def best_of(found: Sequence[Outcome], places: Mapping[str, int]) -> bytes:
 
 
 def over_rates(found: Sequence[Outcome], places: Mapping[str, int]) -> bytes:
-    """The score of each point over its learning rate; a diamond is the source's own."""
+    """The score of each point over its learning rate, below chance as chance; a diamond is the source's own."""
 
     def draw(panel: Panel, mine: Sequence[Outcome]) -> None:
         panel.x = around(np.concatenate([one.rates for one in mine]), log=True)
-        panel.y = around(np.concatenate([one.means for one in mine]) * 100)
+        panel.y = around(np.concatenate([100 * np.maximum(one.means, 0.0) for one in mine]))
         for one in mine:
-            style, turn = line_of(places[one.key[1]]), np.argsort(one.rates)
-            panel.line(one.rates[turn], 100 * one.means[turn], linewidth=1.2, label=one.title, **style)
+            style, turn, way = line_of(places[one.key[1]]), np.argsort(one.rates), 100 * np.maximum(one.means, 0.0)
+            panel.line(one.rates[turn], way[turn], linewidth=1.2, label=one.title, **style)
             own = {"color": style["color"], "linestyle": "", "marker": "D", "markersize": 4}
-            panel.line(one.rates[:1], 100 * one.means[:1], **own)
+            panel.line(one.rates[:1], way[:1], **own)
 
     return _panels(found, draw, "learning rate")
 

@@ -25,14 +25,19 @@ LEARNED = 0.1  # of the way; what stays below has not learned, and which of its 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One model on one task, all of whose trials are there. means: over the seeds, of each point."""
+    """One model on one task, all of whose trials are there. scores: (points, seeds)."""
 
     key: Key
     title: str
     facts: TaskFacts
     choice: Choice
-    means: NDArray[np.float64]
-    rates: NDArray[np.float64]  # NaN where no trial of the point began
+    scores: NDArray[np.float64]
+    rates: NDArray[np.float64]  # of the points; NaN where no trial of one began
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """Of each point, over the seeds."""
+        return np.asarray(self.scores.mean(axis=1))
 
     @property
     def known(self) -> bool:
@@ -44,9 +49,14 @@ class Outcome:
         return self.known and float(self.means.max()) >= LEARNED
 
     @property
+    def searched(self) -> NDArray[np.float64]:
+        """The means of these points."""
+        return np.maximum(self.means[1:], 0.0)
+
+    @property
     def search(self) -> search.BestOf:
-        """The best of k of the points after the source's, which are those of a search."""
-        return search.best_of(self.means[1:])
+        """The best of k of the points after the source's, which are those of a search; below chance is chance."""
+        return search.best_of(self.searched)
 
     def score(self, value: float) -> str:
         """A mean as tables show it: in % of the way where chance is known."""
@@ -80,9 +90,8 @@ def outcomes(trials: Trials, choices: Choices, order: Sequence[str]) -> list[Out
         choice = choices.find("tuned", Group(trials.protocol, task, model, budget))
         if choice is not None:
             runs = trials.runs[key]
-            scores = trials.scores(key)
-            title = title_of(runs.values(), model)
-            found.append(Outcome(key, title, trials.facts(key), choice, scores.mean(axis=1), _rates(trials, key)))
+            title, facts = title_of(runs.values(), model), trials.facts(key)
+            found.append(Outcome(key, title, facts, choice, trials.scores(key), _rates(trials, key)))
     return found
 
 

@@ -35,8 +35,8 @@ FLATTERED = (
 )
 
 
-def sheet(trials: Trials, choices: Choices, order: Sequence[str], command: str) -> Sheet:
-    """The page. command: what makes it."""
+def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
+    """The page. order: of the models in every table."""
     found = outcomes(trials, choices, order)
     place = places({model for _, model, _ in trials.runs}, order)
     drawn = [one for one in found if one.known]
@@ -49,6 +49,7 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str], command: str) 
         parts += [
             "One point for all tasks of a model, by the best mean over the tasks that it can run:",
             tables.markdown(one_each),
+            "In these means, and in what follows, a run or a point below chance counts as chance.",
         ]
     if drawn:
         pictures = {
@@ -59,7 +60,12 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str], command: str) 
         parts += ["## How much the learning rate matters", *_rates(drawn, name)]
     parts += ["## Cost and failed trials", tables.markdown(_cost(trials, order)), *_failures(trials)]
     runs = [run for mine in trials.runs.values() for run in mine.values()]
-    parts.append(origin.sentence(runs, command))
+    tasks, names = dict.fromkeys(task for task, _, _ in trials.runs), {model for _, model, _ in trials.runs}
+    command = origin.command("tune", tasks, ordered(names, order), trials.protocol) + f" --points {trials.points}"
+    parts.append(
+        f"`{command}`: protocol `{trials.protocol}` version {choices.version}; {origin.origin(runs)}. Records: "
+        f"`runs/{trials.protocol}@point=*`, a folder for each point."
+    )
     return Sheet("\n\n".join(parts) + "\n", pictures, records=runs)
 
 
@@ -85,7 +91,7 @@ def portable(choices: Choices, found: Sequence[Outcome]) -> pd.DataFrame | None:
         if (choice := chosen.get((model, budget))) is None:
             continue
         mine = [one for one in found if one.key[1:] == (model, budget) and one.key[0] in choice.tasks]
-        means = np.mean([one.means for one in mine], axis=0)
+        means = np.mean([np.maximum(one.scores, 0.0).mean(axis=1) for one in mine], axis=0)
         rows.append(
             {
                 "Model": mine[0].title,
@@ -108,7 +114,7 @@ def _search(found: Sequence[Outcome], name: str) -> list[str]:
             mean, low, high = (part[k - 1] for part in one.search)
             row[f"Best of {k}"] = f"{one.score(mean)} ({one.score(low)} to {one.score(high)})"
         rows.append(row)
-    off = -min(float(search.plug_in_bias(one.means[1:]).min()) for one in found)
+    off = -min(float(search.plug_in_bias(one.searched).min()) for one in found)
     return [
         f"![The expected best of k points over k, from 1 to {n}, a panel for each of "
         f"{counted(len({one.key[0] for one in found}), 'task')} and a line for each model, with a band.]"
