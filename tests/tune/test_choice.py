@@ -5,6 +5,7 @@ import pytest
 from support.records import made_run
 from support.trials import made_trials
 
+from harness.catalog import source_digest
 from harness.errors import BenchError
 from harness.plan import Group
 from harness.records import choices as kept
@@ -50,9 +51,8 @@ def test_a_trial_that_came_to_nothing_counts_as_the_worst_and_not_as_its_last_me
     store = made_trials(tmp_path, {("sfc", "gru"): [[0.6, 0.7], [0.8, 0.7], [0.65, 0.65]]})
     trial = space.trial_of("smoke", 1, 3).name
     facts = space.point_at("smoke", 3, 1, "gru").facts()
-    store.save_run(
-        made_run("gru", SEEDS[1], None, protocol=trial, status=status, reason="no", valid_metric=0.99, point=facts)
-    )
+    failed = {"status": status, "reason": "no", "valid_metric": 0.99, "point": facts, "source": source_digest("gru")}
+    store.save_run(made_run("gru", SEEDS[1], None, protocol=trial, **failed))
     trials = read(store, "smoke", 3)
     key = ("sfc", "gru", "3k")
     assert trials.scores(key) == pytest.approx(np.array([[0.2, 0.4], [0.6, 0.0], [0.3, 0.3]]))
