@@ -36,6 +36,9 @@ class Protocol:
     evaluations: int | None = None  # evenly spaced; None: one an epoch
     measure_seconds: float = 3.0  # at most so long for each latency of the measurement pass
     yardstick: str = "lstm-s"  # what latencies are compared with
+    track: str = "source"  # whose rate and options: source, or what `bench tune` chose: tuned, portable
+    point: int | None = None  # a trial of `bench tune`, at this point of so many: it never reads the test set
+    points: int = 12
 
     def steps(self, train_sequences: int) -> int:
         """Training steps on a task with so many training sequences; a short last batch is left out."""
@@ -146,11 +149,14 @@ LIMITS: dict[str, tuple[float, float]] = {  # the least and the most that means 
     "max_steps": (1, 10**9),
     "evaluations": (1, 10**6),
     "measure_seconds": (0, 86_400),
+    "point": (0, 999),
+    "points": (1, 1000),
 }
 CHOICES = {
     "scale": ["paper", "quick", "smoke", "robust"],
     "optimizer": ["adam", "rmsprop"],
     "schedule": ["constant", "hold-decay"],
+    "track": ["source", "tuned", "portable"],
 }
 PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, DESK, QUICK, SMOKE, ROBUST)}
 
@@ -220,6 +226,10 @@ def with_changes(protocol: Protocol, changes: dict[str, object]) -> Protocol:
     changed = replace(protocol, **{**changes, "name": name})  # type: ignore[arg-type]
     if changes.get("epochs") and "max_steps" not in merged:
         changed = replace(changed, max_steps=None)
+    if "learning_rate" in merged and (changed.point is not None or changed.track != "source"):
+        raise BenchError("tuning chooses the learning rate: leave learning_rate out, or train with track=source")
+    if "point" in merged and merged.get("track", "source") != "source":
+        raise BenchError("a trial at a point is of no track; leave one of them out")
     _check(changed)
     return changed
 
@@ -269,6 +279,8 @@ def _check(protocol: Protocol) -> None:
             raise BenchError(f"{key} is {value}, but must be at least {least}")
         if value > most:
             raise BenchError(f"{key} is {value}, but must be at most {most:,.0f}")
+    if protocol.point is not None and protocol.point >= protocol.points:
+        raise BenchError(f"point {protocol.point} is none of {protocol.points}, which are counted from 0")
     if protocol.epochs is None and protocol.max_steps is None:
         raise BenchError("epochs and max_steps are both None, but one must say how long to train")
     for key, known in CHOICES.items():

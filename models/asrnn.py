@@ -50,7 +50,7 @@ from .engine.triton import lstm as triton_lstm
 from .parts import library
 from .parts.cells import CELLS, Classified, GRUCell, Layer, make_cell
 from .parts.haar import filtered, haar, one_of, reach
-from .spec import ModelSpec, ScaleUse, Shape
+from .spec import FORGET_BIASES, ModelSpec, ScaleUse, Shape
 
 CITE = "Hu, Wang, Qi: Learning to adaptively scale recurrent neural networks, AAAI 2019, arXiv 1902.05696"
 
@@ -261,7 +261,11 @@ FACTS: dict[str, Any] = {
     "head": "glorot",
     "revision": 2,  # 1: the classifier started as torch's Linear
 }
-SLSTM = ModelSpec("slstm", "SLSTM", ScaledLSTM, 129, what=FIXED.format("LSTM"), **FACTS)
-SGRU = ModelSpec("sgru", "SGRU", ScaledGRU, 129, what=FIXED.format("GRU"), **FACTS)
-ASLSTM = ModelSpec("aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), 128, what=CHOSEN.format("LSTM"), **FACTS)
-ASGRU = ModelSpec("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), 128, what=CHOSEN.format("GRU"), **FACTS)
+_fixed = partial(ModelSpec, paper_width=129, further=("fixed_scale", (0, 1, 2, 3)), **FACTS)
+_chosen = partial(ModelSpec, paper_width=128, further=("tau", (0.1, 0.3, 1.0)), **FACTS)
+SLSTM = _fixed("slstm", "SLSTM", ScaledLSTM, what=FIXED.format("LSTM"), opening=FORGET_BIASES)
+SGRU = _fixed("sgru", "SGRU", ScaledGRU, what=FIXED.format("GRU"))
+ASLSTM = _chosen(
+    "aslstm", "ASLSTM", partial(AdaptivelyScaledRNN, "lstm"), what=CHOSEN.format("LSTM"), opening=FORGET_BIASES
+)
+ASGRU = _chosen("asgru", "ASGRU", partial(AdaptivelyScaledRNN, "gru"), what=CHOSEN.format("GRU"))

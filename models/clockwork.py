@@ -144,5 +144,6 @@ CLOCKWORK = ModelSpec(
     cite=CITE,
     start="N(0, 0.1^2), classifier included: recalled of the paper, unverified",
     head="normal-0.1",
+    opening=("init", ("normal", "glorot")),
     revision=2,  # 1: Glorot-uniform, the classifier as torch's Linear
 )

@@ -32,7 +32,7 @@ from torch.nn import functional as F
 
 from .engine.scan import State
 from .parts import library
-from .spec import ModelSpec, Shape, spread
+from .spec import FORGET_BIASES, ModelSpec, Shape, spread
 
 CITE = "Chang et al.: Dilated recurrent neural networks, NeurIPS 2017"
 MOST_LAYERS = 9
@@ -156,5 +156,7 @@ DILATED_LSTM = ModelSpec(
     source="https://github.com/code-terminator/DilatedRNN",
     start="Glorot-uniform cells, classifier N(0, 1): the authors' code",
     head="normal",
+    opening=FORGET_BIASES,
+    further=("init", ("glorot", "normal")),
     revision=2,  # 1: the classifier started as torch's Linear
 )

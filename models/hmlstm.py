@@ -52,7 +52,7 @@ from torch.nn import functional as F
 
 from .engine.native import hmlstm as hmlstm_native
 from .engine.scan import Recurrence, State, scan
-from .spec import ModelSpec, ScaleUse, Shape, spread
+from .spec import FORGET_BIASES, ModelSpec, ScaleUse, Shape, spread
 
 CITE = "Chung, Ahn, Bengio: Hierarchical multiscale recurrent neural networks, ICLR 2017, arXiv 1609.01704"
 LAYERS = 3
@@ -246,6 +246,7 @@ def hierarchy(sizes: tuple[tuple[int, int], ...], kept: str, selects: bool) -> R
 
 
 START = "Glorot-uniform, classifier as torch's Linear: no source of the authors says how it starts"
+CASES = ("selection", ("where", "arithmetic"))
 _spec = partial(
     ModelSpec,
     paper_width=100,
@@ -253,6 +254,7 @@ _spec = partial(
     cite=CITE,
     start=START,
     head="default",
+    further=CASES,
     revision=2,  # 1: selection=arithmetic
 )
 HM_LSTM = _spec(
@@ -260,6 +262,7 @@ HM_LSTM = _spec(
     "HM-LSTM",
     partial(HMLSTM, False),
     what="layers of LSTM that copy, update or flush at boundaries that they find",
+    opening=FORGET_BIASES,
 )
 HM_LSTM_COMPACT_GATES = _spec(
     "hm-lstm-compact-gates",

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from .engine.scan import State
 from .parts import library
 from .parts.cells import Classified
-from .spec import ModelSpec, Shape, spread
+from .spec import FORGET_BIASES, ModelSpec, Shape, spread
 from .tprnn import OutputAggregation
 
 CITE = "Hochreiter, Schmidhuber: Long short-term memory, Neural Computation 9(8), 1997"
@@ -69,6 +69,7 @@ LSTM_S = ModelSpec(
     cite=CITE,
     start=START,
     head="default",
+    opening=FORGET_BIASES,
 )
 LSTM_M = ModelSpec(
     "lstm-m",
@@ -80,4 +81,5 @@ LSTM_M = ModelSpec(
     cite=CITE,
     start=START,
     head="default",
+    opening=FORGET_BIASES,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -47,6 +47,10 @@ def _always_applies(shape: Shape) -> str | None:
     return None
 
 
+FORGET_BIASES = ("forget_bias", (1.0, 3.0, 5.0))
+"""How an LSTM may start (ModelSpec.opening): the customary bias, and ones that keep for 20 and for 150 steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A model that can be trained on any task whose shape it accepts.
@@ -57,6 +61,8 @@ class ModelSpec:
     The keyword-only parameters of `build` are the options that `name@key=value` may change.
     `what` says in a clause what sets it apart, `cite` where it was published, `source` where code of it lies.
     `start` says how its weights start and who says so, `head` which of starts.py's its classifier has.
+    `opening` and `further` are options with the values that tuning may give them, in order: how the cell starts, as
+    its forget bias (a unit of bias b forgets in about e^b steps) or its scale, and one option more.
 
     A module may have a method `set_progress(fraction)`; the trainer then calls it before each
     step with the part of the training that is done, in [0, 1].
@@ -87,6 +93,8 @@ class ModelSpec:
     source: str = ""
     start: str = ""
     head: str = ""  # of a model of ours; a stranger's has none
+    opening: tuple[str, tuple[Any, ...]] | None = None
+    further: tuple[str, tuple[Any, ...]] | None = None
 
     def layers_at(self, shape: Shape) -> int:
         return self.layers(shape) if callable(self.layers) else self.layers

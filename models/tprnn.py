@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from .parts.aggregation import OutputAggregation
 from .parts.pyramid import Pyramid, windows
-from .spec import ModelSpec, ScaleUse, Shape, carries, spread
+from .spec import FORGET_BIASES, ModelSpec, ScaleUse, Shape, carries, spread
 
 CITE = "Ma, Lin, Chen, Cottrell: Temporal Pyramid Recurrent Neural Network, AAAI 2020"
 SOURCE = "https://github.com/qianlima-lab/TPRNN"
@@ -176,6 +176,7 @@ def _spec(name: str, title: str, layers: int, what: str, **options: Any) -> Mode
         source=SOURCE,
         start="Glorot-uniform cells, attention and classifier truncated N(0, 0.1^2): the authors' code",
         head="truncated",
+        opening=("forget_bias", (0.1, *FORGET_BIASES[1])),
     )
 
 

@@ -35,11 +35,12 @@ ROOMS = {
     "harness.records": "machine tasks.data",
     "harness.stats": "records",
     # the wing that works
-    "harness.prepare": "catalog strangers forms seeds tasks.data",
+    "harness.tune": "records compare catalog",
+    "harness.prepare": "tune records catalog strangers forms seeds tasks.data",
     "harness.train": "prepare records catalog engine machine seeds",
     "harness.checks": "train prepare catalog seeds",
     "harness.measure": "train prepare records stats catalog engine machine process seeds",
-    "harness.execute": "measure train prepare records stats write catalog strangers engine machine process seeds",
+    "harness.execute": "measure train prepare tune records stats write catalog strangers engine machine process seeds",
     "harness.gate": "stats write catalog machine process",
     # the wing that reads
     "harness.draw": "records",
@@ -49,6 +50,7 @@ ROOMS = {
     **{f"harness.report.{name}": PAGES for name in REPORT},
     "harness.report.measured": f"{PAGES} catalog",
     "harness.report.papers": f"{PAGES} report.insight",
+    "harness.report.tuning": f"{PAGES} tune",
     # the roof
     "harness.cli": "*",
     "harness.__main__": "cli",
@@ -69,7 +71,7 @@ ROOMS = {
 """Room -> the rooms and words that it may import. Names without a package are the harness's."""
 OPEN = {"harness", "harness.errors", "harness.plan", "harness.protocol"}
 WORDS = {name for name in ROOMS if name.count(".") == 1 and (ROOT / f"{name.replace('.', '/')}.py").exists()}
-READING = ("records", "stats", "compare", "draw", "write", "report", "gate", "cli")  # rooms that need no torch
+READING = ("records", "stats", "compare", "draw", "write", "report", "gate", "tune", "cli")  # rooms that need no torch
 WORKING = ("harness.gate.probe", "harness.cli.order", "harness.cli.progress")  # but for these
 ALLOWED = {"torch", "numpy", "triton", "filelock", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading and augmenting data

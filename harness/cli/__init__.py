@@ -4,10 +4,10 @@ bench    the command: the table of the verbs, errors as one line, exit codes
 run      `bench run`, `bench plan`, `bench params`
 lists    `bench list`
 check    `bench check` and `bench vitals`
-results  `bench status`
+tune     `bench tune`
 data     `bench data`: list, fetch, verify
 measure  `bench measure`, `bench speed`, `bench baselines`
-report   `bench report`, whose last line `make bench` ends with, and `bench compare`
+report   `bench status`, `bench report`, whose last line `make bench` ends with, and `bench compare`
 gate     `bench gate`
 claims   what a file of claims makes of three verbs
 options  options that several verbs have, and what is said to one that there is not

@@ -10,7 +10,7 @@ import click
 
 from ..errors import BenchError
 from .options import DATA, REPORTS, Folder
-from .results import counts
+from .report import counts
 from .run import carried_out
 
 if TYPE_CHECKING:

@@ -62,15 +62,44 @@ def seconds(context: click.Context, parameter: click.Parameter, value: str | Non
     return number
 
 
+WORKERS = click.option(
+    "--workers", type=click.IntRange(0, 1000), help="Processes. [default: one a core, one for a GPU; 0: this process]"
+)
+AGAIN = click.option(
+    "--again",
+    is_flag=False,
+    flag_value="failed",
+    metavar="WORDS",
+    help="Run finished cells again: failed, all, a status, or models and tasks, with * for anything.",
+)
+CELL_LIMIT = click.option(
+    "--cell-limit",
+    "limit",
+    callback=seconds,
+    metavar="TIME",
+    help="CPU time that a cell may take: seconds, or 30s, 30m, 2h. [default: none]",
+)
+IDLE = click.option(
+    "--idle", is_flag=True, help="Give way to everything else on this machine: one worker, no measurements."
+)
+LIMIT = click.option(
+    "--limit",
+    "most",
+    callback=seconds,
+    metavar="TIME",
+    help="Stop after so long, as 2h, and begin nothing that would not end by then; the same command goes on.",
+)
+
+
 def cell_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name cells."""
     seeds = click.option("--seeds", help="A count, or a list such as 0,3,5-7. [default: the protocol's]")
     return group_options(seeds(command))
 
 
-def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def group_options(command: Callable[..., Any], results: Callable[..., Any] = RESULTS) -> Callable[..., Any]:
     """The options that name tasks, models and a budget, and say where and how they run."""
-    options = [
+    options: list[Callable[..., Any]] = [
         click.option("--task", "tasks", multiple=True, help="Names, separated by commas."),
         click.option("--models", default="all", show_default=True, help="Groups and names, separated by commas."),
         click.option(
@@ -79,7 +108,7 @@ def group_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--budget", help="10k, 42k, any number, or paper. [default: the protocol's]"),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
         click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a setting of the protocol."),
-        RESULTS,
+        results,
         click.option(
             "--backend",
             type=click.Choice(["auto", "eager", "compiled", "native", "triton"]),

@@ -26,6 +26,7 @@ from ..records.campaign import blocks_of
 from ..records.kinds import STATUSES, Measurement, RunRecord
 from ..records.store import Store
 from ..stats import power
+from ..tune import tracks
 
 
 def find_replicas(word: str, device: str, seeds: int) -> int:
@@ -126,7 +127,7 @@ class Order:
         together = find_replicas(replicas, self.device, len(self.seeds))
         self.where = Where(Path(os.path.abspath(results)), self.device, data, backend, recompute, together, limit)
         self.store = Store(results)  # its sentences name the folder as the user did
-        self.fingerprints: dict[Group, dict[str, str]] = {}
+        self.fingerprints: dict[Group, dict[str, Any]] = {}
         self.again = split_words(again or "")
         if again is not None and not self.again:
             raise BenchError("--again names nothing; write failed, all, a status, or a model or task")
@@ -136,6 +137,7 @@ class Order:
                     f"--again {word} names no cell of this command; write failed, all, a status, "
                     "or a model or task, in which * stands for anything"
                 )
+        tracks.check((cell.group for cell in self.cells), self.where.results)
 
     def guarded(self) -> AbstractContextManager[None]:
         """Strangers' tasks make their data apart from this process, and what they change in it is put back."""
@@ -178,11 +180,17 @@ class Order:
         if group not in self.fingerprints:
             with self.guarded():
                 task = self.specs[group.task]
-                known = fingerprint(group.model, task, self.protocol.data_seed, self.where.data_root)
+                known: dict[str, Any] = {
+                    **fingerprint(group.model, task, self.protocol.data_seed, self.where.data_root)
+                }
+            if (point := tracks.point_of(group, self.where.results)) is not None:
+                known["point"] = point.facts()
             self.fingerprints[group] = known
         now = self.fingerprints[group]
-        differ = [name for name, value in now.items() if getattr(record, name) != value]
+        # a measurement keeps no point
+        differ = [name for name, value in now.items() if getattr(record, name, value) != value]
         words = {"source": group.model, "task_source": group.task, "data": f"the data of {group.task}"}
+        words["point"] = f"the point of {group.model}"
         if not differ:
             return ""
         if all(not getattr(record, name) for name in differ):  # an older record

@@ -69,7 +69,10 @@ def describe(what: RunRecord | Measurement) -> str:
             return f"{name}: {what.status}: {what.reason}"
         return f"{name}: step {what.step.median:.1f} ms, {what.ratio:.2f} x {what.yardstick}"
     if what.status == "ok" and what.task is not None:
-        return f"{what.cell}: ok, {what.task.metric} {what.test_metric:.4g} in {what.train_seconds:.1f} s"
+        metric, found = what.task.metric, what.test_metric
+        if found is None:  # a trial of tuning reads no test set
+            metric, found = f"point {what.point.get('number')}, validation {metric}", what.valid_metric
+        return f"{what.cell}: ok, {metric} {found:.4g} in {what.train_seconds:.1f} s"
     return f"{what.cell}: {what.status}: {what.reason}"
 
 

@@ -18,9 +18,8 @@ from ..write import tables
 from ..write.words import DASH, clock
 from . import claims
 from .claims import claims_option
-from .options import DATA, WIDTH, cell_options, seconds
-from .report import next_step
-from .results import counts
+from .options import AGAIN, CELL_LIMIT, DATA, IDLE, LIMIT, WIDTH, WORKERS, cell_options
+from .report import counts, next_step
 from .saying import saying
 
 if TYPE_CHECKING:
@@ -31,9 +30,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @cell_options
-@click.option(
-    "--workers", type=click.IntRange(0, 1000), help="Processes. [default: one a core, one for a GPU; 0: this process]"
-)
+@WORKERS
 @click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
 @click.option(
     "--executor",
@@ -44,20 +41,8 @@ if TYPE_CHECKING:
     help=f"What runs the cells: {', '.join(EXECUTORS)} or file.py:function.",
 )
 @click.option("--measure/--no-measure", default=True, show_default=True, help="Time each model before training.")
-@click.option(
-    "--again",
-    is_flag=False,
-    flag_value="failed",
-    metavar="WORDS",
-    help="Run finished cells again: failed, all, a status, or models and tasks, with * for anything.",
-)
-@click.option(
-    "--cell-limit",
-    "limit",
-    callback=seconds,
-    metavar="TIME",
-    help="CPU time that a cell may take: seconds, or 30s, 30m, 2h. [default: none]",
-)
+@AGAIN
+@CELL_LIMIT
 @click.option(
     "--plan",
     "planned",
@@ -66,14 +51,8 @@ if TYPE_CHECKING:
     help="Run what a file says instead of --task and --models, its first block first; the records go beside it.",
 )
 @claims_option("Run what the claims of a file need; the records go beside it.")
-@click.option("--idle", is_flag=True, help="Give way to everything else on this machine: one worker, no measurements.")
-@click.option(
-    "--limit",
-    "most",
-    callback=seconds,
-    metavar="TIME",
-    help="Stop after so long, as 2h, and begin nothing that would not end by then; the same command goes on.",
-)
+@IDLE
+@LIMIT
 @click.option("--dry-run", is_flag=True, help="Say what would run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
 def run(

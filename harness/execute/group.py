@@ -16,7 +16,7 @@ from ..engine import backend
 from ..errors import sentence
 from ..plan import Cell
 from ..prepare.budget import count_parameters
-from ..prepare.modules import Where, first_batch, load_splits, made, resolved, settled
+from ..prepare.modules import Where, first_batch, load_splits, made, pointed, resolved
 from ..protocol import Protocol, find_protocol
 from ..records.kinds import Point, RunRecord
 from ..records.store import Store
@@ -54,20 +54,26 @@ Report = Callable[[Progress], None]
 
 def begun(cell: Cell, where: Where) -> RunRecord:
     """The record of a cell as long as nothing is known of it but where it runs and how."""
+    point = None
     try:
-        protocol, _ = settled(cell.protocol, cell.task, where.data_root)
+        protocol, _, point = pointed(cell.group, where)
     except Exception:  # what is wrong with the task will be said where it is needed
         protocol = find_protocol(cell.protocol)
-    facts = machine.provenance(where.device)
     return RunRecord(
-        cell, "failed", protocol.version, settings=asdict(protocol), machine=facts, recompute=where.recompute
+        cell,
+        "failed",
+        protocol.version,
+        settings=asdict(protocol),
+        point={} if point is None else point.facts(),
+        machine=machine.provenance(where.device),
+        recompute=where.recompute,
     )
 
 
 def at_one_step(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
     """The cells in groups that can go on together, as their checkpoints stand at one step."""
-    protocol, task, _, found = resolved(cells[0].group, where.data_root)
-    kept = Kept(store, made_for(cells[0], protocol, task, found, where.data_root))
+    protocol, task, _, found = resolved(cells[0].group, where)
+    kept = Kept(store, made_for(cells[0], protocol, task, found, where))
     groups: dict[int, list[Cell]] = {}
     for cell in cells:
         groups.setdefault(kept.step_of(cell), []).append(cell)
@@ -77,9 +83,9 @@ def at_one_step(cells: Sequence[Cell], where: Where, store: Store) -> list[list[
 def part_done(cell: Cell, where: Where, store: Store) -> float:
     """The part of a cell's training that its checkpoint has, from 0 to 1."""
     try:
-        protocol, task, _, found = resolved(cell.group, where.data_root)
+        protocol, task, _, found = resolved(cell.group, where)
         steps = protocol.steps(len(load_splits(cell.task, protocol.scale, protocol.data_seed, where).train.y))
-        return Kept(store, made_for(cell, protocol, task, found, where.data_root)).step_of(cell) / steps
+        return Kept(store, made_for(cell, protocol, task, found, where)).step_of(cell) / steps
     except Exception:  # the run itself will say what is wrong
         return 0.0
 
@@ -91,7 +97,7 @@ def train_group(
 
     Raises NotStackable where several cannot train in one pass, and whatever the model raises.
     """
-    protocol, task, spec, found = resolved(cells[0].group, where.data_root)
+    protocol, task, spec, found = resolved(cells[0].group, where)
     splits = load_splits(cells[0].task, protocol.scale, protocol.data_seed, where)
     seeds = [on_task(cell.seed, cell.task) for cell in cells]
     modules = [made(spec, task.shape, found.width, where.device, seed=seed, frame=task.frame) for seed in seeds]
@@ -112,7 +118,7 @@ def train_group(
             stop=stop,
             recorder=recorder_for(where.device, where.backend),
         )
-        kept = Kept(store, made_for(cells[0], protocol, task, found, where.data_root))
+        kept = Kept(store, made_for(cells[0], protocol, task, found, where))
         states = [kept.load(cell) for cell in cells]
         curves: list[list[Point]] = [[] for _ in cells]
         if known := [state for state in states if state] if all(states) else []:
@@ -124,7 +130,8 @@ def train_group(
                 curves[place].append(point)
         if training.stopped:
             save()
-        tested: list[float] = [] if training.stopped or not training.alive else training.test()
+        untested = training.stopped or not training.alive or protocol.point is not None
+        tested: list[float] = [] if untested else training.test()
     names = used | {"graph"} if training.update.recorded else used
     notes = [*used.notes, *([f"{cells[0].model}: {training.update.note}"] if training.update.note else [])]
     if kept.unkeepable:
@@ -150,18 +157,22 @@ def train_group(
         )
         judged, best = _judged(record, training, place, tested, kept.unkeepable), training.replicas[place]
         done = (best.best_step or 0) / training.steps
-        records.append(with_insight(judged, spec, task, splits, where, best.best_weights, done))
+        if protocol.point is None:  # what a trained model does is looked into on test sequences
+            judged = with_insight(judged, spec, task, splits, where, best.best_weights, done)
+        records.append(judged)
     return records
 
 
 def _judged(record: RunRecord, training: Training, place: int, tested: list[float], unkeepable: str) -> RunRecord:
-    """The record with its status and, where it went well, the test metric."""
+    """The record with its status and, where it went well, the test metric; a trial of tuning has none."""
     if training.replicas[place].diverged:
         return replace(record, status="diverged", reason=training.replicas[place].diverged)
     if training.stopped:
         goes_on = "begins anew, as nothing could be kept" if unkeepable else "goes on from there"
         reason = f"stopped at step {training.step} of {training.steps}; the same command {goes_on}"
         return replace(record, status="interrupted", reason=reason)
+    if not tested:
+        return replace(record, status="ok")
     if not math.isfinite(tested[place]):
         return replace(record, status="diverged", reason="the test metric is no finite number")
     return replace(record, status="ok", test_metric=tested[place])

@@ -1,6 +1,7 @@
 """Records for what could not write its own: its process died, or it never began."""
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from .. import machine
@@ -10,6 +11,7 @@ from ..prepare.modules import Where, fingerprint, settled
 from ..protocol import find_protocol
 from ..records.kinds import Measurement, RunRecord
 from ..records.store import Store
+from ..tune.tracks import point_of
 from .run import described
 from .surroundings import kept
 
@@ -20,6 +22,9 @@ def leave(cell: Cell, where: Where, status: str, reason: str) -> RunRecord:
     record = RunRecord(cell, status, protocol.version, reason=reason, finished=machine.now())
     with kept():
         record = described(record, protocol, where.data_root, anywhere=False)
+        with suppress(BenchError):
+            point = point_of(cell.group, where.results)
+            record = record if point is None else replace(record, point=point.facts())
     store = Store(where.results)
     store.save_run(record)
     with suppress(OSError):

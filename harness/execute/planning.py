@@ -94,7 +94,7 @@ def _row(group: Group, count: int, where: Where, timing: bool) -> Row:
 
 def _planned(group: Group, count: int, where: Where, timing: bool) -> Row:
     task_name, model = group.task, group.model
-    *_, found = resolved(group, where.data_root)
+    *_, found = resolved(group, where)
     if not timing:
         return Row(task_name, model, count, found.width, found.params, None, None)
     together = min(count, where.replicas)
@@ -110,7 +110,7 @@ def _planned(group: Group, count: int, where: Where, timing: bool) -> Row:
 
 def _timed(group: Group, where: Where) -> tuple[int, float]:
     """The training steps of a cell, and the seconds of the second one."""
-    protocol, task, spec, found = resolved(group, where.data_root)
+    protocol, task, spec, found = resolved(group, where)
     splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)
     module = made(spec, task.shape, found.width, where.device, frame=task.frame)

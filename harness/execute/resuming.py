@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..plan import Cell
 from ..prepare.budget import Width
-from ..prepare.modules import fingerprint
+from ..prepare.modules import Where, fingerprint
 from ..protocol import Protocol
 from ..records.checkpoints import Refused, Unkeepable
 from ..records.kinds import Point
 from ..records.store import Store
+from ..tune.tracks import point_of
 
 if TYPE_CHECKING:
     from ..catalog import TaskSpec
@@ -60,9 +60,10 @@ class Kept:
                 self.unkeepable = str(why)
 
 
-def made_for(cell: Cell, protocol: Protocol, task: TaskSpec, found: Width, data_root: Path | None) -> dict[str, Any]:
+def made_for(cell: Cell, protocol: Protocol, task: TaskSpec, found: Width, where: Where) -> dict[str, Any]:
     """What must be the same beside the cell for a checkpoint to be gone on from."""
-    known = fingerprint(cell.model, task, protocol.data_seed, data_root)
+    known = fingerprint(cell.model, task, protocol.data_seed, where.data_root)
+    point = point_of(cell.group, where.results)
     return {
         "protocol version": protocol.version,
         "shape": str(task.shape),
@@ -71,4 +72,5 @@ def made_for(cell: Cell, protocol: Protocol, task: TaskSpec, found: Width, data_
         "model file": known["source"],
         "task file": known["task_source"],
         "data": known["data"],
+        **({} if point is None else {"point": point.facts()}),
     }

@@ -74,7 +74,7 @@ def forecast(group: Group, where: Where) -> Forecast | None:
 
 @lru_cache(maxsize=64)
 def _forecast(group: Group, where: Where) -> Forecast:
-    protocol, task, spec, found = resolved(group, where.data_root)
+    protocol, task, spec, found = resolved(group, where)
     splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     exact = where.device == "cpu" and where.backend != "compiled"  # else each batch size would be compiled
     module = made(spec, task.shape, found.width, "cpu", frame=task.frame)

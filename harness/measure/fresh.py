@@ -50,7 +50,7 @@ def _told(group: Group, where: Where, x: Any, y: Any) -> dict[str, Any] | str:
 
 def _first_steps(group: Group, where: Where, x: torch.Tensor, y: torch.Tensor) -> dict[str, Any]:
     prepare_process(where.device, 1)
-    protocol, task, spec, found = resolved(group, where.data_root)
+    protocol, task, spec, found = resolved(group, where)
     module = made(spec, task.shape, found.width, where.device, frame=task.frame)
     recorder = recorder_for(where.device, where.backend)
     x, y = x.to(where.device), y.to(where.device)

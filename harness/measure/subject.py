@@ -72,7 +72,7 @@ class Subject:
 
 def subject_of(group: Group, where: Where) -> Subject:
     """Build a model and its yardstick. Raises Skip where the model does not apply."""
-    protocol, task, spec, found = resolved(group, where.data_root)
+    protocol, task, spec, found = resolved(group, where)
     wanted = find_budget(group.budget, protocol.tolerance)
     splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +17,7 @@ from ..errors import BenchError
 from ..plan import Budget, Group, find_budget
 from ..protocol import Protocol, find_protocol, for_task
 from ..seeds import global_stream
+from ..tune.tracks import point_of
 from .budget import Width, bare, misses, solve
 from .data import load_data
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..catalog import ModelSpec, Shape, Split, Splits, TaskSpec
+    from ..records.choices import Point
 
     Frame = Callable[[nn.Module], nn.Module]
 
@@ -55,10 +58,23 @@ def settled(protocol_name: str, task_name: str, data_root: Path | None = None) -
     return for_task(protocol, task.training), task
 
 
-def resolved(group: Group, data_root: Path | None = None) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
-    """What the names of a group stand for. Raises Skip where the model does not apply or misses the budget."""
-    protocol, task = settled(group.protocol, group.task, data_root)
-    return protocol, task, *fitted(group.model, task, find_budget(group.budget, protocol.tolerance))
+def resolved(group: Group, where: Where) -> tuple[Protocol, TaskSpec, ModelSpec, Width]:
+    """What the names of a group stand for, at the point at which it trains.
+
+    Raises Skip where the model does not apply or misses the budget, BenchError where no point was chosen for it.
+    """
+    protocol, task, point = pointed(group, where)
+    wanted = find_budget(group.budget, protocol.tolerance)
+    return protocol, task, *fitted(group.model, task, wanted, {} if point is None else point.options)
+
+
+def pointed(group: Group, where: Where) -> tuple[Protocol, TaskSpec, Point | None]:
+    """The same without the model; third the point of tuning at which it trains, None for its source's own."""
+    protocol, task = settled(group.protocol, group.task, where.data_root)
+    point = point_of(group, where.results)
+    if point is not None and point.learning_rate is not None:
+        protocol = replace(protocol, learning_rate=point.learning_rate)
+    return protocol, task, point
 
 
 def made(
@@ -85,9 +101,16 @@ def doubled(module: nn.Module) -> nn.Module:
     return module.double()
 
 
-def fitted(model: str, task: TaskSpec, wanted: Budget) -> tuple[ModelSpec, Width]:
-    """The model and its width on a task. Raises Skip where it does not apply or misses the budget."""
+def fitted(
+    model: str, task: TaskSpec, wanted: Budget, options: Mapping[str, object] = MappingProxyType({})
+) -> tuple[ModelSpec, Width]:
+    """The model and its width on a task. Raises Skip where it does not apply or misses the budget.
+
+    options: of the model, beside those in its name.
+    """
     spec = find_model(model)
+    if options:
+        spec = replace(spec, build=partial(spec.build, **options))
     reason = spec.why_not(task.shape)
     if reason:
         raise Skip(reason)

@@ -94,6 +94,7 @@ class RunRecord:
     evaluation_seconds: Amount | None = None
     waited_seconds: Amount | None = None  # of training, for data that do not lie on the device or are augmented
     settings: Settings = field(default_factory=dict)  # the protocol in full
+    point: Facts = field(default_factory=dict)  # of the space of tuning, where it does not train as its source says
     backend: Line = ""  # of the recurrences: native, eager or the library's kernels; graph: the step was replayed
     replicas: Size = 1  # seeds that trained together
     recompute: Count = 0  # steps a stretch that is computed again on the way back; 0: none

@@ -96,12 +96,12 @@ def test_the_model_in_a_frame_is_given_with_it():
     assert module is inner
 
 
-def test_a_group_is_what_its_names_stand_for():
-    protocol, task, spec, found = resolved(Group("smoke", "sfc", "gru", "3k"))
+def test_a_group_is_what_its_names_stand_for(tmp_path):
+    protocol, task, spec, found = resolved(Group("smoke", "sfc", "gru", "3k"), Where(tmp_path))
     assert (protocol.name, task.name, spec.name) == ("smoke", "sfc", "gru")
     assert abs(found.params - 3000) <= 3000 * protocol.tolerance
     with pytest.raises(Skip, match="of 10 parameters"):
-        resolved(Group("smoke", "sfc", "tp-rnn-s", "10"))
+        resolved(Group("smoke", "sfc", "tp-rnn-s", "10"), Where(tmp_path))
 
 
 def test_a_model_that_cannot_carry_its_state_is_skipped_with_the_reason():

@@ -1,0 +1,192 @@
+"""The page of a tuning: what was chosen, what a search comes to, how much the rate matters, and what it cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from ...compare.order import ordered, places, title_of
+from ...errors import counted
+from ...records.choices import Choices
+from ...records.kinds import RunRecord
+from ...records.names import page
+from ...stats import search
+from ...tune.trials import Trials
+from ...write import origin, tables
+from ...write.sheet import Sheet
+from ...write.words import DASH, literal
+from . import figures
+from .outcomes import GOOD, LEARNED, Outcome, outcomes, said, seconds
+
+INTRODUCTION = """\
+Every model had the same budget: the same {points} points of one space on each task, each run to its end with the
+seeds {seeds}, which no other run uses. Point 0 is its source's own start and options at the protocol's rate; the others
+are a Latin hypercube over the learning rate (log-uniform), the classifier's start, how the cell starts and one option
+more where the model's spec names them. What is chosen is the best mean of the best validation metrics, of a tie the
+lower point. No trial read a test set. Numbers are % of the way from chance to a perfect score on validation (of a
+perplexity in nats; where chance is not known the metric itself), means over the seeds; a trial that diverged, failed or
+ran out of time counts as the model's worst trial on its task, or as chance where that is worse."""
+FLATTERED = (
+    "The number of what was chosen is the best of several and so flatters it: fresh seeds and the test set say what "
+    "it is worth (`--set track=tuned`, `--set track=portable`)."
+)
+
+
+def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
+    """The page. order: of the models in every table."""
+    found = outcomes(trials, choices, order)
+    place = places({model for _, model, _ in trials.runs}, order)
+    drawn = [one for one in found if one.known]
+    intro = INTRODUCTION.format(points=trials.points, seeds=" and ".join(map(str, choices.seeds)))
+    parts = [f"# Tuning under protocol `{trials.protocol}`, version {choices.version}", intro]
+    name, pictures = page(trials.protocol), {}
+    if found:
+        parts += ["## What was chosen", tables.markdown(tuned(found)), FLATTERED]
+    if (one_each := portable(choices, found)) is not None:
+        parts += [
+            "One point for all tasks of a model, by the best mean over the tasks that it can run:",
+            tables.markdown(one_each),
+            "In these means, and in what follows, a run or a point below chance counts as chance.",
+        ]
+    if drawn:
+        pictures = {
+            f"{name}-best-of.svg": figures.best_of(drawn, place),
+            f"{name}-rates.svg": figures.over_rates(drawn, place),
+        }
+        parts += ["## What a search of k points comes to", *_search(drawn, name)]
+        parts += ["## How much the learning rate matters", *_rates(drawn, name)]
+    parts += ["## Cost and failed trials", tables.markdown(_cost(trials, order)), *_failures(trials)]
+    runs = [run for mine in trials.runs.values() for run in mine.values()]
+    tasks, names = dict.fromkeys(task for task, _, _ in trials.runs), {model for _, model, _ in trials.runs}
+    command = origin.command("tune", tasks, ordered(names, order), trials.protocol) + f" --points {trials.points}"
+    parts.append(
+        f"`{command}`: protocol `{trials.protocol}` version {choices.version}; {origin.origin(runs)}. Records: "
+        f"`runs/{trials.protocol}@point=*`, a folder for each point."
+    )
+    return Sheet("\n\n".join(parts) + "\n", pictures, records=runs)
+
+
+def tuned(found: Sequence[Outcome]) -> pd.DataFrame:
+    """The point of each model on each task, beside the source's own."""
+    return pd.DataFrame(
+        {
+            "Task": one.key[0],
+            "Model": one.title,
+            **said(one.choice.point),
+            "Source's own": one.score(one.means[0]),
+            "Chosen": one.score(one.means[one.choice.point.number]),
+        }
+        for one in found
+    )
+
+
+def portable(choices: Choices, found: Sequence[Outcome]) -> pd.DataFrame | None:
+    """The point of each model for all its tasks, in the order of `found`; None where there is none."""
+    chosen = {(one.model, one.budget): one for one in choices.chosen if one.track == "portable"}
+    rows = []
+    for model, budget in dict.fromkeys((one.key[1], one.key[2]) for one in found):
+        if (choice := chosen.get((model, budget))) is None:
+            continue
+        mine = [one for one in found if one.key[1:] == (model, budget) and one.key[0] in choice.tasks]
+        means = np.mean([np.maximum(one.scores, 0.0).mean(axis=1) for one in mine], axis=0)
+        rows.append(
+            {
+                "Model": mine[0].title,
+                "Tasks": ", ".join(choice.tasks),
+                **said(choice.point),
+                "Source's own": mine[0].score(means[0]),
+                "Chosen": mine[0].score(means[choice.point.number]),
+            }
+        )
+    return pd.DataFrame(rows) if rows else None
+
+
+def _search(found: Sequence[Outcome], name: str) -> list[str]:
+    n = len(found[0].means) - 1
+    shown = sorted({1, (n + 1) // 2, n})
+    rows = []
+    for one in found:
+        row = {"Task": one.key[0], "Model": one.title, "Source's own": one.score(one.means[0])}
+        for k in shown:
+            mean, low, high = (part[k - 1] for part in one.search)
+            row[f"Best of {k}"] = f"{one.score(mean)} ({one.score(low)} to {one.score(high)})"
+        rows.append(row)
+    off = -min(float(search.plug_in_bias(one.searched).min()) for one in found)
+    return [
+        f"![The expected best of k points over k, from 1 to {n}, a panel for each of "
+        f"{counted(len({one.key[0] for one in found}), 'task')} and a line for each model, with a band.]"
+        f"({name}-best-of.svg)",
+        tables.markdown(pd.DataFrame(rows)),
+        f"The expected best of k of the {n} points after the source's (Dodge et al., EMNLP 2019), by the estimator "
+        "that is unbiased for points drawn independently (Tang et al., ACL 2020), and from the tenth to the ninetieth "
+        f"percentile of such searches. These points are stratified, so a search of k others would do a little worse. "
+        f"The first authors' own estimator, which tries points twice, is lower, here by up to {100 * off:.1f}. At k = "
+        f"{n} there is one subset alone: that the band closes there says nothing about other points.",
+    ]
+
+
+def _rates(found: Sequence[Outcome], name: str) -> list[str]:
+    rows = []
+    for one in found:
+        row = {"Task": one.key[0], "Model": one.title, "Good rates": DASH, "Decades": DASH}
+        if (ends := one.window()) is not None:
+            row["Good rates"] = f"{ends[0]:.3g} to {ends[1]:.3g}"
+            row["Decades"] = f"{np.log10(ends[1] / ends[0]):.1f}"
+        rows.append(row)
+    edges = [
+        f"- {literal(one.title)} on `{one.key[0]}` at point {one.choice.point.number}: {', '.join(words)}"
+        for one in found
+        if (words := one.edges())
+    ]
+    at_edge = ["No winner that learned lies at the edge of the space."]
+    if edges:
+        at_edge = ["Winners at the edge of the space, which is then widened for all models:", "\n".join(edges)]
+    return [
+        "![The mean validation score of each point over its learning rate, a panel for each task and a line for each "
+        f"model; a diamond is the source's own point.]({name}-rates.svg)",
+        tables.markdown(pd.DataFrame(rows)),
+        f"Good are rates whose point loses at most {100 * GOOD:g} % of the way to the model's best; points differ in "
+        f"their starts and options too. A dash: no point came {100 * LEARNED:g} % of the way.",
+        *at_edge,
+    ]
+
+
+def _cost(trials: Trials, order: Sequence[str]) -> pd.DataFrame:
+    rows = []
+    for model in ordered({model for _, model, _ in trials.runs}, order):
+        mine = [runs for (_, name, _), runs in trials.runs.items() if name == model]
+        every = [run for runs in mine for run in runs.values()]
+        ends = Counter(run.status for run in every)
+        bad = {status: number for status, number in ends.items() if status not in ("ok", "skipped", "interrupted")}
+        rows.append(
+            {
+                "Model": title_of(every, model),
+                "Trials": f"{len(every) - ends['skipped']:,}",
+                "Core-hours": f"{sum(map(seconds, mine)) / 3600:.2f}",
+                "Failed": ", ".join(f"{number} {status}" for status, number in sorted(bad.items())) or "0",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _failures(trials: Trials) -> list[str]:
+    """Each reason once, and of which trials."""
+    found: dict[str, list[RunRecord]] = {}
+    for runs in trials.runs.values():
+        for (_, _), run in runs.items():
+            if run.status not in ("ok", "skipped", "interrupted"):
+                found.setdefault(f"{run.status}: {run.reason}", []).append(run)
+    lines = [
+        f"- {counted(len(runs), 'trial')} of {', '.join(sorted({run.cell.model for run in runs}))}: {literal(reason)}"
+        for reason, runs in sorted(found.items())
+    ]
+    missing = [f"{model} on {task}, {number}" for (task, model, _), number in _missing(trials).items()]
+    lines += [f"- not run yet, so that nothing is chosen: {', '.join(missing)}"] if missing else []
+    return ["\n".join(lines)] if lines else []
+
+
+def _missing(trials: Trials) -> dict[tuple[str, str, str], int]:
+    return {key: number for key in trials.runs if trials.applies(key) and (number := trials.missing(key))}

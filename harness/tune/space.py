@@ -1,0 +1,85 @@
+"""The space of tuning, one unit cube for all models, and its points: the same for every model.
+
+coordinate 0   learning rate, log-uniform between the ends of RATES
+           1   classifier's start, HEADS (models/starts.py)
+           2   how the cell starts, where the model's spec says how that may vary (`ModelSpec.opening`)
+           3   one option more, where the spec has one (`ModelSpec.further`)
+
+Point 0 is the source's: its own start and options at the protocol's rate. The others are a Latin hypercube (McKay,
+Beckman, Conover, 1979), so that each stratum of the rates is tried once, its columns exchanged until their centred
+discrepancy is small, so that no start goes with high rates alone. A model ignores a coordinate that it lacks;
+of somebody else's model the rate alone is tuned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from ..catalog import find_model, strange_model
+from ..plan import split_options
+from ..protocol import Protocol, find_protocol, parse_changes, with_changes
+from ..records.choices import Point
+
+RATES = {"paper": (1e-4, 3e-2), "quick": (5e-4, 5e-2), "smoke": (5e-4, 5e-2), "robust": (5e-4, 5e-2)}
+"""Scale of a protocol -> the least and the greatest learning rate."""
+HEADS = ("default", "normal")
+NOT_TUNED = {"track", "point", "points"}  # of a protocol's name
+SEED = 0  # of the hypercube; another one makes other points
+
+
+def trial_of(name: str, point: int, points: int) -> Protocol:
+    """The protocol called `name`, or of a track of it, as a trial of `bench tune`."""
+    return with_changes(find_protocol(untracked(name)), {"point": point, "points": points})
+
+
+def untracked(name: str) -> str:
+    """What is tuned for a track or a trial: 'quick@batch=20+track=tuned' -> 'quick@batch=20'."""
+    base, _, changes = name.partition("@")
+    kept = [part for part in changes.split("+") if part and part.partition("=")[0] not in NOT_TUNED]
+    return f"{base}@{'+'.join(kept)}" if kept else base
+
+
+@cache
+def cube(points: int) -> tuple[tuple[float, ...], ...]:
+    """The points after the source's, 4 coordinates in [0, 1) each."""
+    from scipy.stats.qmc import LatinHypercube
+
+    if points == 1:
+        return ()
+    return tuple(map(tuple, LatinHypercube(4, rng=SEED, optimization="random-cd").random(points - 1).tolist()))
+
+
+def point_at(scale: str, points: int, number: int, model: str) -> Point:
+    """A point as a model takes it; an option that the model's name sets is none that varies."""
+    if number == 0:
+        return Point(0, points, None)
+    rate, *others = cube(points)[number - 1]
+    low, high = RATES[scale]
+    options = {
+        option: _pick(values, u)
+        for u, (option, values) in zip(others, _varied(model), strict=True)
+        if option and values
+    }
+    return Point(number, points, float(f"{low * (high / low) ** rate:.3g}"), options)
+
+
+def varied(model: str) -> dict[str, tuple[Any, ...]]:
+    """The options of a model that vary, and their values in order."""
+    return {option: values for option, values in _varied(model) if option}
+
+
+def _varied(model: str) -> Sequence[tuple[str, tuple[Any, ...]]]:
+    """An option and its values for each coordinate after the rate; empty where the model has none."""
+    nothing: tuple[str, tuple[Any, ...]] = ("", ())
+    if strange_model(model):
+        return [nothing] * 3
+    spec = find_model(model)
+    fixed: Mapping[str, object] = parse_changes(split_options(model)[1])
+    found = [("head", HEADS), spec.opening or nothing, spec.further or nothing]
+    return [nothing if option in fixed else (option, values) for option, values in found]
+
+
+def _pick(values: Sequence[Any], u: float) -> Any:
+    return values[int(u * len(values))]

@@ -1,0 +1,111 @@
+"""The points of tuning: the same for every model, of its own options, and no others than they were."""
+
+import numpy as np
+import pytest
+
+from harness.catalog import find_model
+from harness.errors import BenchError
+from harness.protocol import find_protocol
+from harness.tune.space import RATES, cube, point_at, trial_of, untracked, varied
+from models import MODELS
+
+
+def test_each_stratum_of_every_coordinate_has_one_point():
+    points = np.array(cube(12))
+    assert points.shape == (11, 4)
+    assert (np.sort(np.floor(points * 11), axis=0) == np.arange(11)[:, None]).all()
+    assert cube(1) == ()
+
+
+def test_the_points_are_those_that_they_were():
+    at = [point_at("quick", 12, number, "lstm-s") for number in range(12)]
+    rates = [0.0199, 0.000637, 0.00415, 0.00133, 0.0127, 0.0224, 0.00243, 0.00713, 0.000972, 0.00277, 0.0493]
+    assert [point.learning_rate for point in at] == [None, *rates]
+    assert [point.options.get("head", "own")[0] for point in at] == list("onddnndndddn")
+    assert [point.options.get("forget_bias") for point in at] == [None, 5, 3, 1, 3, 1, 3, 5, 5, 1, 3, 1]
+
+
+def test_no_coordinate_goes_with_another():
+    correlations = np.corrcoef(np.array(cube(12)).T)
+    assert np.abs(correlations[np.triu_indices(4, 1)]).max() < 0.2
+
+
+def test_all_models_have_the_same_rates_and_each_takes_the_options_that_it_has():
+    for number in range(1, 12):
+        at = {name: point_at("quick", 12, number, name) for name in ("gru", "lstm-s", "aslstm", "clockwork")}
+        assert len({point.learning_rate for point in at.values()}) == 1
+        assert len({point.options["head"] for point in at.values()}) == 1
+        assert list(at["gru"].options) == ["head"]
+        assert list(at["lstm-s"].options) == ["head", "forget_bias"]
+        assert list(at["aslstm"].options) == ["head", "forget_bias", "tau"]
+        assert at["aslstm"].options["forget_bias"] == at["lstm-s"].options["forget_bias"]
+        assert list(at["clockwork"].options) == ["head", "init"]
+
+
+@pytest.mark.parametrize("scale", sorted(RATES))
+def test_the_rates_lie_within_the_space_of_the_scale_and_fill_it(scale):
+    rates = np.array([point_at(scale, 12, number, "gru").learning_rate for number in range(1, 12)])
+    low, high = RATES[scale]
+    assert low <= rates.min() < low * (high / low) ** (1 / 11)
+    assert high * (low / high) ** (1 / 11) < rates.max() <= high
+
+
+def test_the_ranges_are_those_of_the_protocols():
+    assert (RATES["quick"], RATES[find_protocol("desk").scale]) == ((5e-4, 5e-2), (1e-4, 3e-2))
+    assert find_protocol("paper").scale == "paper"
+
+
+def test_the_source_has_its_own_point_at_the_protocols_rate():
+    assert point_at("quick", 12, 0, "lstm-s").facts() == {"number": 0, "of": 12, "learning_rate": None, "options": {}}
+
+
+def test_an_option_that_the_name_sets_is_not_tuned():
+    assert list(varied("aslstm@head=glorot+tau=0.5")) == ["forget_bias"]
+    assert "head" not in point_at("quick", 4, 1, "gru@head=normal").options
+
+
+def test_of_a_strangers_model_the_rate_alone_is_tuned():
+    point = point_at("quick", 4, 1, "support.unusual:Ahead")
+    assert point.learning_rate is not None
+    assert point.options == {}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_value_of_an_option_builds_the_model(name):
+    from harness.catalog import sequence_shape
+
+    spec = find_model(name)
+    assert len([one for one in (spec.opening, spec.further) if one]) <= 2
+    for option, values in varied(name).items():
+        assert len(set(values)) == len(values) > 1
+        for value in values:
+            spec.build(sequence_shape(16, 1, 3), 9, **{option: value})
+
+
+def test_a_trial_says_in_its_name_which_point_of_how_many_it_is():
+    trial = trial_of("quick@batch=20", 3, 12)
+    assert trial.name == "quick@batch=20+point=3+points=12"
+    assert (trial.point, trial.points, trial.batch, trial.version) == (3, 12, 20, find_protocol("quick").version)
+    assert untracked(trial.name) == "quick@batch=20"
+    assert untracked("quick@track=tuned") == "quick"
+    assert trial_of("quick@track=tuned", 0, 2).name == "quick@point=0+points=2"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "quick@point=12",
+        "quick@points=0",
+        "quick@track=best",
+        "quick@learning_rate=0.1+track=tuned",
+        "quick@learning_rate=0.1+point=1",
+        "quick@point=1+track=tuned",
+    ],
+)
+def test_a_point_or_track_that_cannot_be_is_refused_in_a_sentence(name):
+    with pytest.raises(BenchError, match=r"none of 12|at least 1|no track called|leave learning_rate out|of no track"):
+        find_protocol(name)
+
+
+def test_a_rate_of_ones_own_goes_with_the_sources_track():
+    assert find_protocol("quick@learning_rate=0.1+track=source").learning_rate == 0.1
