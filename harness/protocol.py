@@ -285,4 +285,4 @@ def _check(protocol: Protocol) -> None:
         raise BenchError("epochs and max_steps are both None, but one must say how long to train")
     for key, known in CHOICES.items():
         if getattr(protocol, key) not in known:
-            raise nearest(key, getattr(protocol, key), known, "`bench list`")
+            raise BenchError(f"{key} is '{getattr(protocol, key)}', but must be one of {', '.join(known)}")

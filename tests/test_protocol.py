@@ -159,9 +159,9 @@ def test_only_settings_of_a_protocol_can_be_changed(key):
         (f"batch={'(' * 5000}", "but must be a whole number"),
         ("batch={[]: 1}", "but must be a whole number"),
         ("max_steps=None", "epochs and max_steps are both None, but one must say how long to train"),
-        ("optimizer=adm", "no optimizer called 'adm'; the nearest is 'adam'"),
-        ("schedule=constnt", "no schedule called 'constnt'; the nearest is 'constant'"),
-        ("scale=qick", "no scale called 'qick'; the nearest is 'quick'"),
+        ("optimizer=adm", "optimizer is 'adm', but must be one of adam, rmsprop"),
+        ("schedule=constnt", "schedule is 'constnt', but must be one of constant, hold-decay"),
+        ("scale=qick", "scale is 'qick', but must be one of paper, quick, smoke, robust"),
         ("batch", "'batch' is no setting; write key=value"),
     ],
 )
