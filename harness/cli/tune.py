@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import counted
+from ..errors import BenchError, counted
 from ..plan import Cell
 from ..write.words import clock
 from .options import AGAIN, CELL_LIMIT, IDLE, LIMIT, REPORTS, WORKERS, Folder, group_options
@@ -62,10 +62,13 @@ def tune(
     from ..records import choices as kept
     from ..records.running import sweep
     from ..tune.choice import check_points, chosen
-    from ..tune.space import untracked
+    from ..tune.space import NOT_TUNED, untracked
     from ..tune.trials import SEEDS, read
     from .order import Order
 
+    own = {key for text in (words["protocol_name"] or "", *words["changes"]) for key in NOT_TUNED if f"{key}=" in text}
+    if own:
+        raise BenchError(f"tuning sets {', '.join(sorted(own))} itself; leave it out, --points says how many there are")
     say = saying()
     given = dict(words, seeds=",".join(map(str, SEEDS)))
     orders = [

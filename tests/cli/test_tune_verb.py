@@ -78,7 +78,8 @@ def test_what_is_asked_for_later_is_added_and_the_point_for_all_tasks_chosen_ane
     [
         (("--points", 3), "is of 2 points and 3 are asked for"),
         (("--set", "learning_rate=0.1"), "leave learning_rate out"),
-        (("--set", "track=tuned"), "is of no track"),
+        (("--set", "track=tuned"), "tuning sets track itself"),
+        (("--set", "point=1"), "tuning sets point itself"),
         (("--models", "grv"), "no model called 'grv'"),
     ],
 )
