@@ -14,7 +14,8 @@ The top layer has no boundary detector (z^L = 0) and no top-down input. The grad
 the threshold. The paper does not say whether it also goes through the choice of the case:
 
     selection=where         no, as the two public ports that we know have it: z is a constant there, and reached through
-                            what it switches of s alone
+                            what it switches of s alone; that of the compact layout's top layer switches nothing there,
+                            so it does not learn
     selection=arithmetic    yes: c = z ig + (1 - z)(1 - zb) c + (1 - z) zb (f c + ig), with z = z^l_{t-1} and
                             zb = z^{l-1}_t; h likewise. The values are the same
 
