@@ -72,7 +72,7 @@ def forecast(path: Path, words: dict[str, Any], *, timing: bool) -> None:
     for claim in read(path):
         left = [cell for cell in claim.cells if cell in todo]
         seconds = [took.get(cell) for cell in left]
-        known = timing and all(seconds)  # what cannot be tried takes nothing
+        known = timing and all(seconds)
         rows.append(
             {
                 "Claim": claim.id,

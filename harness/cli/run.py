@@ -124,7 +124,7 @@ def _forecast(cells: Sequence[Cell], where: Where) -> str:
     left = seconds_left(cells, where)
     said = f"{counted(len(cells), 'cell')} to run, about {clock(sum(left.values()))} of one core"
     unknown = len(cells) - len(left)
-    return said if not unknown else f"{said} without {unknown} that cannot begin as things are; `bench plan` says why"
+    return said if not unknown else f"{said} without {unknown} of which no time can be told; `bench plan` tries them"
 
 
 def carried_out(

@@ -125,7 +125,7 @@ def _forecast(cells: Sequence[Cell], order: Order, where: Where) -> str:
     left = Counter((cell.task, cell.model) for cell in cells)
     one_each = [Cell(group.protocol, task, model, group.budget, order.seeds[0]) for task, model in left]
     took = {(cell.task, cell.model): seconds for cell, seconds in seconds_left(one_each, where).items()}
-    unknown = [f"{model} on {task}" for (task, model), seconds in took.items() if not seconds]
+    unknown = [f"{model} on {task}" for task, model in left if (task, model) not in took]
     said = f"about {clock(sum(left[key] * seconds for key, seconds in took.items()))} of one core"
     return said + (f", and nobody knows how long for {', '.join(unknown)}" if unknown else "")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import pandas as pd
 import torch
 
 from .. import machine
-from ..catalog import find_model, find_task, sequence_shape, shared_data, strange_model
+from ..catalog import find_model, find_task, sequence_shape, shared_data, strange_model, strange_task
 from ..engine import backend
 from ..errors import BenchError, sentence
 from ..measure import steps as measure
@@ -130,7 +129,8 @@ def _timed(group: Group, where: Where) -> tuple[int, float]:
 def seconds_left(cells: Sequence[Cell], where: Where) -> dict[Cell, float]:
     """What each cell will still take: as other seeds took on such a processor, else as two tried steps say.
 
-    Less the part that its checkpoint has. What cannot be tried is not there: the run itself will say what is wrong.
+    Less the part that its checkpoint has. What cannot be tried is not there: the run itself will say what is wrong. Nor
+    is a stranger's that has no other seeds, since one that hangs would hold up all.
     """
     store, left = Store(where.results), dict[Cell, float]()
     prepare_process(where.device, 1)
@@ -142,12 +142,13 @@ def seconds_left(cells: Sequence[Cell], where: Where) -> dict[Cell, float]:
             if run.cell.group == group and run.status == "ok" and run.machine.get("cpu") == machine.cpu_name()
         ]
         if not took:
+            if strange_model(group.model) or strange_task(group.task):
+                continue
             try:
-                with kept() if strange_model(group.model) else nullcontext():
-                    steps, one = _timed(group, where)
-                took = [EVALUATED * steps * one]
+                steps, one = _timed(group, where)
             except Exception:
                 continue
+            took = [EVALUATED * steps * one]
         for cell in mine:
             left[cell] = sum(took) / len(took) * (1 - part_done(cell, where, store))
     return left

@@ -12,6 +12,7 @@ from support.sentences import one_sentence
 
 from harness.execute import planning
 from harness.plan import Cell
+from harness.prepare.modules import Where
 from harness.records.store import Store
 
 PLAN = """
@@ -155,4 +156,11 @@ def test_what_cannot_begin_is_in_no_forecast(bench, file, tmp_path):
     file.write_text(f"[[block]]{block.replace('sfc', 'sfc,pmnist')}")
     told = bench("run", "--plan", file, "--dry-run", "--data", tmp_path / "nothing")
     (line,) = [line for line in told.out.splitlines() if "to run" in line]
-    assert line.endswith("of one core without 2 that cannot begin as things are; `bench plan` says why")
+    assert line.endswith("of one core without 2 of which no time can be told; `bench plan` tries them")
+
+
+def test_a_stranger_that_hangs_holds_up_no_forecast(tmp_path):
+    (tmp_path / "hangs.py").write_text("import time\n\n\ndef build(shape, width):\n    time.sleep(600)\n")
+    began = time.monotonic()
+    assert planning.seconds_left([cell(f"{tmp_path / 'hangs.py'}:build")], Where(tmp_path / "results")) == {}
+    assert time.monotonic() - began < 60

@@ -66,6 +66,13 @@ def test_a_dry_run_says_the_time_and_runs_nothing(tune, tmp_path):
     assert not (tmp_path / "results" / "tuning" / "runs").exists()
 
 
+def test_a_dry_run_names_what_no_time_can_be_told_of(tune, tmp_path):
+    (tmp_path / "mine.py").write_text("from support.unusual import Diagonal as build\n")
+    found = tune(*WORDS, "--models", f"gru,{tmp_path / 'mine.py'}:build", "--dry-run")
+    assert found.code == 0, found
+    assert f"nobody knows how long for {tmp_path / 'mine.py'}:build on" in found.out.replace("\n", " ")
+
+
 def test_what_is_asked_for_later_is_added_and_the_point_for_all_tasks_chosen_anew(tune, tmp_path):
     made_trials(tmp_path / "results" / "tuning", {("sfc", "gru"): [[0.5, 0.5], [0.9, 0.9]]})
     assert tune("--task", "sti", "--models", "gru", "--protocol", "smoke", "--points", 2).code == 0
