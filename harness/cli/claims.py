@@ -72,7 +72,7 @@ def forecast(path: Path, words: dict[str, Any], *, timing: bool) -> None:
     for claim in read(path):
         left = [cell for cell in claim.cells if cell in todo]
         seconds = [took.get(cell) for cell in left]
-        known = timing and all(seconds)
+        known = timing and None not in seconds
         rows.append(
             {
                 "Claim": claim.id,
@@ -85,4 +85,6 @@ def forecast(path: Path, words: dict[str, Any], *, timing: bool) -> None:
         )
     click.echo(tables.plain(pd.DataFrame(rows)))
     total = f", about {clock(sum(took.values()))} of one core" if timing else ""
+    if timing and len(took) < len(todo):
+        total += f" without {len(todo) - len(took)} of which no time can be told"
     click.echo(f"{counted(len(todo), 'cell')} to run for all of them{total}")

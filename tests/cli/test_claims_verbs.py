@@ -29,6 +29,15 @@ def file(tmp_path, monkeypatch):
     return path
 
 
+def test_a_forecast_counts_what_no_time_can_be_told_of(bench, file, tmp_path):
+    file.write_text(CLAIMS.replace('tasks = ["sfc"]', 'tasks = ["pmnist"]'))
+    said = bench("plan", "--claims", file, "--data", tmp_path / "nothing")
+    assert said.code == 0, said.err
+    cells = said.out.splitlines()[-1].partition(" ")[0]
+    assert said.out.splitlines()[-1].endswith(f"about 0:00 of one core without {cells} of which no time can be told")
+    assert "0:00" not in said.out.splitlines()[2]
+
+
 def test_from_a_declaration_to_a_verdict(bench, file, tmp_path):
     said = bench("plan", "--claims", file, "--no-time")
     assert said.code == 0, said.err
