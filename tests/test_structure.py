@@ -49,7 +49,7 @@ ROOMS = {
     "harness.report": " ".join(["records compare write", *map("report.{}".format, REPORT)]),
     **{f"harness.report.{name}": PAGES for name in REPORT},
     "harness.report.measured": f"{PAGES} catalog",
-    "harness.report.papers": f"{PAGES} report.insight",
+    "harness.report.papers": f"{PAGES} report.insight catalog",
     "harness.report.tuning": f"{PAGES} tune",
     # the roof
     "harness.cli": "*",

@@ -21,6 +21,7 @@ from .papers import agreement
 from .papers import scales as scale_figures
 from .papers import tables as paper_tables
 from .papers.book import Page, book
+from .papers.recorded import Recorded, recorded
 from .task.page import task_page
 
 PAGES: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
@@ -45,7 +46,7 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
     """
     if not loaded.runs:
         return _index_of_measurements(loaded, others)
-    here = paper_tables.recorded(loaded.runs)
+    here = recorded(loaded.runs)
     groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(loaded.runs, key=lambda run: run.cell):
         groups[run.cell.task, run.cell.budget].append(run)
@@ -99,7 +100,7 @@ def _left_out(loaded: Loaded) -> list[str]:
     return ["Records that are left out:", lines]
 
 
-def offered(here: paper_tables.Recorded) -> list[Page]:
+def offered(here: Recorded) -> list[Page]:
     """The papers' pages that have anything to do with the tasks of this protocol's scale."""
     return [page for page in book().pages if any(here.offers(number) for number in page.numbers)]
 

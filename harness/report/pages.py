@@ -10,8 +10,8 @@ from ..write.sheet import Sheet
 from .index import PAGES, measured, offered
 from .papers import agreement
 from .papers import figures as paper_figures
-from .papers import tables as paper_tables
 from .papers.book import book
+from .papers.recorded import recorded
 
 
 def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
@@ -21,7 +21,7 @@ def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
     """
     if not loaded.runs:
         return _across(loaded, *measured(loaded), order)
-    here = paper_tables.recorded(loaded.runs)
+    here = recorded(loaded.runs)
     remake = f"bench report --protocol {here.protocol}"
     used = [run for runs in here.runs.values() for run in runs]
     places = Material(loaded.runs, loaded.measurements, order).places()

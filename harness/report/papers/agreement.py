@@ -24,11 +24,16 @@ from ...stats.verdicts import ALPHA, CANNOT_TELL, NOT_REPRODUCED, NOT_RUN, REPRO
 from ...write import tables, words
 from . import book as papers
 from .book import Book, Published
-from .tables import Recorded, ours, scores
+from .recorded import Recorded
+from .tables import ours, scores
 
 UNKNOWN, NOT_COMPARABLE = "unknown in the source", "not comparable"
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, CANNOT_TELL, NOT_RUN, UNKNOWN, NOT_COMPARABLE)
 TITLE = "Agreement with the papers"
+SHORTER = """\
+**A second verdict.** These runs train as `paper` does, on the same data, lengths and widths, but for a part of the
+time, which stands in each verdict. A number that is reproduced here came sooner; one that is lower may still come, and
+is no verdict on the paper. Those that were run:"""
 HOW_TO_READ = """\
 The verdict is of two one-sided t tests over seeds against a margin that was stated before any run. *Reproduced*: our
 mean lies within the margin of the published number, with p < 0.05 on either side, and every seed has a result; so many
@@ -79,11 +84,14 @@ def verdict(number: Published, here: Recorded) -> Verdict:
     if len(values) < 2:
         return Verdict(CANNOT_TELL, "one seed has no spread", difference)
     found = equivalence.two_one_sided(np.array(values) - number.value, margin)
+    length = here.length(papers.book().tasks[number.task].name)
+    after = f", after {length}" if length else ""
     if found.outside < ALPHA:
-        return Verdict(NOT_REPRODUCED, "ours is higher" if difference > 0 else "ours is lower", difference, found.p)
+        side = "higher" if difference > 0 else "lower"
+        return Verdict(NOT_REPRODUCED, f"ours is {side}{after}", difference, found.p)
     if found.p < ALPHA:
         open_ = f"of further seeds up to {shares.unseen(len(values)):.0%} may fail"
-        return Verdict(REPRODUCED, open_, difference, found.p)
+        return Verdict(REPRODUCED, open_ + after, difference, found.p)
     if min(values) == max(values):
         return Verdict(CANNOT_TELL, "without any spread nothing is proved", difference, found.p)
     return Verdict(CANNOT_TELL, f"{counted(len(values), 'seed')} spread too wide for the margin", difference, found.p)
@@ -110,6 +118,9 @@ def counts(here: Recorded) -> str:
 def text(here: Recorded) -> str:
     rows = verdicts(here)
     parts = [f"# {TITLE}", f"Protocol `{here.protocol}`, version {here.version}, budget {here.budget}: {counts(here)}."]
+    if here.cut:
+        parts.append(SHORTER)
+        rows = [row for row in rows if here.of(row[1])]
     if not here.comparable:
         parts.append(
             "**Not comparable as values.** These records are not of protocol `paper` with each model at its paper's "

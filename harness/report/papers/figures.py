@@ -18,7 +18,7 @@ from ...write.sheet import Sheet
 from . import book as papers
 from . import tables as paper_tables
 from .book import Page, Published
-from .tables import Recorded
+from .recorded import Recorded
 
 SIZE = (3.0, 2.3)
 OURS, READ_OFF = "ours", "published, read off"

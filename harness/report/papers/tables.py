@@ -2,23 +2,22 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import pandas as pd
 
 from ...compare.order import facts_of
 from ...compare.pairwise import best_of, scored
 from ...compare.parted import shown_runs
-from ...errors import BenchError, counted
-from ...protocol import PAPER, find_protocol
-from ...records.kinds import INTERRUPTED, RunRecord, TaskFacts
+from ...protocol import PAPER
+from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...stats import survival
 from ...stats.verdicts import NOT_RUN
 from ...write import origin, tables, words
 from . import book as papers
 from .book import Page, Published
+from .recorded import Recorded
 
 NOT_HERE, NO_SCALE = "not in this harness", "not at this scale"
 SAID = ("batch", "optimizer", "learning_rate", "clip", "epochs")
@@ -28,86 +27,6 @@ parameters in brackets. Of how many seeds it is, is said where that is not all o
 where seeds part in two (some come halfway from chance to the task's target, others do not) of those that learned. A
 number marked `ca.` was read off a figure by eye. Bold: our best mean on a task, of those in a column. `–`: the paper
 has none; `not recovered`: it has one, but the text that we have lost it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """The records of one protocol at one version and budget.
-
-    `usual`: whether that is the protocol's own budget; `seeds`: how many each cell should have; `current`: whether the
-    protocol still has that version; `notes`: which records are left out, a sentence each.
-    """
-
-    protocol: str
-    version: int
-    budget: str
-    usual: bool
-    seeds: int
-    scale: str
-    current: int | None
-    runs: dict[tuple[str, str], list[RunRecord]]  # (task, model) -> its runs by seed
-    notes: tuple[str, ...]
-
-    @property
-    def comparable(self) -> bool:
-        """Were these trained as the papers say?"""
-        return self.protocol == PAPER.name and self.budget == PAPER.budget
-
-    @property
-    def outdated(self) -> str:
-        """A sentence where this harness has another version of the protocol."""
-        if self.current in (None, self.version):
-            return ""
-        return f"This harness has version {self.current} of the protocol; these runs are of version {self.version}."
-
-    def of(self, number: Published) -> list[RunRecord]:
-        """The runs that answer a published number."""
-        place = papers.book().ours(number)
-        return self.runs.get(place, []) if place else []
-
-    def offers(self, number: Published) -> bool:
-        """Does the task exist at this protocol's scale?"""
-        return self.scale != "robust" or papers.book().tasks[number.task].robust
-
-    def lacks(self, number: Published) -> bool:
-        """Is there anything left to run for a published number?"""
-        if papers.book().ours(number) is None or not self.offers(number):
-            return False
-        return sum(run.status != INTERRUPTED for run in self.of(number)) < self.seeds
-
-
-def recorded(runs: Iterable[RunRecord]) -> Recorded:
-    """The records of one protocol as the papers' tables need them: the newest version, and one budget.
-
-    The budget is the protocol's own; where nothing was recorded under that, the one with most records.
-    """
-    runs = sorted(runs, key=lambda run: (run.cell, run.protocol_version, run.finished))
-    names = {run.cell.protocol for run in runs}
-    if len(names) != 1:
-        raise BenchError(f"records of {len(names)} protocols cannot share a table: {', '.join(sorted(names))}")
-    (name,) = names
-    try:
-        known = find_protocol(name)
-    except BenchError:  # a protocol of another version of this harness
-        known = None
-    version = max(run.protocol_version for run in runs)
-    newest = [run for run in runs if run.protocol_version == version]
-    budgets = Counter(run.cell.budget for run in newest)
-    usual = known is not None and known.budget in budgets
-    budget = known.budget if known is not None and usual else max(sorted(budgets), key=lambda word: budgets[word])
-    found: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
-    for run in newest:
-        if run.cell.budget == budget:
-            found[run.cell.task, run.cell.model].append(run)
-    notes = []
-    if old := len(runs) - len(newest):
-        notes.append(f"Left out: {counted(old, 'record')} of older versions of the protocol.")
-    if others := sorted(set(budgets) - {budget}):
-        notes.append(f"Only budget {budget} is on this page; the task's own pages have {', '.join(others)} as well.")
-    seeds = known.seeds if known else max(len(group) for group in found.values())
-    scale = known.scale if known else PAPER.scale
-    current = known.version if known else None
-    return Recorded(name, version, budget, usual, seeds, scale, current, dict(found), tuple(notes))
 
 
 def scores(number: Published, runs: Sequence[RunRecord]) -> list[float]:
@@ -226,7 +145,10 @@ def progress(page: Page, here: Recorded) -> tuple[int, int]:
 def _warning(page: Page, here: Recorded) -> list[str]:
     """What makes these records no match for the paper's numbers: scale, budget and training, from the records."""
     if here.comparable:
-        return [f"Ours: protocol `{here.protocol}`, version {here.version}, each model at its paper's width."]
+        ours = f"Ours: protocol `{here.protocol}`, version {here.version}, each model at its paper's width"
+        tasks = dict.fromkeys(papers.book().tasks[number.task].name for number in page.numbers)
+        shorter = [f"{task}, {length}" for task in tasks if (length := here.length(task))]
+        return [f"{ours}, trained for shorter: {'; '.join(shorter)}." if shorter else f"{ours}."]
     budget = "each model at its paper's width" if here.budget == PAPER.budget else f"{here.budget} parameters each"
     differ = "the budget differs" if here.protocol == PAPER.name else "scale, budget and training differ"
     first = (

@@ -15,7 +15,8 @@ from harness.records.store import Loaded
 from harness.report.papers import book as papers
 from harness.report.papers import figures as paper_figures
 from harness.report.papers.book import book
-from harness.report.papers.tables import recorded, text
+from harness.report.papers.recorded import recorded
+from harness.report.papers.tables import text
 
 ORDER = ["lstm-s", "gru", "tp-rnn-s"]
 SUM = TaskFacts("Addition", "mse", False, chance=1 / 6, target=1 / 60, length=50)

@@ -16,7 +16,8 @@ from harness.protocol import QUICK
 from harness.records.kinds import RunRecord
 from harness.records.store import Loaded
 from harness.report.papers.book import book
-from harness.report.papers.tables import ours, progress, recorded, table, text
+from harness.report.papers.recorded import recorded
+from harness.report.papers.tables import ours, progress, table, text
 from harness.write.tables import BOLD, markdown
 
 ORDER = ["lstm-s", "gru", "tp-rnn-s"]

@@ -2,12 +2,13 @@
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support import ROOT
-from support.records import made_run, runs_of
+from support.records import FACTS, made_run, runs_of
 
 from harness.catalog import find_model, find_task
 from harness.checks.models import Example
@@ -17,7 +18,7 @@ from harness.report.papers import agreement
 from harness.report.papers import book as papers
 from harness.report.papers.agreement import verdict, verdicts
 from harness.report.papers.book import Published, book
-from harness.report.papers.tables import Recorded, recorded
+from harness.report.papers.recorded import Recorded, recorded
 
 SOURCE = Path(os.environ.get("BENCH_REFERENCE", ROOT.parent / "shared" / "reference")) / "published.yaml"
 PAPER = {"protocol": "paper", "protocol_version": 2, "budget": "paper", "task_name": "smnist"}
@@ -234,6 +235,34 @@ def test_under_another_protocol_or_budget_nothing_is_comparable(change):
     assert "reproduced" not in page.partition("Where `paper` differs")[0]
     assert "| TP-RNN-S " in page
     assert "| LSTM-S " not in page
+
+
+@pytest.mark.parametrize(
+    ("task", "place", "scores", "word", "why"),
+    [
+        ("smnist", ("T1", "MNIST", "TP-RNN-S"), [0.986, 0.987, 0.988], "reproduced", "after 10 of 200 epochs"),
+        (
+            "sfc",
+            ("T2", "signals-SFC", "TP-RNN-S"),
+            [0.517, 0.518, 0.519],
+            "not reproduced",
+            "lower, after 40 of 200",
+        ),
+        ("pmnist", ("T1", "pMNIST", "LSTM-S"), [0.2, 0.5, 0.9], "cannot tell", "3 seeds spread too wide"),
+    ],
+)
+def test_under_desk_a_second_verdict_says_of_how_much_of_the_papers_time_it_is(task, place, scores, word, why):
+    facts = replace(FACTS, chance=None)  # no share of seeds that learned
+    desk = here(*of_seeds(number(*place).model.lower(), scores, protocol="desk", task_name=task, task=facts))
+    found = verdict(number(*place), desk)
+    assert found.word == word
+    assert why in found.why
+    page = agreement.text(desk)
+    assert "**A second verdict.**" in page
+    assert "not run" not in page.partition("Where `paper` differs")[0].partition("**A second verdict.**")[2]
+    assert recorded(of_seeds("gru", [0.9], protocol="desk", task_name="addition-200")).length("addition-200") == (
+        "12,000 training steps, not 200 epochs"
+    )
 
 
 def test_a_number_in_several_tables_is_judged_once():
