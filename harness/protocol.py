@@ -46,6 +46,11 @@ class Protocol:
             return self.max_steps
         return (self.epochs or 1) * max(1, train_sequences // self.batch)
 
+    @property
+    def length(self) -> str:
+        """How long it trains, in words."""
+        return f"{self.epochs} epochs" if self.max_steps is None else f"{self.max_steps:,} training steps"
+
     def evaluation_steps(self, train_sequences: int) -> list[int]:
         """The steps after which validation is measured: geometric at first, then evenly spaced."""
         total = self.steps(train_sequences)

@@ -6,37 +6,42 @@ refuted       `every`: the contrary of one is shown, after Holm over all; `any`:
 cannot tell   all its runs are there, and neither is shown
 not run       not all its runs are there, which is no verdict
 not planned   and some of them stand in no plan
+
+Of forty epochs a contrast is decided only once each model that misses the target there had one seed at the paper's
+length, unless steps are tested; where that comes to the target, forty epochs cannot tell.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..catalog import FAMILIES, chosen, model_names, task_names
+from ..catalog import FAMILIES, chosen, find_task, model_names, task_names
 from ..errors import BenchError, nearest
 from ..plan import Cell, find_budget, parse_seeds, plan, split_options, split_words
-from ..protocol import find_protocol
+from ..protocol import DESK, find_protocol, for_task
 from ..records.campaign import Block
 from ..records.claims import Claim
 from ..records.kinds import NOT_COUNTED, RunRecord
 from ..stats.over_seeds import holm
 from ..stats.verdicts import ALPHA, CANNOT_TELL, NOT_RUN
 from .alive import Sign
-from .contrasts import Contrast, contrast
+from .contrasts import OPEN, Contrast, arrived, contrast
+from .order import facts_of
 
 SUPPORTED, REFUTED, NOT_PLANNED = "supported", "refuted", "not planned"
 PAPER = "paper"  # the scale, and the protocol, of which nothing must be said
+WAKES = "comes to the target at the paper's length"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A claim and its verdict. seeds: of how many all runs are there; p: of the verdict, 1 where nothing is shown.
 
-    missing: cells without a run that counts; undeclared: how many have a run that was made when the claim was not
-    declared; skipped: why some can have none; blocks: of the plan, which run what is missing; unplanned: what is
-    missing and in none of them.
+    missing: cells without a run that counts, and those at the paper's length that it hangs on; undeclared: how many
+    have a run that was made when the claim was not declared; skipped: why some can have none; blocks: of the plan,
+    which run what is missing; unplanned: what is missing and in none of them.
     """
 
     claim: Claim
@@ -55,7 +60,11 @@ class Judged:
     def said(self) -> str:
         """The verdict, with the scale at which it holds."""
         if self.verdict == NOT_RUN:
-            return f"{NOT_RUN}: {self.seeds} of {self.claim.seeds} seeds"
+            longer = {cell.model: None for cell in self.missing if cell.protocol != self.claim.protocol}
+            also = f", but {', '.join(longer)} not at the paper's length" if longer else ""
+            return f"{NOT_RUN}: {self.seeds} of {self.claim.seeds} seeds{also}"
+        if self.verdict == CANNOT_TELL and any(WAKES in one.reason for one in self.contrasts):
+            return f"{CANNOT_TELL} at {_length(self.claim)}"
         scale = scale_of(self.claim)
         return self.verdict if self.verdict == NOT_PLANNED or not scale else f"{self.verdict}, {scale}"
 
@@ -114,6 +123,7 @@ def _judged(
 ) -> Judged:
     cells, digest = claim.cells, claim.digest
     known = [here[cell] for cell in cells if cell in here]
+    longer: list[RunRecord] = []
     declared = {run.cell: run for run in known if run.claims.get(claim.id) == digest}
     counted = {cell: run for cell, run in declared.items() if run.status not in NOT_COUNTED}
     missing = tuple(cell for cell in cells if cell not in counted)
@@ -131,12 +141,20 @@ def _judged(
             for a, b, task in claim.contrasts
         ]
         verdict, p = _together(claim.outcome, found)
+        if verdict != CANNOT_TELL and (sleepers := _sleepers(claim, found, by_place)):
+            missing = tuple(cell for cell in sleepers if not _ran(here.get(cell)))
+            unplanned = tuple(cell for cell in missing if cell not in plans) if plan else ()
+            longer = [here[cell] for cell in sleepers if cell not in missing]
+            found = [_unless_woken(one, longer) for one in found]
+            verdict, p = _together(claim.outcome, found)
+        if missing:
+            verdict, p = (NOT_PLANNED if unplanned else NOT_RUN), 1.0
     return Judged(
         claim,
         verdict,
         tuple(found),
         min(sum(cell in counted for cell in cells if cell.group == group) for group in {cell.group for cell in cells}),
-        tuple(counted.values()),
+        (*counted.values(), *longer),
         missing,
         len(known) - len(declared),
         next((run.reason for run in declared.values() if run.status == "skipped"), ""),
@@ -144,6 +162,51 @@ def _judged(
         unplanned,
         p,
     )
+
+
+def _sleepers(
+    claim: Claim, found: Sequence[Contrast], runs: Mapping[tuple[str, str], Sequence[RunRecord]]
+) -> list[Cell]:
+    """The cell at the paper's length of each model that misses the target in less, where that decides a contrast."""
+    if find_protocol(claim.protocol).name != DESK.name or claim.test == "steps":
+        return []
+    places = dict.fromkeys((model, one.task) for one in found if one.end != OPEN for model in (one.a, one.b))
+    cells = []
+    for place in places:
+        facts = facts_of(runs[place])
+        if facts is None or facts.target is None:
+            continue
+        come, n = arrived(runs[place], facts)
+        if 2 * come <= n:
+            cell = runs[place][0].cell
+            cells.append(replace(cell, protocol=PAPER, seed=0))
+    return cells
+
+
+def _ran(run: RunRecord | None) -> bool:
+    return run is not None and run.status not in NOT_COUNTED
+
+
+def _unless_woken(one: Contrast, longer: Sequence[RunRecord]) -> Contrast:
+    """A contrast, open where a model of it comes to the target at the paper's length."""
+    woken = [
+        run.cell.model
+        for run in longer
+        if run.cell.task == one.task
+        and run.cell.model in (one.a, one.b)
+        and run.task is not None
+        and run.task.target is not None
+        and arrived([run], run.task)[0]
+    ]
+    if one.end == OPEN or not woken:
+        return one
+    return replace(one, end=OPEN, holds=1.0, fails=1.0, reason=f"{', '.join(woken)} {WAKES}")
+
+
+def _length(claim: Claim) -> str:
+    """How long its models train, in words."""
+    protocol = find_protocol(claim.protocol)
+    return ", ".join(dict.fromkeys(for_task(protocol, find_task(task).training).length for task in claim.tasks))
 
 
 def _together(outcome: str, found: Collection[Contrast]) -> tuple[str, float]:

@@ -114,7 +114,7 @@ def _metric(claim: Claim, found: Contrast, a: Runs, b: Runs, facts: TaskFacts, a
 
 
 def _solved(_: Claim, found: Contrast, a: Runs, b: Runs, facts: TaskFacts, alive: Alive) -> Contrast:
-    good, other = _arrived(a, facts), _arrived(b, facts)
+    good, other = arrived(a, facts), arrived(b, facts)
     effect = shares.risk_difference(good, other)
     shown = replace(found, effect=_percent(effect), unit="% of the runs")
     return _ended(shown, shares.boschloo_p(good, other), effect.mean, alive)
@@ -130,7 +130,7 @@ def _steps(_: Claim, found: Contrast, a: Runs, b: Runs, facts: TaskFacts, alive:
 
 
 def _share(_: Claim, found: Contrast, a: Runs, b: Runs, facts: TaskFacts, alive: Alive) -> Contrast:
-    good, other = _arrived(a, facts), _arrived(b, facts)
+    good, other = arrived(a, facts), arrived(b, facts)
     (lives, dead), (other_lives, other_dead) = tests.half_p(*good), tests.half_p(*other)
     holds = max(lives, other_dead if alive[1] else 1.0)
     fails = min(1.0, 2 * min(dead if alive[0] else 1.0, other_lives))  # either refutes it
@@ -172,8 +172,8 @@ def _watched(runs: Runs) -> NDArray[np.float64]:
     return np.array([float(run.curve[-1].step) if run.status == "ok" and run.curve else np.inf for run in runs])
 
 
-def _arrived(runs: Runs, facts: TaskFacts) -> tuple[int, int]:
-    """How many came to the target, and of how many."""
+def arrived(runs: Runs, facts: TaskFacts) -> tuple[int, int]:
+    """How many came to the target of their task, which it must have, and of how many."""
     return int(np.isfinite(_times(runs, facts)).sum()), len(runs)
 
 

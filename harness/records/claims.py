@@ -32,6 +32,7 @@ from ..errors import BenchError, nearest
 from ..plan import Cell, find_budget
 from ..protocol import find_protocol
 from .campaign import Block
+from .kinds import RunRecord
 from .typed import typed
 
 FILE = "claims.toml"
@@ -113,11 +114,13 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a results folder asks of its records. blocks: of its plan; folder: of `bench run`, empty for the usual."""
+    """What a results folder asks of its records. blocks: of its plan; folder: of `bench run`, empty for the usual;
+    longer: its runs at the papers' length, which say whether what sleeps in less time wakes."""
 
     claims: tuple[Claim, ...] = ()
     blocks: tuple[Block, ...] = ()
     folder: str = ""
+    longer: tuple[RunRecord, ...] = ()
 
     def of(self, protocol: str) -> Declared:
         """The claims of one protocol."""

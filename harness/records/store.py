@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 
 from ..errors import BenchError, CorruptRecord, Unwritable, one_line
 from ..plan import Cell, Group
+from ..protocol import DESK, PAPER
 from . import apart, baselines, checkpoints, findings, names
 from .baselines import Baselines
 from .campaign import COMMITTED, FILE, PLAN, blocks_of, campaign_of
@@ -199,6 +200,9 @@ class Store:
         left_out = loaded.left_out + corrupt + old
         asked = self.declared()
         asked = asked if protocol is None else asked.of(protocol)
+        if any(claim.protocol == DESK.name for claim in asked.claims):
+            longer = runs if protocol is None else self.load(PAPER.name, tasks).runs
+            asked = replace(asked, longer=tuple(run for run in longer if run.cell.protocol == PAPER.name))
         return Loaded(*apart.titled_apart(runs, measurements), left_out, without_memory, asked)
 
     def declared(self) -> Declared:

@@ -188,6 +188,30 @@ def test_a_win_over_a_model_that_is_not_shown_alive_is_open():
     assert judged(strange, {"mine.py:A": HIGH, "mine.py:B": LOW}, vitals=[]).verdict == SUPPORTED
 
 
+def test_what_misses_the_target_in_forty_epochs_has_one_seed_at_the_papers_length_before_a_verdict():
+    one = claim(protocol="desk")
+    sleeping = [
+        replace(run, curve=SLEEPS if run.cell.model == "lstm-s" else LIVES)
+        for run in declared(one, {"gru": HIGH, "lstm-s": LOW}, protocol="desk", budget="paper")
+    ]
+    (found,) = judge([one], sleeping)
+    assert (found.verdict, found.said) == (NOT_RUN, "not run: 5 of 5 seeds, but lstm-s not at the paper's length")
+    assert found.missing == (Cell("paper", "sfc", "lstm-s", "paper", 0),)
+    (long,) = runs_of({"lstm-s": [0.9]}, protocol="paper", budget="paper")
+    dead, woken = ([*sleeping, replace(long, curve=curve)] for curve in (SLEEPS, LIVES))
+    (settled,), (found,) = judge([one], dead), judge([one], woken)
+    assert (settled.verdict, settled.contrasts[0].end, len(settled.runs)) == (SUPPORTED, A, 11)
+    assert (found.verdict, found.said) == (CANNOT_TELL, "cannot tell at 40 epochs")
+    assert found.contrasts[0].reason == "lstm-s comes to the target at the paper's length"
+    block = Block("some", {"task": "sfc", "models": "gru,lstm-s", "protocol": "desk", "seeds": "5"})
+    assert judge([one], sleeping, [block])[0].verdict == NOT_PLANNED
+    awake = [replace(run, curve=LIVES) for run in sleeping]
+    assert judge([one], awake)[0].verdict == SUPPORTED  # by the metric, and both come to the target
+    timed = claim("faster", "steps", protocol="desk")
+    again = [replace(run, claims={timed.id: timed.digest}) for run in sleeping]
+    assert judge([timed], again)[0].verdict == SUPPORTED  # whoever wakes later is slower all the same
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

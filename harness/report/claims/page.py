@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...compare import follow_up
 from ...compare.alive import committed
-from ...compare.claims import NOT_PLANNED, REFUTED, SUPPORTED, Judged, check, judge
+from ...compare.claims import NOT_PLANNED, REFUTED, SUPPORTED, WAKES, Judged, check, judge
 from ...compare.contrasts import NOT_ALIVE, Contrast
 from ...compare.material import Material
 from ...errors import counted
@@ -39,7 +39,9 @@ task, ends as *a better* or *b better* (two-sided p ≤ 5 %), as *equivalent* (t
 within the margin, in % of the way from chance to a perfect score), or *open*. A claim is *supported* if every contrast
 holds, each at 5 %, and *refuted* if the contrary of one is shown after Holm's correction for all its contrasts (`any`:
 supported if one holds after the correction, refuted if the contrary of each is shown). There is no verdict before all
-its seeds are there. How often these rules err: `reports/quality/claims.md`."""
+its seeds are there, nor, in less than a paper's time, before each model that misses the target had one seed of the
+paper's length: where that comes to the target, the shorter time *cannot tell*. How often these rules err:
+`reports/quality/claims.md`."""
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -48,7 +50,7 @@ def sheet(material: Material) -> Sheet | None:
     if not declared.claims:
         return None
     check(declared.claims)
-    found = judge(declared.claims, material.runs, declared.blocks, committed())
+    found = judge(declared.claims, [*material.runs, *declared.longer], declared.blocks, committed())
     counts = Counter(one.verdict for one in found)
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SECTIONS if counts[verdict])
     tests = "\n".join(f"- *{test}*: {TESTS[test]}" for test in TESTS if any(one.claim.test == test for one in found))
@@ -116,8 +118,11 @@ def _row(found: Contrast) -> dict[str, str]:
 
 def _there(one: Judged) -> str:
     """How many of its runs are there, and why others do not count."""
-    there, every = len(one.runs), len(one.claim.cells)
-    text = f"All {every} runs are there." if not one.missing else f"{there} of {every} runs are there."
+    cells = one.claim.cells
+    there, every = len({run.cell for run in one.runs} & set(cells)), len(cells)
+    text = f"All {every} runs are there." if there == every else f"{there} of {every} runs are there."
+    if longer := [run.cell.model for run in one.runs if run.cell not in cells]:
+        text += f" At the paper's length ran {', '.join(longer)}, which missed the target here."
     if one.undeclared:
         text += (
             f" {counted(one.undeclared, 'more run')} of these cells, made without this claim declared, do not count."
@@ -155,6 +160,8 @@ def _further(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
     """What a follow-up claim with fresh seeds alone would need."""
     if one.verdict != CANNOT_TELL:
         return ""
+    if any(WAKES in contrast.reason for contrast in one.contrasts):
+        return "Only a claim of the protocol `paper` can tell."
     claim, undecided = one.claim, [contrast for contrast in one.contrasts if contrast.holds > ALPHA]
     dead = [contrast for contrast in undecided if contrast.reason.startswith(NOT_ALIVE)]
     if dead:

@@ -41,14 +41,10 @@ class Recorded:
         return self.comparable and self.protocol != PAPER.name
 
     def length(self, task: str) -> str:
-        """How long its models trained of how long the papers' did: '40 of 200 epochs'; nothing where it was as long."""
+        """How long its models trained and how long the papers' did, in words; nothing where it was as long."""
         training = find_task(task).training
         full, mine = for_task(PAPER, training), for_task(find_protocol(self.protocol), training)
-        if not self.cut or mine.steps(1) == full.steps(1):
-            return ""
-        if mine.epochs is None:
-            return f"{mine.max_steps:,} training steps, not {full.epochs} epochs"
-        return f"{mine.epochs} of {full.epochs} epochs"
+        return f"{mine.length}, not {full.length}" if self.cut and mine.length != full.length else ""
 
     @property
     def outdated(self) -> str:

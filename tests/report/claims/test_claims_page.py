@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from support import ROOT
-from support.records import runs_of
+from support.records import made_curve, runs_of
 
 from harness.compare.material import Material
 from harness.records.campaign import Block
@@ -90,6 +90,32 @@ def test_runs_that_were_made_without_the_claim_do_not_count():
     text = page.sheet(Material(runs_of({"gru": HIGH, "lstm-s": LOW}), [], [], late)).text
     assert "**Not run: 0 of 5 seeds.**" in text
     assert "10 more runs of these cells, made without this claim declared, do not count." in text
+
+
+def test_one_seed_at_the_papers_length_says_whether_forty_epochs_can_tell(tmp_path):
+    one = claim("short", protocol="desk")
+    (tmp_path / "claims.toml").write_text(
+        '[[claim]]\nid = "short"\nsays = "A."\nkind = "better"\na = ["gru"]\nb = ["lstm-s"]\ntasks = ["sfc"]\n'
+        'protocol = "desk"\nseeds = 5\ntest = "metric"\n'
+    )
+    store, curves = Store(tmp_path), {"gru": made_curve([0.8] * 3), "lstm-s": made_curve([0.5] * 3)}
+    runs = runs_of({"gru": HIGH, "lstm-s": LOW}, protocol="desk", budget="paper", claims={"short": one.digest})
+    (longer,) = runs_of({"lstm-s": [0.9]}, protocol="paper", budget="paper", curve=curves["gru"])
+    for run in runs:
+        store.save_run(replace(run, curve=curves[run.cell.model]))
+    said = _page(store)
+    assert "**Not run: 5 of 5 seeds, but lstm-s not at the paper's length.**" in said
+    assert "All 10 runs are there. `bench run --task sfc --models lstm-s --protocol paper --seeds 0-0`" in said
+    store.save_run(longer)
+    said = _page(store)
+    assert "**Cannot tell at 40 epochs.**" in said
+    assert "open: lstm-s comes to the target at the paper's length" in said
+    assert "At the paper's length ran lstm-s, which missed the target here. Only a claim of the protocol" in said
+
+
+def _page(store):
+    loaded = store.load("desk")
+    return page.sheet(Material(loaded.runs, [], [], loaded.declared)).text
 
 
 def test_a_campaign_without_a_record_has_its_page_and_an_index():

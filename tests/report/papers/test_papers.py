@@ -240,13 +240,13 @@ def test_under_another_protocol_or_budget_nothing_is_comparable(change):
 @pytest.mark.parametrize(
     ("task", "place", "scores", "word", "why"),
     [
-        ("smnist", ("T1", "MNIST", "TP-RNN-S"), [0.986, 0.987, 0.988], "reproduced", "after 10 of 200 epochs"),
+        ("smnist", ("T1", "MNIST", "TP-RNN-S"), [0.986, 0.987, 0.988], "reproduced", "after 10 epochs, not 200 epochs"),
         (
             "sfc",
             ("T2", "signals-SFC", "TP-RNN-S"),
             [0.517, 0.518, 0.519],
             "not reproduced",
-            "lower, after 40 of 200",
+            "lower, after 40 epochs",
         ),
         ("pmnist", ("T1", "pMNIST", "LSTM-S"), [0.2, 0.5, 0.9], "cannot tell", "3 seeds spread too wide"),
     ],
