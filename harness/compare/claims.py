@@ -14,12 +14,12 @@ length, unless steps are tested; where that comes to the target, forty epochs ca
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..catalog import FAMILIES, chosen, find_task, model_names, task_names
 from ..errors import BenchError, nearest
-from ..plan import Cell, find_budget, parse_seeds, plan, split_options, split_words
+from ..plan import Cell, Group, find_budget, parse_seeds, plan, split_options, split_words
 from ..protocol import DESK, find_protocol, for_task
 from ..records.campaign import Block
 from ..records.claims import Claim
@@ -27,7 +27,7 @@ from ..records.kinds import NOT_COUNTED, RunRecord
 from ..stats.over_seeds import holm
 from ..stats.verdicts import ALPHA, CANNOT_TELL, NOT_RUN
 from .alive import Sign
-from .contrasts import OPEN, Contrast, arrived, contrast
+from .contrasts import OPEN, A, B, Contrast, arrived, contrast
 from .order import facts_of
 
 SUPPORTED, REFUTED, NOT_PLANNED = "supported", "refuted", "not planned"
@@ -116,6 +116,20 @@ def judge(
     """
     here, plans = {run.cell: run for run in runs}, planned(blocks)
     return [_judged(claim, here, plans, bool(blocks), vitals) for claim in claims]
+
+
+def separated(found: Iterable[Judged], group: Group) -> dict[str, list[str]]:
+    """Each model that a declared contrast finds below the group's, on the same task, and the ids of the claims."""
+    below: dict[str, list[str]] = defaultdict(list)
+    for one in found:
+        claim = one.claim
+        budget = find_budget(claim.budget or find_protocol(claim.protocol).budget).name
+        for each in one.contrasts if (claim.protocol, budget) == (group.protocol, group.budget) else ():
+            winner, loser = (each.a, each.b) if each.end == A else (each.b, each.a)
+            decided = each.end in (A, B) and claim.test == "metric"
+            if decided and (winner, each.task) == (group.model, group.task) and claim.id not in below[loser]:
+                below[loser].append(claim.id)
+    return dict(below)
 
 
 def _judged(

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from support.records import FACTS, made_curve, made_measurement, made_run
 
+from harness.compare.claims import judge
 from harness.errors import BenchError
+from harness.records.claims import Claim
 from harness.records.kinds import Measurement, RunRecord, TaskFacts
 from harness.report.task.table import Comparison, compare, shown
 from harness.stats.over_seeds import mean_interval, unpaired_p
@@ -165,6 +167,31 @@ def test_the_note_says_what_is_tested_and_speaks_of_no_difference_of_means():
 def test_the_best_mean_is_bold_and_nothing_else_whatever_p_is():
     runs = [*runs_of("gru", [0.902] * 3), *runs_of("tp-rnn-s", [0.901] * 3), *runs_of("lstm-s", [0.7] * 3)]
     assert bold(compared([*runs, made_run("hm-lstm", 0, None, status="skipped")])) == ["GRU"]
+
+
+def test_a_mark_says_which_models_a_declared_contrast_separates_from_the_best():
+    runs = [
+        *runs_of("gru", [0.90, 0.91, 0.92, 0.93, 0.94]),
+        *runs_of("lstm-s", [0.72, 0.73, 0.74, 0.75, 0.76]),
+        *runs_of("tp-rnn-s", [0.62, 0.63, 0.64, 0.65, 0.66]),
+    ]
+    asked = {"says": "A.", "tasks": ("sfc",), "protocol": "smoke", "seeds": 5}
+    claims = [
+        Claim("won", kind="better", test="metric", a=("gru",), b=("lstm-s",), **asked),
+        Claim("lost", kind="better", test="metric", a=("lstm-s",), b=("gru",), **asked),
+        Claim("others", kind="better", test="metric", a=("lstm-s",), b=("tp-rnn-s",), **asked),
+        Claim("shares", kind="alive", test="share", a=("gru",), b=("tp-rnn-s",), **asked),
+    ]
+    declared = [replace(run, claims={one.id: one.digest for one in claims}) for run in runs]
+    comparison = compare(runs, [], ORDER, judged=judge(claims, declared))
+    assert dict(zip(comparison.frame["name"], comparison.frame["separated"], strict=True)) == {
+        "lstm-s": True,
+        "gru": False,
+        "tp-rnn-s": False,
+    }
+    assert cells(comparison, "Accuracy, %")[0].endswith(" †")
+    assert "† a contrast that was declared before its runs finds it below GRU: won, lost." in comparison.notes
+    assert not any("†" in note for note in compare(runs, [], ORDER, judged=judge(claims, runs)).notes)
 
 
 def test_how_likely_a_run_beats_the_best_stands_beside_the_shift():

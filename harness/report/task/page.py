@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
+from ...compare.alive import committed
+from ...compare.claims import judge
 from ...compare.material import Material
 from ...draw import curves as figures
 from ...errors import BenchError
@@ -33,6 +35,8 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
     grouped: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in loaded.runs:
         grouped[(run.cell.task, run.cell.budget)].append(run)
+    asked = loaded.declared
+    judged = judge(asked.claims, [*loaded.runs, *asked.longer], vitals=committed()) if asked.claims else []
     result = []
     for (task, budget), runs in sorted(grouped.items()):
         versions = {run.protocol_version for run in runs}
@@ -40,7 +44,7 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
             m for m in loaded.measurements if (m.task, m.budget) == (task, budget) and m.protocol_version in versions
         ]
         measured.sort(key=lambda m: m.finished)  # of several machines the latest counts
-        result.append(task_table.compare(runs, measured, order, loaded.baselines))
+        result.append(task_table.compare(runs, measured, order, loaded.baselines, judged))
     return result
 
 

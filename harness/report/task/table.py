@@ -1,11 +1,12 @@
 """Records become rows, and rows become the strings of a table."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from ...compare.claims import Judged, separated
 from ...compare.order import facts_of, ordered, title_of
 from ...compare.pairwise import against_best
 from ...compare.parted import counted_runs, remark, share, shown_runs
@@ -18,6 +19,7 @@ from ...stats import survival
 from ...write.tables import bold
 from ...write.words import DASH, count, heading, mib, missing, number, restricted, score
 
+SEPARATED = "†"  # from the best mean
 HEADINGS = {
     "model": "Model",
     "params": "Parameters",
@@ -54,8 +56,9 @@ def compare(
     measurements: Sequence[Measurement],
     order: Sequence[str],
     baselines: Iterable[Baselines] = (),
+    judged: Iterable[Judged] = (),
 ) -> Comparison:
-    """Build the comparison of the records of one task and budget; baselines: of any tasks.
+    """Build the comparison of the records of one task and budget; baselines, judged claims: of any tasks.
 
     Raises BenchError where records of different protocols or versions are mixed.
     """
@@ -78,13 +81,24 @@ def compare(
     for column, known in (("beats", found.beats), ("shift", found.shift), ("p", found.p)):
         frame[column] = [known.get(name) for name in names]
     frame["best"] = [name == found.best and bool(found.p) for name in names]
+    apart = separated(judged, by_model[found.best][0].cell.group) if found.best else {}
+    frame["separated"] = [name in apart for name in names]
     notes = (
         *without_memory(baselines, runs),
         found.note,
+        *_separation(title_of(by_model[found.best], found.best) if found.best else "", apart),
         *remark(by_model, names, facts, found.best),
         *remarks(by_model, names, facts),
     )
     return Comparison(task, budget, facts, frame, notes, _further(by_model, names, facts))
+
+
+def _separation(best: str, apart: Mapping[str, Sequence[str]]) -> list[str]:
+    """What the mark of the declared contrasts means."""
+    if not apart:
+        return []
+    claims = dict.fromkeys(claim for mine in apart.values() for claim in mine)
+    return [f"{SEPARATED} a contrast that was declared before its runs finds it below {best}: {', '.join(claims)}."]
 
 
 def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
@@ -152,7 +166,10 @@ def shown(comparison: Comparison) -> pd.DataFrame:
     columns = {
         "model": list(frame["model"]),
         "params": [count(value) for value in frame["params"]],
-        "metric": [bold(_score(row, facts.metric), row["best"]) for row in _rows(frame)],
+        "metric": [
+            bold(_score(row, facts.metric), row["best"]) + (f" {SEPARATED}" if row["separated"] else "")
+            for row in _rows(frame)
+        ],
         "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
         "target": [_steps(row) for row in _rows(frame)],
         "step": [number(value, ".1f") for value in frame["step_ms"]],
