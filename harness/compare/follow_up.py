@@ -17,6 +17,7 @@ from ..records.claims import Claim
 from ..records.kinds import RunRecord
 from ..stats import power
 from ..stats.contrasts import half_p
+from ..stats.shares import boschloo_p
 from ..stats.verdicts import ALPHA
 from ..write import origin
 
@@ -127,15 +128,26 @@ def _sum(cells: Iterable[Cell], took: Mapping[Group, Sequence[float]]) -> float 
 def promise(claim: Claim) -> str:
     """When a claim will be supported, in words, before anything has run."""
     contrasts, n = len(claim.contrasts), claim.seeds
-    of_all = "it" if contrasts == 1 else f"each of its {contrasts} contrasts"
-    if claim.test == "metric" and claim.kind in ("better", "order") and claim.outcome == "every":
-        effect = power.smallest_effect(n, rng=np.random.default_rng(0), likely=1 - (1 - power.LIKELY) / contrasts)
+    every = claim.outcome == "every"
+    alpha = ALPHA if every else ALPHA / contrasts  # Holm's first step
+    likely = 1 - (1 - power.LIKELY) / contrasts if every else power.LIKELY
+    of_all = "it" if contrasts == 1 else f"{'each' if every else 'one'} of its {contrasts} contrasts"
+    shown = f"supported with {power.LIKELY:.0%} where"
+    if claim.kind in ("equivalent", "not-better"):
+        spread = claim.margin * power.widest_spread(n, 2 if claim.kind == "equivalent" else 1, likely)
+        return f"{shown} the means are one and the runs of each model spread by {spread:.2g} % of the way at most"
+    if claim.test in ("metric", "steps"):
+        effect = power.declared_effect(n, claim.test, alpha, likely)
         if effect is None:
             return f"no difference is found with {n} seeds"
-        return f"supported with {power.LIKELY:.0%} where {of_all} differs by {effect:.1f} standard deviations of a run"
-    if claim.test == "share":
-        enough = next((good for good in range(n + 1) if half_p(good, n)[0] <= ALPHA), None)
-        if enough is None:
-            return f"nothing is shown with {n} seeds"
-        return f"supported where {enough} of {n} runs of each a come to the target, and {n - enough} of each b"
-    return f"p of one contrast is at least {power.smallest_p(n):.2g}"
+        return f"{shown} {of_all} differs by {effect:.1f} standard deviations of a run" + (
+            "'s steps" if claim.test == "steps" else ""
+        )
+    if claim.test == "solved":
+        most = [other for other in range(n) if boschloo_p((n, n), (other, n)) <= alpha]
+        both = f"supported where all {n} runs of each a come to the target and at most {max(most, default=0)} of each b"
+        return both if most else f"nothing is shown with {n} seeds"
+    enough = next((good for good in range(n + 1) if half_p(good, n)[0] <= ALPHA), None)
+    if enough is None:
+        return f"nothing is shown with {n} seeds"
+    return f"supported where {enough} of {n} runs of each a come to the target, and {n - enough} of each b"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from itertools import combinations
 from typing import Literal
 
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from scipy import optimize, stats
 
 from ..errors import counted
+from .contrasts import brunner_munzel, brunner_munzel_p, log_rank_p
+from .equivalence import mean_difference
 from .over_seeds import ENUMERATED, LABELINGS
 from .verdicts import ALPHA, PATTERNS
 
@@ -25,6 +28,9 @@ STUDIES = 2000  # simulated for a power
 GRAIN = 10  # a test whose smallest p is so many times smaller than alpha is all but the t-test
 SEEDS = 500  # more than these nobody runs
 CHUNK, LARGEST = 2**23, 200_000  # numbers at a time, and labelings that are enumerated in each study
+
+DECLARED_STUDIES = 400  # with a claim's own test, one after the other
+FAR = 10.0  # standard deviations: runs of two models that never mix
 
 Test = Literal["runs", "blocks"]
 
@@ -81,6 +87,47 @@ def smallest_effect(
         return float(optimize.brentq(lambda effect: _t_power(effect, n, test, alpha) - likely, 0.0, 100.0))
     found = float(np.quantile(edges, likely, method="inverted_cdf"))
     return found if math.isfinite(found) else None
+
+
+def declared_effect(n: int, test: str, alpha: float = ALPHA, likely: float = LIKELY) -> float | None:
+    """The smallest difference, in standard deviations of normal runs, that a claim's own test finds on its true side
+    with probability `likely`, n runs of each; None where none is found. test: metric, or steps, where every run
+    arrives."""
+    found = float(np.quantile(_declared_edges(n, test, alpha), likely, method="inverted_cdf"))
+    return found if math.isfinite(found) else None
+
+
+@cache
+def _declared_edges(n: int, test: str, alpha: float) -> NDArray[np.float64]:
+    """From which difference on the test finds it, in each of the simulated studies, to a hundredth."""
+    edges = []
+    for x, y in np.random.default_rng(0).normal(size=(DECLARED_STUDIES, 2, n)):
+        low, high = 0.0, FAR
+        if _seen(test, x + high, y) > alpha:
+            return np.full(DECLARED_STUDIES, math.inf)
+        while high - low > 0.01:
+            middle = (low + high) / 2
+            low, high = (low, middle) if _seen(test, x + middle, y) <= alpha else (middle, high)
+        edges.append(high)
+    return np.array(edges)
+
+
+def _seen(test: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """p that the first is better; 1 where it looks worse."""
+    if test == "metric":
+        return brunner_munzel_p(x, y) if brunner_munzel(x, y) > 0 else 1.0
+    sooner, p = log_rank_p(-x, -y, (np.inf, np.inf))
+    return p if sooner > 0 else 1.0
+
+
+@cache
+def widest_spread(n: int, sides: int, likely: float = LIKELY) -> float:
+    """How far runs of two models with one mean may spread, in standard deviations a margin, so that n of each show
+    with probability `likely` that they lie within it (sides 2), or that one is not above the other by more (1)."""
+    runs = np.random.default_rng(0).normal(size=(DECLARED_STUDIES, 2, n))
+    intervals = [mean_difference(x, y) for x, y in runs]
+    reach = [max(one.high, -one.low) if sides == 2 else one.high for one in intervals]
+    return float(1 / np.quantile(reach, likely))
 
 
 def seeds_needed(

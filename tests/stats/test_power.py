@@ -7,15 +7,20 @@ import pytest
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from harness.stats.across import stratified_pairs
+from harness.stats.contrasts import brunner_munzel_p, log_rank_p
+from harness.stats.equivalence import mean_difference
 from harness.stats.over_seeds import unpaired_p
 from harness.stats.power import (
+    LIKELY,
     comparisons,
+    declared_effect,
     power,
     seeds_needed,
     sentence,
     smallest_adjusted_p,
     smallest_effect,
     smallest_p,
+    widest_spread,
 )
 
 ALPHAS = [0.05 / comparisons(models) for models in (2, 6, 15)]
@@ -186,3 +191,24 @@ def test_the_sentence_of_tasks_that_do_not_help(rng):
 
 def test_one_model_is_compared_with_nothing(rng):
     assert sentence(5, 1, ["a"], rng=rng) == "with one model there is nothing to compare"
+
+
+@pytest.mark.parametrize(("test", "n"), [("metric", 5), ("metric", 8), ("steps", 5)])
+def test_a_claims_own_test_finds_the_effect_that_it_promises_in_other_studies(test, n):
+    effect, found = declared_effect(n, test), []
+    for x, y in np.random.default_rng(1).normal(size=(600, 2, n)):
+        if test == "metric":
+            found.append(brunner_munzel_p(x + effect, y) <= 0.05)  # the wrong side is out of reach
+        else:
+            found.append(log_rank_p(-x - effect, -y, (np.inf, np.inf))[1] <= 0.05)
+    assert np.mean(found) == pytest.approx(LIKELY, abs=0.05)
+    assert declared_effect(n, test, likely=0.95) > effect
+    assert declared_effect(3, test) is None
+
+
+def test_the_widest_spread_lets_the_interval_lie_within_the_margin_as_often_as_promised():
+    for sides, n in ((2, 8), (1, 5)):
+        spread = widest_spread(n, sides)
+        ends = [mean_difference(spread * x, spread * y) for x, y in np.random.default_rng(1).normal(size=(600, 2, n))]
+        within = [one.high <= 1 and (sides == 1 or one.low >= -1) for one in ends]
+        assert np.mean(within) == pytest.approx(LIKELY, abs=0.05)
