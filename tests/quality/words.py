@@ -182,6 +182,13 @@ STATUS = (
     Slot("--results", words("{}/good {}/link {}/nothing", "NO_FOLDER", ODD_FOLDERS), 0.9),
     Slot("--protocol", Words(PROTOCOL.right, (), PROTOCOL.wrong), 0.3),
 )
+CURVES = (
+    Slot("--results", FULL, 1),
+    Slot("--protocol", words("smoke", "'' nan nothing LOST ../up")),
+    Slot("--task", words("sfc sti sfc,sti", "nothing LOST BREAK", "'' , sfc,nothing")),
+    Slot("--models", words("gru gru,lstm-s", "'' , nothing LOST BREAK LONG", "gru,nothing")),
+    Slot("--rows", words("4 20", "NO_COUNT 3 201")),
+)
 SCALE = Slot("--scale", words("smoke paper quick", "'' NO_NAME huge", "robust"))
 PARAMS = (Slot("--models", OURS, 1), Slot("--budget", BUDGET))
 CHECKED = words("addition-37 {}/own.py:task", "'' , sfcc copy-100000000 {}/own.py:Bare {}/own.py:number BREAK LOST")
@@ -203,6 +210,7 @@ VERBS = (
         slow=True,
     ),
     Verb(("status",), STATUS, 6),
+    Verb(("curves",), CURVES, 5),
     Verb(("report",), REPORT, 8, reads=False),
     Verb(("compare",), COMPARE, 7, (0, 3, 4)),
     Verb(("check",), (NET,), 3, slow=True),
