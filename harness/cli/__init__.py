@@ -5,7 +5,7 @@ run      `bench run`, `bench plan`, `bench params`
 lists    `bench list`
 check    `bench check` and `bench vitals`
 tune     `bench tune`
-data     `bench data`: list, fetch, verify
+data     `bench data`: list, fetch, verify; `bench export`
 measure  `bench measure`, `bench speed`, `bench baselines`
 watch    `bench status` and `bench curves`
 report   `bench report`, whose last line `make bench` ends with, and `bench compare`

@@ -25,6 +25,7 @@ VERBS = (
     measure.baselines,
     report.report,
     report.compare,
+    data.export,
     gate.gate,
     data.data,
 )

@@ -144,6 +144,7 @@ def _made(
     """The files of a protocol's report. The HTML file is of all its records; --task chooses the others."""
     from .. import catalog
     from ..compare.alive import explained
+    from ..exchange import references
     from ..report.index import index
     from ..report.pages import other_pages
     from ..report.task.page import task_page, task_pages
@@ -165,6 +166,8 @@ def _made(
     beside = {page: sheet for page, sheet in every.items() if page in mine} | others
     beside["index.md"] = index(whole, others, there)
     made = formats.contents(explained(beside), [word for word in asked if word != "html"])
+    if "md" in asked:
+        made[references.FILE] = references.of(whole, (sheet.text for sheet in others.values()))
     if "html" in asked:
         everything = {"index.md": index(whole, others, every)} | every | others
         made |= formats.contents(explained(everything), ["html"])
