@@ -8,7 +8,7 @@ tune     `bench tune`
 data     `bench data`: list, fetch, verify; `bench export`
 measure  `bench measure`, `bench speed`, `bench baselines`
 watch    `bench status` and `bench curves`
-report   `bench report`, whose last line `make bench` ends with, and `bench compare`
+report   `bench report`, with whose last lines `make bench` ends, and `bench compare`
 gate     `bench gate`
 claims   what a file of claims makes of three verbs
 options  options that several verbs have, what is said to one that there is not, and how lines are said
