@@ -12,7 +12,7 @@ TIMED := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRE
 .PHONY: bench test benchmark asv asv-publish docs lint setup setup-dev clean
 
 bench: setup
-	@# the report is written also where a cell failed, and make then says so; its last line is the page
+	@# the report is written also where a cell failed, and make then says so; it ends with the HTML file and what that says first
 	$(BIN)/bench run --task sfc --models all; code=$$?; $(BIN)/bench report --task sfc && exit $$code
 
 # on two processes; JOBS=8 takes more, JOBS=0 one

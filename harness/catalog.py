@@ -221,13 +221,13 @@ def describe(table: Mapping[str, str], package: str) -> dict[str, str]:
     """Each name with the first line of its function's docstring, or of its file's, without importing the file."""
     import ast
 
-    root = Path(__file__).resolve().parent.parent / package
+    places = {name: place.lstrip(".").split(":") for name, place in table.items()}
+    files = {file: Path(__file__).parents[1] / package / f"{file.replace('.', '/')}.py" for file, _ in places.values()}
+    trees = {file: ast.parse(path.read_text(encoding="utf-8")) for file, path in files.items()}
     lines = {}
-    for name, place in table.items():
-        file, _, attribute = place.lstrip(".").partition(":")
-        tree = ast.parse((root / f"{file.replace('.', '/')}.py").read_text(encoding="utf-8"))
-        own = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == attribute]
-        lines[name] = (ast.get_docstring(own[0] if own else tree) or "").split("\n")[0]
+    for name, (file, attribute) in places.items():
+        own = [node for node in trees[file].body if isinstance(node, ast.FunctionDef) and node.name == attribute]
+        lines[name] = (ast.get_docstring(own[0] if own else trees[file]) or "").split("\n")[0]
     return lines
 
 

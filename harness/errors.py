@@ -35,7 +35,8 @@ def counted(number: int, word: str) -> str:
 
 def one_line(text: str) -> str:
     """The text as it can be printed anywhere: white space is one space, and half a surrogate pair and the like a �."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(letter if letter.isprintable() else "\ufffd" for letter in line)
 
 
 def said(error: BaseException) -> str:

@@ -14,8 +14,6 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .errors import BenchError, counted
 
 if TYPE_CHECKING:
@@ -151,6 +149,7 @@ def _answers(what: str, value: Any) -> Tensor:
 
 def _numbers(what: str, value: Any) -> Tensor | list[Tensor]:
     """Real numbers as a tensor; as a list of tensors where the parts of a list differ in shape."""
+    import numpy as np
     import torch
 
     listed = isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object)
@@ -169,6 +168,7 @@ def _numbers(what: str, value: Any) -> Tensor | list[Tensor]:
 
 
 def _from_array(what: str, value: Any) -> Tensor:
+    import numpy as np
     import torch
 
     with warnings.catch_warnings():

@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from . import beside, forms
 from .errors import BenchError, nearest, one_line, said, sentence
 
@@ -193,6 +191,7 @@ def data_digest(task: TaskSpec, data_seed: int, data_root: Path | None) -> str:
 @contextmanager
 def _drawing_from(seed: int) -> Iterator[None]:
     """What draws from a global generator of Python, numpy or torch gets the same numbers each time."""
+    import numpy as np
     import torch
 
     known = random.getstate(), np.random.get_state()

@@ -10,7 +10,7 @@ import pytest
 from support import ROOT
 
 PACKAGES = ("harness", "models", "tasks")
-DATA = {".json", ".css", ".js", ".cpp", ".h"}  # what lies beside the sources and is installed with them
+DATA = {".json", ".bib", ".css", ".js", ".cpp", ".h"}  # what lies beside the sources and is installed with them
 
 
 def test_project_file_lists_exactly_the_three_packages_and_stays_private():

@@ -192,7 +192,8 @@ def test_every_command_of_the_harness_runs(command, tmp_path):
     for name, text in FILES.items():
         (place / name).write_text(text)
     words = words_of(command)
-    before = ["run --task sfc --models lstm-s,gru --protocol smoke"] * (words[0] in ("report", "compare"))
+    reads = words[0] in ("report", "compare", "curves", "export")
+    before = ["run --task sfc --models lstm-s,gru --protocol smoke"] * reads
     before += ["report"] * ("--verify" in words)
     if "results/reported" in words:
         assert "--verify" in words  # it writes nothing

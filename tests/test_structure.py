@@ -45,6 +45,7 @@ ROOMS = {
     # the wing that reads
     "harness.draw": "records",
     "harness.write": "records",
+    "harness.exchange": "records catalog tasks.data",
     "harness.compare": "records stats write catalog",
     "harness.report": " ".join(["records compare write", *map("report.{}".format, REPORT)]),
     **{f"harness.report.{name}": PAGES for name in REPORT},
@@ -71,7 +72,19 @@ ROOMS = {
 """Room -> the rooms and words that it may import. Names without a package are the harness's."""
 OPEN = {"harness", "harness.errors", "harness.plan", "harness.protocol"}
 WORDS = {name for name in ROOMS if name.count(".") == 1 and (ROOT / f"{name.replace('.', '/')}.py").exists()}
-READING = ("records", "stats", "compare", "draw", "write", "report", "gate", "tune", "cli")  # rooms that need no torch
+# rooms that need no torch
+READING = (
+    "records",
+    "stats",
+    "compare",
+    "draw",
+    "write",
+    "exchange",
+    "report",
+    "gate",
+    "tune",
+    "cli",
+)  # rooms that need no torch
 WORKING = ("harness.gate.probe", "harness.cli.order", "harness.cli.progress")  # but for these
 ALLOWED = {"torch", "numpy", "triton", "filelock", *sys.stdlib_module_names}  # of models and tasks
 # and of the tasks, where they are needed: reading and augmenting data
@@ -255,9 +268,10 @@ def modules_of(room: str) -> list[str]:
     [
         *((modules_of(room), {"torch"}) for room in READING),
         (["harness.execute.run", "harness.execute.local"], {"matplotlib", "rich"}),
+        (["harness.cli.bench", "harness.catalog"], {"numpy", "pandas", "rich", "tabulate"}),
         (["harness.report.pages", "harness.write.formats"], {"markdown_it"}),
     ],
-    ids=[*READING, "a run", "a report"],
+    ids=[*READING, "a run", "the command", "a report"],
 )
 def test_slow_packages_are_imported_only_when_they_are_needed(modules, slow):
     load = f"[importlib.import_module(name) for name in {modules}]"

@@ -5,15 +5,15 @@ run      `bench run`, `bench plan`, `bench params`
 lists    `bench list`
 check    `bench check` and `bench vitals`
 tune     `bench tune`
-data     `bench data`: list, fetch, verify
+data     `bench data`: list, fetch, verify; `bench export`
 measure  `bench measure`, `bench speed`, `bench baselines`
-report   `bench status`, `bench report`, whose last line `make bench` ends with, and `bench compare`
+watch    `bench status` and `bench curves`
+report   `bench report`, with whose last lines `make bench` ends, and `bench compare`
 gate     `bench gate`
 claims   what a file of claims makes of three verbs
-options  options that several verbs have, and what is said to one that there is not
+options  options that several verbs have, what is said to one that there is not, and how lines are said
 order    the words of a command become a protocol, cells, a place to run and to keep them
 progress what the terminal shows while cells run
-saying   lines on the standard output, as long as somebody reads them
 """
 
 from .bench import cli, main

@@ -8,7 +8,7 @@ import click
 from .. import __version__, foreign_package
 from ..errors import BenchError, one_line
 from ..process import open_streams
-from . import check, data, gate, lists, measure, options, report, run, tune
+from . import check, data, gate, lists, measure, options, report, run, tune, watch
 
 VERBS = (
     run.run,
@@ -17,13 +17,15 @@ VERBS = (
     lists.list_,
     check.check,
     check.vitals,
-    report.status,
+    watch.status,
+    watch.curves,
     tune.tune,
     measure.measure,
     measure.speed,
     measure.baselines,
     report.report,
     report.compare,
+    data.export,
     gate.gate,
     data.data,
 )

@@ -10,8 +10,8 @@ import click
 
 from ..errors import BenchError
 from .options import DATA, REPORTS, Folder
-from .report import counts
 from .run import carried_out
+from .watch import counts
 
 if TYPE_CHECKING:
     from ..catalog import Vital

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from ..errors import BenchError, counted
 from ..write import tables
@@ -61,6 +60,8 @@ def blocks(path: Path) -> dict[str, dict[str, Any]]:
 
 def forecast(path: Path, words: dict[str, Any], *, timing: bool) -> None:
     """Print of each claim what it can show, which cells it lacks, and how long these take."""
+    import pandas as pd
+
     from ..compare.follow_up import promise
     from ..execute.planning import seconds_left
     from .order import Order

@@ -1,19 +1,22 @@
-"""`bench data`: the data sets on disk. Prints, but does not exit."""
+"""`bench data`, the data sets that come in, and `bench export`, what goes out to other programs."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import BenchError, nearest
+from ..errors import BenchError, counted, nearest
+from ..plan import split_words
 from ..process import tidy
-from .options import DATA
+from ..records.kinds import RunRecord
+from .options import DATA, RESULTS, Folder, saying
 
 if TYPE_CHECKING:
     from tasks.data.fetch import DataSet, Verdict
@@ -135,3 +138,87 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
             drawn.update(bars[what], completed=done, total=total)
 
         yield bar
+
+
+FORMATS = ("csv", "json", "parquet", "every-eval-ever", "croissant")
+
+
+@click.command()
+@RESULTS
+@click.option("--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True)
+@click.option("--protocol", "protocol_name", help="[default: every protocol with records; of croissant: paper]")
+@click.option("--task", "tasks", multiple=True, help="Names, separated by commas. [default: every task with records]")
+@click.option("--output", type=Folder(), help="A file, of croissant a folder. [default: the standard output, as text]")
+@click.option("--columns", is_flag=True, help="Say what each column of csv, json and parquet is, and stop.")
+def export(
+    results: Path, form: str, protocol_name: str | None, tasks: tuple[str, ...], output: Path | None, columns: bool
+) -> int:
+    """Write all runs, one a row, or one an object of Every Eval Ever's schema; or a generated task's data."""
+    from ..exchange import columns as flat
+    from ..records.writing import write_whole
+
+    if columns:
+        click.echo(flat.documented())
+        return 0
+    wanted = split_words(",".join(tasks)) or None
+    if output is None and form in ("parquet", "croissant"):
+        what = "a file" if form == "parquet" else "a folder"
+        raise BenchError(f"--format {form} is not for a terminal; name {what} with --output")
+    if output is not None and output.is_dir() != (form == "croissant") and output.exists():
+        raise BenchError(f"--output {output} is {'a folder' if output.is_dir() else 'a file'}; name another place")
+    if form == "croissant":
+        return _generated(protocol_name, wanted or [], output or Path())
+    content: bytes | str
+    if form == "parquet":
+        flat.pyarrow()  # before thousands of records are read
+    runs = _runs(results, protocol_name, wanted)
+    if form == "every-eval-ever":
+        content = _objects(runs)
+    else:
+        written: dict[str, Callable[[Sequence[Mapping[str, flat.Value]]], str | bytes]] = {
+            "csv": flat.as_csv,
+            "json": flat.as_json,
+            "parquet": flat.as_parquet,
+        }
+        content = written[form](flat.rows(runs))
+    if output is None:
+        saying()(str(content).removesuffix("\n"))
+        return 0
+    write_whole(output, content if isinstance(content, bytes) else content.encode())
+    click.echo(f"{output}: {counted(len(runs), 'run')}", err=True)
+    return 0
+
+
+def _runs(results: Path, protocol: str | None, tasks: list[str] | None) -> list[RunRecord]:
+    from ..records.store import Store
+
+    loaded = Store(results).load(protocol, tasks)
+    for sentence in loaded.left_out:
+        click.echo(f"left out: {sentence}", err=True)
+    if not loaded.runs:
+        raise BenchError(f"there is no such run to export in {results}; `bench status` counts what there is")
+    return loaded.runs
+
+
+def _objects(runs: Sequence[RunRecord]) -> str:
+    """An object a line; runs without a test result are left out, and that is said."""
+    from ..exchange.every_eval_ever import evaluation
+
+    found = [one for run in runs if (one := evaluation(run)) is not None]
+    if len(found) < len(runs):
+        lost = counted(len(runs) - len(found), "run")
+        click.echo(f"left out: {lost} without a test result, for which the schema has no place", err=True)
+    return "".join(json.dumps(one, ensure_ascii=False, allow_nan=False) + "\n" for one in found)
+
+
+def _generated(protocol: str | None, tasks: Sequence[str], folder: Path) -> int:
+    from ..exchange import croissant
+    from ..protocol import find_protocol
+    from ..records.writing import write_whole
+
+    if len(tasks) != 1:
+        raise BenchError("--format croissant is of one task; name it with --task")
+    for name, content in croissant.files(tasks[0], find_protocol(protocol or "paper")).items():
+        write_whole(folder / name, content)
+        click.echo(str(folder / name))
+    return 0

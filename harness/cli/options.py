@@ -1,6 +1,7 @@
-"""The options that several verbs share, and what is said to a wrong one."""
+"""The options that several verbs share, what is said to a wrong one, and how lines are said."""
 
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -172,3 +173,22 @@ def _hint(option: str, params: list[click.Parameter]) -> str | None:
     if meant in SETTINGS and "--set" in names:
         return f"write --set {meant}=VALUE"
     return f"write {meant}" if meant in names else None
+
+
+def saying(*, err: bool = False) -> Callable[[str], None]:
+    """What says a line; when nobody reads the output any more, what runs goes on without a word."""
+
+    def say(text: str) -> None:
+        try:
+            click.echo(text, err=err)
+        except BrokenPipeError:
+            unread(err=err)
+
+    return say
+
+
+def unread(*, err: bool = False) -> None:
+    """Nobody reads an output any more: what is said further goes nowhere."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2 if err else 1)
+    os.close(nothing)

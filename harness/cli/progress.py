@@ -155,7 +155,8 @@ class Lines(Shown):
         self.say(f"running: {'; '.join(some[:MOST_NAMED])}{more} (ETA {clock(self.estimate.seconds())})")
 
     def _event(self, name: str, what: Any) -> str:
-        return json.dumps({"event": name, **asdict(what), "eta_seconds": self.estimate.seconds()})
+        facts = {key: value for key, value in asdict(what).items() if key != "before"}
+        return json.dumps({"event": name, **facts, "eta_seconds": self.estimate.seconds()})
 
 
 class Bars(Shown):

@@ -1,4 +1,4 @@
-"""The verbs that read records: `bench status`, `bench report` and `bench compare`."""
+"""The verbs that compare: `bench report` and `bench compare`."""
 
 from __future__ import annotations
 
@@ -23,38 +23,6 @@ if TYPE_CHECKING:
     from ..records.store import Loaded, Store
 
 
-@click.command()
-@RESULTS
-@click.option("--protocol", "protocol_name")
-def status(results: Path, protocol_name: str | None) -> int:
-    """Count the records, and say what did not end well."""
-    from ..records.running import running
-    from ..records.store import Store
-
-    store = Store(results)
-    loaded, alive = store.load(protocol_name), running(store)
-    for sign in alive:
-        click.echo(str(sign))
-    if not loaded.runs and not loaded.left_out and not alive:
-        click.echo(f"no records in {results}")
-    found: dict[tuple[str, str, str], Counter[str]] = {}
-    for run in loaded.runs:
-        found.setdefault((run.cell.protocol, run.cell.task, run.cell.budget), Counter())[run.status] += 1
-    for key, counter in found.items():
-        click.echo(f"{' '.join(key)}: {counts(counter)}")
-    for run in loaded.runs:
-        if run.status != "ok":
-            click.echo(f"  {run.cell.protocol} {run.cell}: {run.status}: {run.reason}")
-    for sentence in loaded.left_out:
-        click.echo(f"  left out: {sentence}")
-    return 0
-
-
-def counts(counter: Counter[str]) -> str:
-    """How many cells have which status: 3 ok, 1 failed."""
-    return ", ".join(f"{count} {status}" for status, count in counter.most_common()) or "no cells"
-
-
 @click.command("report")
 @RESULTS
 @click.option("--protocol", "protocol_name", help="[default: every protocol with records]")
@@ -65,6 +33,7 @@ def counts(counter: Counter[str]) -> str:
 @click.option(
     "--verify", is_flag=True, help="Write nothing; compare with what is there, and exit with 1 if it differs."
 )
+@click.option("--open", "opened", is_flag=True, help="Open the HTML file in the browser.")
 def report(
     results: Path,
     protocol_name: str | None,
@@ -73,18 +42,25 @@ def report(
     words: str,
     claimed: Path | None,
     verify: bool,
+    opened: bool,
 ) -> int:
     """Write the tables and figures of all records: pages, and one HTML file of all of them.
 
-    The last line is the page to read first, of the protocol that ran last.
+    At the end stand the page to read first, of the protocol that ran last, the HTML file, and what that says first.
     """
     from ..records.store import Store
+    from ..write import formats
 
+    asked = formats.chosen(words)
+    if opened and (verify or "html" not in asked):
+        raise BenchError(f"--open needs the HTML file; leave {'--verify' if verify else '--format'} out")
     if claimed is not None:
         claims.read(claimed)
     gc.disable()  # it would walk thousands of records again and again, for a fifth of the time
     try:
-        return _report(Store(results, claimed), claimed is not None, protocol_name, tasks, reports, words, verify)
+        return _report(
+            Store(results, claimed), claimed is not None, protocol_name, tasks, reports, asked, verify, opened
+        )
     finally:
         gc.enable()
 
@@ -95,8 +71,9 @@ def _report(
     protocol_name: str | None,
     tasks: tuple[str, ...],
     reports: Path | None,
-    words: str,
+    asked: Collection[str],
     verify: bool,
+    opened: bool,
 ) -> int:
     from ..compare.alive import as_committed
     from ..plan import split_words
@@ -104,9 +81,8 @@ def _report(
     from ..records.names import page
     from ..report.measured import speed as speed_page
     from ..report.task.page import first_page
-    from ..write import formats
+    from ..write import formats, markdown
 
-    asked = formats.chosen(words)
     wanted = split_words(",".join(tasks)) or None
     everything = as_committed(store.load(protocol_name, wanted))
     for sentence in everything.left_out:
@@ -129,19 +105,36 @@ def _report(
     if not finished and not speed:
         raise BenchError(f"there is no record to report on in {store.root}; `bench run` makes some")
     reports = campaign_of(store.root).reports if reports is None else reports
-    different = 0
+    different, last, front = 0, None, ""
     if made := formats.files(speed_page.sheets(speed), asked):
         different += _deliver(made, reports, [], verify)
     for name in sorted(finished, key=lambda name: (finished[name], name)):
         folder = reports / page(name)
         mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
         whole = everything if wanted is None and len(finished) == 1 else as_committed(store.load(name))
-        made = _made(whole, mine, wanted, asked, folder)
+        made, front = _made(whole, mine, wanted, asked, folder)
         if not made:
             click.echo(f"{name}: nothing was run, and every measurement was skipped", err=True)
             continue
-        different += _deliver(made, folder, [formats.HTML, first_page(mine)], verify)
+        different += _deliver(made, folder, [first_page(mine), formats.HTML], verify)
+        last = folder / formats.HTML if formats.HTML in made else None
+    if last is not None and not verify:
+        for line in markdown.first_lines(front):
+            click.echo(f"  {line}")
+        if opened:
+            _open(last)
     return int(different > 0)
+
+
+def _open(path: Path) -> None:
+    import webbrowser
+
+    try:
+        found = webbrowser.open(path.resolve().as_uri())
+    except webbrowser.Error:
+        found = False
+    if not found:
+        raise BenchError(f"there is no browser that can be started here; open {path} in one yourself")
 
 
 def _deliver(made: Mapping[str, str | bytes], folder: Path, last: Sequence[str], verify: bool) -> int:
@@ -172,10 +165,12 @@ def next_step(results: Path, protocol: str, tasks: Collection[str]) -> str:
 
 def _made(
     whole: Loaded, tasks: Collection[str], wanted: list[str] | None, asked: Collection[str], folder: Path
-) -> dict[str, str | bytes]:
-    """The files of a protocol's report. The HTML file is of all its records; --task chooses the others."""
+) -> tuple[dict[str, str | bytes], str]:
+    """The files of a protocol's report, and the text of its first page. The HTML file is of all its records; --task
+    chooses the others."""
     from .. import catalog
     from ..compare.alive import explained
+    from ..exchange import references
     from ..report.index import index
     from ..report.pages import other_pages
     from ..report.task.page import task_page, task_pages
@@ -192,15 +187,18 @@ def _made(
     mine = {task_page(task) for task in tasks}
     others = other_pages(whole, order)
     if not others:  # whatever was measured was skipped
-        return {}
+        return {}, ""
     there = {path.name for path in folder.glob("*.md")} | mine
     beside = {page: sheet for page, sheet in every.items() if page in mine} | others
     beside["index.md"] = index(whole, others, there)
     made = formats.contents(explained(beside), [word for word in asked if word != "html"])
+    used = references.of(whole, (sheet.text for sheet in others.values()))
+    if "md" in asked and used:
+        made[references.FILE] = used
     if "html" in asked:
         everything = {"index.md": index(whole, others, every)} | every | others
         made |= formats.contents(explained(everything), ["html"])
-    return made
+    return made, beside["index.md"].text
 
 
 @click.command()

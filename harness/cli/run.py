@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,9 @@ from ..write import tables
 from ..write.words import DASH, clock
 from . import claims
 from .claims import claims_option
-from .options import AGAIN, CELL_LIMIT, DATA, IDLE, LIMIT, WIDTH, WORKERS, cell_options
-from .report import counts, next_step
-from .saying import saying
+from .options import AGAIN, CELL_LIMIT, DATA, IDLE, LIMIT, WIDTH, WORKERS, cell_options, saying
+from .report import next_step
+from .watch import counts
 
 if TYPE_CHECKING:
     from ..plan import Cell, Group
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 @claims_option("Run what the claims of a file need; the records go beside it.")
 @IDLE
 @LIMIT
+@click.option("--log", type=click.Choice(["tensorboard"]), help="Write event files below --results, too.")
 @click.option("--dry-run", is_flag=True, help="Say what would run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line instead of text.")
 def run(
@@ -63,16 +65,20 @@ def run(
     claimed: Path | None,
     idle: bool,
     most: float | None,
+    log: str | None,
     dry_run: bool,
     as_json: bool,
     **words: Any,
 ) -> int:
     """Train every model on every task; what has a record is not run again."""
     from .. import machine
+    from ..execute.events import writer_class
     from ..records.running import sweep
     from .order import Order, words_of
 
     executor(executed)  # an unknown one is named before anything else
+    if log is not None:
+        writer_class()  # and so is a package that is missing
     say = saying(err=as_json)
     if planned is not None and claimed is not None:
         raise BenchError("give either --plan or --claims")
@@ -103,7 +109,7 @@ def run(
         say(f"run again: {counted(count, 'cell')}; the records of before lie in {first.store.root / 'aside'}")
     timed = orders.values() if measure and not idle else ()
     groups = list(dict.fromkeys(group for order in timed for group in order.to_measure(todo)))
-    if not carried_out(list(orders.values()), list(todo), groups, where, workers, executed, as_json=as_json):
+    if not carried_out(list(orders.values()), list(todo), groups, where, workers, executed, as_json=as_json, log=log):
         say("interrupted; the same command goes on from here")
         return 130
     if left := [cell for cell in todo if (record := first.store.find_run(cell)) is None or not record.is_final]:
@@ -136,11 +142,13 @@ def carried_out(
     executed: str = "local",
     *,
     as_json: bool = False,
+    log: str | None = None,
 ) -> bool:
     """Measure these groups and train these cells, what they need prepared before; False if it was interrupted.
 
     They are of these orders, which have one results folder.
     """
+    from ..execute.events import Events
     from .progress import Bars, Lines, Preparation, terminal
 
     execute = executor(executed)
@@ -159,11 +167,14 @@ def carried_out(
     for line in orders[0].prepare_backend():
         say(line)
     with (
-        Bars(jobs, workers, console, **facts)
-        if console is not None
-        else Lines(jobs, workers, saying(), as_json=as_json, **facts)
-    ) as listen:
-        finished = execute(jobs, where, workers, listen)
+        (
+            Bars(jobs, workers, console, **facts)
+            if console is not None
+            else Lines(jobs, workers, saying(), as_json=as_json, **facts)
+        ) as listen,
+        nullcontext(listen) if log is None else Events(orders[0].store, listen) as heard,
+    ):
+        finished = execute(jobs, where, workers, heard)
     lacking = [str(cell) for cell in todo if orders[0].store.find_run(cell) is None]
     if finished and lacking and where.until is None:
         raise BenchError(f"the executor {executed} left no record of {counted(len(lacking), 'cell')}: {lacking[0]}")

@@ -15,10 +15,9 @@ import click
 from ..errors import BenchError, counted
 from ..plan import Cell
 from ..write.words import clock
-from .options import AGAIN, CELL_LIMIT, IDLE, LIMIT, REPORTS, WORKERS, Folder, group_options
-from .report import counts
+from .options import AGAIN, CELL_LIMIT, IDLE, LIMIT, REPORTS, WORKERS, Folder, group_options, saying
 from .run import carried_out
-from .saying import saying
+from .watch import counts
 
 if TYPE_CHECKING:
     from ..prepare.modules import Where

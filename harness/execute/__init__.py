@@ -8,6 +8,7 @@ executors    the table of what runs them
 local        worker processes on this machine, or this process
 pool         the workers as the runner sees them: fed, watched, ended
 worker       the life of a worker
+events       event files of TensorBoard
 leaving      records for what could not write its own
 apart        what strangers' models are asked in processes of their own, before any of them runs
 planning     what `bench plan` tells beforehand

@@ -41,12 +41,20 @@ class NotStackable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a running cell is; given to `report` at most a few times a second."""
+    """How far a running cell is; given to `report` at most a few times a second.
+
+    before: the curve so far, of one that goes on from a checkpoint, said once.
+    """
 
     cell: Cell
     step: int
     steps: int
     point: Point | None = None
+    before: tuple[Point, ...] = ()
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        return self.before if self.point is None else (*self.before, self.point)
 
 
 Report = Callable[[Progress], None]
@@ -124,6 +132,8 @@ def train_group(
         if known := [state for state in states if state] if all(states) else []:
             curves = [[Point(**point) for point in state["curve"]] for state in known]
             training.restore([state["training"] for state in known])
+            for cell, curve in zip(cells, curves, strict=True):
+                report(Progress(cell, training.step, training.steps, before=tuple(curve)))
         save = partial(kept.save, training, cells, curves)
         for points in _followed(training, cells, save, report):
             for place, point in points.items():

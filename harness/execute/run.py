@@ -75,7 +75,7 @@ def run_group(
         def told(progress: Progress) -> None:
             if os.getpid() != process:
                 os._exit(1)  # the model has forked, and this copy would go on as if it were the process itself
-            signs(progress.cell, progress.step, progress.steps)
+            signs(progress.cell, progress.step, progress.steps, progress.points)
             report(progress)
 
         def attempt(some: Sequence[Cell], why: str) -> str:

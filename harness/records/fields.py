@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, get_type_hints
 
 from ..errors import one_line
@@ -66,8 +67,13 @@ def _machine(value: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _settings(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Each setting that this program's protocols have is of the type that it has there."""
-    hints = get_type_hints(Protocol)
+    hints = _hints()
     return {key: typed(hints.get(key, Any), entry, key) for key, entry in _printable(value).items()}
+
+
+@cache
+def _hints() -> Mapping[str, Any]:
+    return get_type_hints(Protocol)
 
 
 Name = Annotated[str, Rule(_name)]  # an identity: as it was, or refused

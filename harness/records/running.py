@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import machine
 from ..errors import Unwritable
 from ..plan import Cell
+from .kinds import Point
 from .store import Store
 from .writing import write_whole
 
@@ -22,7 +23,10 @@ SILENT = 600.0  # seconds without a sign after which a process of another machin
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """That a cell runs: how far it is, since when, where, and when that was said (seconds since 1970)."""
+    """That a cell runs: how far it is, since when, where, and when that was said (seconds since 1970).
+
+    first, since: the step at which this process took it up, and when; curve: step and validation of each evaluation.
+    """
 
     cell: Cell
     pid: int
@@ -32,6 +36,17 @@ class Sign:
     said: float
     step: int = 0
     steps: int = 0
+    first: int = 0
+    since: float = 0.0
+    curve: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """From now to its last step, at the pace so far; None before a step was made."""
+        if self.step <= self.first:
+            return None
+        pace = (self.said - self.since) / (self.step - self.first)
+        return max(0.0, pace * (self.steps - self.step) - (time.time() - self.said))
 
     @property
     def is_alive(self) -> bool:
@@ -42,6 +57,7 @@ class Sign:
 
     def __str__(self) -> str:
         far = f"step {self.step:,} of {self.steps:,}" if self.steps else "before its first step"
+        far += f", validation {self.curve[-1][1]:.4g}" if self.curve else ""
         ago = max(0.0, time.time() - self.said)
         return f"{self.cell.protocol} {self.cell}: running, {far}, since {self.started}, last sign {ago:.0f} s ago"
 
@@ -55,9 +71,16 @@ class Signs:
         born = machine.born(pid) or 0
         self.last = {cell: Sign(cell, pid, born, machine.here(), started, time.time()) for cell in cells}
 
-    def __call__(self, cell: Cell, step: int, steps: int) -> None:
+    def __call__(self, cell: Cell, step: int, steps: int, points: Iterable[Point] = ()) -> None:
+        """points: evaluations that were not told of before."""
         known = self.last.get(cell)
-        if known is not None and (time.time() - known.said > EVERY or not known.steps):
+        if known is None:
+            return
+        more = tuple((point.step, point.valid_metric) for point in points if point.valid_metric is not None)
+        known = self.last[cell] = replace(known, curve=known.curve + more) if more else known
+        if not known.steps:
+            self._write(replace(known, step=step, steps=steps, first=step, since=time.time(), said=time.time()))
+        elif time.time() - known.said > EVERY:
             self._write(replace(known, step=step, steps=steps, said=time.time()))
 
     def _write(self, sign: Sign) -> None:
@@ -122,7 +145,8 @@ def _signs(store: Store) -> Iterator[tuple[Path, Sign | None]]:
 
 
 def _sign(data: Mapping[str, object]) -> Sign:
-    sign = Sign(**{**data, "cell": Cell(**data["cell"])})  # type: ignore[arg-type]
+    curve = tuple((int(step), float(value)) for step, value in data.get("curve", ()))  # type: ignore[attr-defined]
+    sign = Sign(**{**data, "cell": Cell(**data["cell"]), "curve": curve})  # type: ignore[arg-type]
     for each in fields(Sign):
         kind = {"str": str, "int": int, "float": (int, float)}.get(str(each.type), object)
         if not isinstance(getattr(sign, each.name), kind):  # type: ignore[arg-type]

@@ -6,6 +6,7 @@
     speed/<machine>.json                                          of the last `bench speed` there
     checkpoints/<protocol>/<task>/<model>/<budget>-<seed>.pt      while a cell is unfinished; a campaign's in the cache
     running/<number>.json                                         while a cell runs
+    events/<protocol>/<task>/<model>/<budget>-<seed>/...          of TensorBoard, with --log tensorboard
     aside/...                                                     what was run again, or could not be gone on from
 
 Deleting a record is how to run its cell again; copying records between folders is how to merge. A record counts at its
@@ -101,6 +102,9 @@ class Store:
     def running_path(self, cell: Cell) -> Path:
         name = str(self.run_path(cell).relative_to(self.root / "runs"))
         return self.root / "running" / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.json"
+
+    def events_path(self, cell: Cell) -> Path:
+        return self._folder("events", cell.group) / f"{names.folder(cell.budget)}-{cell.seed}"
 
     def _folder(self, kind: str, group: Group) -> Path:
         return self.root.joinpath(kind, *map(names.folder, (group.protocol, group.task, group.model)))

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 LARGEST = 1e100
-ODD = re.compile(r"\\u[dD][89a-fA-F]|(?<![.\d])\d{19}|[eE]\+?\d{3}")  # in a text that has none of these all is in order
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 Check = Callable[[Any], Any]
+Number = TypeVar("Number", int, float)
 
 
 class Misfit(ValueError):
@@ -55,9 +56,9 @@ def parsed(text: str) -> dict[str, Any]:
         raise ValueError(f"it holds {word}, which is no number; a missing one is null")
 
     try:
-        data = json.loads(text, parse_constant=refused)
-        if ODD.search(text):
-            data = _in_order(data)
+        data = json.loads(text, parse_constant=refused, parse_int=_whole, parse_float=_broken)
+        if "\\u" in text and SURROGATE.search(text):
+            data = _printed(data)
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     if not isinstance(data, dict):
@@ -160,14 +161,25 @@ def _shown(value: Any) -> str:
     return json.dumps(value)[:50]
 
 
-def _in_order(value: Any) -> Any:
-    """The value with � for half of a surrogate pair. Raises ValueError for a number that no page could compute with."""
+def _whole(word: str) -> int:
+    return _small(int(word), 2**63 - 1)
+
+
+def _broken(word: str) -> float:
+    return _small(float(word), LARGEST)
+
+
+def _small(number: Number, most: float) -> Number:
+    """The number. Raises ValueError for one that no page could compute with."""
+    if abs(number) <= most:
+        return number
+    raise ValueError(f"it holds {str(number)[:12]}..., a number too large")
+
+
+def _printed(value: Any) -> Any:
+    """The value with � for half of a surrogate pair."""
     if isinstance(value, str):
         return re.sub("[\ud800-\udfff]", "\ufffd", value)
     if isinstance(value, dict):
-        return {_in_order(key): _in_order(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return list(map(_in_order, value))
-    if isinstance(value, int | float) and not abs(value) <= (2**63 - 1 if isinstance(value, int) else LARGEST):
-        raise ValueError(f"it holds {str(value)[:12]}..., a number too large")
-    return value
+        return {_printed(key): _printed(entry) for key, entry in value.items()}
+    return list(map(_printed, value)) if isinstance(value, list) else value

@@ -73,6 +73,21 @@ def plain(inline: Token) -> str:
     )
 
 
+def first_lines(text: str, most: int = 8) -> list[str]:
+    """What a page says first, in words alone: its headings, paragraphs and points as far as its first table."""
+    lines: list[str] = []
+    mark = ""
+    for token in parse(text):
+        if token.type == "table_open" or len(lines) == most:
+            break
+        if token.type == "list_item_open":
+            mark = "- "
+        elif token.type == "inline" and (said := plain(token)):
+            lines.append(mark + said)
+            mark = ""
+    return lines
+
+
 def column_align(cell: Token) -> str:
     """What the table's second line says of a cell's column."""
     return str(cell.attrGet("style") or "").removeprefix("text-align:")

@@ -1,9 +1,13 @@
 """Tables as text, for GitHub and for a terminal; markdown.py makes LaTeX of the former."""
 
-import pandas as pd
-from tabulate import tabulate
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from .words import literal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEFT = (
     "Task",
@@ -34,6 +38,8 @@ def plain(table: pd.DataFrame) -> str:
 
 def _drawn(table: pd.DataFrame, form: str, mark: str) -> str:
     """mark: what this form writes on both sides of bold text."""
+    from tabulate import tabulate
+
     columns = {_line(name): [_line(cell).replace(BOLD, mark) for cell in table[name]] for name in table.columns}
     return str(tabulate(columns, headers="keys", tablefmt=form, disable_numparse=True, colalign=_align(table)))
 

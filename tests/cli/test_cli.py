@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from support.commands import RUN, records
+from support.records import made_run
 from support.sentences import one_sentence
 
 from harness import catalog
@@ -177,21 +178,45 @@ def test_report_writes_tables_and_curves(bench, tmp_path):
     assert str(folder.relative_to(tmp_path) / "agreement.md") in outcome.out
 
 
-def test_the_last_line_is_the_page_to_read_of_what_ran_last(bench, tmp_path):
+def test_at_the_end_stand_the_page_to_read_of_what_ran_last_and_what_the_html_file_says_first(bench, tmp_path):
+    def ends(*words):
+        """The last two lines before those that are indented."""
+        return [line for line in bench("report", *words).out.splitlines() if not line.startswith("  ")][-2:]
+
     run = ("run", "--models", "gru", "--protocol", "smoke", "--workers", 0, "--seeds", 1, "--no-measure")
     said = bench(*run, "--task", "sfc", "--set", "max_steps=3").out.splitlines()[-1]
     folder = tmp_path / "reports" / "smoke@max_steps=3"
     results = tmp_path / "results"
     assert said == f"`bench report --results {results}` makes the page reports/own/smoke@max_steps=3/sfc.md"
-    assert bench("report").out.splitlines()[-2:] == [str(folder / "report.html"), str(folder / "sfc.md")]
+    assert ends() == [str(folder / "sfc.md"), str(folder / "report.html")]
+    said = bench("report").out.splitlines()
+    first, *_ = [line for line in (folder / "index.md").read_text().splitlines() if line]
+    place = said.index(str(folder / "report.html"))
+    assert said[place + 1].strip() == first.removeprefix("# ").replace("`", "")
+    assert 1 < len(said) - place <= 9
     for path in results.rglob("*.json"):  # before the next run
         path.write_text(re.sub(r'"finished": "\d{4}', '"finished": "2001', path.read_text()))
     said = bench(*run, "--task", "sfc,sti", "--set", "max_steps=2").out.splitlines()[-1]
     assert said.endswith("makes the page reports/own/smoke@max_steps=2/index.md")
     last = tmp_path / "reports" / "smoke@max_steps=2"
-    assert bench("report").out.splitlines()[-1] == str(last / "index.md")
-    assert bench("report", "--task", "sti").out.splitlines()[-1] == str(last / "sti.md")
-    assert bench("report", "--format", "html").out.splitlines()[-1] == str(last / "report.html")
+    assert ends() == [str(last / "index.md"), str(last / "report.html")]
+    assert ends("--task", "sti") == [str(last / "sti.md"), str(last / "report.html")]
+    assert ends("--format", "md")[-1] == str(last / "index.md")
+    assert ends("--format", "html")[-1] == str(last / "report.html")
+
+
+def test_the_report_opens_in_a_browser_and_without_one_there_is_a_sentence(bench, store, tmp_path, monkeypatch):
+    import webbrowser
+
+    store.save_run(made_run())
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or len(opened) == 1)
+    assert bench("report", "--open").code == 0
+    file = tmp_path / "reports" / "smoke" / "report.html"
+    assert opened == [file.as_uri()]
+    assert f"there is no browser that can be started here; open {file}" in one_sentence(bench("report", "--open"))
+    for words, said in (("--verify", "leave --verify out"), ("--format=md", "leave --format out")):
+        assert said in one_sentence(bench("report", "--open", words))
 
 
 def test_pages_lie_where_the_folder_of_the_records_says_unless_the_command_says_it(bench, monkeypatch, tmp_path):
@@ -206,7 +231,8 @@ def test_pages_lie_where_the_folder_of_the_records_says_unless_the_command_says_
 
     def page(*words):
         words = ["--results", "results/desk", *words]
-        return CliRunner().invoke(report, words, standalone_mode=False).output.splitlines()[-1]
+        said = CliRunner().invoke(report, words, standalone_mode=False).output.splitlines()
+        return next(line for line in said if line.endswith("/sfc.md"))
 
     name = "smoke@max_steps=2/sfc.md"
     assert page() == f"reports/own/{name}"

@@ -182,6 +182,27 @@ STATUS = (
     Slot("--results", words("{}/good {}/link {}/nothing", "NO_FOLDER", ODD_FOLDERS), 0.9),
     Slot("--protocol", Words(PROTOCOL.right, (), PROTOCOL.wrong), 0.3),
 )
+CURVES = (
+    Slot("--results", FULL, 1),
+    Slot("--protocol", words("smoke", "'' nan nothing LOST ../up")),
+    Slot("--task", words("sfc sti sfc,sti", "nothing LOST BREAK", "'' , sfc,nothing")),
+    Slot("--models", words("gru gru,lstm-s", "'' , nothing LOST BREAK LONG", "gru,nothing")),
+    Slot("--rows", words("4 20", "NO_COUNT 3 201")),
+)
+EXPORT = (
+    *CURVES[:3],
+    Slot("--output", words("{}/fresh/runs {}/fresh/deep/runs", "{}/loop/x '' {}/empty {}/file/x")),
+)
+EXPORTED = words("csv json every-eval-ever", "'' xml CSV LOST")
+DATA_OF = (
+    Slot(
+        "--task",
+        words("sfc copy-15 addition-37", "'' sfc,sti smnist sdigits {}/own.py:task nothing LOST"),
+        1,
+    ),
+    Slot("--protocol", PROTOCOL._replace(right=("smoke",)), 1),
+    Slot("--output", words("{}/fresh/data", "'' {}/file {}/loop/x"), 1),
+)
 SCALE = Slot("--scale", words("smoke paper quick", "'' NO_NAME huge", "robust"))
 PARAMS = (Slot("--models", OURS, 1), Slot("--budget", BUDGET))
 CHECKED = words("addition-37 {}/own.py:task", "'' , sfcc copy-100000000 {}/own.py:Bare {}/own.py:number BREAK LOST")
@@ -203,7 +224,10 @@ VERBS = (
         slow=True,
     ),
     Verb(("status",), STATUS, 6),
+    Verb(("curves",), CURVES, 5),
     Verb(("report",), REPORT, 8, reads=False),
+    Verb(("export",), (*EXPORT, Slot("--format", EXPORTED, 0.7)), 5, reads=False),
+    Verb(("export", "--format", "croissant"), DATA_OF, 4, reads=False),
     Verb(("compare",), COMPARE, 7, (0, 3, 4)),
     Verb(("check",), (NET,), 3, slow=True),
     Verb(("check",), (Slot("--task", CHECKED, 1), Slot("--data", DATA)), 5, slow=True),

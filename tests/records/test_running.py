@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from support.records import made_run
+from support.records import made_curve, made_run
 
 from harness import machine
 from harness.records.running import SILENT, Signs, running, signs_of, sweep
@@ -109,3 +109,29 @@ def test_a_sign_names_no_machine(store):
     left(store)
     (path,) = (store.root / "running").iterdir()
     assert os.uname().nodename not in path.read_text()
+
+
+def test_a_sign_has_the_curve_so_far_and_says_when_the_cell_ends(store, monkeypatch):
+    cell = made_run().cell
+    monkeypatch.setattr("harness.records.running.EVERY", 0.0)
+    with signs_of(store, [cell]) as signs:
+        assert running(store)[0].seconds_left is None
+        before, after = made_curve([0.5, None, 0.75])[:2], made_curve([0.5, None, 0.75])[2:]
+        signs(cell, 200, 1000, before)  # it goes on from a checkpoint
+        assert running(store)[0].seconds_left is None
+        signs.last[cell] = replace(signs.last[cell], since=time.time() - 10)
+        signs(cell, 300, 1000, after)
+        (sign,) = running(store)
+        assert sign.curve == ((100, 0.5), (300, 0.75))
+        assert sign.seconds_left == pytest.approx(70, abs=2)  # 100 steps in ten seconds, and 700 are left
+        assert "step 300 of 1,000, validation 0.75, since" in str(sign)
+
+
+def test_a_curve_of_rubbish_is_no_sign(store):
+    left(store)
+    (path,) = (store.root / "running").iterdir()
+    for curve in ("3", "[3]", '[["a", 1]]', "[[1, null]]"):
+        path.write_text(path.read_text().replace('"curve": []', f'"curve": {curve}'))
+        assert running(store) == []
+        path.write_text(path.read_text().replace(f'"curve": {curve}', '"curve": []'))
+    assert len(running(store)) == 1

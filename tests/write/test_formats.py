@@ -175,12 +175,13 @@ def kinds(folder) -> set[str]:
 def test_by_default_there_are_all_formats_and_every_path_is_said(bench, recorded):
     outcome = bench("report")
     assert outcome.code == 0
-    assert kinds(recorded) == {".md", ".svg", ".html", ".csv", ".tex"}
+    assert kinds(recorded) == {".md", ".svg", ".html", ".csv", ".tex", ".bib"}
     said = outcome.out.splitlines()
     for path in (*recorded.glob("*.md"), recorded / "report.html"):
         assert str(path) in said
-    counts = {kind: len(list(recorded.glob(f"*{kind}"))) for kind in (".svg", ".csv", ".tex")}
-    assert said[-1] == str(recorded / "index.md")
+    counts = {kind: len(list(recorded.glob(f"*{kind}"))) for kind in (".svg", ".csv", ".tex", ".bib")}
+    pages = [line for line in said if not line.startswith("  ")]
+    assert pages[-2:] == [str(recorded / "index.md"), str(recorded / "report.html")]
     assert said[0] == f"{recorded}: " + ", ".join(f"{number} {kind}" for kind, number in counts.items())
 
 
@@ -188,7 +189,7 @@ def test_by_default_there_are_all_formats_and_every_path_is_said(bench, recorded
     ("words", "expected"),
     [
         ("html", {".html"}),
-        ("md", {".md", ".svg"}),
+        ("md", {".md", ".svg", ".bib"}),
         ("csv", {".csv"}),
         ("tex", {".tex"}),
         ("html,csv", {".html", ".csv"}),
@@ -264,3 +265,11 @@ def test_verify_says_what_differs_and_writes_nothing(bench, recorded):
 
 def line_of(content, words):
     return next(n for n, line in enumerate(content.splitlines(), 1) if words in line)
+
+
+def test_the_first_lines_of_a_page_are_words_as_far_as_its_first_table():
+    from harness.write.markdown import first_lines
+
+    text = "# A `b`\n\n**So** it [is](x.md),\nand so.\n\n- one\n- two\n\n![a picture](x.svg)\n\n| a |\n| - |\n\nno\n"
+    assert first_lines(text) == ["A b", "So it is, and so.", "- one", "- two", "a picture"]
+    assert first_lines(text, 2) == ["A b", "So it is, and so."]
