@@ -11,9 +11,10 @@ TIMED := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRE
 
 .PHONY: bench test benchmark asv asv-publish docs lint setup setup-dev clean
 
+# SEEDS=8 trains eight seeds of each model
 bench: setup
 	@# the report is written also where a cell failed, and make then says so; it ends with the HTML file and what that says first
-	$(BIN)/bench run --task sfc --models all; code=$$?; $(BIN)/bench report --task sfc && exit $$code
+	$(BIN)/bench run --task sfc --models all $(if $(SEEDS),--seeds $(SEEDS)); code=$$?; $(BIN)/bench report --task sfc && exit $$code
 
 # on two processes; JOBS=8 takes more, JOBS=0 one
 test: setup-dev

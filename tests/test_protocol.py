@@ -114,6 +114,17 @@ def test_changes_add_up_the_later_counts_and_their_order_does_not_matter():
     assert with_changes(QUICK, {}) == QUICK
 
 
+def test_a_changed_protocol_trains_as_sources_say_unless_the_change_is_its_track():
+    assert QUICK.track == "portable"
+    assert find_protocol("quick@track=portable") is QUICK
+    assert find_protocol("quick@max_steps=800").track == find_protocol("quick@point=3").track == "source"
+    assert find_protocol("quick@max_steps=800+track=portable").track == "portable"
+    assert with_changes(find_protocol("quick@track=tuned"), {"batch": 20}).track == "tuned"
+    assert find_protocol("quick@learning_rate=0.1").learning_rate == 0.1
+    with pytest.raises(BenchError, match="tuning chooses the learning rate"):
+        find_protocol("quick@learning_rate=0.1+track=portable")
+
+
 def test_changing_a_protocol_leaves_the_changes_given_alone():
     changes: dict[str, object] = {"clip": 1}
     with_changes(SMOKE, changes)

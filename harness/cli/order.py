@@ -41,7 +41,9 @@ def find_replicas(word: str, device: str, seeds: int) -> int:
 def options_of(name: str) -> dict[str, object]:
     """What can be changed of a protocol, a task or a model, and its default."""
     if name in PROTOCOLS:
-        return {key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version")}
+        return {
+            key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version", "tuning")
+        }
     if name in catalog.TASKS or name.rpartition("-")[0] in catalog.FAMILIES:
         catalog.find_task(name)  # addition-x is none
         return catalog.task_options(name)
@@ -137,7 +139,7 @@ class Order:
                     f"--again {word} names no cell of this command; write failed, all, a status, "
                     "or a model or task, in which * stands for anything"
                 )
-        tracks.check((cell.group for cell in self.cells), self.where.results)
+        self.untuned = tracks.check((cell.group for cell in self.cells), self.where.results)
 
     def guarded(self) -> AbstractContextManager[None]:
         """Strangers' tasks make their data apart from this process, and what they change in it is put back."""
@@ -183,8 +185,8 @@ class Order:
                 known: dict[str, Any] = {
                     **fingerprint(group.model, task, self.protocol.data_seed, self.where.data_root)
                 }
-            if (point := tracks.point_of(group, self.where.results)) is not None:
-                known["point"] = point.facts()
+            point = tracks.point_of(group, self.where.results)
+            known["point"] = {} if point is None else point.facts()
             self.fingerprints[group] = known
         now = self.fingerprints[group]
         # a measurement keeps no point
@@ -269,15 +271,16 @@ class Order:
         return f"p cannot be below {alone:.3g} with so few seeds{together}"
 
     def headline(self, workers: int) -> str:
-        """What will run, and under which protocol and why."""
+        """What will run, under which protocol and why, and a line for what nobody tuned."""
         default = "" if self.given else f" (the default {'with' if self.device == 'cuda' else 'without'} CUDA)"
         parts = ((self.tasks, "task"), (self.models, "model"), (self.seeds, "seed"))
         counts = " x ".join(counted(len(names), word) for names, word in parts)
         if self.array_task is not None:
             counts += f" (seeds 0 to {len(self.seeds) - 1}: in task {self.array_task} of an array job, "
             counts += f"--seeds {self.array_task}, is seed {self.array_task} alone)"
-        return (
+        first = (
             f"protocol {self.protocol.name}, version {self.protocol.version}{default}; budget {self.budget}; "
             f"device {self.device}, {counted(workers, 'worker')}; {counts} = {counted(len(self.cells), 'cell')}; "
             + self._smallest_p()
         )
+        return "\n".join([first, *tracks.in_words(self.untuned)])

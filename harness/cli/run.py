@@ -184,9 +184,11 @@ def carried_out(
 def _conclude(order: Order, say: Callable[[str], None]) -> int:
     """Print the tables of what a command asked for, and the counts; 1 if a cell failed or none is ok."""
     from ..compare.alive import LEGEND, MARK, as_committed
+    from ..report.claims.page import lines as verdicts
     from ..report.task.page import summary
 
     loaded = as_committed(order.store.load(order.protocol.name, order.tasks))
+    told = verdicts(loaded.declared, loaded.runs)
     wanted = {(cell.task, cell.model, cell.budget) for cell in order.cells}
     loaded.runs = [run for run in loaded.runs if (run.cell.task, run.cell.model, run.cell.budget) in wanted]
     said = summary(loaded, order.models)
@@ -194,6 +196,8 @@ def _conclude(order: Order, say: Callable[[str], None]) -> int:
         say(paragraph)
     if any(MARK in paragraph for paragraph in said):
         say(LEGEND)
+    if told:
+        say("\n" + "\n".join(told))
     found = Counter(run.status for run in loaded.runs)
     say("\n" + counts(found) + ("; nothing could run" if found.keys() <= {"skipped"} else ""))
     for sentence in loaded.left_out:

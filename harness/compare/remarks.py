@@ -25,9 +25,24 @@ def remarks(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]
     return [
         *_near_chance(by_model, names, facts),
         *_outside(by_model),
+        *_untuned(by_model, names),
         *_waiting(by_model),
         *_success(by_model, names),
         *_ends(by_model, names),
+    ]
+
+
+def _untuned(by_model: Runs, names: Sequence[str]) -> list[str]:
+    """Which trained as their sources say where others have a point of tuning."""
+    found = [
+        title_of(by_model[name], name)
+        for name in names
+        if any(run.settings.get("track", "source") != "source" and not run.point for run in by_model[name])
+    ]
+    if not found:
+        return []
+    return [
+        f"Not tuned, but trained as their sources say: {', '.join(found)}; `bench tune` gives each the same search."
     ]
 
 

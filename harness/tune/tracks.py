@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..catalog import source_digest
@@ -16,6 +16,7 @@ from ..records.kinds import RunRecord
 from ..records.store import Store
 from .space import point_at, trial_of, untracked
 
+NO_POINT = "no"  # the beginning of the sentence where nothing was ever tuned
 TRIALS = "tuning"  # the folder of trials in a results folder
 HERE = Path(__file__).resolve().parents[2] / "results" / TRIALS  # of this checkout
 
@@ -23,46 +24,90 @@ HERE = Path(__file__).resolve().parents[2] / "results" / TRIALS  # of this check
 def point_of(group: Group, results: Path) -> Point | None:
     """The point at which a group trains; None for what trains as its source says.
 
-    Choices are looked for in `results`, then in this checkout. Raises BenchError where there is none.
+    Choices are looked for in `results`, then in this checkout. Raises BenchError where there is none and the protocol's
+    name asks for one; where the protocol alone has the track, what nobody tuned trains as its source says.
     """
     protocol = find_protocol(group.protocol)
     if protocol.point is not None:
         return point_at(protocol.scale, protocol.points, protocol.point, group.model)
-    return None if protocol.track == "source" else _chosen(group, protocol, results)[2].point
+    if protocol.track == "source":
+        return None
+    try:
+        return _settled(group, protocol, results).point
+    except BenchError:
+        if _is_asked_for(group):
+            raise
+        return None
 
 
-def check(groups: Iterable[Group], results: Path) -> None:
-    """Raise BenchError where one of these has no choice, or one whose trials are not there or of something else."""
+def check(groups: Iterable[Group], results: Path) -> dict[Group, str]:
+    """Which of these are not tuned, though their protocol has a track, and why not, a sentence.
+
+    Raises BenchError where the protocol's name asks for the track, and a group has no choice, or one whose trials are
+    not there or of something else.
+    """
+    untuned = {}
     for group in dict.fromkeys(groups):
         protocol = find_protocol(group.protocol)
         if protocol.point is not None or protocol.track == "source":
             continue
-        root, known, choice = _chosen(group, protocol, results)
-        whose = f"{choices.place(root, known.protocol)} chooses point {choice.point.number} for {group.model}"
-        if known.version != protocol.version:
+        try:
+            _settled(group, protocol, results)
+        except BenchError as why:
+            if _is_asked_for(group):
+                raise
+            untuned[group] = str(why)
+    return untuned
+
+
+def in_words(untuned: Mapping[Group, str]) -> list[str]:
+    """What a user must know of those that are not tuned, a sentence each."""
+    never = {group: None for group, why in untuned.items() if why.startswith(NO_POINT)}
+    said = [f"{why}; until then it trains as its source says" for group, why in untuned.items() if group not in never]
+    if never:
+        models = ",".join(dict.fromkeys(group.model for group in never))
+        first = next(iter(never))._replace(model=models, task=",".join(dict.fromkeys(group.task for group in never)))
+        said.append(
+            f"trained as their sources say, since they are not tuned: {models.replace(',', ', ')}; "
+            f"{_command(first, find_protocol(first.protocol))} gives them the chance that others had"
+        )
+    return list(dict.fromkeys(said))
+
+
+def _is_asked_for(group: Group) -> bool:
+    """Does the name of the protocol say the track?"""
+    return "track=" in group.protocol
+
+
+def _settled(group: Group, protocol: Protocol, results: Path) -> Choice:
+    """The choice for a group, whose trials are there and of what the model is now."""
+    root, known, choice = _chosen(group, protocol, results)
+    whose = f"{choices.place(root, known.protocol)} chooses point {choice.point.number} for {group.model}"
+    version = find_protocol(known.protocol).version
+    if known.version != version:
+        raise BenchError(
+            f"{whose} by trials of version {known.version} of the protocol, this is version {version}: "
+            f"move them away, then {_command(group, protocol)}"
+        )
+    for trial in _trials(root, known, choice):
+        if trial is None or trial.point != choice.point.facts():
+            raise BenchError(f"{whose}, but not all trials of it lie there; {_command(group, protocol)} runs them")
+        if trial.source != source_digest(group.model):
             raise BenchError(
-                f"{whose} by trials of version {known.version} of the protocol, this is version {protocol.version}: "
-                f"move them away, then {_command(group, protocol)}"
+                f"{whose}, but {group.model} has changed since; move its trials away, then {_command(group, protocol)}"
             )
-        for trial in _trials(root, known, choice):
-            if trial is None or trial.point != choice.point.facts():
-                raise BenchError(f"{whose}, but not all trials of it lie there; {_command(group, protocol)} runs them")
-            if trial.source != source_digest(group.model):
-                raise BenchError(
-                    f"{whose}, but {group.model} has changed since; move its trials away, then "
-                    f"{_command(group, protocol)}"
-                )
+    return choice
 
 
 def _chosen(group: Group, protocol: Protocol, results: Path) -> tuple[Path, Choices, Choice]:
-    name = untracked(group.protocol)
-    for root in (results / TRIALS, HERE):
-        known = choices.load(root, name)
-        if known is not None and (choice := known.find(protocol.track, group)) is not None:
-            return root, known, choice
+    for name in filter(None, (untracked(group.protocol), protocol.tuning)):
+        for root in (results / TRIALS, HERE):
+            known = choices.load(root, name)
+            if known is not None and (choice := known.find(protocol.track, group)) is not None:
+                return root, known, choice
     where = f"{group.model} on {group.task}" if protocol.track == "tuned" else group.model
     raise BenchError(
-        f"no {protocol.track} point was chosen for {where}, budget {group.budget}; {_command(group, protocol)} "
+        f"{NO_POINT} {protocol.track} point was chosen for {where}, budget {group.budget}; {_command(group, protocol)} "
         "makes the choice"
     )
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from tasks.signals import generate, sfc, sti
+from tasks.signals import QUICK, SEARCHED, generate, sfc, sti
 
 LENGTHS = (20, 40, 60, 80)
 SINE, SQUARE, SAW = 0, 1, 2
@@ -202,5 +202,6 @@ def test_the_options_in_words(task):
     paper = "1,000 steps with 3, 4 or 5 signals of 20, 40, 60 or 80 steps, 9,000 sequences (7:1:2)"
     assert task().detail == paper
     one = task(length=90, signals=(1,), lengths=(3, 90), sequences=10).detail
+    assert task(**QUICK).detail.endswith("(7:1:2)" + SEARCHED)
     assert one == "90 steps with 1 signals of 3 or 90 steps, 10 sequences (7:1:2)"
     assert task().training == {"paper": {"batch": 50}}

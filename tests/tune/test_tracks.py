@@ -11,6 +11,7 @@ from harness.errors import BenchError
 from harness.execute.run import run_cell
 from harness.plan import Cell, Group
 from harness.prepare.modules import Where, made, resolved
+from harness.protocol import PROTOCOLS
 from harness.records import choices as kept
 from harness.train.loop import Training
 from harness.tune import tracks
@@ -85,6 +86,28 @@ def test_a_choice_of_another_version_or_of_another_revision_of_the_model_is_refu
     kept.save(known, root)
     with pytest.raises(BenchError, match="but lstm-s has changed since"):
         tracks.check([GROUP], tuned)
+
+
+def test_where_the_protocol_alone_has_the_track_what_nobody_tuned_trains_as_its_source_says(tuned, monkeypatch):
+    by_itself = replace(PROTOCOLS["smoke"], track="portable", tuning="smoke")
+    monkeypatch.setitem(PROTOCOLS, "robust", replace(by_itself, name="robust"))
+    at, plain = point_at("smoke", 3, 1, "lstm-s"), GROUP._replace(protocol="robust")
+    assert tracks.point_of(plain, tuned) == at  # of the choices of smoke
+    changed = plain._replace(protocol="robust@batch=5")
+    assert tracks.point_of(changed, tuned) is tracks.point_of(plain._replace(protocol="robust@track=source"), tuned)
+    assert tracks.check([plain, changed], tuned) == {}
+    others = [plain._replace(model=model) for model in ("gru", "mine.py:Mine")] + [plain._replace(budget="6k")]
+    assert [tracks.point_of(group, tuned) for group in others] == [None, None, None]
+    (said,) = tracks.in_words(tracks.check([plain, *others[:2]], tuned))
+    assert said == (
+        "trained as their sources say, since they are not tuned: gru, mine.py:Mine; `bench tune --task sti --models "
+        "gru,mine.py:Mine --protocol robust` gives them the chance that others had"
+    )
+    made_trials(tuned / "tuning", SCORES, source="revision 9")
+    (said,) = tracks.in_words(tracks.check([plain], tuned))
+    assert "but lstm-s has changed since" in said
+    assert said.endswith("until then it trains as its source says")
+    assert tracks.point_of(plain, tuned) is None
 
 
 def test_a_record_keeps_the_point_it_was_trained_at(tuned):

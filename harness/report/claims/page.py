@@ -64,6 +64,18 @@ def sheet(material: Material) -> Sheet | None:
     return Sheet("\n\n".join(parts) + "\n", records=list(used.values()))
 
 
+def lines(declared: Declared, runs: Sequence[RunRecord]) -> list[str]:
+    """For a terminal: the verdicts that these runs allow, a line each, and how many claims wait for others."""
+    if not declared.claims:
+        return []
+    found = judge(declared.claims, [*runs, *declared.longer], declared.blocks, committed())
+    told = [one for one in found if one.verdict in (SUPPORTED, REFUTED, CANNOT_TELL)]
+    said = [f"{one.said}: {one.claim.says} ({one.claim.id})" for one in told]
+    if rest := len(found) - len(told):
+        said.append(f"{counted(rest, 'claim')} {'wait' if rest > 1 else 'waits'} for runs: claims.md of the report")
+    return said
+
+
 def _discoveries(found: Sequence[Judged]) -> list[str]:
     """How many of the verdicts stand where all claims of the page are looked at together."""
     judged = [one for one in found if one.verdict in (SUPPORTED, REFUTED, CANNOT_TELL)]

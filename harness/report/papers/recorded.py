@@ -97,7 +97,8 @@ def recorded(runs: Iterable[RunRecord]) -> Recorded:
         notes.append(f"Left out: {counted(old, 'record')} of older versions of the protocol.")
     if others := sorted(set(budgets) - {budget}):
         notes.append(f"Only budget {budget} is on this page; the task's own pages have {', '.join(others)} as well.")
-    seeds = known.seeds if known else max(len(group) for group in found.values())
+    latest = known is not None and known.version == version  # an earlier version may have had fewer
+    seeds = known.seeds if known and latest else max(len(group) for group in found.values())
     scale = known.scale if known else PAPER.scale
     current = known.version if known else None
     return Recorded(name, version, budget, usual, seeds, scale, current, dict(found), tuple(notes))

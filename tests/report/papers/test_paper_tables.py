@@ -129,7 +129,7 @@ def test_ours_stands_beside_with_interval_parameters_and_seeds():
 
 def test_one_seed_has_no_interval():
     found = cells("tp-rnn-table-1", [quick("tp-rnn-s", 0, 0.9)], "MNIST, ours")
-    assert found["TP-RNN-S"] == "90.0 (3,004), 1 of 3 seeds"
+    assert found["TP-RNN-S"] == "90.0 (3,004)"
 
 
 def test_an_ablation_is_the_model_with_that_option():
