@@ -3,7 +3,7 @@
     r, z = sigmoid(W x_t + U h_{t-1} + b);  g = tanh(W_g x_t + r (U_g h_{t-1}) + b_g)
     h_t = z h_{t-1} + (1 - z) g
 
-Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014.
+Cho et al., Learning phrase representations using RNN encoder-decoder for statistical machine translation, EMNLP 2014.
 
 All weights start Glorot-uniform, as ASRNN's paper says of its models, and biases at zero.
 
@@ -28,7 +28,8 @@ GRU = ModelSpec(
     GatedRecurrentNetwork,
     paper_width=129,  # recalled from ASRNN's Table 2, unverified
     what="one layer of GRU",
-    cite="Cho et al.: Learning phrase representations using RNN encoder-decoder, EMNLP 2014",
+    cite="Cho et al.: Learning phrase representations using RNN encoder-decoder for statistical machine translation, "
+    "EMNLP 2014",
     start="Glorot-uniform, classifier included: ASRNN's paper, of whose tables this is a row",
     head="glorot",
     revision=2,  # 1: the classifier started as torch's Linear
