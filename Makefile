@@ -50,14 +50,14 @@ $(VENV)/.core: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (once; a few minutes at most)"
-	@$(PIP) install --constraint constraints.txt --editable '.[audio,digits,gpu]'
+	@$(PIP) install --constraint constraints.txt --editable '.[audio,digits,gpu,charts]'
 	@# torchaudio's compiled extension needs CUDA; without it the package works in pure Python
 	@$(BIN)/python -c "import pathlib, sysconfig, torch; torch.version.cuda or [f.unlink() for f in pathlib.Path(sysconfig.get_path('purelib')).glob('torchaudio/lib/*.so')]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
 	@echo "adding the tools for tests to $(VENV) (once)"
-	@$(PIP) install --constraint constraints.txt --editable '.[dev,audio,digits,gpu]'
+	@$(PIP) install --constraint constraints.txt --editable '.[dev,audio,digits,gpu,charts]'
 	@# the GPU kernels are checked in Triton's interpreter; a torch with CUDA brings the triton that it needs
 	@$(BIN)/python -c "import sys, torch; sys.exit(torch.version.cuda is None)" || $(PIP) install $(TRITON) || echo "no $(TRITON) here: its tests will be skipped"
 	@touch $@

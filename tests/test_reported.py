@@ -1,14 +1,12 @@
 """The committed pages are what the committed records give."""
 
-import re
 from pathlib import Path
 
 import pytest
 from support import ROOT
 
 RECORDS = ROOT / "results" / "reported"
-# no picture, whose bytes depend on the version of matplotlib, and so no report.html
-KINDS = (".md", ".csv", ".tex", ".bib")
+KINDS = (".md", ".csv", ".tex", ".bib", ".svg")
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +48,9 @@ def test_the_committed_pages_are_those_of_the_committed_records(written):
 def test_each_protocol_has_one_file_that_is_small_enough_to_commit(written):
     for folder in written.iterdir():
         made = (folder / "report.html").read_text(encoding="utf-8")
-        assert len(made.encode()) < 2_000_000
+        assert len(made.encode()) < 4_000_000
         assert made.count("<section id=") == len(list(folder.glob("*.md")))
-        assert made.count("<svg ") == len(list(folder.glob("*.svg")))
-
-
-def test_the_committed_files_of_all_pages_are_current(written):
-    """Their figures aside, whose bytes depend on the version of matplotlib."""
-    for path in (ROOT / "reports").glob("*/report.html"):
-        made = written / path.relative_to(ROOT / "reports")
-        assert without_figures(made) == without_figures(path), path
-
-
-def without_figures(path: Path) -> str:
-    return re.sub(r"<svg .*?</svg>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert made.count('class="chart"') == len(list(folder.glob("*.svg")))
 
 
 def test_every_page_has_its_picture():

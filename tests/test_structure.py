@@ -43,8 +43,8 @@ ROOMS = {
     "harness.execute": "measure train prepare tune records stats write catalog strangers engine machine process seeds",
     "harness.gate": "stats write catalog machine process",
     # the wing that reads
-    "harness.draw": "records",
-    "harness.write": "records",
+    "harness.draw": "records tasks.data",
+    "harness.write": "records draw",
     "harness.exchange": "records catalog tasks.data",
     "harness.compare": "records stats write catalog",
     "harness.report": " ".join(["records compare write", *map("report.{}".format, REPORT)]),
@@ -267,7 +267,7 @@ def modules_of(room: str) -> list[str]:
     ("modules", "slow"),
     [
         *((modules_of(room), {"torch"}) for room in READING),
-        (["harness.execute.run", "harness.execute.local"], {"matplotlib", "rich"}),
+        (["harness.execute.run", "harness.execute.local"], {"altair", "rich"}),
         (["harness.cli.bench", "harness.catalog"], {"numpy", "pandas", "rich", "tabulate"}),
         (["harness.report.pages", "harness.write.formats"], {"markdown_it"}),
     ],

@@ -76,6 +76,7 @@ def _report(
     opened: bool,
 ) -> int:
     from ..compare.alive import as_committed
+    from ..draw import picture
     from ..plan import split_words
     from ..records.campaign import campaign_of
     from ..records.names import page
@@ -83,6 +84,12 @@ def _report(
     from ..report.task.page import first_page
     from ..write import formats, markdown
 
+    if why := picture.missing():
+        if verify:
+            raise BenchError(f"{why}; without it --verify cannot compare them")
+        click.echo(why, err=True)
+    if verify:  # nobody keeps report.html
+        asked = tuple(word for word in asked if word != "html") or formats.chosen("md")
     wanted = split_words(",".join(tasks)) or None
     everything = as_committed(store.load(protocol_name, wanted))
     for sentence in everything.left_out:
@@ -142,6 +149,8 @@ def _deliver(made: Mapping[str, str | bytes], folder: Path, last: Sequence[str],
     from ..write import formats
 
     if verify:
+        if others := formats.other_makers(made, folder):
+            click.echo(others)
         found = formats.differences(made, folder)
         click.echo("\n".join(found) if found else f"{folder}: {len(made)} files are as the records give them")
         return len(found)

@@ -1,6 +1,6 @@
 """Which runs are compared, and what may be said of them.
 
-order      models in the order of models/__init__, their places in it, and titles; draw/curves has a place's colour
+order      models in the order of models/__init__, their places in it, and titles; draw/look has a place's colour
 material   the records of one protocol version, and the order of models
 way        how far a metric is from chance to a perfect score
 selection  the runs that all models share

@@ -22,7 +22,7 @@ class Material:
     declared: Declared = field(default_factory=Declared)
 
     def places(self) -> dict[str, int]:
-        """Every model's place, which is its colour (draw/curves) on all pages that are made from these records."""
+        """Every model's place, which is its colour (draw/look) on all pages that are made from these records."""
         names = [run.cell.model for run in self.runs] + [one.model for one in self.measurements]
         return places(names, self.order)
 

@@ -1,8 +1,13 @@
-"""Charts.
+"""Charts: a tidy frame in, an Altair chart out; both static and live.
 
-curves  learning curves and growth; the colour and dashes of a model's place
-panels  small multiples, drawn by sketch
-sketch  SVG, written directly
-ranks   the critical-difference diagram
+look      the colour, dashes and shape of a model's place; the style of every chart
+picture   a chart that is drawn when it is looked at, and kept
+chart     axes, the key, lines in panels
+curves    learning curves and growth, also in a sentence
+ranks     the critical-difference diagram
+profiles  performance profiles
+tradeoffs accuracy against cost
+scales    what a model's scales do
+heat      all models on all tasks
 terminal  lines of text, for a terminal
 """

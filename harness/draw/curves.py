@@ -1,97 +1,121 @@
-"""Learning curves and growth as SVG, and the colour and dashes of a model's place."""
+"""Validation curves as a tidy frame, and the pictures of learning and of growth."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from ..errors import counted
 from ..records.kinds import RunRecord, TaskFacts
-from .panels import around, legend, panels
+from .chart import Axis, Labels, Panel, labels_of, lines
+from .picture import Picture
 
-Line = tuple[NDArray[np.float64], NDArray[np.float64]]  # steps and values
-Drawn = tuple[str, int, Sequence[RunRecord]]  # a model's title, the place of its colour and its runs
-Sizes = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # name -> sizes and values
-SIZE = (6.0, 3.9)  # inches, of learning curves
-COLOURS = 10  # of matplotlib's cycle, C0 to C9; the next ten lines are dashed, then dotted
-
-
-def line_of(place: int) -> dict[str, Any]:
-    """Colour and dashes of the line number `place`; thirty differ."""
-    return {"color": f"C{place % COLOURS}", "linestyle": ("-", "--", ":")[place // COLOURS % 3]}
+Drawn = tuple[str, str, Sequence[RunRecord]]  # a model's name, its title and its runs
+Sizes = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # model's title -> sizes and values
+COLUMNS = ["panel", "model", "kind", "seed", "x", "y", "low", "high"]
 
 
-def learning_curves(models: Sequence[Drawn], facts: TaskFacts, factor: float) -> bytes:
-    """Validation metric, times `factor`, over training steps: each seed thin, the mean of the seeds thick."""
+def learning(
+    models: Sequence[Drawn], places: Mapping[str, int], facts: TaskFacts, factor: float
+) -> tuple[Picture, str]:
+    """Validation metric, times `factor`, over training steps: each seed thin, the mean of the seeds thick.
+
+    places: of the models' names. Also the picture in a sentence.
+    """
     known = [one for one in models if any(run.curve for run in one[2])]
-    titles = Counter(title for title, _, _ in known)
-    lines: list[tuple[Line, dict[str, Any]]] = []
-    for title, place, runs in known:
-        curves, mean = validation([run for run in runs if run.curve], factor)
-        lines.append((_joined(curves), {"linewidth": 0.5, "alpha": 0.5, **line_of(place)}))
-        if mean is not None:
-            label = title if titles[title] == 1 else f"{title} ({runs[0].cell.model})"
-            lines.append((mean, {"linewidth": 2, "label": label, **line_of(place)}))
-    steps = around(np.concatenate([[0.0], *(xs for (xs, _), _ in lines)]), margin=0.02)
-    levels = {"chance": (facts.chance, "grey", ":"), "target": (facts.target, "black", "--")}
-    for label, (level, colour, dashes) in levels.items():
-        if level is not None:
-            flat = np.array([steps.low, steps.high]), np.full(2, level * factor)
-            lines.append((flat, {"linewidth": 1, "color": colour, "linestyle": dashes, "label": label}))
-    values = np.concatenate([[np.nan], *(ys for (_, ys), _ in lines)])
-    figure, (panel,) = panels(1, size=SIZE)
-    panel.x, panel.y = steps, around(values, log=not facts.higher_is_better)
-    for (xs, ys), style in lines:
-        panel.line(xs, ys, **style)
-    unit = ", %" if factor == 100 else ""
-    title = f"{facts.title}, {facts.length} steps a sequence"
-    panel.frame(title, "training steps", f"validation {facts.metric.replace('_', '-')}{unit}")
-    legend(figure)
-    return figure.svg()
+    names = labels_of((name, title) for name, title, _ in known)
+    frame = table([validation(runs, names[name], factor) for name, _, runs in known])
+    shown = {names[name]: places[name] for name, _, _ in known if names[name] in set(frame["model"])}
+    levels = {"chance": facts.chance, "target": facts.target}
+    metric = f"validation {facts.metric.replace('_', '-')}{', %' * (factor == 100)}"
+    panel = Panel(
+        f"{facts.title}, {facts.length} steps a sequence",
+        Axis("training steps", low=0),
+        Axis(metric, log=logarithmic(frame, facts)),
+        {name: factor * level for name, level in levels.items() if level is not None},
+    )
+    return Picture(lines, frame, shown, [panel]), _learned(frame, metric, facts, factor)
 
 
-def validation(runs: Sequence[RunRecord], factor: float = 1.0) -> tuple[list[Line], Line | None]:
-    """The validation curve of each run, and their mean up to where the first of them ends; None without any."""
-    curves = [_values(run, factor) for run in runs]
-    steps = np.unique(np.concatenate([steps for steps, _ in curves]))
-    together = [np.interp(steps, known, values, right=np.nan) for known, values in curves if len(known)]
-    return curves, (steps, np.mean(together, axis=0)) if together else None
+def logarithmic(frame: pd.DataFrame, facts: TaskFacts) -> bool:
+    return not facts.higher_is_better and bool((frame["y"].dropna() > 0).all())
 
 
-def _joined(lines: Sequence[Line]) -> Line:
-    """Several lines as one with gaps between them, which is drawn in the time of one."""
-    parts = [np.stack([*line]) for line in lines]
-    together = np.concatenate([np.c_[part, [[np.nan], [np.nan]]] for part in parts], axis=1)
-    return together[0], together[1]
+def _learned(frame: pd.DataFrame, metric: str, facts: TaskFacts, factor: float) -> str:
+    """What a learning curve shows: who ends where, and how many means come to the target."""
+    means = frame[frame["kind"] == "line"].dropna(subset="y").groupby("model", sort=False)["y"]
+    said = f"{metric.capitalize()} over training steps, {counted(means.ngroups, 'model')}, each seed thin, means thick"
+    if not means.ngroups:
+        return f"{said}."
+    said += f"; at the end {ends(last_of(means))}"
+    if facts.target is not None:
+        best = means.max() >= factor * facts.target if facts.higher_is_better else means.min() <= factor * facts.target
+        said += f"; {int(best.sum())} of {means.ngroups} means reach the target, {factor * facts.target:.4g}"
+    return f"{said}."
 
 
-def _values(run: RunRecord, factor: float) -> Line:
+def last_of(groups: Any) -> dict[str, float]:
+    """The last value of each group."""
+    return {str(name): float(value) for name, value in groups.last().items()}
+
+
+def ends(values: Mapping[str, float], unit: str = "", form: str = ".3g") -> str:
+    """'from 50.8 (LSTM-S) to 73.1 (GRU)': the least and the greatest, for those who cannot see a picture."""
+    known = {name: value for name, value in values.items() if np.isfinite(value)}
+    if not known:
+        return "nothing is known"
+    least, most = (pick(known, key=lambda name: known[name]) for pick in (min, max))
+    unit = f" {unit}" if unit else ""
+    low = f"{known[least]:{form}}{unit} ({least})"
+    return low if least == most else f"from {low} to {known[most]:{form}}{unit} ({most})"
+
+
+def validation(runs: Sequence[RunRecord], label: str, factor: float = 1.0) -> pd.DataFrame:
+    """The validation curve of each run, `seed`, and their mean up to where the first of them ends, `line`."""
+    curves = [_values(run, factor) for run in runs if run.curve]
+    parts = [
+        pd.DataFrame({"kind": "seed", "seed": place, "x": x, "y": y}) for place, (x, y) in enumerate(curves) if len(x)
+    ]
+    if not parts:
+        return table([])
+    steps = np.unique(np.concatenate([x for x, _ in curves]))
+    mean = np.mean([np.interp(steps, x, y, right=np.nan) for x, y in curves if len(x)], axis=0)
+    if len(parts) == 1:
+        parts = []  # the mean is that seed
+    parts.append(pd.DataFrame({"kind": "line", "x": steps, "y": mean}))
+    return pd.concat(parts).assign(model=label)
+
+
+def table(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One frame for `chart.lines`, of one panel where none is said."""
+    whole = pd.concat([part for part in parts if len(part)]) if any(map(len, parts)) else pd.DataFrame(columns=COLUMNS)
+    whole = whole.reindex(columns=COLUMNS)
+    return whole.fillna({"panel": 0}).reset_index(drop=True)
+
+
+def _values(run: RunRecord, factor: float) -> tuple[np.ndarray, np.ndarray]:
     points = [point for point in run.curve if point.valid_metric is not None]
     steps = np.array([point.step for point in points], dtype=np.float64)
     return steps, np.array([float(point.valid_metric or 0.0) * factor for point in points])
 
 
-def powers(curves: Sizes, places: Mapping[str, int], x: str, y: str, title: str) -> bytes:
-    """Values over sizes, which are the ticks, both axes logarithmic, a line for each name. places: of the colours."""
-    figure, (panel,) = panels(1, size=SIZE)
-    ticks = sorted({size for sizes, _ in curves.values() for size in sizes})
-    panel.x = around(ticks, log=True)
-    panel.y = around(np.concatenate([values for _, values in curves.values()]), log=True)
-    for name, (sizes, values) in curves.items():
-        panel.line(sizes, values, label=name, linewidth=1.5, **line_of(places[name]))
-    panel.frame(title, x, y, xs=ticks)
-    legend(figure)
-    return figure.svg()
+def growth(curves: Sizes, places: Labels, x: str, y: str, title: str) -> Picture:
+    """Values over sizes, which are the ticks, both axes logarithmic, a line for each title. places: of the titles."""
+    parts = [
+        pd.DataFrame({"model": name, "kind": "line", "x": sizes, "y": values})
+        for name, (sizes, values) in curves.items()
+    ]
+    ticks = sorted({float(size) for sizes, _ in curves.values() for size in sizes})
+    panel = Panel(title, Axis(x, log=True, ticks=ticks), Axis(y, log=True))
+    return Picture(lines, table(parts), {name: places[name] for name in curves}, [panel], points=True)
 
 
-def told(curves: Sizes, what: str, unit: str) -> str:
-    """What `powers` shows, in a sentence for those who cannot see it."""
-    last = {name: (sizes[-1], values[-1]) for name, (sizes, values) in curves.items()}
-    least, most = (pick(last, key=lambda name: last[name][1]) for pick in (min, max))
+def grown(curves: Sizes, what: str, unit: str) -> str:
+    """What `growth` shows, in a sentence for those who cannot see it."""
+    last = max(sizes[-1] for sizes, _ in curves.values())
+    at_last = {name: values[-1] for name, (sizes, values) in curves.items() if sizes[-1] == last}
     return (
         f"{what} over the length of the sequences, both axes logarithmic, a line for each of "
-        f"{counted(len(curves), 'model')}; at {last[most][0]:,} time steps from {last[least][1]:.3g} {unit} ({least}) "
-        f"to {last[most][1]:.3g} {unit} ({most})."
+        f"{counted(len(curves), 'model')}; at {last:,} time steps {ends(at_last, unit)}."
     )

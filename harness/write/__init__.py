@@ -5,7 +5,6 @@ tables    tables as text
 words     how numbers and times are written
 markdown  pages, read: the parser, and their tables as CSV and LaTeX
 html      all pages as one file; page.css and page.js are its style and script
-drawing   a figure as part of that file
 formats   pages -> Markdown, one HTML file, CSV, LaTeX
 origin    where numbers come from: command, machine, commit, records
 """

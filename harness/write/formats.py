@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from ..draw import picture
 from ..errors import BenchError
 from . import markdown
 from .sheet import Sheet
 
 FORMATS = ("md", "html", "csv", "tex")
 HTML = "report.html"
+PICTURE = re.compile(r"^!\[(.*)\]\([^()]*\)$", re.MULTILINE)
 TABLES: dict[str, Callable[[markdown.Table], str]] = {"csv": markdown.as_csv, "tex": markdown.as_latex}
 
 
@@ -28,7 +31,7 @@ def files(sheets: Mapping[str, Sheet], formats: Collection[str]) -> dict[str, st
     found: dict[str, str | bytes] = {}
     for name, sheet in sheets.items():
         if "md" in formats:
-            found |= {name: sheet.text, **sheet.pictures}
+            found |= {name: sheet.text, **{file: shown.svg for file, shown in sheet.pictures.items()}}
         for kind, written in TABLES.items():
             if kind in formats:
                 own = {file: text for file, text in sheet.files.items() if file.endswith(f".{kind}")}
@@ -40,7 +43,11 @@ def files(sheets: Mapping[str, Sheet], formats: Collection[str]) -> dict[str, st
 
 
 def contents(sheets: Mapping[str, Sheet], formats: Collection[str]) -> dict[str, str | bytes]:
-    """File name -> content, of all these formats."""
+    """File name -> content, of all these formats; where no chart can be drawn, a sentence stands for each."""
+    if picture.missing():
+        sheets = {
+            name: replace(sheet, text=PICTURE.sub(r"\1", sheet.text), pictures={}) for name, sheet in sheets.items()
+        }
     found = files(sheets, formats)
     if "html" in formats:
         from . import html
@@ -70,15 +77,15 @@ def save(made: Mapping[str, str | bytes], folder: Path) -> list[Path]:
 def differences(made: Mapping[str, str | bytes], folder: Path) -> list[str]:
     """How the files of a folder differ from what was made of the records, a sentence each.
 
-    A figure only has to be there: its bytes depend on the version of matplotlib, also inside the HTML file.
+    A picture by another version of what draws them only has to be there: see `other_makers`.
     """
     found = []
     for name, content in sorted(made.items()):
         path = folder / name
         if not path.is_file():
             found.append(f"{path} is missing")
-        elif not name.endswith(".svg"):
-            here, there = (_without_figures(text) for text in (content, path.read_bytes()))
+        elif not (name.endswith(".svg") and _made_otherwise(path)):
+            here, there = (_text(text) for text in (content, path.read_bytes()))
             if here != there:
                 lines = zip(here.splitlines(), there.splitlines(), strict=False)
                 first = next((n for n, (a, b) in enumerate(lines, 1) if a != b), min(map(_lines, (here, there))) + 1)
@@ -86,9 +93,25 @@ def differences(made: Mapping[str, str | bytes], folder: Path) -> list[str]:
     return found
 
 
-def _without_figures(content: str | bytes) -> str:
-    text = content if isinstance(content, str) else content.decode(errors="replace")
-    return re.sub(r"<svg .*?</svg>", "", text, flags=re.DOTALL)
+def other_makers(made: Collection[str], folder: Path) -> str:
+    """Which pictures were not compared, as something else drew them, in a sentence; "" where there are none."""
+    others = [path for name in made if name.endswith(".svg") and _made_otherwise(path := folder / name)]
+    makers = sorted({picture.maker(_text(path.read_bytes())) or "something that does not say so" for path in others})
+    return (
+        others
+        and (
+            f"{folder}: {len(others)} pictures are not compared: they were drawn by {'; '.join(makers)}, and here is "
+            f"{picture.made_by()}"
+        )
+    ) or ""
+
+
+def _made_otherwise(path: Path) -> bool:
+    return path.is_file() and picture.maker(_text(path.read_bytes())) != picture.made_by()
+
+
+def _text(content: str | bytes) -> str:
+    return content if isinstance(content, str) else content.decode(errors="replace")
 
 
 def _lines(text: str) -> int:

@@ -13,9 +13,10 @@ from urllib.parse import unquote
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
+from ..draw import look, picture
 from ..records import names
 from ..records.kinds import STATUSES
-from . import drawing, markdown
+from . import markdown
 from .sheet import Sheet
 
 INDEX = "index.md"
@@ -29,11 +30,15 @@ THOUSANDS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6}
 
 def document(sheets: Mapping[str, Sheet]) -> str:
     """The whole file. sheets: name.md -> page, with the index among them, which comes first and gives the groups."""
-    style, script, title = _asset("page.css"), _asset("page.js"), escape(_heading(sheets[INDEX]))
+    style, script, title = look.style() + _asset("page.css"), _asset("page.js"), escape(_heading(sheets[INDEX]))
     groups = contents(sheets)
     titles = {INDEX: "Contents"} | {name: title for pages in groups.values() for name, title in pages}
+    pictures: list[picture.Picture] = []
+    main = _sections(sheets, titles, pictures)
+    scripts = [script, picture.script()] if pictures else [script]
+    sources = " ".join(f"'{digest(one)}'" for one in scripts)
     policy = (
-        f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}'; img-src data:; "
+        f"default-src 'none'; style-src '{digest(style)}'; script-src {sources}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
     return (
@@ -41,11 +46,12 @@ def document(sheets: Mapping[str, Sheet]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}</title>\n<style>{style}</style>\n<script>{script}</script>\n</head>\n<body>\n"
+        f"<title>{title}</title>\n<style>{style}</style>\n{''.join(map('<script>{}</script>'.format, scripts))}\n"
+        "</head>\n<body>\n"
         f'<header>{_link(INDEX, titles)}<button type="button" id="_theme" hidden>Dark</button></header>\n'
         f'<nav aria-label="Pages">\n<p>{title}</p>\n<ul>\n<li>{_link(INDEX, titles)}</li>\n'
         f'<li><a href="#_all">All pages, one after the other</a></li>\n</ul>\n{_list(groups, titles)}</nav>\n'
-        f'<main id="_all">\n{_sections(sheets, titles)}</main>\n</body>\n</html>\n'
+        f'<main id="_all">\n{main}</main>\n{_charts(pictures)}</body>\n</html>\n'
     )
 
 
@@ -101,12 +107,17 @@ def _list(groups: Mapping[str, Sequence[tuple[str, str]]], titles: Mapping[str, 
     return "".join(parts)
 
 
-def _sections(sheets: Mapping[str, Sheet], titles: Mapping[str, str]) -> str:
-    """Every page, with links to the one before and the one after."""
+def _charts(pictures: Sequence[picture.Picture]) -> str:
+    """The charts' specifications, in the order of their places on the page."""
+    return f'<script type="application/json" id="_charts">{picture.live(pictures)}</script>\n' if pictures else ""
+
+
+def _sections(sheets: Mapping[str, Sheet], titles: Mapping[str, str], pictures: list[picture.Picture]) -> str:
+    """Every page, with links to the one before and the one after. pictures: grows by those that they show."""
     order, renderer, options = list(titles), Renderer(), markdown.parser().options
     parts = []
     for place, name in enumerate(order):
-        env = {"name": name, "sheets": sheets, "figures": 0, "headings": Counter()}
+        env = {"name": name, "sheets": sheets, "pictures": pictures, "headings": Counter()}
         page = renderer.render(markdown.parse(sheets[name].text), options, env)
         steps = [_link(other, titles, 'rel="prev" ') for other in order[:place][-1:]]
         steps += [_link(other, titles, 'rel="next" ') for other in order[place + 1 :][:1]]
@@ -115,7 +126,7 @@ def _sections(sheets: Mapping[str, Sheet], titles: Mapping[str, str]) -> str:
 
 
 class Renderer(RendererHTML):
-    """markdown-it's own, with our links, pictures, headings and tables. env: the page's name, all sheets, a count."""
+    """markdown-it's own, with our links, pictures, headings and tables. env: the page's name, sheets and pictures."""
 
     def text(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
         # '50.8 ± 0.0' and '> 1,600' are never broken over lines
@@ -142,12 +153,15 @@ class Renderer(RendererHTML):
         return "</figure>\n" if _only_picture(tokens[at - 1]) else "</p>\n"
 
     def image(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-        words, file = tokens[at].content, str(tokens[at].attrGet("src"))
-        picture = env["sheets"][env["name"]].pictures.get(file)
-        if picture is None:  # nothing is fetched, from wherever
-            return f"[{escape(words)}]"
-        env["figures"] += 1
-        return drawing.inline(picture, f"{anchor(env['name'])}--figure-{env['figures']}", words)
+        words, file = escape(markdown.plain(tokens[at])), unquote(str(tokens[at].attrGet("src")))
+        shown = env["sheets"][env["name"]].pictures.get(file)
+        if shown is None:  # nothing is fetched, from wherever
+            return f"[{words}]"
+        env["pictures"].append(shown)
+        # without a script the sentence is what can be read
+        return (
+            f'<div class="chart" role="img" aria-label="{words}" data-chart="{len(env["pictures"]) - 1}">{words}</div>'
+        )
 
     def heading_open(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
         if tokens[at].tag == "h1":

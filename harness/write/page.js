@@ -1,5 +1,5 @@
 "use strict";
-// Without this script all can be read: it sorts tables, and keeps the theme that was chosen.
+// Without this script all can be read: it draws charts, sorts tables, and keeps the theme that was chosen.
 (() => {
   const root = document.documentElement;
   const NAME = "bench-theme";
@@ -76,6 +76,54 @@
     });
   };
 
+  // Charts are drawn when they come near, and the rest in idle time, so that a printed page has all of them.
+  const charts = () => {
+    const holder = document.getElementById("_charts");
+    if (!holder || !window.vegaEmbed) return;
+    const made = JSON.parse(holder.textContent);
+    const rows = (columns) => {
+      const names = Object.keys(columns);
+      return (columns[names[0]] ?? []).map((_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
+    };
+    const waiting = new Set(document.querySelectorAll("[data-chart]"));
+    const draw = async (box) => {
+      if (!waiting.delete(box)) return;
+      const spec = made.charts[box.dataset.chart];
+      for (const [name, columns] of Object.entries(spec.datasets)) spec.datasets[name] = rows(columns);
+      const config = structuredClone(made.config);
+      if (innerWidth < 640) {
+        narrow(spec, innerWidth - 110);
+        config.legend.columns = 2;
+        config.legend.labelLimit = 120;
+      }
+      const tooltip = { disableDefaultStyle: true };
+      const options = { mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, logLevel: 1, tooltip, config };
+      const words = box.textContent;
+      box.textContent = "";
+      await vegaEmbed(box, spec, options).catch(() => (box.textContent = words)); // what it shows, in words
+    };
+    const near = new IntersectionObserver((seen) => seen.forEach((one) => one.isIntersecting && draw(one.target)), {
+      rootMargin: "600px",
+    });
+    waiting.forEach((box) => near.observe(box));
+    const rest = async () => {
+      for (const box of [...waiting]) {
+        await draw(box);
+        await new Promise((done) => (window.requestIdleCallback ?? setTimeout)(done));
+      }
+    };
+    (window.requestIdleCallback ?? setTimeout)(rest);
+  };
+
+  // on a phone panels stand below each other, and keys below panels
+  const narrow = (part, most) => {
+    if (part === null || typeof part !== "object") return;
+    if (part.concat) part.columns = 1;
+    if (part.width > most) part.width = most;
+    if (part.legend?.orient === "right") Object.assign(part.legend, { orient: "bottom", direction: "horizontal", columns: 2 });
+    for (const [name, inner] of Object.entries(part)) if (name !== "datasets") narrow(inner, most);
+  };
+
   // which page is shown, in the list of pages and in the window's title
   const here = () => {
     const title = document.title.split(" – ").pop();
@@ -94,6 +142,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     themes();
     document.querySelectorAll("main table").forEach(sortable);
+    charts();
   });
   addEventListener("load", here); // :target is not known before
   addEventListener("hashchange", here);

@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..draw.picture import Picture
 from ..records.kinds import Measurement, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page in Markdown, and the pictures that it shows: file name -> SVG.
+    """A page in Markdown, and the pictures that it shows: file name -> chart.
 
     A picture stands in the text as `![what it shows, in words](name.svg)`, a paragraph of its own.
-    In HTML its pure black and white become the ink and the paper of the reader's theme; words on a ground of their own
-    need a colour of their own, such as #111111, and words in white stay white.
     `files`: a CSV that says more than the tables as shown, file name -> content; a page with one has none made from
     its tables.
     records: those that it is made from; None: all of the material's. measured: measurements, where it is made from
@@ -20,7 +19,7 @@ class Sheet:
     """
 
     text: str
-    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     records: Sequence[RunRecord] | None = None
     measured: Sequence[Measurement] = ()

@@ -165,7 +165,7 @@ def test_report_writes_tables_and_curves(bench, tmp_path):
         assert "| GRU" in text
         assert "exact permutation test" in text
         curves = (folder / f"{task}-3k-curves.svg").read_text()
-        assert all(f">{name}" in curves for name in ("LSTM-S", "GRU", "chance", "target"))
+        assert all(f">{name}<" in curves for name in ("LSTM-S", "GRU", "chance", "target"))
         assert (folder / f"{task}.tex").read_text().startswith("\\begin{tabular}")
         assert "gru" in (folder / f"{task}.csv").read_text()
     index = (folder / "index.md").read_text()

@@ -1,5 +1,6 @@
 """The order of models, and their colours."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from support.records import FACTS, made_insight, made_measurement, made_run
 
 from harness.compare.material import Material
 from harness.compare.order import facts_of, ordered, places, task_title, title_of
-from harness.draw.sketch import CYCLE
+from harness.draw.look import look
 from harness.records.store import Loaded
 from harness.report.task.page import task_pages
 
@@ -54,17 +55,17 @@ def test_a_task_is_what_the_first_run_that_knows_says_of_it():
 
 
 def test_a_model_has_its_colour_on_every_page_whichever_others_are_on_it():
-    """ASLSTM is alone on the pages of one task and with GRU on those of another; its colour is C2 on all."""
+    """ASLSTM is alone on the pages of one task and with GRU on those of another; its colour is the third on all."""
     whole = {"insight": made_insight(), "task": FACTS}
     runs = [made_run(model, seed, **whole) for model in ("gru", "aslstm") for seed in (0, 1)]
     runs += [made_run("aslstm", seed, task_name="sti", **whole) for seed in (0, 1)]
     measured = [made_measurement(run.cell.model, task=run.cell.task) for run in runs if run.cell.seed == 0]
     loaded = Loaded(runs, measured)
     sheets = task_pages(loaded, ORDER, {}) | other_pages(loaded, ORDER)
-    pictures = {name: drawn.decode() for sheet in sheets.values() for name, drawn in sheet.pictures.items()}
+    pictures = {name: json.dumps(drawn.spec) for sheet in sheets.values() for name, drawn in sheet.pictures.items()}
     alone = [name for name in pictures if "sti" in name and name.partition("-")[0] in ("sti", "gradients", "tradeoffs")]
     assert len(alone) == 3
     for name in alone:
-        assert CYCLE[2] in pictures[name], name
-        assert CYCLE[0] not in pictures[name], name
-        assert CYCLE[1] not in pictures[name], name
+        assert look(2).colour in pictures[name], name
+        assert look(0).colour not in pictures[name], name
+        assert look(1).colour not in pictures[name], name

@@ -78,8 +78,8 @@ def test_no_page_breaks_and_every_picture_is_there(seed):
         for line in sheet.text.splitlines():
             if line.startswith("!["):
                 assert re.fullmatch(r"!\[[^\[\]]+\.\]\([^()]+\.svg\)", line)
-                drawn = sheet.pictures[line.rpartition("(")[2].rstrip(")")].decode()
-                assert drawn.startswith("<?xml")
+                drawn = sheet.pictures[line.rpartition("(")[2].rstrip(")")].svg
+                assert drawn.startswith("<svg ")
                 assert not re.search(r"\b(nan|inf)\b", drawn)
 
 
@@ -125,7 +125,7 @@ def test_a_strange_title_is_one_row_in_every_format(bench, tmp_path, title):
     assert [row["name"] for row in rows] == ["lstm-s", "gru"]
     assert not re.match(r"[=@]", rows[1]["model"])
     assert (folder / "sfc.tex").read_text().count(r"\\") >= 3
-    assert (folder / "report.html").read_text().count("<script") == 1
+    assert (folder / "report.html").read_text().count("<script") == 3  # two that the policy names, and the charts' data
     for path in folder.glob("*.md"):
         assert "<script" not in path.read_text().replace("\\<script", ""), path.name
 

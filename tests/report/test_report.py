@@ -5,17 +5,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from support import charts
 from support.records import FACTS, made_curve, made_measurement, made_run
 
 from harness.compare.order import ordered, places
-from harness.draw.curves import learning_curves
+from harness.draw.curves import learning
+from harness.draw.picture import Picture
 from harness.errors import BenchError
 from harness.records.baselines import Baselines
 from harness.records.kinds import RunRecord
 from harness.records.store import Loaded
 from harness.report.task.page import comparisons, task_pages
-from harness.write import formats, words
+from harness.write import formats
 from harness.write.sheet import Sheet
+from harness.write.words import factor
 
 pytestmark = pytest.mark.filterwarnings("error")
 ORDER = ["lstm-s", "gru"]
@@ -75,8 +78,8 @@ def test_a_page_says_all_that_a_reader_must_know():
         "| GRU",
         "75.0 (11.5 to 100.0)",
         "exact permutation test of the runs' labels",
-        "![Validation accuracy over training steps: the mean of each model's seeds thick, each seed thin.]"
-        "(sfc-3k-curves.svg)",
+        "![Validation accuracy, % over training steps, 2 models, each seed thin, means thick; at the end ",
+        "](sfc-3k-curves.svg)",
         "protocol `smoke` version 1; 4 runs with seeds 0, 1 on 2 cores of Some processor, torch 2.9.0, 2025-03-01, "
         "commit 0123456789. Records: `smoke/sfc/{gru,lstm-s}/3k-{0,1}`.",
         "One row is one model",
@@ -86,8 +89,8 @@ def test_a_page_says_all_that_a_reader_must_know():
 
 def test_the_picture_that_a_page_shows_is_there():
     sheet = page(*pair(task_name="sfc@length=50"))
-    shown = sheet.text.partition("each seed thin.](")[2].partition(")")[0]
-    assert sheet.pictures[shown].startswith(b"<?xml")
+    shown = sheet.text.partition("![")[2].partition("](")[2].partition(")")[0]
+    assert sheet.pictures[shown].svg.startswith("<svg ")
 
 
 def test_uncommitted_changes_and_several_machines_and_days_are_named():
@@ -161,92 +164,72 @@ def test_each_budget_of_a_task_is_a_comparison_with_its_own_measurements():
 # ----------------------------------------------------------------------------- figures
 
 
-Drawn = list[tuple[Any, Any, dict[str, Any]]]  # xs, ys and style of each line
+def drawn(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Picture:
+    """The learning curves of these runs."""
+    names = ordered({run.cell.model for run in runs}, order)
+    groups = [(name, [run for run in runs if run.cell.model == name]) for name in names]
+    models = [(name, group[0].title, group) for name, group in groups]
+    picture, words = learning(models, places(names, order), facts, factor(facts.metric))
+    assert words.endswith(".")
+    return picture
 
 
-@pytest.fixture
-def drawn(lines: list[Any]) -> Any:
-    """`drawn(runs, facts)` draws the learning curves and gives their lines, the frame aside."""
-
-    def draw(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -> Drawn:
-        lines.clear()
-        names = ordered({run.cell.model for run in runs}, order)
-        groups = [(name, [run for run in runs if run.cell.model == name]) for name in names]
-        colours = places(names, order)
-        models = [(group[0].title, colours[name], group) for name, group in groups]
-        picture = learning_curves(models, facts, words.factor(facts.metric))
-        assert picture.startswith(b"<?xml")
-        draw.text = picture.decode()
-        return [(xs, ys, style) for xs, ys, style, _ in lines[:-1]]
-
-    return draw
-
-
-def line(lines: Drawn, label: str) -> list[tuple[float, float]]:
-    (found,) = [(xs, ys) for xs, ys, style in lines if style.get("label") == label]
-    return [(float(x), float(y)) for x, y in zip(*found, strict=True)]
-
-
-def labels(lines: Drawn) -> list[str]:
-    return [style["label"] for _, _, style in lines if "label" in style]
-
-
-def test_the_thick_line_is_the_mean_of_the_thin_ones_in_percent(drawn):
+def test_the_thick_line_is_the_mean_of_the_thin_ones_in_percent():
     runs = [made_run("gru", 0, curve=made_curve([0.5, 0.6])), made_run("gru", 1, curve=made_curve([0.7, 1.0]))]
-    lines = drawn(runs)
-    assert line(lines, "GRU") == [(100, pytest.approx(60)), (200, pytest.approx(80))]
-    ((xs, ys, _),) = [entry for entry in lines if entry[2]["linewidth"] < 1]
-    np.testing.assert_array_equal(xs, [100, 200, np.nan, 100, 200, np.nan])  # two lines in one
-    np.testing.assert_array_equal(ys, [50, 60, np.nan, 70, 100, np.nan])
-
-
-def test_the_mean_ends_where_the_first_seed_ends(drawn):
-    runs = [made_run("gru", 0, curve=made_curve([0.5, None])), made_run("gru", 1, curve=made_curve([0.7, 0.9]))]
-    (first, second) = line(drawn(runs), "GRU")
-    assert first == (100, pytest.approx(60))
-    assert np.isnan(second[1])
-
-
-def test_chance_and_target_are_drawn(drawn):
-    lines = drawn(pair())
-    assert {y for _, y in line(lines, "chance")} == {50}
-    assert {y for _, y in line(lines, "target")} == {70}
-    assert labels(drawn(pair(), replace(FACTS, chance=None, target=None))) == ["LSTM-S", "GRU"]
-
-
-def test_the_legend_has_the_models_in_order(drawn):
-    assert labels(drawn([made_run("z"), made_run("gru"), made_run("lstm-s")])) == [
-        *("LSTM-S", "GRU", "Z"),
-        *("chance", "target"),
+    picture = drawn(runs)
+    assert charts.of(picture, "line0", "GRU") == [(100, 60), (200, 80)]
+    assert [(row["seed"], row["x"], row["y"]) for row in picture.spec["datasets"]["seed0"]] == [
+        (0, 100, 50),
+        (0, 200, 60),
+        (1, 100, 70),
+        (1, 200, 100),
     ]
-    assert all(f">{label}</text>" in drawn.text for label in ("LSTM-S", "GRU", "Z", "chance", "target"))
 
 
-def test_models_of_one_title_are_drawn_and_named_apart(drawn):
-    lines = drawn([made_run("gru", title="Mine"), made_run("lstm-s", title="Mine")])
-    assert labels(lines)[:2] == ["Mine (lstm-s)", "Mine (gru)"]
+def test_the_mean_ends_where_the_first_seed_ends():
+    runs = [made_run("gru", 0, curve=made_curve([0.5, None])), made_run("gru", 1, curve=made_curve([0.7, 0.9]))]
+    assert charts.of(drawn(runs), "line0", "GRU") == [(100, 60), (200, None)]
 
 
-def test_an_error_has_a_logarithmic_axis_and_its_own_scale(drawn):
+def test_chance_and_target_are_drawn():
+    assert charts.rows(drawn(pair()), "level0") == [("chance", 50), ("target", 70)]
+    assert "level0" not in drawn(pair(), replace(FACTS, chance=None, target=None)).spec["datasets"]
+
+
+def test_the_legend_has_the_models_in_order():
+    assert charts.domain(drawn([made_run("z"), made_run("gru"), made_run("lstm-s")]).spec) == ["LSTM-S", "GRU", "Z"]
+
+
+def test_models_of_one_title_are_drawn_and_named_apart():
+    picture = drawn([made_run("gru", title="Mine"), made_run("lstm-s", title="Mine")])
+    assert charts.domain(picture.spec) == ["Mine (lstm-s)", "Mine (gru)"]
+
+
+def test_an_error_has_a_logarithmic_axis_and_its_own_scale():
     facts = replace(FACTS, metric="mse", higher_is_better=False, chance=0.2, target=0.01)
-    lines = drawn([made_run("gru", curve=made_curve([0.1, 0.02]))], facts)
-    assert [y for _, y in line(lines, "GRU")] == [0.1, 0.02]
-    assert ">validation mse</text>" in drawn.text
-    assert all(f">{tick}</text>" in drawn.text for tick in (0.01, 0.1))  # as far apart as 0.1 and 1
+    picture = drawn([made_run("gru", curve=made_curve([0.1, 0.02]))], facts)
+    assert charts.of(picture, "line0", "GRU") == [(100, 0.1), (200, 0.02)]
+    assert "validation mse" in charts.words(picture)
+    assert {scale["type"] for channel, scale in charts.scales(picture.spec) if channel == "y"} == {"log"}
 
 
-def test_thirty_models_can_be_told_apart(drawn):
-    lines = drawn([made_run(f"m{place}", title=f"M{place}") for place in range(30)])
-    looks = {(style["color"], style["linestyle"]) for _, _, style in lines if style.get("label", "").startswith("M")}
-    assert len(looks) == 30
+def test_the_sentence_says_who_ends_where_and_who_reaches_the_target():
+    runs = [made_run("gru", curve=made_curve([0.5, 0.9])), made_run("lstm-s", curve=made_curve([0.5, 0.6]))]
+    names = ("lstm-s", "gru")
+    models = [(name, name.upper(), [run for run in runs if run.cell.model == name]) for name in names]
+    _, words = learning(models, places(names, ORDER), FACTS, 100)
+    assert words == (
+        "Validation accuracy, % over training steps, 2 models, each seed thin, means thick; at the end from 60 "
+        "(LSTM-S) to 90 (GRU); 1 of 2 means reach the target, 70."
+    )
 
 
-def test_runs_without_a_curve_are_left_out(drawn):
+def test_runs_without_a_curve_are_left_out():
     nothing = [made_run("gru", 0, None, status="failed", curve=())]
     diverged = [made_run("gru", 1, None, status="diverged", curve=made_curve([None]))]
-    assert labels(drawn(nothing)) == ["chance", "target"]
-    assert "GRU" not in labels(drawn(diverged))
-    drawn(nothing, replace(FACTS, chance=None, target=None))
+    for runs in (nothing, diverged):
+        assert charts.domain(drawn(runs).spec) == []
+    assert "nothing to draw" in charts.words(drawn(nothing, replace(FACTS, chance=None, target=None)))
 
 
 @pytest.mark.parametrize(

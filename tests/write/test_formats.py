@@ -7,6 +7,8 @@ import pytest
 from support.records import made_run
 from support.sentences import one_sentence
 
+from harness.draw import picture
+from harness.draw.picture import made_by
 from harness.errors import BenchError
 from harness.records.store import Loaded, Store
 from harness.report.task.page import task_pages
@@ -230,9 +232,9 @@ def test_a_large_report_becomes_a_file_in_good_time(tmp_path):
     import time
 
     loaded = Loaded([made_run(model, seed) for model in ("gru", "lstm-s") for seed in range(5)])
-    (picture,) = task_pages(loaded, ["gru"], {})["sfc.md"].pictures.values()
+    (shown,) = task_pages(loaded, ["gru"], {})["sfc.md"].pictures.values()
     sheets = {f"page-{place}.md": Sheet(f"{PAGE}\n" * 10) for place in range(45)}
-    sheets |= {f"page-{place}.md": Sheet("# P\n\n![words](a.svg)\n", {"a.svg": picture}) for place in range(25)}
+    sheets |= {f"page-{place}.md": Sheet("# P\n\n![words](a.svg)\n", {"a.svg": shown}) for place in range(25)}
     sheets["index.md"] = Sheet("# All\n")
     begin = time.process_time()
     formats.save(formats.contents(sheets, ["html"]), tmp_path)
@@ -246,21 +248,44 @@ def test_verify_says_what_differs_and_writes_nothing(bench, recorded):
     assert bench("report").code == 0
     outcome = bench("report", "--verify")
     assert outcome.code == 0
-    assert f"{len(list(recorded.iterdir()))} files are as the records give them" in outcome.out
+    assert f"{len(list(recorded.iterdir())) - 1} files are as the records give them" in outcome.out
     page, table = recorded / "sfc.md", recorded / "sfc.csv"
     page.write_text(page.read_text().replace("75.0", "99.0"))
     table.unlink()
-    picture = next(recorded.glob("sfc*.svg"))
-    picture.write_bytes(picture.read_bytes() + b"<!-- drawn by another matplotlib -->")
+    shown = next(recorded.glob("sfc*.svg"))
+    shown.write_text(shown.read_text().replace(made_by(), "another version").replace("GRU", "LSTM"))
     before = page.read_bytes()
     outcome = bench("report", "--verify")
     assert outcome.code == 1
     assert outcome.out.splitlines() == [
+        f"{recorded}: 1 pictures are not compared: they were drawn by another version, and here is {made_by()}",
         f"{table} is missing",
         f"{page} differs from what the records give, from line {line_of(before, b'99.0')} on",
     ]
     assert page.read_bytes() == before
     assert not table.exists()
+
+
+def test_verify_says_what_differs_in_a_picture_of_the_same_maker(bench, recorded):
+    assert bench("report").code == 0
+    shown = next(recorded.glob("sfc*.svg"))
+    shown.write_text(shown.read_text().replace("GRU", "LSTM"))
+    outcome = bench("report", "--verify")
+    assert outcome.code == 1
+    assert outcome.out.startswith(f"{shown} differs from what the records give, from line 1 on")
+
+
+def test_without_what_draws_sentences_stand_for_charts(bench, recorded, monkeypatch):
+    monkeypatch.setattr(picture, "PACKAGES", dict.fromkeys(picture.PACKAGES, "not_here"))
+    outcome = bench("report")
+    assert outcome.code == 0
+    assert "`pip install altair vl-convert-python` lets `bench report` draw them" in outcome.err
+    assert ".svg" not in kinds(recorded)
+    page = (recorded / "sfc.md").read_text()
+    assert "![" not in page
+    assert "\nValidation accuracy, % over training steps, 2 models" in page
+    assert 'class="chart"' not in (recorded / "report.html").read_text()
+    assert one_sentence(bench("report", "--verify")).startswith("error: charts are left out")
 
 
 def line_of(content, words):

@@ -1,11 +1,12 @@
 """The HTML file in a headless Chromium: clicks, keys, themes, a phone, paper, and a browser without scripts."""
 
 import re
+import time
 
 import pytest
 from support import browser
+from support.charts import drawn
 from support.pages import other_pages
-from support.pictures import drawn
 from support.records import made_measurement, made_run
 
 from harness.records.store import Loaded
@@ -87,6 +88,14 @@ def complaints(chromium) -> list[object]:
 def requests(chromium) -> set[str]:
     urls = [e["params"]["request"]["url"] for e in chromium.events if e["method"] == "Network.requestWillBeSent"]
     return {url.partition("#")[0] for url in urls if not url.startswith("data:")}
+
+
+def wait(chromium, what: str, seconds: float = 30.0) -> bool:
+    """Until this is true in the page."""
+    end = time.monotonic() + seconds
+    while not (found := chromium.run(f"Boolean({what})")) and time.monotonic() < end:
+        time.sleep(0.05)
+    return found
 
 
 def head(column: int) -> str:
@@ -236,10 +245,11 @@ def test_the_system_chooses_the_theme_until_somebody_does(chromium, shown):
     shown("#sort")
     assert ground(chromium) == DARK
     assert chromium.run("document.querySelector('#_theme').textContent") == "Light"
-    words = chromium.run("getComputedStyle(document.querySelector('#sort svg text')).fill")
+    assert wait(chromium, "document.querySelector('#sort svg .role-axis-title text')")
+    words = chromium.run("getComputedStyle(document.querySelector('#sort svg .role-axis-title text')).fill")
     assert words == chromium.run("getComputedStyle(document.body).color") == "rgb(227, 229, 232)"
-    patch = chromium.run("getComputedStyle(document.querySelector('#sort svg [fill=\"var(--paper)\"]')).fill")
-    assert patch == DARK
+    line = chromium.run("getComputedStyle(document.querySelector('#sort svg .mark-line path')).stroke")
+    assert line == "rgb(188, 157, 246)"  # the second model's, on dark
     chromium.click("document.querySelector('#_theme')")
     assert ground(chromium) == LIGHT
     chromium.run("localStorage.clear()")

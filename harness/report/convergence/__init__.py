@@ -2,5 +2,5 @@
 
 page      steps to targets, areas, profiles
 arrivals  the runs as survival data
-figures   Kaplan-Meier curves and profiles
+frames    Kaplan-Meier curves and profiles, for charts
 """

@@ -15,6 +15,8 @@ from ...compare.order import facts_of, ordered
 from ...compare.parted import percent
 from ...compare.selection import Results, by_budget, select, titles_of
 from ...compare.way import learned, level
+from ...draw.curves import ends
+from ...draw.picture import Picture
 from ...errors import counted
 from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
@@ -23,7 +25,7 @@ from ...stats.survival import Clock
 from ...write import tables, words
 from ...write.sheet import Sheet
 from ...write.words import DASH, literal, number, spread
-from . import figures as convergence_figures
+from . import frames
 from .arrivals import Study, horizon, studies, why_no_seconds
 
 SHARES = (0.25, 0.5, 0.75)  # of the way from chance to a perfect score
@@ -47,7 +49,7 @@ def sheet(material: Material) -> Sheet | None:
     """A section on each task and budget, or None where no curve is known."""
     parts: list[str] = []
     together: list[str] = []
-    pictures: dict[str, bytes] = {}
+    pictures: dict[str, Picture] = {}
     for budget, results in by_budget(material.runs).items():
         found = studies(results, material.order)
         parts += _arrivals(budget, found, material, pictures)
@@ -58,17 +60,18 @@ def sheet(material: Material) -> Sheet | None:
     return Sheet("\n\n".join(["# How fast the models learn", HOW_TO_READ, *parts, *together]) + "\n", pictures)
 
 
-def _arrivals(budget: str, found: Sequence[Study], material: Material, pictures: dict[str, bytes]) -> list[str]:
+def _arrivals(budget: str, found: Sequence[Study], material: Material, pictures: dict[str, Picture]) -> list[str]:
     """The tasks' Kaplan-Meier curves, some tasks a picture."""
     models = ordered({model for study in found for model in study.runs}, material.order)
     shown = []
     for begin in range(0, len(found), PANELS):
         some, name = found[begin : begin + PANELS], f"convergence-{budget}-{begin // PANELS + 1}.svg"
-        pictures[name] = convergence_figures.arrived(some, models, material.places())
+        pictures[name] = frames.arrived(some, models, material.places())
         tasks = ", ".join(study.task for study in some)
         shown.append(
             f"![Kaplan-Meier curves under budget {budget}: the share of runs at the target over training steps, a line "
-            f"for each of {counted(len(models), 'model')}, a panel for each of {counted(len(some), 'task')}: {tasks}.]"
+            f"for each of {counted(len(models), 'model')}, a panel for each of {counted(len(some), 'task')}: {tasks}; "
+            f"{frames.arrivals_said(some)}.]"
             f"({name})"
         )
     if not shown:
@@ -131,7 +134,7 @@ def _restricted(times: ArrayLike, horizon: float, clock: Clock = "step") -> str:
     return words.restricted(found.mean, found.arrived, found.runs, clock)
 
 
-def _together(budget: str, results: Results, material: Material, pictures: dict[str, bytes]) -> list[str]:
+def _together(budget: str, results: Results, material: Material, pictures: dict[str, Picture]) -> list[str]:
     """Performance profiles over the tasks that `overall` compares and on which any run arrived."""
     chosen = select(results, material.order)
     if chosen is None:
@@ -163,7 +166,7 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
     size = f"{counted(len(tasks), 'task')} on which any run arrived ({', '.join(tasks)})"
     size += f", {counted(len(chosen.seeds), 'seed')}"
     name = f"convergence-{budget}-profiles.svg"
-    pictures[name] = convergence_figures.profiles(profile, titles)
+    pictures[name] = frames.profiles(profile, titles, [material.places()[model] for model in chosen.models])
     return [
         f"## Over tasks, budget {budget}",
         tables.markdown(pd.DataFrame(rows)),
@@ -172,6 +175,7 @@ def _together(budget: str, results: Results, material: Material, pictures: dict[
         "with Student's 95 % interval over these tasks, and none where all of them agree. Tasks that share data count "
         "as one, by their mean.",
         f"![Performance profiles under budget {budget}: for each of {len(titles)} models the share of tasks on which "
-        f"it takes at most so many times the fastest model's steps, with Wilson's interval of that share.]({name})",
+        f"it takes at most so many times the fastest model's steps, with Wilson's interval of that share; the mean "
+        f"share is {ends(dict(zip(titles, (area.mean for area in profile.area), strict=True)))}.]({name})",
         "The whole profiles, a panel for each model: its own with the band, those of the others thin.",
     ]

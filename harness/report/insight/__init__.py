@@ -3,5 +3,5 @@
 seen       what was recorded, read back
 gradients  how much gradient reaches each step
 scales     what a model's scales do
-figures    both, drawn
+frames     both, as frames for charts
 """

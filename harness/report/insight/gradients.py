@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
+from ...draw.curves import ends
+from ...errors import counted
 from ...write import tables
 from ...write.sheet import Sheet
 from ...write.words import number
-from . import figures as time_figures
-from . import seen
+from . import frames, seen
 from .seen import Array, Group
 
 TITLE = "How much gradient reaches each time step"
@@ -35,7 +36,7 @@ def sheet(material: Material) -> Sheet | None:
     if not groups and not faults:
         return None
     places = material.places()
-    pictures = {group.file("gradients"): time_figures.gradients(group.seen, places) for group in groups}
+    pictures = {group.file("gradients"): frames.gradients(group.seen, places) for group in groups}
     parts = [f"# {TITLE}", HOW_TO_READ, *map(_section, groups), *(said for _, said in faults)]
     return Sheet("\n\n".join(parts) + "\n", pictures, records=seen.records(groups))
 
@@ -52,7 +53,9 @@ def _section(group: Group) -> str:
     steps = max(one.steps for one in group.seen)
     alt = (
         f"Two plots show, before and after training, how much gradient reaches each of the {steps:,} time steps of "
-        f"{group.title}, on a logarithmic axis, with a line for each of {', '.join(one.title for one in group.seen)}."
+        f"{group.title}, on a logarithmic axis, with a line for each of {counted(len(group.seen), 'model')}; after "
+        "training the first tenth of them gets, of the last tenth's, "
+        f"{ends({one.title: ratio(one.trained) for one in group.seen}, 'times')}."
     )
     return group.section("gradients", alt, tables.markdown(pd.DataFrame(rows)))
 

@@ -5,8 +5,7 @@ import pandas as pd
 from ...compare.material import Material
 from ...write import tables
 from ...write.sheet import Sheet
-from . import figures as time_figures
-from . import seen
+from . import frames, seen
 from .seen import Group, Scales, Seen
 
 TITLE = "What each model's scales do"
@@ -28,8 +27,7 @@ def sheet(material: Material) -> Sheet | None:
     parts = [f"# {TITLE}", HOW_TO_READ]
     for group, many in found:
         first = many[0][0]
-        rows = [(one.title, scales) for one, scales in many]
-        pictures[group.file("scales")] = time_figures.scales(rows, first.time, first.sequences)
+        pictures[group.file("scales")] = frames.over_time(_rows(many), first.time, first.sequences)
         parts.append(_section(group, many))
         used += [one.run for one, _ in many]
     return Sheet("\n\n".join([*parts, *(said for _, said in faults)]) + "\n", pictures, records=tuple(used))
@@ -38,6 +36,10 @@ def sheet(material: Material) -> Sheet | None:
 def told(many: tuple[Seen, ...]) -> list[tuple[Seen, Scales]]:
     """Those models of one task that tell something of their scales."""
     return [(one, one.scales) for one in many if one.scales is not None]
+
+
+def _rows(many: list[tuple[Seen, Scales]]) -> list[frames.Row]:
+    return [(one.title, scales) for one, scales in many]
 
 
 def _section(group: Group, many: list[tuple[Seen, Scales]]) -> str:
@@ -49,6 +51,7 @@ def _section(group: Group, many: list[tuple[Seen, Scales]]) -> str:
     steps = max(one.steps for one, _ in many)
     alt = (
         f"Plots show what the scales of {', '.join(one.title for one, _ in many)} do over the {steps:,} time steps of "
-        f"{group.title}, on the left as the mean over sequences and on the right for the first sequence."
+        f"{group.title}, on the left as the mean over sequences and on the right for the first sequence: "
+        f"{frames.mostly(_rows(many))}."
     )
     return group.section("scales", alt, tables.markdown(pd.DataFrame(rows)))

@@ -4,6 +4,5 @@ parts            measurements of one task, budget and machine together
 latency, memory  the pages of `bench measure`
 speed, targets   the page of `bench speed`, and its targets
 tradeoffs        accuracy against cost
-tradeoff_figure  its picture
 conditions       what may have disturbed a measurement, in words
 """

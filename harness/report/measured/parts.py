@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...compare.material import Material
 from ...compare.order import ordered, task_title, title_of
-from ...draw import curves as figures
+from ...draw import curves as charts
 from ...errors import BenchError
 from ...protocol import find_protocol
 from ...records.kinds import Growth, Measurement, Ratio, RunRecord
@@ -72,8 +72,8 @@ class Page:
             if curves:
                 name = f"{self.name}-{part.slug(number)}.svg"
                 colours = {title: places[one.model] for title, one in zip(part.titles, part.measured, strict=True)}
-                pictures[name] = figures.powers(curves, colours, "time steps of a sequence", self.axis, part.title)
-                sections.append(f"![{literal(figures.told(curves, *self.told))}]({name})")
+                pictures[name] = charts.growth(curves, colours, "time steps of a sequence", self.axis, part.title)
+                sections.append(f"![{literal(charts.grown(curves, *self.told))}]({name})")
             if reasons := absent(part, self.named):
                 sections.append("\n".join(reasons))
         measured = [one for part in parts for one in part.measured]

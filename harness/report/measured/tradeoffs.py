@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,17 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 from ...compare.material import Material
 from ...compare.order import facts_of, ordered, title_of
 from ...compare.parted import counted_runs, shown_runs
+from ...draw.chart import Axis
+from ...draw.picture import Picture
+from ...draw.tradeoffs import against
 from ...errors import counted
 from ...records.kinds import Measurement, RunRecord, TaskFacts
 from ...records.names import page
 from ...stats.over_seeds import Interval, mean_interval
-from ...write import origin, tables
+from ...write import origin, tables, words
 from ...write.sheet import Sheet
 from ...write.words import DASH, heading, literal, number, score
-from . import tradeoff_figure
-from .tradeoff_figure import Choice
 
 FRONTS = ("latency", "memory")
+COSTS = ("training step / yardstick's", "peak memory, MiB")
 HOW_TO_READ = """\
 The score is the mean over seeds on the test set, as in the task's own table. *Step / yardstick*: the median ratio of a
 training step to the yardstick's, timed in turn in one run; *Peak*: what a training step holds beyond weights and
@@ -34,12 +37,34 @@ has them."""
 
 def sheet(material: Material) -> Sheet | None:
     """A section on each task and budget with a score and a measurement, or None where there is none."""
-    pictures: dict[str, bytes] = {}
+    pictures: dict[str, Picture] = {}
     parts = sorted({(run.cell.budget, run.cell.task) for run in material.runs})
     models = ordered({run.cell.model for run in material.runs}, material.order)
     sections = [_section(budget, task, material, models, pictures) for budget, task in parts]
     known = [section for section in sections if section]
     return Sheet("\n\n".join(["# Accuracy against cost", HOW_TO_READ, *known]) + "\n", pictures) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One model on one task; the score as recorded; NaN is unknown.
+
+    place: of the model's colour; lost: runs that the score is not of.
+    """
+
+    title: str
+    place: int
+    score: float
+    half: float  # of the interval
+    seeds: int
+    lost: int
+    ratio: float
+    peak_mib: float
+    mflop: float = math.nan  # of a training step
+
+    @property
+    def measured(self) -> bool:
+        return not (math.isnan(self.ratio) and math.isnan(self.peak_mib))
 
 
 def front(good: ArrayLike, cost: ArrayLike) -> NDArray[np.bool_]:
@@ -50,7 +75,7 @@ def front(good: ArrayLike, cost: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(known & ~beaten.any(axis=1))
 
 
-def _section(budget: str, task: str, material: Material, models: Sequence[str], pictures: dict[str, bytes]) -> str:
+def _section(budget: str, task: str, material: Material, models: Sequence[str], pictures: dict[str, Picture]) -> str:
     runs = [run for run in material.runs if (run.cell.budget, run.cell.task) == (budget, task)]
     facts = facts_of(runs)
     latest = sorted(material.measurements, key=lambda m: m.finished)  # of several machines the latest counts
@@ -66,7 +91,7 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
     good = [math.nan if c.lost else c.score if facts.higher_is_better else -c.score for c in choices]
     fronts = [front(good, [c.ratio for c in choices]), front(good, [c.peak_mib for c in choices])]
     picture = f"tradeoffs-{page(task)}-{budget}.svg"
-    pictures[picture] = tradeoff_figure.drawn(choices, fronts, facts)
+    pictures[picture] = _drawn(choices, fronts, facts)
     on = [", ".join(name for name, mine in zip(FRONTS, fronts, strict=True) if mine[i]) for i in range(len(choices))]
     counts = not all(math.isnan(c.mflop) for c in choices)
     table = {
@@ -88,6 +113,26 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
         literal(" ".join(_said(every, measured))),
     ]
     return "\n\n".join(lines)
+
+
+def _drawn(choices: Sequence[Choice], fronts: Sequence[NDArray[np.bool_]], facts: TaskFacts) -> Picture:
+    """Each model's score against both costs; better is above, whichever way the metric counts."""
+    lower, factor = not facts.higher_is_better, words.factor(facts.metric)
+    log = lower and min(choice.score for choice in choices) > 0
+    axis = Axis(words.heading(facts.metric) + " (lower is better)" * lower, log=log, turned=lower)
+    frame = pd.DataFrame(
+        {
+            "panel": panel,
+            "model": choice.title,
+            "cost": (choice.ratio, choice.peak_mib)[panel],
+            "score": factor * choice.score,
+            "front": bool(mine[place]),
+            "lost": choice.lost > 0,
+        }
+        for panel, mine in enumerate(fronts)
+        for place, choice in enumerate(choices)
+    )
+    return Picture(against, frame, {choice.title: choice.place for choice in choices}, COSTS, axis)
 
 
 def _choice(runs: Sequence[RunRecord], place: int, measured: Measurement | None, facts: TaskFacts) -> Choice:

@@ -8,7 +8,10 @@ import pandas as pd
 from ...compare.material import Material
 from ...compare.selection import Results, Selection, all_facts, by_budget, scores_of, select, titles_of
 from ...compare.way import way_of
-from ...draw import ranks as rank_figure
+from ...draw.chart import labels_of
+from ...draw.curves import ends
+from ...draw.picture import Picture
+from ...draw.ranks import diagram
 from ...errors import counted
 from ...stats import aggregates, power, ranks
 from ...stats.across import Pairs, stratified_pairs
@@ -33,7 +36,7 @@ these. Runs that diverged or failed count as the worst result of their task, or 
 def sheet(material: Material) -> Sheet | None:
     """A section on each budget, or None where no two tasks share two models."""
     budgets = by_budget(material.runs)
-    pictures: dict[str, bytes] = {}
+    pictures: dict[str, Picture] = {}
     known = [section for name in budgets if (section := _section(name, budgets[name], material, pictures))]
     if not known:
         return None
@@ -41,7 +44,7 @@ def sheet(material: Material) -> Sheet | None:
     return Sheet("\n\n".join(filter(None, parts)) + "\n", pictures)
 
 
-def _section(budget: str, results: Results, material: Material, pictures: dict[str, bytes]) -> str:
+def _section(budget: str, results: Results, material: Material, pictures: dict[str, Picture]) -> str:
     chosen = select(results, material.order)
     if chosen is None:
         return ""
@@ -75,7 +78,10 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
     name = f"overall-{budget}-ranks.svg"
     if alike is not None:
         distance = ranks.critical_difference(len(chosen.tasks), len(titles), ALPHA)
-        pictures[name] = rank_figure.diagram(friedman.ranks, titles, alike, distance)
+        labels = labels_of(zip(chosen.models, titles, strict=True))
+        places = material.places()
+        shown = {label: places[model] for model, label in labels.items()}
+        pictures[name] = Picture(diagram, friedman.ranks.tolist(), shown, [list(map(int, g)) for g in alike], distance)
     lines = [
         f"## Budget: {budget}",
         f"{counted(len(chosen.tasks), 'task')} ({', '.join(chosen.tasks)}) x {counted(len(chosen.models), 'model')} x "
@@ -83,7 +89,7 @@ def _section(budget: str, results: Results, material: Material, pictures: dict[s
         tables.markdown(pd.DataFrame(rows)),
         _said(friedman, pairs, titles, chosen, alike),
         *_no_wilcoxon(smallest, chosen),
-        *_diagram(name, budget, titles, alike, friedman.p),
+        *_diagram(name, budget, titles, alike, friedman),
         f"The intervals of the way from chance are of a bootstrap that redraws seeds within tasks. {_coverage(chosen)}",
         practical.section(way, titles, best, material.rng(), known),
     ]
@@ -101,22 +107,22 @@ def _left_out(results: Results, chosen: Selection) -> str:
 
 
 def _diagram(
-    name: str, budget: str, titles: Sequence[str], alike: Sequence[Sequence[int]] | None, p: float
+    name: str, budget: str, titles: Sequence[str], alike: Sequence[Sequence[int]] | None, found: ranks.Friedman
 ) -> list[str]:
     """The critical-difference diagram and what it is made from, or why there is none."""
     if alike is None:
         return [
             f"No critical-difference diagram is drawn: Friedman's test does not reject that all models are alike "
-            f"(p = {p:.2g}), so that there are no differences to show."
+            f"(p = {found.p:.2g}), so that there are no differences to show."
         ]
     bars = f"{counted(len(alike), 'bar')} over models that cannot be told apart" if alike else "no bar"
     return [
-        f"![Critical-difference diagram for budget {budget}: the {len(titles)} models at their mean ranks, with {bars}."
-        f"]({name})",
-        "Each model stands at its mean rank, best on the left. A bar joins models of which no two can be told apart by "
-        f"the corrected p over tasks and seeds (max-T, p > {ALPHA:g}); its dots are its models, and a model that it "
-        "passes over without a dot is not one of them. The bars do not come from distances on the axis: Nemenyi's "
-        "critical distance, at the top, belongs to a test of mean ranks that is not used here.",
+        f"![Critical-difference diagram for budget {budget}: the {len(titles)} models at their mean ranks, "
+        f"{ends(dict(zip(titles, found.ranks, strict=True)), form='.1f')}, with {bars}.]({name})",
+        "Each model stands at its mean rank, best on top. A bar beside them joins models of which no two can be "
+        f"told apart by the corrected p over tasks and seeds (max-T, p > {ALPHA:g}); its dots are its models, and a "
+        "model that it passes over without a dot is not one of them. The bars do not come from distances on the "
+        "axis: Nemenyi's critical distance, in the last row, belongs to a test of mean ranks that is not used here.",
     ]
 
 

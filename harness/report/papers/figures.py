@@ -3,16 +3,17 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from ...compare.parted import shown_runs
-from ...draw.curves import line_of, validation
-from ...draw.panels import Panel, around, legend, panels
+from ...draw import look
+from ...draw.chart import Axis, Panel, lines
+from ...draw.curves import ends, last_of, logarithmic, table, validation
+from ...draw.picture import Picture
 from ...errors import counted
 from ...records.kinds import RunRecord, TaskFacts
-from ...stats.over_seeds import Interval, mean_interval
+from ...stats.over_seeds import mean_interval
 from ...write import words
 from ...write.sheet import Sheet
 from . import book as papers
@@ -20,15 +21,14 @@ from . import tables as paper_tables
 from .book import Page, Published
 from .recorded import Recorded
 
-SIZE = (3.0, 2.3)
 OURS, READ_OFF = "ours", "published, read off"
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Shown:
     """A picture, what it shows in a sentence, and what a reader must know."""
 
-    drawn: bytes
+    drawn: Picture
     shows: str
     notes: str
 
@@ -49,25 +49,36 @@ def sheet(page: Page, here: Recorded, places: Mapping[str, int]) -> Sheet:
     if made is None:
         return Sheet(paper_tables.text(page, here))
     name = f"{page.name}.svg"
-    shown = [f"![{page.title}: {made.shows}]({name})", made.notes]
+    shown = [f"![{page.title}: {words.literal(made.shows)}]({name})", made.notes]
     return Sheet(paper_tables.text(page, here, shown), {name: made.drawn})
 
 
-def _curves(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | None:
+def _curves(page: Page, here: Recorded, places: Mapping[str, int]) -> Shown | None:
     """Validation over training steps, a panel for each column of which anything was run."""
     known = _columns(page, here, lambda _, run: any(point.valid_metric is not None for point in run.curve))
     columns = [column for column in known if column.runs]
     if not columns:
         return None
-    figure, every = panels(len(columns), size=SIZE)
-    marked = False
-    for panel, column in zip(every, columns, strict=True):
-        marked |= _curve(panel, column, page, here, places)
-    if marked:
-        every[0].line([math.nan], [math.nan], label=READ_OFF, **_mark("none"))  # for the key
-    legend(figure)
+    parts, panels, labels, marked = [], [], dict[str, int](), False
+    for number, column in enumerate(columns):
+        facts = column.facts
+        assert facts is not None
+        factor = words.factor(facts.metric)
+        mine = [validation(runs, name, factor) for name, _, runs in column.runs]
+        labels |= {name: places[runs[0].cell.model] for name, _, runs in column.runs}
+        levels = {} if facts.chance is None else {page.baseline: factor * facts.chance}
+        log = logarithmic(pd.concat(mine), facts)
+        if here.comparable and facts.target is not None:
+            marks = _marks(column, factor * facts.target, labels, places)
+            marked |= len(marks) > 0
+            mine.append(marks)
+        parts += [part.assign(panel=number) for part in mine]
+        scale = "" if here.comparable else f", here {facts.length:,} steps a sequence"
+        axis = Axis(f"{_metric(facts)} (validation)", log=log)
+        panels.append(Panel(f"{column.heading}{scale}", Axis("training steps", low=0), axis, levels))
     absent = [column.heading for column in known if not column.runs]
-    models = {name for column in columns for name, _, _ in column.runs}
+    frame = table(parts)
+    shown = {name: place for name, place in labels.items() if name in set(frame["model"])}
     metrics = " and ".join(dict.fromkeys(c.facts.metric.replace("_", "-") for c in columns if c.facts))
     notes = (
         "Ours are curves of the validation set, since the test set is looked at only once: each seed thin, the mean "
@@ -78,43 +89,29 @@ def _curves(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | 
     elif any(number.metric == papers.STEPS and _value(number) is not None for number in page.numbers):
         notes += " The published steps are not drawn: they were counted at another scale or in other training."
     notes += f" No curve of ours: {', '.join(absent)}." if absent else ""
+    means = frame[(frame["kind"] == "line") & (frame["panel"] == 0)].dropna(subset="y")
+    at_end = ends(last_of(means.groupby("model", sort=False)["y"]))
     shows = (
         f"validation {metrics} over training steps for {', '.join(column.heading for column in columns)}, a line for "
+        f"each of {counted(len({name for c in columns for name, _, _ in c.runs}), 'model')} of ours; at the end of "
+        f"{columns[0].heading} {at_end}."
     )
-    return Picture(figure.svg(), f"{shows}each of {counted(len(models), 'model')} of ours.", notes)
+    size = (480, 260) if len(panels) == 1 else (205, 180)
+    return Shown(Picture(lines, frame, shown, panels, size=size, mark="triangle-down"), shows, notes)
 
 
-def _curve(panel: Panel, column: Column, page: Page, here: Recorded, places: Mapping[str, int]) -> bool:
-    """Draw one column; whether published steps are marked there."""
-    facts = column.facts
-    assert facts is not None
-    factor = words.factor(facts.metric)
-    found = [(name, line_of(places[runs[0].cell.model]), *validation(runs, factor)) for name, _, runs in column.runs]
-    marks = [
-        (_colour(n, places), steps) for _, n in column.published if n.metric == papers.STEPS and (steps := _value(n))
-    ]
-    marks = marks if here.comparable and facts.target is not None else []
-    lines = [line for _, _, curves, _ in found for line in curves]
-    levels = [factor * level for level in (facts.chance, facts.target if marks else None) if level is not None]
-    values = np.concatenate([*(values for _, values in lines), levels])
-    panel.x = around([0.0, *np.concatenate([steps for steps, _ in lines]), *(steps for _, steps in marks)], margin=0.03)
-    panel.y = around(values, log=not facts.higher_is_better and bool((values > 0).all()))
-    ends = [panel.x.low, panel.x.high]
-    if facts.chance is not None:
-        panel.line(ends, [factor * facts.chance] * 2, color="black", linewidth=1, linestyle=":", label=page.baseline)
-    for name, style, curves, mean in found:
-        for line in curves:
-            panel.line(*line, linewidth=0.5, alpha=0.5, **style)
-        if mean is not None:
-            panel.line(*mean, linewidth=1.8, label=name, **style)
-    for colour, at in marks:
-        panel.line([at], [factor * (facts.target or 0.0)], **_mark(colour))
-    scale = "" if here.comparable else f", here {facts.length:,} steps a sequence"
-    panel.frame(f"{column.heading}{scale}", "training steps", f"{_metric(facts)} (validation)")
-    return bool(marks)
+def _marks(column: Column, target: float, labels: dict[str, int], places: Mapping[str, int]) -> pd.DataFrame:
+    """Published steps, at our target, in the colour of the model here that answers the number; it joins the labels."""
+    rows = []
+    for _, number in column.published:
+        if number.metric == papers.STEPS and (steps := _value(number)) is not None:
+            _, model = papers.book().ours(number) or ("", "")
+            labels.setdefault(number.model, places.get(model, len(places)))
+            rows.append({"model": number.model, "kind": "mark", "x": steps, "y": target})
+    return table([pd.DataFrame(rows)])
 
 
-def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | None:
+def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Shown | None:
     """Results over the numbers of the page's first column of numbers, beside the published ones."""
     over = next(i for i in range(len(page.headings)) if all(_number(row[i]) is not None for row in page.rows))
     xs = [float(str(row[over])) for row in page.rows]
@@ -122,35 +119,34 @@ def _lines(page: Page, here: Recorded, places: Mapping[str, int]) -> Picture | N
     columns = [column for column in known if column.runs]
     if not columns:
         return None
-    figure, every = panels(len(columns), size=(3.6, 2.5))
-    for panel, column in zip(every, columns, strict=True):
+    parts, panels, means = [], [], dict[str, float]()
+    for panel, column in enumerate(columns):
         number = column.published[0][1]
-        ours: list[Interval | None] = [None] * len(xs)
         most = 100.0 if number.metric in papers.PERCENT else math.inf
+        ours = pd.DataFrame({"model": OURS, "kind": "line", "x": xs, "y": math.nan})  # what was not run breaks the line
+        bars = []
         for _, row, runs in column.runs:
             shown = shown_runs(runs, column.facts) if column.facts else runs
-            ours[row] = mean_interval(paper_tables.scores(number, shown))
-        theirs = [(xs[row], value) for row, n in column.published if (value := _value(n)) is not None]
-        ours = [found and Interval(found.mean, max(found.low, 0.0), min(found.high, most)) for found in ours]
-        ends = [end for found in ours if found for end in (found.mean, found.low, found.high)]
-        panel.x, panel.y = around(xs), around([*ends, *(value for _, value in theirs)])
-        for x, found in zip(xs, ours, strict=True):
-            if found:
-                panel.line([x, x], [found.low, found.high], color="C0", linewidth=1.2)
-        means = [found.mean if found else math.nan for found in ours]  # what was not run breaks the line
-        panel.line(xs, means, color="C0", marker="o", markersize=5, label=OURS)
+            found = mean_interval(paper_tables.scores(number, shown))
+            ours.loc[row, "y"] = means[f"{column.heading}, {page.headings[over]} {xs[row]:g}"] = found.mean
+            bars.append({"x": xs[row], "low": max(found.low, 0.0), "high": min(found.high, most)})
         said = READ_OFF if number.status == "digitised" else "published"
-        panel.line([x for x, _ in theirs], [value for _, value in theirs], label=said, **_mark("none"))
-        panel.frame(column.heading, page.headings[over], _metric(column.facts), xs=xs)
-    legend(figure)
+        theirs = [(xs[row], value) for row, n in column.published if (value := _value(n)) is not None]
+        published = pd.DataFrame(theirs, columns=["x", "y"]).assign(model=said, kind="line")
+        known_bars = pd.DataFrame(bars).dropna().assign(model=OURS, kind="bar")
+        parts += [part.assign(panel=panel) for part in (known_bars, ours, published)]
+        panels.append(Panel(column.heading, Axis(page.headings[over], ticks=xs), Axis(_metric(column.facts))))
     headings = ", ".join(column.heading for column in columns)
-    shows = f"{headings} over {page.headings[over]}, ours as a line, the paper's as marks."
+    shows = f"{headings} over {page.headings[over]}, ours and the paper's as lines; ours {ends(means)}."
     notes = "Ours: the mean that the table has, with its 95 % interval."
     notes += "" if here.comparable else " Shapes may be compared, not heights: see the first lines of this page."
-    return Picture(figure.svg(), shows, notes)
+    frame = table(parts)
+    labels = {name: look.OURS if name == OURS else look.THEIRS for name in dict.fromkeys(frame["model"])}
+    size = (480, 260) if len(panels) == 1 else (205, 180)
+    return Shown(Picture(lines, frame, labels, panels, size=size, points=True), shows, notes)
 
 
-DRAWN: dict[str, Callable[[Page, Recorded, Mapping[str, int]], Picture | None]] = {"curves": _curves, "lines": _lines}
+DRAWN: dict[str, Callable[[Page, Recorded, Mapping[str, int]], Shown | None]] = {"curves": _curves, "lines": _lines}
 
 
 def _columns(page: Page, here: Recorded, drawable: Callable[[Published, RunRecord], bool]) -> list[Column]:
@@ -172,23 +168,6 @@ def _columns(page: Page, here: Recorded, drawable: Callable[[Published, RunRecor
 
 def _metric(facts: TaskFacts | None) -> str:
     return "" if facts is None else words.heading(facts.metric)
-
-
-def _colour(number: Published, places: Mapping[str, int]) -> str:
-    """That of the model here that answers the number; none where there is no such model among these."""
-    _, model = papers.book().ours(number) or ("", "")
-    return str(line_of(places[model])["color"]) if model in places else "none"
-
-
-def _mark(colour: str) -> dict[str, Any]:
-    return {
-        "linestyle": "",
-        "marker": "v",
-        "markersize": 7,
-        "markerfacecolor": colour,
-        "markeredgecolor": "black",
-        "markeredgewidth": 0.8,
-    }
 
 
 def _value(number: Published) -> float | None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ...compare.material import Material
 from ...compare.order import title_of
+from ...draw.picture import Picture
 from ...errors import BenchError
 from ...protocol import find_protocol
 from ...records.kinds import FIRST_SEED, NO_INSIGHT
@@ -15,9 +16,8 @@ from ...write import origin as provenance
 from ...write import tables
 from ...write.sheet import Sheet
 from ...write.words import DASH, literal, number
-from ..insight import figures as time_figures
-from ..insight import seen
-from ..insight.figures import Row
+from ..insight import frames, seen
+from ..insight.frames import Row
 from ..insight.seen import Example, Group, Scales, Seen
 from . import book as papers
 from .book import Figure
@@ -27,11 +27,11 @@ ONE_SEED = "Seen of one seed alone, the first, at the checkpoint that validation
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a figure is made. shown: what of the scales there must be; alt: with {title} of the task and {names} of the
-    models; said: a sentence."""
+    """How a figure is made. shown: what of the scales there must be; alt: with {title} of the task, {names} of the
+    models and what they {mostly} do; said: a sentence."""
 
     shown: Callable[[Scales], object]
-    draw: Callable[[Sequence[Row]], bytes]
+    draw: Callable[[Sequence[Row]], Picture]
     alt: str
     said: Callable[[Sequence[Row], int], str]
     table: Callable[[Sequence[Row]], list[str]]
@@ -70,7 +70,7 @@ def sheet(name: str, material: Material) -> Sheet | None:
 
 def _section(figure: Figure, kind: Kind, group: Group, stand_in: str) -> str:
     rows = _rows(group)
-    alt = kind.alt.format(title=group.title, names=" and ".join(title for title, _ in rows))
+    alt = kind.alt.format(title=group.title, names=" and ".join(title for title, _ in rows), mostly=frames.mostly(rows))
     instead = f"This is a stand-in: other data than the paper's, which is `{stand_in}` here. " if stand_in else ""
     return "\n\n".join(
         [
@@ -150,7 +150,7 @@ def _classes_table(rows: Sequence[Row]) -> list[str]:
     found = []
     for title, told in rows:
         lines = [
-            {"Class": time_figures.named(one)}
+            {"Class": frames.named(one)}
             | {label: number(100 * value, ".1f") for label, value in zip(told.labels, one.use, strict=True)}
             for one in told.classes
         ]
@@ -187,22 +187,23 @@ def _words_table(rows: Sequence[Row]) -> list[str]:
 KINDS = {
     "signal": Kind(
         lambda scales: scales.example.signal is not None,
-        time_figures.signals,
-        "Plots show one signal of {title}, each step on the colour of the scale that {names} chose there.",
+        frames.signals,
+        "Plots show one signal of {title}, each step on the colour of the scale that {names} chose there: {mostly}.",
         _signal_said,
         _signal_table,
     ),
     "classes": Kind(
         lambda scales: scales.classes,
-        time_figures.classes,
-        "Bars show how often {names} chose each scale for sequences of each class of {title}.",
+        frames.classes,
+        "Bars show how often {names} chose each scale for sequences of each class of {title}: {mostly}.",
         _classes_said,
         _classes_table,
     ),
     "words": Kind(
         lambda scales: scales.example.words,
-        time_figures.words,
-        "The first words of the test text of {title} stand on the colour of the scale that {names} chose there.",
+        frames.words,
+        "The first words of the test text of {title} stand on the colour of the scale that {names} chose there: "
+        "{mostly}.",
         _words_said,
         _words_table,
     ),

@@ -8,7 +8,8 @@ import pandas as pd
 from ...compare.alive import committed
 from ...compare.claims import judge
 from ...compare.material import Material
-from ...draw import curves as figures
+from ...draw import curves as charts
+from ...draw.picture import Picture
 from ...errors import BenchError
 from ...records.kinds import RunRecord
 from ...records.names import page
@@ -80,10 +81,10 @@ def task_pages(loaded: Loaded, order: Sequence[str], groups: Mapping[str, Sequen
         for comparison in group:
             mine = [run for run in runs if run.cell.budget == comparison.budget]
             curves = f"{name}-{comparison.budget}-curves.svg"
-            pictures[curves] = _drawn(comparison, mine, places)
+            pictures[curves], shows = _drawn(comparison, mine, places)
             table = task_table.shown(comparison)
             command = provenance.command_of(mine, groups)
-            pages.append(_section(comparison, tables.markdown(table), mine, curves, command))
+            pages.append(_section(comparison, tables.markdown(table), mine, f"![{literal(shows)}]({curves})", command))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
@@ -135,19 +136,18 @@ def _section(comparison: Comparison, table: str, runs: Sequence[RunRecord], curv
         table,
         *([] if further is None else ["On further test sets:", tables.markdown(further)]),
         *map(literal, comparison.notes),
-        f"![Validation {facts.metric.replace('_', '-')} over training steps: the mean of each model's seeds thick, "
-        f"each seed thin.]({curves})",
+        curves,
         f"{provenance.sentence(runs, command)}",
     ]
     return "\n\n".join(lines)
 
 
-def _drawn(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[str, int]) -> bytes:
+def _drawn(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[str, int]) -> tuple[Picture, str]:
     models = [
-        (title, places[name], [run for run in runs if run.cell.model == name])
+        (name, title, [run for run in runs if run.cell.model == name])
         for title, name in zip(comparison.frame["model"], comparison.frame["name"], strict=True)
     ]
-    return figures.learning_curves(models, comparison.facts, words.factor(comparison.facts.metric))
+    return charts.learning(models, places, comparison.facts, words.factor(comparison.facts.metric))
 
 
 def _trained(runs: Sequence[RunRecord]) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from ...compare.order import ordered, places, title_of
+from ...draw.curves import ends
+from ...draw.picture import Picture
 from ...errors import counted
 from ...records.choices import Choices
 from ...records.kinds import RunRecord
@@ -18,7 +20,7 @@ from ...tune.trials import Trials
 from ...write import origin, tables
 from ...write.sheet import Sheet
 from ...write.words import DASH, literal
-from . import figures
+from . import frames
 from .outcomes import GOOD, LEARNED, Outcome, outcomes, said, seconds
 
 INTRODUCTION = """\
@@ -42,7 +44,8 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
     drawn = [one for one in found if one.known]
     intro = INTRODUCTION.format(points=trials.points, seeds=" and ".join(map(str, choices.seeds)))
     parts = [f"# Tuning under protocol `{trials.protocol}`, version {choices.version}", intro]
-    name, pictures = page(trials.protocol), {}
+    name = page(trials.protocol)
+    pictures: dict[str, Picture] = {}
     if found:
         parts += ["## What was chosen", tables.markdown(tuned(found)), FLATTERED]
     if (one_each := portable(choices, found)) is not None:
@@ -53,8 +56,8 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
         ]
     if drawn:
         pictures = {
-            f"{name}-best-of.svg": figures.best_of(drawn, place),
-            f"{name}-rates.svg": figures.over_rates(drawn, place),
+            f"{name}-best-of.svg": frames.best_of(drawn, place),
+            f"{name}-rates.svg": frames.over_rates(drawn, place),
         }
         parts += ["## What a search of k points comes to", *_search(drawn, name)]
         parts += ["## How much the learning rate matters", *_rates(drawn, name)]
@@ -117,7 +120,8 @@ def _search(found: Sequence[Outcome], name: str) -> list[str]:
     off = -min(float(search.plug_in_bias(one.searched).min()) for one in found)
     return [
         f"![The expected best of k points over k, from 1 to {n}, a panel for each of "
-        f"{counted(len({one.key[0] for one in found}), 'task')} and a line for each model, with a band.]"
+        f"{counted(len({one.key[0] for one in found}), 'task')} and a line for each model, with a band; the best of "
+        f"{n} is {_spread(found, lambda one: 100 * float(one.search.mean[-1]))}.]"
         f"({name}-best-of.svg)",
         tables.markdown(pd.DataFrame(rows)),
         f"The expected best of k of the {n} points after the source's (Dodge et al., EMNLP 2019), by the estimator "
@@ -128,13 +132,18 @@ def _search(found: Sequence[Outcome], name: str) -> list[str]:
     ]
 
 
+def _spread(found: Sequence[Outcome], of: Callable[[Outcome], float]) -> str:
+    """'from 3.1 % (GRU on sfc) to 99 % (LSTM-S on sti)', safe in a picture's alternative text."""
+    return literal(ends({f"{one.title} on {one.key[0]}": of(one) for one in found}, "%"))
+
+
 def _rates(found: Sequence[Outcome], name: str) -> list[str]:
     rows = []
     for one in found:
         row = {"Task": one.key[0], "Model": one.title, "Good rates": DASH, "Decades": DASH}
-        if (ends := one.window()) is not None:
-            row["Good rates"] = f"{ends[0]:.3g} to {ends[1]:.3g}"
-            row["Decades"] = f"{np.log10(ends[1] / ends[0]):.1f}"
+        if (window := one.window()) is not None:
+            row["Good rates"] = f"{window[0]:.3g} to {window[1]:.3g}"
+            row["Decades"] = f"{np.log10(window[1] / window[0]):.1f}"
         rows.append(row)
     edges = [
         f"- {literal(one.title)} on `{one.key[0]}` at point {one.choice.point.number}: {', '.join(words)}"
@@ -146,7 +155,9 @@ def _rates(found: Sequence[Outcome], name: str) -> list[str]:
         at_edge = ["Winners at the edge of the space, which is then widened for all models:", "\n".join(edges)]
     return [
         "![The mean validation score of each point over its learning rate, a panel for each task and a line for each "
-        f"model; a diamond is the source's own point.]({name}-rates.svg)",
+        "model; a diamond is the source's own point; the best point is "
+        f"{_spread(found, lambda one: 100 * float(one.means.max()))}.]"
+        f"({name}-rates.svg)",
         tables.markdown(pd.DataFrame(rows)),
         f"Good are rates whose point loses at most {100 * GOOD:g} % of the way to the model's best; points differ in "
         f"their starts and options too. A dash: no point came {100 * LEARNED:g} % of the way.",

@@ -3,15 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from support import charts
 from support.pages import other_pages, rows_of
 from support.records import FACTS, made_curve, made_run
 
 from harness.compare.material import Material
 from harness.compare.selection import by_place
+from harness.draw.picture import Picture
 from harness.records.kinds import TaskFacts
 from harness.records.store import Loaded
-from harness.report.convergence import arrivals
-from harness.report.convergence import figures as convergence_figures
+from harness.report.convergence import arrivals, frames
 from harness.report.convergence import page as convergence
 
 ORDER = ["lstm-s", "gru", "aslstm"]
@@ -167,34 +168,35 @@ def test_a_machine_matters_only_where_a_run_has_a_curve():
 # ----------------------------------------------------------------------------- pictures
 
 
-def pictures(runs) -> dict[str, str]:
+def pictures(runs) -> dict[str, Picture]:
     found = convergence.sheet(Material(runs, [], ORDER))
     shown = [line.rpartition("](")[2].rstrip(")") for line in found.text.splitlines() if line.startswith("![")]
     assert shown == list(found.pictures)
-    return {name: drawn.decode() for name, drawn in found.pictures.items()}
+    assert all(picture.svg.startswith("<svg ") for picture in found.pictures.values())
+    return dict(found.pictures)
 
 
 def test_every_task_with_a_target_has_a_panel():
     runs = [*study("sfc"), *study("sti"), *[run("gru", 0, FAST, task_name="a", task=replace(FACTS, target=None))]]
     drawn = pictures(runs)
     assert list(drawn) == ["convergence-3k-1.svg", "convergence-3k-profiles.svg"]
-    for words in (">sfc<", ">sti<", ">GRU<", ">LSTM-S<", ">ASLSTM<"):
-        assert drawn["convergence-3k-1.svg"].count(words) == 1
-    assert ">a<" not in drawn["convergence-3k-1.svg"]
+    words = charts.words(drawn["convergence-3k-1.svg"])
+    assert {"sfc", "sti", "GRU", "LSTM-S", "ASLSTM"} <= words
+    assert "a" not in words
 
 
 def test_twelve_tasks_fill_a_picture():
     runs = [r for task in range(14) for r in study(f"task-{task}")]
     drawn = pictures(runs)
     assert [name for name in drawn if "profiles" not in name] == ["convergence-3k-1.svg", "convergence-3k-2.svg"]
-    assert drawn["convergence-3k-2.svg"].count(">task-") == 2
+    assert len(drawn["convergence-3k-2.svg"].spec["concat"]) == 2
 
 
 def test_a_panel_where_none_arrived_says_so():
     (drawn,) = pictures([run("gru", 0, NEVER), run("lstm-s", 1, NEVER, status="diverged")]).values()
-    assert ">no run arrived<" in drawn
+    assert "no run arrived" in charts.words(drawn)
     (drawn,) = pictures([run("gru", 0, FAST)]).values()
-    assert ">no run arrived<" not in drawn
+    assert "no run arrived" not in charts.words(drawn)
 
 
 @pytest.mark.parametrize("status", ["diverged", "out-of-memory", "failed"])
@@ -205,14 +207,12 @@ def test_runs_that_broke_off_have_lines_and_no_errors(status):
     assert pictures([run("gru", 0, FAST), made_run("gru", 1, curve=()), made_run("lstm-s", 0, curve=())])
 
 
-def test_the_drawn_shares_are_the_kaplan_meier_estimate(lines):
+def test_the_drawn_shares_are_the_kaplan_meier_estimate():
     """A run cut off after 300 steps leaves two at risk: 1 - 2/3, then 1 - 2/3 * 1/2."""
     never = [0.5, 0.5, 0.5]
     runs = [run("gru", 0, FAST), run("gru", 1, never), run("gru", 2, [0.5, 0.5, 0.5, 0.8])]
     (found,) = arrivals.studies(by_place(runs), ORDER)
-    convergence_figures.arrived([found], ["gru"], {"gru": 0})
-    (steps, shares, style, _), (cut, height, *_), *_ = lines
-    assert style["label"] == "GRU"
-    assert list(steps) == [50, 100, 400, 400]
-    assert list(shares) == pytest.approx([0, 100 / 3, 100, 100])
-    assert (list(cut), list(height)) == ([300], pytest.approx([100 / 3]))
+    picture = frames.arrived([found], ["gru"], {"gru": 0})
+    assert charts.of(picture, "line0", "GRU") == [(50, 0), (100, 33.333), (400, 100), (400, 100)]
+    assert charts.of(picture, "tick0", "GRU") == [(300, 33.333)]
+    assert frames.arrivals_said([found]) == "of all runs 2 of 3 arrived, 66.7 % (sfc)"

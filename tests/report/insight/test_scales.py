@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from support import charts
 from support.pages import table_of
 from support.records import made_insight, made_run
 
 from harness.compare.material import Material
-from harness.draw.panels import Panel, Scale
 from harness.report.insight import scales
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -18,27 +18,7 @@ def page(*runs: Any) -> Any:
     return scales.sheet(Material(runs, [], ORDER))
 
 
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any, dict[str, Any]]]:
-    """What is drawn into panels, in values: the kind, the values and the style; frames and keys aside."""
-    found: list[tuple[str, Any, dict[str, Any]]] = []
-
-    def followed(kind: str) -> Any:
-        original = getattr(Panel, kind)
-
-        def call(panel: Any, *values: Any, **style: Any) -> None:
-            original(panel, *values, **style)
-            if (panel.x, panel.y) != (Scale(0.0, 1.0), Scale(0.0, 1.0)):
-                found.append((kind, values, style))
-
-        return call
-
-    for kind in ("line", "band", "blocks"):
-        monkeypatch.setattr(Panel, kind, followed(kind))
-    return found
-
-
-def test_models_that_tell_of_their_scales_have_rows_and_plots(drawn):
+def test_models_that_tell_of_their_scales_have_rows_and_plots():
     found = page(
         made_run("aslstm", insight=made_insight(signal=[float(t) for t in range(40)])),
         made_run("hm-lstm", insight=made_insight(kind="attention", meaning="weight", labels=["low", "high"])),
@@ -54,21 +34,22 @@ def test_models_that_tell_of_their_scales_have_rows_and_plots(drawn):
     ]
     assert "![Plots show what the scales of HM-LSTM, ASLSTM do over the 40 time steps of Counting," in found.text
     assert [run.cell.model for run in found.records] == ["hm-lstm", "aslstm"]
-    kinds = [kind for kind, _, _ in drawn]
-    assert kinds == ["line"] * 2 + ["band"] * 2 + ["band"] * 2 + ["blocks"] * 2 + ["line"]
-    svg = found.pictures["scales-sfc-3k.svg"].decode()
-    assert all(f">{label}</text>" in svg for label in ("low", "high", "scale 0", "scale 1"))
-    (_, (spans,), _) = drawn[7]
-    assert len(spans) == 10  # every fourth step
-    assert drawn[8][1][1].tolist() == list(range(40))
+    picture = found.pictures["scales-sfc-3k.svg"]
+    assert {"low", "high", "scale 0", "scale 1"} <= charts.words(picture)
+    assert {"mean0", "ridge0", "mean1", "span1", "signal1"} == set(picture.spec["datasets"])
+    assert len(charts.rows(picture, "span1")) == 20  # every fourth step is of the other scale
+    assert [y for _, y in charts.rows(picture, "signal1")] == list(range(40))
 
 
-def test_ridges_are_drawn_once_where_they_stay_the_same(drawn):
-    page(made_run("hm-lstm", insight=made_insight(kind="attention")))
-    (edges, low, high), (more, _, heights) = [values for kind, values, _ in drawn if kind == "band"]
-    assert (edges.tolist(), low.tolist(), high.tolist()) == ([0.5, 40.5], [0, 0], [0.85 * 0.25] * 2)
-    assert heights.tolist() == [1, 1, 1.85, 1.85] * 10
-    assert more.tolist()[:6] == [0.5, 3.5, 3.5, 4.5, 4.5, 7.5]
+def test_ridges_are_drawn_once_where_they_stay_the_same():
+    found = page(made_run("hm-lstm", insight=made_insight(kind="attention")))
+    rows = found.pictures["scales-sfc-3k.svg"].spec["datasets"]["ridge0"]
+    first, second = rows[0]["scale"], rows[-1]["scale"]
+    edges = [(row["x"], row["low"], row["high"]) for row in rows if row["scale"] == first]
+    assert edges == [(0.5, 0, 0.2125), (40.5, 0, 0.2125)]
+    heights = [(row["x"], row["high"]) for row in rows if row["scale"] == second]
+    assert heights[:4] == [(0.5, 1), (3.5, 1.85), (4.5, 1), (7.5, 1.85)]
+    assert heights[-1] == (40.5, 1.85)
 
 
 def test_one_step_and_a_constant_signal_can_be_drawn():

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support import charts
 from support.pages import other_pages, rows_of
 from support.records import FACTS, made_measurement, made_run, runs_of
 
 from harness.compare.material import Material
+from harness.draw.look import look
 from harness.records.kinds import TaskFacts
 from harness.records.store import Loaded
 from harness.report.measured import tradeoffs
@@ -82,9 +84,9 @@ def test_the_picture_stands_on_the_page_with_a_sentence():
         "![Counting, budget 3k: the scores of 3 models against the time of a training step on the left and peak memory "
         "on the right; on a front: LSTM-S; GRU; ASLSTM.](tradeoffs-sfc-3k.svg)" in found.text
     )
-    drawn = found.pictures["tradeoffs-sfc-3k.svg"].decode()
-    for words in (">GRU<", ">on the front<", ">peak memory, MiB<", ">Accuracy, %<"):
-        assert words in drawn
+    picture = found.pictures["tradeoffs-sfc-3k.svg"]
+    assert {"GRU", "peak memory, MiB", "Accuracy, %"} <= charts.words(picture)
+    assert len(charts.rows(picture, "ring0")) == 2
 
 
 def test_where_lower_is_better_the_lowest_is_on_the_front():
@@ -92,7 +94,9 @@ def test_where_lower_is_better_the_lowest_is_on_the_front():
     found = sheet(runs, study()[1])
     table = rows_of(found.text)
     assert [table[model][-1] for model in ("GRU", "LSTM-S", "ASLSTM")] == ["latency, memory"] * 2 + ["memory"]
-    assert ">MSE (lower is better)<" in found.pictures["tradeoffs-sfc-3k.svg"].decode()
+    picture = found.pictures["tradeoffs-sfc-3k.svg"]
+    assert "MSE (lower is better)" in charts.words(picture)
+    assert {scale["reverse"] for channel, scale in charts.scales(picture.spec) if channel == "y"} == {True}
     assert sheet(runs_of({"gru": [0.0], "lstm-s": [0.1]}, task=ERRORS), study()[1])  # no logarithm of 0
 
 
@@ -137,7 +141,8 @@ def test_budgets_and_tasks_have_sections_and_a_model_the_same_colour_in_all():
     runs += runs_of({"gru": [0.9], "aslstm": [0.8]}, task_name="sti")
     found = sheet(runs, [*measured, *other])
     assert list(found.pictures) == ["tradeoffs-sfc-3k.svg", "tradeoffs-sti-3k.svg"]
-    assert "#2ca02c" in found.pictures["tradeoffs-sti-3k.svg"].decode()  # C2: ASLSTM is the third of all models
+    colours = [s["range"] for c, s in charts.scales(found.pictures["tradeoffs-sti-3k.svg"].spec) if c == "color"]
+    assert colours[0] == [look(1).colour, look(2).colour]  # ASLSTM is the third of all models
 
 
 @pytest.mark.parametrize(
@@ -159,4 +164,4 @@ def test_names_of_tasks_become_names_of_files():
     assert "[Accuracy against cost](tradeoffs.md)" in sheets["index.md"].text
     ((name, picture),) = sheets["tradeoffs.md"].pictures.items()
     assert re.fullmatch(r"tradeoffs-my_sfc@length=5~\w+-3k\.svg", name)
-    assert picture.startswith(b"<?xml")
+    assert picture.svg.startswith("<svg ")

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
+from support import charts
 from support.pages import other_pages, paper_page
 from support.records import made_curve, made_run
 
@@ -41,8 +41,9 @@ def sheet(name: str, runs):
     return paper_figures.sheet(paper_page(name), recorded(runs), Material(runs, [], ORDER).places())
 
 
-def drawn(name: str, runs) -> str:
-    return sheet(name, runs).pictures[f"{name}.svg"].decode()
+def drawn(name: str, runs) -> set[str]:
+    """The words of the picture."""
+    return charts.words(sheet(name, runs).pictures[f"{name}.svg"])
 
 
 # ----------------------------------------------------------------------------- which pages
@@ -80,8 +81,8 @@ def test_curves_of_what_was_run_stand_below_the_table():
     assert list(found.pictures) == ["tp-rnn-figure-3.svg"]
     (shown,) = [line for line in found.text.splitlines() if line.startswith("![")]
     assert shown == (
-        "![TP-RNN, Figure 3: validation mse over training steps for T = 200, a line for each of 2 models of ours.]"
-        "(tp-rnn-figure-3.svg)"
+        "![TP-RNN, Figure 3: validation mse over training steps for T = 200, a line for each of 2 models of ours; at "
+        "the end of T = 200 from 0.005 (TP-RNN-M) to 0.16 (LSTM-S).](tp-rnn-figure-3.svg)"
     )
     assert found.text.index("| TP-RNN-M") < found.text.index(shown) < found.text.index("Beside each published number")
     assert "Ours are curves of the validation set" in found.text
@@ -90,39 +91,39 @@ def test_curves_of_what_was_run_stand_below_the_table():
 
 def test_a_panel_says_its_length_here_and_the_baseline_has_the_papers_name():
     picture = drawn("tp-rnn-figure-3", addition())
-    for words in (">T = 200, here 50 steps a sequence<", ">TP-RNN-M<", ">LSTM-S<", ">always 1<", ">MSE (validation)<"):
+    for words in ("T = 200, here 50 steps a sequence", "TP-RNN-M", "LSTM-S", "always 1", "MSE (validation)"):
         assert words in picture, words
-    assert ">HM-LSTM<" not in picture
+    assert "HM-LSTM" not in picture
     copied = [quick("gru", 0, STAYS, task_name="copy-120", task=COPY)]
-    assert ">memoryless, 10 ln 8 / (T + 20)<" in drawn("asrnn-figure-2", copied)
+    assert "memoryless, 10 ln 8 / (T + 20)" in drawn("asrnn-figure-2", copied)
 
 
 def test_published_steps_are_marked_only_where_they_can_be_compared():
     found = sheet("tp-rnn-figure-3", addition())
-    assert "published, read off" not in found.pictures["tp-rnn-figure-3.svg"].decode()
+    assert "mark0" not in found.pictures["tp-rnn-figure-3.svg"].spec["datasets"]
+    assert "published, read off" not in charts.words(found.pictures["tp-rnn-figure-3.svg"])
     assert "The published steps are not drawn" in found.text
     papers = {"protocol": "paper", "protocol_version": 2, "budget": "paper", "task": replace(SUM, length=200)}
     found = sheet("tp-rnn-figure-3", addition(**papers))
-    picture = found.pictures["tp-rnn-figure-3.svg"].decode()
-    assert ">published, read off<" in picture
-    assert ">T = 200<" in picture
+    picture = charts.words(found.pictures["tp-rnn-figure-3.svg"])
+    assert "T = 200" in picture
     assert "A triangle: where the paper's curve comes down" in found.text
 
 
-def test_published_steps_stand_at_our_target(lines):
+def test_published_steps_stand_at_our_target():
     papers = {"protocol": "paper", "protocol_version": 2, "budget": "paper"}
-    sheet("tp-rnn-figure-3", addition(**papers))
-    marks = [(xs[0], ys[0]) for xs, ys, style, _ in lines if style.get("marker") == "v" and np.isfinite(xs[0])]
-    assert marks == [(steps, 1 / 60) for steps in (7900, 6900, 7000, 4000, 4200, 2800)]  # in the order of the rows
-    means = [list(ys) for _, ys, style, _ in lines if style.get("label") == "TP-RNN-M"]
-    assert means == [pytest.approx(FALLS)]
+    picture = sheet("tp-rnn-figure-3", addition(**papers)).pictures["tp-rnn-figure-3.svg"]
+    marks = [(row["x"], row["y"]) for row in picture.spec["datasets"]["mark0"]]
+    assert marks == [(steps, 0.016667) for steps in (7900, 6900, 7000, 4000, 4200, 2800)]  # in the order of the rows
+    assert [y for _, y in charts.of(picture, "line0", "TP-RNN-M")] == FALLS
 
 
 def test_texts_among_published_values_are_no_marks():
     made = {"task_name": "noisy-mnist-1000", "protocol": "paper", "protocol_version": 2, "budget": "paper"}
     runs = [quick("tp-rnn-s", 0, [0.2, 0.9], **made)]
-    assert "read off" not in drawn("tp-rnn-supplement-figure-4", runs)
-    assert ">Accuracy, % (validation)<" in drawn("tp-rnn-supplement-figure-4", runs)
+    picture = sheet("tp-rnn-supplement-figure-4", runs).pictures["tp-rnn-supplement-figure-4.svg"]
+    assert "mark0" not in picture.spec["datasets"]
+    assert "Accuracy, % (validation)" in drawn("tp-rnn-supplement-figure-4", runs)
 
 
 @pytest.mark.parametrize("status", ["diverged", "out-of-memory", "failed", "interrupted", "skipped", "timed-out"])
@@ -131,19 +132,19 @@ def test_runs_that_broke_off_are_drawn_as_far_as_they_went(status):
     none = [quick("tp-rnn-m", 0, [], **made), quick("lstm-s", 0, [None], **made)]
     assert not sheet("tp-rnn-figure-3", none).pictures
     assert not sheet("tp-rnn-figure-3", [quick("tp-rnn-m", 0, FALLS, **(made | {"task": None}))]).pictures
-    assert ">TP-RNN-M<" in drawn("tp-rnn-figure-3", [*none, quick("tp-rnn-m", 1, [0.1, None], **made)])
+    assert "TP-RNN-M" in drawn("tp-rnn-figure-3", [*none, quick("tp-rnn-m", 1, [0.1, None], **made)])
 
 
 def test_without_chance_or_target_there_is_no_line_for_it():
     runs = addition(task=replace(SUM, chance=None, target=None), protocol="paper", protocol_version=2, budget="paper")
-    assert ">always 1<" not in drawn("tp-rnn-figure-3", runs)
-    assert "read off" not in drawn("tp-rnn-figure-3", runs)
+    assert "always 1" not in drawn("tp-rnn-figure-3", runs)
+    assert "mark0" not in sheet("tp-rnn-figure-3", runs).pictures["tp-rnn-figure-3.svg"].spec["datasets"]
 
 
 # ----------------------------------------------------------------------------- lines
 
 
-def test_ours_and_the_published_numbers_over_the_number_of_layers(lines):
+def test_ours_and_the_published_numbers_over_the_number_of_layers():
     ours = {book().ours(number)[1]: row for row, number in enumerate(paper_page("tp-rnn-supplement-figure-2b").numbers)}
     runs = [
         quick(model, seed, [0.5], score=0.8 + 0.01 * row, task_name="pmnist")
@@ -151,24 +152,23 @@ def test_ours_and_the_published_numbers_over_the_number_of_layers(lines):
         if row != 1
         for seed in range(2)
     ]
-    assert sheet("tp-rnn-supplement-figure-2b", runs)
-    labelled = {style["label"]: (list(xs), list(ys)) for xs, ys, style, _ in lines if "label" in style}
-    xs, means = labelled["ours"]
-    assert xs == [1, 2, 3, 4, 5, 6]
-    assert means == pytest.approx([80, np.nan, 82, 83, 84, 85], nan_ok=True)  # what was not run breaks the line
-    assert labelled["published, read off"] == ([1, 2, 3, 4, 5, 6], [96.0, 96.2, 96.7, 96.5, 96.7, 96.7])
+    picture = sheet("tp-rnn-supplement-figure-2b", runs).pictures["tp-rnn-supplement-figure-2b.svg"]
+    # what was not run breaks the line
+    assert charts.of(picture, "line0", "ours") == list(zip(range(1, 7), [80, None, 82, 83, 84, 85], strict=True))
+    theirs = [96.0, 96.2, 96.7, 96.5, 96.7, 96.7]
+    assert charts.of(picture, "line0", "published, read off") == list(zip(range(1, 7), theirs, strict=True))
 
 
 def test_a_page_of_lines_says_what_may_be_compared():
     runs = [quick("tp-rnn-m", seed, [0.5], score=0.8, task_name="pmnist") for seed in range(2)]
     found = sheet("tp-rnn-supplement-figure-2b", runs)
-    picture = found.pictures["tp-rnn-supplement-figure-2b.svg"].decode()
-    for words in (">Layers K<", ">pMNIST<", ">Accuracy, %<", ">published, read off<"):
+    picture = charts.words(found.pictures["tp-rnn-supplement-figure-2b.svg"])
+    for words in ("Layers K", "pMNIST", "Accuracy, %", "published, read off"):
         assert words in picture, words
-    assert "pMNIST over Layers K, ours as a line, the paper's as marks.](" in found.text
+    assert "pMNIST over Layers K, ours and the paper's as lines; ours 80 (pMNIST, Layers K 3).](" in found.text
     assert "Shapes may be compared, not heights" in found.text
     one = sheet("tp-rnn-supplement-figure-2b", runs[:1])  # without an interval
-    assert "nan" not in one.pictures["tp-rnn-supplement-figure-2b.svg"].decode()
+    assert "bar0" not in one.pictures["tp-rnn-supplement-figure-2b.svg"].spec["datasets"]
 
 
 def test_a_run_without_a_score_is_not_on_a_line():
@@ -178,5 +178,5 @@ def test_a_run_without_a_score_is_not_on_a_line():
 
 def test_the_report_has_the_pictures():
     sheet = other_pages(Loaded(addition()), ORDER)["tp-rnn-figure-3.md"]
-    assert sheet.pictures["tp-rnn-figure-3.svg"].startswith(b"<?xml")
+    assert sheet.pictures["tp-rnn-figure-3.svg"].svg.startswith("<svg ")
     assert "(tp-rnn-figure-3.svg)" in sheet.text
