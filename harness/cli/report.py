@@ -199,13 +199,13 @@ def _made(
         return {}, ""
     there = {path.name for path in folder.glob("*.md")} | mine
     beside = {page: sheet for page, sheet in every.items() if page in mine} | others
-    beside["index.md"] = index(whole, others, there)
+    beside["index.md"] = index(whole, order, others, there)
     made = formats.contents(explained(beside), [word for word in asked if word != "html"])
     used = references.of(whole, (sheet.text for sheet in others.values()))
     if "md" in asked and used:
         made[references.FILE] = used
     if "html" in asked:
-        everything = {"index.md": index(whole, others, every)} | every | others
+        everything = {"index.md": index(whole, order, others, every)} | every | others
         made |= formats.contents(explained(everything), ["html"])
     return made, beside["index.md"].text
 

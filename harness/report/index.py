@@ -1,9 +1,10 @@
 """The pages on all tasks, and the index of a report: what each page is about, and how much of it was run."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
+from ..compare.alive import committed
 from ..compare.material import Material
 from ..compare.order import task_title
 from ..errors import BenchError, counted
@@ -12,6 +13,7 @@ from ..records.kinds import STATUSES, RunRecord
 from ..records.store import Loaded
 from ..write.sheet import Sheet
 from ..write.words import literal
+from . import front
 from .claims import page as claims
 from .convergence import page as convergence
 from .insight import gradients, scales
@@ -39,8 +41,8 @@ PAGES: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
 }  # pages on all tasks of a protocol: file -> title, and what makes it
 
 
-def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sheet:
-    """A line for each page of a protocol: what it is about, and how much of it was run.
+def index(loaded: Loaded, order: Sequence[str], others: Collection[str], there: Collection[str]) -> Sheet:
+    """The first screen, and a line for each page of a protocol: what it is about, and how much of it was run.
 
     others: the names of the pages on all tasks; there: those of the tasks' pages that can be linked.
     """
@@ -68,13 +70,11 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
         f"- [{figure.title}]({name}): {figure.caption.rstrip('.')}" for name, figure in drawn.items() if name in others
     ]
     across = [f"- [{title}]({name})" for name, (title, _) in PAGES.items() if name in others and name not in drawn]
+    newest = [run for run in loaded.runs if run.protocol_version == here.version]
+    measurements = [one for one in loaded.measurements if one.protocol_version == here.version]
+    first = front.first(Material(newest, measurements, order, loaded.declared), committed())
     parts = [
-        f"# Reports under protocol `{here.protocol}`, version {here.version}",
-        *(
-            []
-            if here.comparable
-            else ["Scale, budget or training are not the papers': no number is comparable as a value."]
-        ),
+        first.text,
         *([here.outdated] if here.outdated else []),
         "## Tasks",
         "\n".join(lines),
@@ -82,7 +82,7 @@ def index(loaded: Loaded, others: Collection[str], there: Collection[str]) -> Sh
         "## The papers' tables, with ours beside them",
         "\n".join([*tables_of, f"- [{agreement.TITLE}](agreement.md): {agreement.counts(here)}"]),
     ]
-    return Sheet("\n\n".join([*parts, *_left_out(loaded)]) + "\n")
+    return Sheet("\n\n".join([*parts, *_left_out(loaded)]) + "\n", first.pictures)
 
 
 def _index_of_measurements(loaded: Loaded, others: Collection[str]) -> Sheet:

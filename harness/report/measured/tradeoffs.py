@@ -40,8 +40,7 @@ def sheet(material: Material) -> Sheet | None:
     pictures: dict[str, Picture] = {}
     parts = sorted({(run.cell.budget, run.cell.task) for run in material.runs})
     models = ordered({run.cell.model for run in material.runs}, material.order)
-    sections = [_section(budget, task, material, models, pictures) for budget, task in parts]
-    known = [section for section in sections if section]
+    known = ["\n\n".join(mine) for budget, task in parts if (mine := _parts(budget, task, material, models, pictures))]
     return Sheet("\n\n".join(["# Accuracy against cost", HOW_TO_READ, *known]) + "\n", pictures) if known else None
 
 
@@ -75,19 +74,28 @@ def front(good: ArrayLike, cost: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(known & ~beaten.any(axis=1))
 
 
-def _section(budget: str, task: str, material: Material, models: Sequence[str], pictures: dict[str, Picture]) -> str:
+def shown(budget: str, task: str, material: Material, pictures: dict[str, Picture]) -> str:
+    """The picture of one task alone, a paragraph; "" where there is none. pictures: grows by it."""
+    models = ordered({run.cell.model for run in material.runs}, material.order)
+    return "".join(_parts(budget, task, material, models, pictures)[1:2])
+
+
+def _parts(
+    budget: str, task: str, material: Material, models: Sequence[str], pictures: dict[str, Picture]
+) -> list[str]:
+    """Heading, picture, table and words of a task and budget; nothing where there is nothing to show."""
     runs = [run for run in material.runs if (run.cell.budget, run.cell.task) == (budget, task)]
     facts = facts_of(runs)
     latest = sorted(material.measurements, key=lambda m: m.finished)  # of several machines the latest counts
     measured = {m.model: m for m in latest if (m.budget, m.task) == (budget, task)}
     if facts is None or not measured:
-        return ""
+        return []
     by_model = {name: [run for run in runs if run.cell.model == name] for name in models}
     places = material.places()
     every = {name: _choice(mine, places[name], measured.get(name), facts) for name, mine in by_model.items() if mine}
     choices = [choice for choice in every.values() if choice.seeds]
     if not any(choice.measured for choice in choices):
-        return ""
+        return []
     good = [math.nan if c.lost else c.score if facts.higher_is_better else -c.score for c in choices]
     fronts = [front(good, [c.ratio for c in choices]), front(good, [c.peak_mib for c in choices])]
     picture = f"tradeoffs-{page(task)}-{budget}.svg"
@@ -105,14 +113,13 @@ def _section(budget: str, task: str, material: Material, models: Sequence[str], 
     }
     best = literal("; ".join(c.title for c, mine in zip(choices, on, strict=True) if mine))
     title = literal(facts.title)
-    lines = [
+    return [
         f"## {title} (`{task}`), budget {budget}",
         f"![{title}, budget {budget}: the scores of {counted(len(choices), 'model')} against the time of a "
         f"training step on the left and peak memory on the right; on a front: {best or 'none'}.]({picture})",
         tables.markdown(pd.DataFrame(table)),
         literal(" ".join(_said(every, measured))),
     ]
-    return "\n\n".join(lines)
 
 
 def _drawn(choices: Sequence[Choice], fronts: Sequence[NDArray[np.bool_]], facts: TaskFacts) -> Picture:

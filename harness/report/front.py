@@ -1,0 +1,198 @@
+"""The first screen of a report: what was asked and what came out, how far every model came everywhere, what it cost,
+and what these records cannot show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ..compare.alive import MARK, Sign
+from ..compare.claims import REFUTED, SUPPORTED, Judged, judge
+from ..compare.contrasts import Contrast
+from ..compare.material import Material
+from ..compare.order import facts_of, title_of
+from ..compare.selection import by_place, has_run
+from ..compare.way import way_of_run
+from ..draw.heat import heat
+from ..draw.picture import Picture
+from ..errors import counted
+from ..plan import find_budget
+from ..protocol import PAPER
+from ..records.kinds import RunRecord
+from ..stats import power
+from ..stats.verdicts import CANNOT_TELL, NOT_RUN
+from ..write import tables
+from ..write.sheet import Sheet
+from ..write.words import DASH, literal, rounded
+from .measured import tradeoffs
+
+TITLE = "Which recurrent network learns multi-scale dependencies?"
+SIGNS = {SUPPORTED: "✔", REFUTED: "✘", CANNOT_TELL: "?", NOT_RUN: "–"}
+MOST = 8  # verdicts on the first screen
+HEAT = "heat-{}.svg"
+
+
+def first(material: Material, vitals: Sequence[Sign] | None) -> Sheet:
+    """The sections of the first screen, with their pictures; what there is nothing of is left out."""
+    runs = [run for run in material.runs if has_run(run)]
+    budget = Counter(run.cell.budget for run in runs).most_common(1)[0][0] if runs else ""
+    here = [run for run in runs if run.cell.budget == budget]
+    pictures: dict[str, Picture] = {}
+    parts = [
+        f"# {TITLE}",
+        _scope(material, here, budget),
+        _verdicts(material, vitals),
+        _heat(material, here, budget, pictures),
+        _cost(material, here, budget, pictures),
+        _limits(here),
+    ]
+    return Sheet("\n\n".join(filter(None, parts)), pictures)
+
+
+def _scope(material: Material, runs: Sequence[RunRecord], budget: str) -> str:
+    """'12 models · 12 tasks · 6,000 parameters · 5 to 8 seeds · protocol quick, version 5'."""
+    if not runs:
+        return ""
+    cells = Counter(run.cell.group for run in runs)
+    seeds = sorted({min(cells.values()), max(cells.values())})
+    size = find_budget(budget).params
+    words = [
+        counted(len({run.cell.model for run in runs}), "model"),
+        counted(len({run.cell.task for run in runs}), "task"),
+        f"{size:,} parameters" if size else "each model at its paper's width",
+        " to ".join(map(str, seeds)) + (" seed" if seeds == [1] else " seeds"),
+        f"protocol `{runs[0].cell.protocol}`, version {runs[0].protocol_version}",
+    ]
+    others = {run.cell.budget for run in material.runs} - {budget}
+    return " · ".join(words) + (
+        f" · other budgets on the pages of the tasks: {', '.join(sorted(others))}" * bool(others)
+    )
+
+
+def _verdicts(material: Material, vitals: Sequence[Sign] | None) -> str:
+    declared = material.declared
+    if not declared.claims:
+        return ""
+    found = judge(declared.claims, [*material.runs, *declared.longer], declared.blocks, vitals)
+    order = {SUPPORTED: 0, REFUTED: 0, CANNOT_TELL: 1, NOT_RUN: 2}
+    shown = sorted(found, key=lambda one: order.get(one.verdict, 3))[:MOST]  # else as they were declared
+    rows = [
+        {
+            "Verdict": f"{SIGNS.get(one.verdict, DASH)} {one.verdict}",
+            "Claim": literal(one.claim.says),
+            "Effect, 95 %": _effect(one),
+            "Seeds": f"{one.seeds} of {one.claim.seeds}",
+        }
+        for one in shown
+    ]
+    counts = Counter(one.verdict for one in found)
+    said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in dict.fromkeys([*SIGNS, *counts]) if counts[verdict])
+    return (
+        f"## What was asked, and what came out\n\n{tables.markdown(pd.DataFrame(rows))}\n\n"
+        f"Of {counted(len(found), 'claim')} {said}: [all of them](claims.md), declared before their runs, with each "
+        "contrast and what is missing."
+    )
+
+
+def _effect(one: Judged) -> str:
+    """The contrast on which the verdict hangs: of a claim that is supported the weakest, of a refuted one the worst."""
+    known = [each for each in one.contrasts if each.effect is not None]
+    if not known:
+        return DASH
+    worst = min(known, key=lambda each: each.fails) if one.verdict == REFUTED else max(known, key=lambda e: e.holds)
+    return f"{_interval(worst)} {worst.unit}, {literal(worst.a)} less {literal(worst.b)}"
+
+
+def _interval(each: Contrast) -> str:
+    effect, form = each.effect, "+.0f" if each.unit == "steps" else "+.1f"
+    assert effect is not None
+    if np.isnan(effect.low):
+        return rounded(effect.mean, form)
+    return f"{rounded(effect.mean, form)} ({rounded(effect.low, form)} to {rounded(effect.high, form)})"
+
+
+def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: dict[str, Picture]) -> str:
+    """How far the mean of each model's runs came on each task; a run without a result counts as chance."""
+    results = by_place(runs)
+    facts = {task: facts_of([run for run in runs if run.cell.task == task]) for task in {task for task, _ in results}}
+    tasks = sorted(task for task, known in facts.items() if known is not None and known.chance is not None)
+    models = list(dict.fromkeys(model for _, model in results))
+    ways: dict[str, dict[str, float]] = {
+        model: {
+            task: float(np.mean([max(0.0, np.nan_to_num(way_of_run(run, facts[task]))) for run in mine.values()]))  # type: ignore[arg-type]
+            for task in tasks
+            if (mine := results.get((task, model)))
+        }
+        for model in models
+    }
+    if not tasks:
+        return ""
+    models.sort(key=lambda model: -float(np.mean(list(ways[model].values()) or [0.0])))
+    tasks.sort(key=lambda task: -float(np.mean([ways[model][task] for model in models if task in ways[model]])))
+    titles = {model: title_of([run for run in runs if run.cell.model == model], model) for model in models}
+    frame = pd.DataFrame(
+        {
+            "model": titles[model],
+            "task": task,
+            "way": min(1.0, ways[model][task]) if task in ways[model] else float("nan"),
+            "text": f"{ways[model][task]:.2f}" if task in ways[model] else "not run",
+            "hatched": task in ways[model] and MARK in titles[model],
+        }
+        for model in models
+        for task in tasks
+    )
+    name = HEAT.format(budget)
+    pictures[name] = Picture(heat, frame, list(titles.values()), tasks)
+    return (
+        "## All models, all tasks: the way from chance (0) to a perfect score (1)\n\n"
+        f"![{_heat_in_words(ways, titles, tasks)}]({name})"
+    )
+
+
+def _heat_in_words(ways: Mapping[str, Mapping[str, float]], titles: Mapping[str, str], tasks: Sequence[str]) -> str:
+    """The finding: which model comes farthest over all that it ran, and which on how many tasks."""
+    means = {model: float(np.mean(list(mine.values()))) for model, mine in ways.items() if mine}
+    best = max(means, key=lambda model: means[model])
+    wins = Counter(
+        max((model for model in ways if task in ways[model]), key=lambda model: ways[model][task]) for task in tasks
+    )
+    most = ", ".join(f"{literal(titles[model])} on {count}" for model, count in wins.most_common(3))
+    return (
+        f"Mean way from chance of {counted(len(means), 'model')} on {counted(len(tasks), 'task')}: over all tasks "
+        f"{literal(titles[best])} comes farthest, {means[best]:.2f}; the best are {most} of the tasks. Hatched: not shown "
+        "alive, or not run."
+    )
+
+
+def _cost(material: Material, runs: Sequence[RunRecord], budget: str, pictures: dict[str, Picture]) -> str:
+    """Accuracy against cost on the task of which most models were measured."""
+    counts = Counter(one.task for one in material.measurements if one.budget == budget and one.status == "ok")
+    known = [task for task, _ in counts.most_common() if any(run.cell.task == task for run in runs)]
+    if not known:
+        return ""
+    shown = tradeoffs.shown(budget, known[0], material, pictures)
+    return (
+        shown and f"## What it costs: `{known[0]}`\n\n{shown}\n\nOf all tasks: [accuracy against cost](tradeoffs.md)."
+    )
+
+
+def _limits(runs: Sequence[RunRecord]) -> str:
+    """What these records cannot show."""
+    if not runs:
+        return ""
+    cell = runs[0].cell
+    seeds = min(Counter(run.cell.group for run in runs).values())
+    effect = power.declared_effect(seeds, "metric")
+    found = "no difference of two models" if effect is None else "nothing"
+    than = "" if effect is None else f" smaller than {effect:.1f} standard deviations of a run"
+    said = [f"With {counted(seeds, 'seed')} {found}{than} is found with 80 %."]
+    if cell.protocol != PAPER.name:
+        said.insert(0, "The papers' scale: here data, lengths, widths or training are shorter, so no number is theirs.")
+    sleeping = dict.fromkeys(run.title for run in runs if MARK in run.title)
+    if sleeping:
+        said.append(f"Not shown alive here, so never called beaten: {literal(', '.join(sleeping))}.")
+    said.append("Times are of one machine: [what each step takes](latency.md).")
+    return "## What this cannot show\n\n" + "\n".join(f"- {sentence}" for sentence in said)
