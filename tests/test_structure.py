@@ -47,7 +47,7 @@ ROOMS = {
     "harness.write": "records draw",
     "harness.exchange": "records catalog tasks.data",
     "harness.compare": "records stats write catalog",
-    "harness.report": " ".join(["records compare write", *map("report.{}".format, REPORT)]),
+    "harness.report": " ".join(["records compare stats draw write catalog", *map("report.{}".format, REPORT)]),
     **{f"harness.report.{name}": PAGES for name in REPORT},
     "harness.report.measured": f"{PAGES} catalog",
     "harness.report.papers": f"{PAGES} report.insight catalog",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -23,27 +23,30 @@ def heat(frame: pd.DataFrame, models: Sequence[str], tasks: Sequence[str]) -> al
     import altair as alt
 
     chart = Chart({})
-    x = alt.X("task:N", sort=list(tasks), axis=alt.Axis(title=None, orient="top", labelAngle=-40, domain=False))
+    x = alt.X(
+        "task:N",
+        sort=list(tasks),
+        axis=alt.Axis(title=None, orient="top", labelAngle=-40, labelOverlap=False, domain=False),
+    )
     y = alt.Y("model:N", sort=list(models), axis=alt.Axis(title=None, domain=False, ticks=False))
     place = {"x": x, "y": y}
     tips = [alt.Tooltip("model:N"), alt.Tooltip("task:N"), alt.Tooltip("text:N", title="way from chance")]
-    known, empty, hatched = (frame[mask] for mask in (frame["way"].notna(), frame["way"].isna(), frame["hatched"]))
+    known, empty = frame[frame["way"].notna()], frame[frame["way"].isna()]
     colour = alt.Color("way:Q", scale=alt.Scale(domain=[0, 1], range=list(DEEP)), legend=None)
     layers = [
         chart.of(known, "known").mark_rect(stroke=PAPER, strokeWidth=1.5).encode(**place, color=colour, tooltip=tips),
         chart.of(empty, "empty").mark_rect(fill=PAPER, stroke=LINE, strokeWidth=1).encode(**place, tooltip=tips),
     ]
-    stripes = {"align": "center", "baseline": "middle", "fontSize": 13}
+    stripes: dict[str, Any] = {"align": "center", "baseline": "middle", "fontSize": 13}
     layers.append(chart.of(empty, "empty").mark_text(**stripes, color=QUIET).encode(**place, text=alt.value("////")))
-    # the stripes of what has a number stand at its edges
-    for side, shift in (("left", -20), ("right", 20)):
-        mark = chart.of(hatched[["model", "task"]], "hatched").mark_text(**stripes, color=QUIET, dx=shift)
-        layers.append(mark.encode(**place, text=alt.value("/"), description=alt.value(side)))
     for name, mine, ink in (
         ("dark", known[known["way"] < LIGHT], INK),
         ("light", known[known["way"] >= LIGHT], PAPER),
     ):
         words = chart.of(mine, name).mark_text(fontSize=11, color=ink)
         layers.append(words.encode(**place, text="text:N"))
+        for shift in (-20, 20):  # stripes at the edges of what has a number
+            stripe = chart.of(mine[mine["hatched"]], f"hatched-{name}").mark_text(**stripes, color=ink, dx=shift)
+            layers.append(stripe.encode(**place, text=alt.value("/")))
     chart.view(layers, "", STEP[0] * len(tasks), STEP[1] * len(models), moves=False)
     return chart.together()

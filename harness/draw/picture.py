@@ -26,6 +26,7 @@ VEGA_LITE = "6.4"  # of those that vl-convert has, the one that Altair writes fo
 DIGITS = 5  # of a number in a chart
 UNSEEN = re.compile(r'<path [^>]*\bopacity="0"[^>]*(?:/>|></path>)')  # what only a pointer finds
 IDS = re.compile(r'(?:(?<=id=")|(?<=url\(#))(clip|gradient_)\d+')
+TAG, LONG = re.compile(r"<[^>]*>"), re.compile(r"\d+\.\d{2,}")
 MADE_BY = re.compile(r"<!-- drawn by (.*) -->\s*$")
 Spec = dict[str, Any]
 
@@ -97,8 +98,12 @@ def static(spec: Spec) -> str:
     drawn = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE, config=look.config(), allowed_base_urls=[])
     ids: dict[str, str] = {}  # Vega numbers them on through all charts of a process
     drawn = IDS.sub(lambda found: ids.setdefault(found[0], f"{found[1]}{len(ids)}"), drawn)
-    drawn = re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), UNSEEN.sub("", drawn))
+    drawn = TAG.sub(lambda tag: LONG.sub(_shortened, tag[0]), UNSEEN.sub("", drawn))  # words stay as they are
     return drawn.replace("<rect ", '<rect rx="8" ', 1) + f"\n<!-- drawn by {made_by()} -->\n"
+
+
+def _shortened(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.1f}".removesuffix(".0")
 
 
 def script() -> str:

@@ -3,6 +3,7 @@
 pages        the pages of one report but the tasks'
 vitals       the page of `bench vitals`
 tuning       the page of `bench tune`
+front        the first screen of a report
 index        the table of the pages on all tasks, and the index of all
 task         a page for each task: all models
 overall      all tasks together

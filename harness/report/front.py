@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from ..catalog import task_names
 from ..compare.alive import MARK, Sign
 from ..compare.claims import REFUTED, SUPPORTED, Judged, judge
 from ..compare.contrasts import Contrast
@@ -67,9 +68,8 @@ def _scope(material: Material, runs: Sequence[RunRecord], budget: str) -> str:
         f"protocol `{runs[0].cell.protocol}`, version {runs[0].protocol_version}",
     ]
     others = {run.cell.budget for run in material.runs} - {budget}
-    return " · ".join(words) + (
-        f" · other budgets on the pages of the tasks: {', '.join(sorted(others))}" * bool(others)
-    )
+    words += [f"also of {', '.join(sorted(others))}, on the tasks' pages"] if others else []
+    return " · ".join(words)
 
 
 def _verdicts(material: Material, vitals: Sequence[Sign] | None) -> str:
@@ -162,21 +162,21 @@ def _heat_in_words(ways: Mapping[str, Mapping[str, float]], titles: Mapping[str,
     most = ", ".join(f"{literal(titles[model])} on {count}" for model, count in wins.most_common(3))
     return (
         f"Mean way from chance of {counted(len(means), 'model')} on {counted(len(tasks), 'task')}: over all tasks "
-        f"{literal(titles[best])} comes farthest, {means[best]:.2f}; the best are {most} of the tasks. Hatched: not shown "
-        "alive, or not run."
+        f"{literal(titles[best])} comes farthest, {means[best]:.2f}; the best are {most} of the tasks. Hatched: not "
+        "shown alive, or not run."
     )
 
 
 def _cost(material: Material, runs: Sequence[RunRecord], budget: str, pictures: dict[str, Picture]) -> str:
     """Accuracy against cost on the task of which most models were measured."""
     counts = Counter(one.task for one in material.measurements if one.budget == budget and one.status == "ok")
-    known = [task for task, _ in counts.most_common() if any(run.cell.task == task for run in runs)]
+    tasks = [task for task in task_names() if any(run.cell.task == task for run in runs)]
+    known = sorted((task for task in tasks if counts[task]), key=lambda task: -counts[task])
     if not known:
         return ""
     shown = tradeoffs.shown(budget, known[0], material, pictures)
-    return (
-        shown and f"## What it costs: `{known[0]}`\n\n{shown}\n\nOf all tasks: [accuracy against cost](tradeoffs.md)."
-    )
+    said = "Of all tasks: [accuracy against cost](tradeoffs.md)."
+    return shown and f"## What it costs: `{known[0]}`\n\n{shown}\n\n{said}"
 
 
 def _limits(runs: Sequence[RunRecord]) -> str:
@@ -194,5 +194,5 @@ def _limits(runs: Sequence[RunRecord]) -> str:
     sleeping = dict.fromkeys(run.title for run in runs if MARK in run.title)
     if sleeping:
         said.append(f"Not shown alive here, so never called beaten: {literal(', '.join(sleeping))}.")
-    said.append("Times are of one machine: [what each step takes](latency.md).")
+    said.append("Times are of one machine.")
     return "## What this cannot show\n\n" + "\n".join(f"- {sentence}" for sentence in said)

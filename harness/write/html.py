@@ -58,12 +58,13 @@ def document(sheets: Mapping[str, Sheet]) -> str:
 def contents(sheets: Mapping[str, Sheet]) -> dict[str, list[tuple[str, str]]]:
     """Group -> its pages with their titles, as the index has them under its headings; then those it does not name."""
     groups: dict[str, list[tuple[str, str]]] = {}
-    group, seen = FURTHER, {INDEX}
+    group, seen, deep = FURTHER, {INDEX}, 0
     tokens = markdown.parse(sheets[INDEX].text)
     for place, token in enumerate(tokens):
         if token.type == "heading_open" and token.tag == "h2":
             group = markdown.plain(tokens[place + 1])
-        children = token.children or []
+        deep += {"list_item_open": 1, "list_item_close": -1}.get(token.type, 0)
+        children = (token.children or []) if deep else []  # a link in a sentence names no group's page
         for at, child in enumerate(children):
             name = str(child.attrGet("href") or "") if child.type == "link_open" else ""
             if name in sheets and name not in seen:
@@ -119,6 +120,8 @@ def _sections(sheets: Mapping[str, Sheet], titles: Mapping[str, str], pictures: 
     for place, name in enumerate(order):
         env = {"name": name, "sheets": sheets, "pictures": pictures, "headings": Counter()}
         page = renderer.render(markdown.parse(sheets[name].text), options, env)
+        if name == INDEX:  # its parts stand side by side where there is room
+            page = "".join(f'<div class="part">{part}</div>\n' for part in re.split(r"(?=<h2)", page))
         steps = [_link(other, titles, 'rel="prev" ') for other in order[:place][-1:]]
         steps += [_link(other, titles, 'rel="next" ') for other in order[place + 1 :][:1]]
         parts.append(f'<section id="{anchor(name)}">\n{page}<p class="steps">{" ".join(steps)}</p>\n</section>\n')

@@ -12,7 +12,7 @@ from harness.write.sheet import Sheet
 def other_pages(loaded: Loaded, order: Sequence[str], there: Collection[str] = ()) -> dict[str, Sheet]:
     """These pages and the index; there: the names of the tasks' pages that it links."""
     found = pages.other_pages(loaded, order)
-    return found | {"index.md": index(loaded, found, there)}
+    return found | {"index.md": index(loaded, order, found, there)}
 
 
 def paper_page(name: str) -> Page:

@@ -127,5 +127,6 @@ def test_a_campaign_without_a_record_has_its_page_and_an_index():
         assert f"(`{one.id}`; " in text
     assert text.endswith("`bench report --protocol desk`: no record of this page.\n")
     assert (
-        "- [Claims, declared before their runs](claims.md)" in index(Loaded(declared=loaded.declared), sheets, ()).text
+        "- [Claims, declared before their runs](claims.md)"
+        in index(Loaded(declared=loaded.declared), [], sheets, ()).text
     )
