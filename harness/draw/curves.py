@@ -73,18 +73,23 @@ def ends(values: Mapping[str, float], unit: str = "", form: str = ".3g") -> str:
 
 def validation(runs: Sequence[RunRecord], label: str, factor: float = 1.0) -> pd.DataFrame:
     """The validation curve of each run, `seed`, and their mean up to where the first of them ends, `line`."""
-    curves = [_values(run, factor) for run in runs if run.curve]
-    parts = [
-        pd.DataFrame({"kind": "seed", "seed": place, "x": x, "y": y}) for place, (x, y) in enumerate(curves) if len(x)
-    ]
-    if not parts:
+    curves = [(x, y) for run in runs if run.curve for x, y in [_values(run, factor)] if len(x)]
+    if not curves:
         return table([])
     steps = np.unique(np.concatenate([x for x, _ in curves]))
-    mean = np.mean([np.interp(steps, x, y, right=np.nan) for x, y in curves if len(x)], axis=0)
-    if len(parts) == 1:
-        parts = []  # the mean is that seed
-    parts.append(pd.DataFrame({"kind": "line", "x": steps, "y": mean}))
-    return pd.concat(parts).assign(model=label)
+    mean = np.mean([np.interp(steps, x, y, right=np.nan) for x, y in curves], axis=0)
+    seeds = curves if len(curves) > 1 else []  # of one the mean is that seed
+    every = [*seeds, (steps, mean)]
+    sizes = [len(x) for x, _ in every]
+    return pd.DataFrame(
+        {
+            "model": label,
+            "kind": np.repeat(["seed"] * len(seeds) + ["line"], sizes),
+            "seed": np.repeat([*range(len(seeds)), np.nan], sizes),
+            "x": np.concatenate([x for x, _ in every]),
+            "y": np.concatenate([y for _, y in every]),
+        }
+    )
 
 
 def table(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -62,4 +62,4 @@ def diagram(
             held.encode(x=across, y=row(None), tooltip="model:N"),
         ]
         chart.view(layers, "not told apart", width=max(90, 16 * len(groups)), height=height, moves=False)
-    return chart.together()
+    return chart.together(usermeta={"beside": True})  # also where there is little room

@@ -93,8 +93,7 @@
       const config = structuredClone(made.config);
       if (innerWidth < 640) {
         narrow(spec, innerWidth - 110);
-        config.legend.columns = 2;
-        config.legend.labelLimit = 120;
+        config.legend.columns = 1;
       }
       const tooltip = { disableDefaultStyle: true };
       const options = { mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, logLevel: 1, tooltip, config };
@@ -118,6 +117,7 @@
   // on a phone panels stand below each other, and keys below panels
   const narrow = (part, most) => {
     if (part === null || typeof part !== "object") return;
+    if (part.usermeta?.beside) return; // these share their rows
     if (part.concat) part.columns = 1;
     if (part.width > most) part.width = most;
     if (part.legend?.orient === "right") Object.assign(part.legend, { orient: "bottom", direction: "horizontal", columns: 2 });

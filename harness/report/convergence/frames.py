@@ -35,7 +35,7 @@ def arrived(studies: Sequence[Study], models: Sequence[str], places: Mapping[str
                     p.assign(panel=number, model=names[model]) for p in _curve(study, model, times[model], low, offset)
                 ]
         x = Axis("training steps" * (number + COLUMNS >= len(studies)), log=True, low=low, high=EDGE * study.horizon)
-        y = Axis("" if number % COLUMNS else "runs at the target, %", low=-5, high=105, ticks=(0, 50, 100))
+        y = Axis("" if number % COLUMNS else "arrived, %", low=-5, high=105, ticks=(0, 50, 100))
         panels.append(Panel(study.task, x, y, note="" if known else "no run arrived"))
     labels = {name: places[model] for model, name in names.items()}
     return Picture(lines, table(parts), labels, panels, columns=COLUMNS, size=(140, 110), step=True)
