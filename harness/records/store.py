@@ -202,8 +202,7 @@ class Store:
         runs, measurements, old = apart.unmixed(loaded.runs, loaded.measurements)
         without_memory, corrupt = self._all("baselines", baselines.from_json)
         left_out = loaded.left_out + corrupt + old
-        asked = self.declared()
-        asked = asked if protocol is None else asked.of(protocol)
+        asked = self.declared() if protocol is None else self.declared().of(protocol)
         if any(claim.protocol == DESK.name for claim in asked.claims):
             longer = runs if protocol is None else self.load(PAPER.name, tasks).runs
             asked = replace(asked, longer=tuple(run for run in longer if run.cell.protocol == PAPER.name))

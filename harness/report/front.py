@@ -82,7 +82,7 @@ def _verdicts(material: Material, vitals: Sequence[Sign] | None) -> str:
     rows = [
         {
             "Verdict": f"{SIGNS.get(one.verdict, DASH)} {one.verdict}",
-            "Claim": literal(one.claim.says),
+            "Claim": one.claim.says,
             "Effect, 95 %": _effect(one),
             "Seeds": f"{one.seeds} of {one.claim.seeds}",
         }
@@ -103,7 +103,7 @@ def _effect(one: Judged) -> str:
     if not known:
         return DASH
     worst = min(known, key=lambda each: each.fails) if one.verdict == REFUTED else max(known, key=lambda e: e.holds)
-    return f"{_interval(worst)} {worst.unit}, {literal(worst.a)} less {literal(worst.b)}"
+    return f"{_interval(worst)} {worst.unit}, {worst.a} less {worst.b}"
 
 
 def _interval(each: Contrast) -> str:

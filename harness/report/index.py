@@ -47,7 +47,7 @@ def index(loaded: Loaded, order: Sequence[str], others: Collection[str], there: 
     others: the names of the pages on all tasks; there: those of the tasks' pages that can be linked.
     """
     if not loaded.runs:
-        return _index_of_measurements(loaded, others)
+        return _index_of_measurements(loaded, order, others)
     here = recorded(loaded.runs)
     groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(loaded.runs, key=lambda run: run.cell):
@@ -85,11 +85,12 @@ def index(loaded: Loaded, order: Sequence[str], others: Collection[str], there: 
     return Sheet("\n\n".join([*parts, *_left_out(loaded)]) + "\n", first.pictures)
 
 
-def _index_of_measurements(loaded: Loaded, others: Collection[str]) -> Sheet:
+def _index_of_measurements(loaded: Loaded, order: Sequence[str], others: Collection[str]) -> Sheet:
     across = [f"- [{title}]({name})" for name, (title, _) in PAGES.items() if name in others]
     protocol, version = measured(loaded)
     said = "measured" if loaded.measurements else "claimed"
-    parts = [f"# Reports under protocol `{protocol}`, version {version}", f"Nothing was run; this was {said}."]
+    first = front.first(Material([], loaded.measurements, order, loaded.declared), committed())
+    parts = [first.text, f"Protocol `{protocol}`, version {version}. Nothing was run; this was {said}."]
     return Sheet("\n\n".join([*parts, "## All tasks", "\n".join(across), *_left_out(loaded)]) + "\n")
 
 

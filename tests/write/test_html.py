@@ -28,7 +28,9 @@ INDEX = """\
 
 ## All tasks
 
-[Together](overall.md), [elsewhere](https://example.org/a?b=1&c=2)
+- [Together](overall.md), [elsewhere](https://example.org/a?b=1&c=2)
+
+A sentence names no page's group: [alone](alone.md).
 """
 SFC = """\
 # Counting (`sfc`)

@@ -176,7 +176,7 @@ def test_one_page_is_shown_at_a_time_and_links_lead_to_the_others(shown):
     chromium.expect(PAGES, ["sfc"])
     chromium.expect(CURRENT, "#sfc")
     chromium.expect("scrollY", 0)
-    assert chromium.run("document.title").startswith("Counting (sfc) – Reports under protocol smoke")
+    assert chromium.run("document.title").startswith("Counting (sfc) – Which recurrent network learns")
     chromium.click("document.querySelector('#sfc [rel=prev]')")
     chromium.expect(PAGES, ["index"])
     chromium.run("history.back()")
