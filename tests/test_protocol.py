@@ -119,6 +119,9 @@ def test_a_changed_protocol_trains_as_sources_say_unless_the_change_is_its_track
     assert find_protocol("quick@track=portable") is QUICK
     assert find_protocol("quick@max_steps=800").track == find_protocol("quick@point=3").track == "source"
     assert find_protocol("quick@max_steps=800+track=portable").track == "portable"
+    names = ("quick", "quick@track=tuned", "quick@track=source", "quick@max_steps=800", "quick@point=3")
+    assert [find_protocol(name).version for name in names] == [5, 5, 4, 4, 4]
+    assert with_changes(find_protocol("quick@max_steps=800"), {"track": "portable"}).version == 5
     assert with_changes(find_protocol("quick@track=tuned"), {"batch": 20}).track == "tuned"
     assert find_protocol("quick@learning_rate=0.1").learning_rate == 0.1
     with pytest.raises(BenchError, match="tuning chooses the learning rate"):

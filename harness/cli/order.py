@@ -21,7 +21,7 @@ from ..plan import Cell, Group, find_budget, parse_seeds, split_words, whole
 from ..plan import plan as cells_of
 from ..prepare.data import check_data, load_data, prepare_data
 from ..prepare.modules import Where, fingerprint, forget
-from ..protocol import PROTOCOLS, Protocol, find_protocol, for_task, parse_changes, with_changes
+from ..protocol import FIXED, PROTOCOLS, Protocol, find_protocol, for_task, parse_changes, with_changes
 from ..records.campaign import blocks_of
 from ..records.kinds import STATUSES, Measurement, RunRecord
 from ..records.store import Store
@@ -41,9 +41,7 @@ def find_replicas(word: str, device: str, seeds: int) -> int:
 def options_of(name: str) -> dict[str, object]:
     """What can be changed of a protocol, a task or a model, and its default."""
     if name in PROTOCOLS:
-        return {
-            key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in ("name", "version", "tuning")
-        }
+        return {key: value for key, value in asdict(PROTOCOLS[name]).items() if key not in FIXED}
     if name in catalog.TASKS or name.rpartition("-")[0] in catalog.FAMILIES:
         catalog.find_task(name)  # addition-x is none
         return catalog.task_options(name)

@@ -278,7 +278,7 @@ def params(
 
     if (task is None) == (shape is None):
         raise BenchError("give either --task NAME or --shape LENGTHxINPUTSxOUTPUTS")
-    sizes = planning.shape_of(task, scale, data) if task else planning.parse_shape(shape or "")
+    sizes = planning.shape_of(task.strip(), scale, data) if task else planning.parse_shape(shape or "")
     found = planning.parameter_table(catalog.chosen(models), sizes, find_budget(_budget(budget, width) or "paper"))
     if (found["Parameters"] == DASH).all():
         raise BenchError(f"no parameters can be counted; {found['Model'][0]}: {found['Note'][0]}")

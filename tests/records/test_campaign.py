@@ -1,5 +1,6 @@
 """Whose records a folder holds, and where their pages lie."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -145,5 +146,6 @@ def test_the_committed_plan_and_claims_name_what_there_is():
             names = catalog.find_model(a).name, catalog.find_model(b).name, catalog.find_task(task).name
             assert all(names), claim.id
     assert len({claim.digest for claim in claims}) == len(claims)
-    unasked = {cell.model for cell in planned if not any(claim.is_served_by(cell) for claim in claims)}
-    assert not unasked
+    # one seed at the papers' length says of a model that sleeps whether it wakes
+    asked = {replace(cell, protocol="desk") if cell.protocol == "paper" else cell for cell in planned}
+    assert not {cell.model for cell in asked if not any(claim.is_served_by(cell) for claim in claims)}

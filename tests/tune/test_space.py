@@ -5,7 +5,7 @@ import pytest
 
 from harness.catalog import find_model
 from harness.errors import BenchError
-from harness.protocol import find_protocol
+from harness.protocol import QUICK, find_protocol
 from harness.tune.space import RATES, cube, point_at, trial_of, untracked, varied
 from models import MODELS
 
@@ -85,7 +85,7 @@ def test_every_value_of_an_option_builds_the_model(name):
 def test_a_trial_says_in_its_name_which_point_of_how_many_it_is():
     trial = trial_of("quick@batch=20", 3, 12)
     assert trial.name == "quick@batch=20+point=3+points=12"
-    assert (trial.point, trial.points, trial.batch, trial.version) == (3, 12, 20, find_protocol("quick").version)
+    assert (trial.point, trial.points, trial.batch, trial.version) == (3, 12, 20, QUICK.as_source)
     assert untracked(trial.name) == "quick@batch=20"
     assert untracked("quick@track=tuned") == "quick"
     assert trial_of("quick@track=tuned", 0, 2).name == "quick@point=0+points=2"

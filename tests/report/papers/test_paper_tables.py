@@ -306,7 +306,7 @@ def test_the_same_records_in_another_order_give_the_same_texts():
 def test_the_index_links_every_page_with_a_line():
     pages = texts(mixed(), there=("smnist.md",))
     index = pages["index.md"]
-    assert " · protocol `quick`, version 3\n" in index
+    assert " · protocol `quick`, version 3" in index
     assert (
         "- [Pixel-by-pixel MNIST](smnist.md) (`smnist`): 5 models x 3 seeds recorded "
         "(6 ok, 3 diverged, 3 skipped, 1 failed, 1 interrupted), budget 6k\n" in index
