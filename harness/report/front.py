@@ -21,7 +21,7 @@ from ..draw.heat import heat
 from ..draw.picture import Picture
 from ..errors import counted
 from ..plan import find_budget
-from ..protocol import PAPER
+from ..protocol import DESK, PAPER
 from ..records.kinds import RunRecord
 from ..stats import power
 from ..stats.verdicts import CANNOT_TELL, NOT_RUN
@@ -189,7 +189,9 @@ def _limits(runs: Sequence[RunRecord]) -> str:
     found = "no difference of two models" if effect is None else "nothing"
     than = "" if effect is None else f" smaller than {effect:.1f} standard deviations of a run"
     said = [f"With {counted(seeds, 'seed')} {found}{than} is found with 80 %."]
-    if cell.protocol != PAPER.name:
+    if (cell.protocol, cell.budget) == (DESK.name, DESK.budget):
+        said.insert(0, "The papers' length: models train for a part of its time, and what sleeps here may wake in it.")
+    elif (cell.protocol, cell.budget) != (PAPER.name, PAPER.budget):
         said.insert(0, "The papers' scale: here data, lengths, widths or training are shorter, so no number is theirs.")
     sleeping = dict.fromkeys(run.title for run in runs if MARK in run.title)
     if sleeping:

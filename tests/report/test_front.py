@@ -81,6 +81,8 @@ def test_what_the_records_cannot_show_goes_by_their_seeds_and_protocol():
     full = first(Material(runs_of({"gru": HIGH}, protocol="paper", budget="paper"), [], []), None).text
     assert "With 5 seeds nothing smaller than 2.2 standard deviations of a run is found with 80 %." in full
     assert "The papers' scale" not in full
+    desk = first(Material(runs_of({"gru": HIGH}, protocol="desk", budget="paper"), [], []), None).text
+    assert "The papers' length: models train for a part of its time" in desk
     assert "each model at its paper's width" in full
 
 
