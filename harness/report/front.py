@@ -14,7 +14,7 @@ from ..compare.alive import MARK, Sign
 from ..compare.claims import REFUTED, SUPPORTED, Judged, judge
 from ..compare.contrasts import Contrast
 from ..compare.material import Material
-from ..compare.order import facts_of, title_of
+from ..compare.order import facts_of, ordered, title_of
 from ..compare.selection import by_place, has_run
 from ..compare.way import way_of_run
 from ..draw.heat import heat
@@ -38,7 +38,7 @@ HEAT = "heat-{}.svg"
 
 def first(material: Material, vitals: Sequence[Sign] | None) -> Sheet:
     """The sections of the first screen, with their pictures; what there is nothing of is left out."""
-    runs = [run for run in material.runs if has_run(run)]
+    runs = sorted((run for run in material.runs if has_run(run)), key=lambda run: run.cell)
     budget = Counter(run.cell.budget for run in runs).most_common(1)[0][0] if runs else ""
     here = [run for run in runs if run.cell.budget == budget]
     pictures: dict[str, Picture] = {}
@@ -119,7 +119,7 @@ def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: 
     results = by_place(runs)
     facts = {task: facts_of([run for run in runs if run.cell.task == task]) for task in {task for task, _ in results}}
     tasks = sorted(task for task, known in facts.items() if known is not None and known.chance is not None)
-    models = list(dict.fromkeys(model for _, model in results))
+    models = ordered({model for _, model in results}, material.order)
     ways: dict[str, dict[str, float]] = {
         model: {
             task: float(np.mean([max(0.0, np.nan_to_num(way_of_run(run, facts[task]))) for run in mine.values()]))  # type: ignore[arg-type]

@@ -314,7 +314,7 @@ def test_the_index_links_every_page_with_a_line():
     assert "- Pixel-by-pixel MNIST (`pmnist`): 1 model x 3 seeds recorded (3 ok), budget 6k\n" in index
     assert "- [TP-RNN, Table 1](tp-rnn-table-1.md): " in index
     assert "; 5 of 14 cells run, budget 6k\n" in index
-    linked = set(re.findall(r"\]\(([^)]+)\)", index))
+    linked = set(re.findall(r"\]\(([^)]+\.md)\)", index))
     assert linked == {*pages, "smnist.md"} - {"index.md"}
 
 
