@@ -81,8 +81,8 @@ def _verdicts(material: Material, vitals: Sequence[Sign] | None) -> str:
     shown = sorted(found, key=lambda one: order.get(one.verdict, 3))[:MOST]  # else as they were declared
     rows = [
         {
-            "Verdict": f"{SIGNS.get(one.verdict, DASH)} {one.verdict}",
             "Claim": one.claim.says,
+            "Verdict": f"{SIGNS.get(one.verdict, DASH)} {one.verdict}",
             "Effect, 95 %": _effect(one),
             "Seeds": f"{one.seeds} of {one.claim.seeds}",
         }
