@@ -203,7 +203,7 @@ def _elsewhere(line: Line) -> End:
 def _surroundings(scratch: Path) -> Iterator[None]:
     """A working folder, a folder for temporary files, a bound on memory; and what a process that times must have."""
     folder, temporary, environment = os.getcwd(), tempfile.tempdir, dict(os.environ)
-    limits = resource.getrlimit(resource.RLIMIT_AS)
+    limits = resource.getrlimit(resource.RLIMIT_DATA)  # not of addresses, of which what draws charts reserves many
     for name in ("here", "tmp"):
         (scratch / name).mkdir()
     os.chdir(scratch / "here")
@@ -211,11 +211,11 @@ def _surroundings(scratch: Path) -> Iterator[None]:
     os.environ |= {"TMPDIR": tempfile.tempdir, "PYTHONDONTWRITEBYTECODE": "1"}
     os.environ |= {key: value for key, value in WORKER_ENVIRONMENT.items() if key not in os.environ}
     sys.dont_write_bytecode, bytecode = True, sys.dont_write_bytecode
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, limits[1]))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, limits[1]))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_AS, limits)
+        resource.setrlimit(resource.RLIMIT_DATA, limits)
         sys.dont_write_bytecode, tempfile.tempdir = bytecode, temporary
         os.chdir(folder)
         os.environ.clear()
