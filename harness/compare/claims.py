@@ -22,13 +22,14 @@ from ..errors import BenchError, nearest
 from ..plan import Cell, Group, find_budget, parse_seeds, plan, split_options, split_words
 from ..protocol import DESK, find_protocol, for_task
 from ..records.campaign import Block
-from ..records.claims import Claim
+from ..records.claims import Claim, Declared
 from ..records.kinds import NOT_COUNTED, RunRecord
 from ..stats.over_seeds import holm
 from ..stats.verdicts import ALPHA, CANNOT_TELL, NOT_RUN
 from .alive import Sign
 from .contrasts import OPEN, A, B, Contrast, arrived, contrast
 from .order import facts_of
+from .parted import untuned
 
 SUPPORTED, REFUTED, NOT_PLANNED = "supported", "refuted", "not planned"
 PAPER = "paper"  # the scale, and the protocol, of which nothing must be said
@@ -65,8 +66,10 @@ class Judged:
             return f"{NOT_RUN}: {self.seeds} of {self.claim.seeds} seeds{also}"
         if self.verdict == CANNOT_TELL and any(WAKES in one.reason for one in self.contrasts):
             return f"{CANNOT_TELL} at {_length(self.claim)}"
-        scale = scale_of(self.claim)
-        return self.verdict if self.verdict == NOT_PLANNED or not scale else f"{self.verdict}, {scale}"
+        if self.verdict == NOT_PLANNED:
+            return self.verdict
+        sources = "not all models tuned" if any(map(untuned, self.runs)) else ""
+        return ", ".join(filter(None, [self.verdict, scale_of(self.claim), sources]))
 
 
 def scale_of(claim: Claim) -> str:
@@ -102,6 +105,11 @@ def planned(blocks: Sequence[Block]) -> dict[Cell, str]:
         for cell in plan(protocol.name, split_words(words["task"]), chosen(words.get("models", "all")), budget, seeds):
             found.setdefault(cell, block.name)
     return found
+
+
+def judge_declared(declared: Declared, runs: Sequence[RunRecord], vitals: Sequence[Sign] | None) -> list[Judged]:
+    """The same of all that a results folder declared, with its plan and its runs at the papers' length."""
+    return judge(declared.claims, [*runs, *declared.longer], declared.blocks, vitals)
 
 
 def judge(

@@ -32,6 +32,11 @@ def counted_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
     return [run for run in runs if run.status not in NOT_COUNTED]
 
 
+def untuned(run: RunRecord) -> bool:
+    """Did it train as its source says, though its protocol is of a track of tuning?"""
+    return run.settings.get("track", "source") != "source" and not run.point
+
+
 def shown_runs(runs: Sequence[RunRecord], facts: TaskFacts) -> list[RunRecord]:
     """The runs whose mean a table shows: those with a result, and where seeds part in two those that learned."""
     known = [run for run in runs if run.test_metric is not None]

@@ -12,7 +12,7 @@ from ..records.baselines import Baselines
 from ..records.kinds import RunRecord, TaskFacts
 from ..write import words
 from .order import title_of
-from .parted import counted_runs, percent
+from .parted import counted_runs, percent, untuned
 from .way import learned
 
 LEARNED = 0.1  # of the way from chance to a perfect score; below it a model is named
@@ -34,11 +34,7 @@ def remarks(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list[str]
 
 def _untuned(by_model: Runs, names: Sequence[str]) -> list[str]:
     """Which trained as their sources say where others have a point of tuning."""
-    found = [
-        title_of(by_model[name], name)
-        for name in names
-        if any(run.settings.get("track", "source") != "source" and not run.point for run in by_model[name])
-    ]
+    found = [title_of(by_model[name], name) for name in names if any(map(untuned, by_model[name]))]
     if not found:
         return []
     return [

@@ -11,8 +11,7 @@ import pandas as pd
 
 from ..catalog import task_names
 from ..compare.alive import MARK, Sign
-from ..compare.claims import REFUTED, SUPPORTED, Judged, judge
-from ..compare.contrasts import Contrast
+from ..compare.claims import REFUTED, SUPPORTED, Judged, judge_declared
 from ..compare.material import Material
 from ..compare.order import facts_of, ordered, title_of
 from ..compare.selection import by_place, has_run
@@ -27,7 +26,8 @@ from ..stats import power
 from ..stats.verdicts import CANNOT_TELL, NOT_RUN
 from ..write import tables
 from ..write.sheet import Sheet
-from ..write.words import DASH, literal, rounded
+from ..write.words import DASH, literal
+from .claims.page import effect
 from .measured import tradeoffs
 
 TITLE = "Which recurrent network learns multi-scale dependencies?"
@@ -76,7 +76,7 @@ def _verdicts(material: Material, vitals: Sequence[Sign] | None) -> str:
     declared = material.declared
     if not declared.claims:
         return ""
-    found = judge(declared.claims, [*material.runs, *declared.longer], declared.blocks, vitals)
+    found = judge_declared(declared, material.runs, vitals)
     order = {SUPPORTED: 0, REFUTED: 0, CANNOT_TELL: 1, NOT_RUN: 2}
     shown = sorted(found, key=lambda one: order.get(one.verdict, 3))[:MOST]  # else as they were declared
     rows = [
@@ -103,15 +103,7 @@ def _effect(one: Judged) -> str:
     if not known:
         return DASH
     worst = min(known, key=lambda each: each.fails) if one.verdict == REFUTED else max(known, key=lambda e: e.holds)
-    return f"{_interval(worst)} {worst.unit}, {worst.a} less {worst.b}"
-
-
-def _interval(each: Contrast) -> str:
-    effect, form = each.effect, "+.0f" if each.unit == "steps" else "+.1f"
-    assert effect is not None
-    if np.isnan(effect.low):
-        return rounded(effect.mean, form)
-    return f"{rounded(effect.mean, form)} ({rounded(effect.low, form)} to {rounded(effect.high, form)})"
+    return f"{effect(worst)}, {worst.a} less {worst.b}"
 
 
 def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: dict[str, Picture]) -> str:
@@ -185,9 +177,9 @@ def _limits(runs: Sequence[RunRecord]) -> str:
         return ""
     cell = runs[0].cell
     seeds = min(Counter(run.cell.group for run in runs).values())
-    effect = power.declared_effect(seeds, "metric")
-    found = "no difference of two models" if effect is None else "nothing"
-    than = "" if effect is None else f" smaller than {effect:.1f} standard deviations of a run"
+    smallest = power.declared_effect(seeds, "metric")
+    found = "no difference of two models" if smallest is None else "nothing"
+    than = "" if smallest is None else f" smaller than {smallest:.1f} standard deviations of a run"
     said = [f"With {counted(seeds, 'seed')} {found}{than} is found with 80 %."]
     if (cell.protocol, cell.budget) == (DESK.name, DESK.budget):
         said.insert(0, "The papers' length: models train for a part of its time, and what sleeps here may wake in it.")

@@ -16,9 +16,12 @@ from ..records.kinds import RunRecord
 from ..records.store import Store
 from .space import point_at, trial_of, untracked
 
-NO_POINT = "no"  # the beginning of the sentence where nothing was ever tuned
 TRIALS = "tuning"  # the folder of trials in a results folder
 HERE = Path(__file__).resolve().parents[2] / "results" / TRIALS  # of this checkout
+
+
+class NeverTuned(BenchError):
+    """No point was ever chosen for what asks for one."""
 
 
 def point_of(group: Group, results: Path) -> Point | None:
@@ -40,13 +43,13 @@ def point_of(group: Group, results: Path) -> Point | None:
         return None
 
 
-def check(groups: Iterable[Group], results: Path) -> dict[Group, str]:
-    """Which of these are not tuned, though their protocol has a track, and why not, a sentence.
+def check(groups: Iterable[Group], results: Path) -> dict[Group, BenchError]:
+    """Which of these are not tuned, though their protocol has a track, and why not.
 
     Raises BenchError where the protocol's name asks for the track, and a group has no choice, or one whose trials are
     not there or of something else.
     """
-    untuned = {}
+    untuned: dict[Group, BenchError] = {}
     for group in dict.fromkeys(groups):
         protocol = find_protocol(group.protocol)
         if protocol.point is not None or protocol.track == "source":
@@ -56,13 +59,13 @@ def check(groups: Iterable[Group], results: Path) -> dict[Group, str]:
         except BenchError as why:
             if _is_asked_for(group):
                 raise
-            untuned[group] = str(why)
+            untuned[group] = why
     return untuned
 
 
-def in_words(untuned: Mapping[Group, str]) -> list[str]:
+def in_words(untuned: Mapping[Group, BenchError]) -> list[str]:
     """What a user must know of those that are not tuned, a sentence each."""
-    never = {group: None for group, why in untuned.items() if why.startswith(NO_POINT)}
+    never = {group: None for group, why in untuned.items() if isinstance(why, NeverTuned)}
     said = [f"{why}; until then it trains as its source says" for group, why in untuned.items() if group not in never]
     if never:
         models = ",".join(dict.fromkeys(group.model for group in never))
@@ -106,8 +109,8 @@ def _chosen(group: Group, protocol: Protocol, results: Path) -> tuple[Path, Choi
             if known is not None and (choice := known.find(protocol.track, group)) is not None:
                 return root, known, choice
     where = f"{group.model} on {group.task}" if protocol.track == "tuned" else group.model
-    raise BenchError(
-        f"{NO_POINT} {protocol.track} point was chosen for {where}, budget {group.budget}; {_command(group, protocol)} "
+    raise NeverTuned(
+        f"no {protocol.track} point was chosen for {where}, budget {group.budget}; {_command(group, protocol)} "
         "makes the choice"
     )
 

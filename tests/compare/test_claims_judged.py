@@ -226,6 +226,18 @@ def test_a_verdict_says_its_scale(changes, said):
     assert judged(one, {"gru": HIGH, "lstm-s": LOW}, budget=budget, **changes).said == said
 
 
+def test_a_verdict_on_models_that_were_not_tuned_says_so():
+    one, settings = claim(protocol="quick"), {"track": "portable"}
+    runs = declared(one, {"gru": HIGH, "lstm-s": LOW}, protocol="quick", budget="6k", settings=settings)
+    tuned = [replace(run, point={"number": 3}) for run in runs]
+    said = "supported, at 6,000 parameters, a laptop's scale"
+    assert [judge([one], some)[0].said for some in (runs, tuned, [*tuned[1:], runs[0]])] == [
+        f"{said}, not all models tuned",
+        said,
+        f"{said}, not all models tuned",
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

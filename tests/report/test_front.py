@@ -6,7 +6,6 @@ from support.records import FACTS, made_measurement, runs_of
 
 from harness.compare.alive import MARK
 from harness.compare.material import Material
-from harness.plan import Cell
 from harness.records.claims import Claim, Declared
 from harness.report.front import TITLE, first
 
@@ -92,4 +91,3 @@ def test_other_budgets_and_tasks_without_a_known_chance_are_left_to_their_pages(
     assert "also of 6k, on the tasks' pages" in first(Material(runs, [], []), None).text
     unknown = runs_of({"gru": HIGH}, task=replace(FACTS, chance=None))
     assert "heat-3k.svg" not in first(Material(unknown, [], []), None).pictures
-    assert Cell("smoke", "sfc", "gru", "3k", 0) == unknown[0].cell

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from ...compare import follow_up
 from ...compare.alive import committed
-from ...compare.claims import NOT_PLANNED, REFUTED, SUPPORTED, WAKES, Judged, check, judge
+from ...compare.claims import NOT_PLANNED, REFUTED, SUPPORTED, WAKES, Judged, check, judge_declared
 from ...compare.contrasts import NOT_ALIVE, Contrast
 from ...compare.material import Material
 from ...errors import counted
@@ -50,7 +51,7 @@ def sheet(material: Material) -> Sheet | None:
     if not declared.claims:
         return None
     check(declared.claims)
-    found = judge(declared.claims, [*material.runs, *declared.longer], declared.blocks, committed())
+    found = judge_declared(declared, material.runs, committed())
     counts = Counter(one.verdict for one in found)
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SECTIONS if counts[verdict])
     tests = "\n".join(f"- *{test}*: {TESTS[test]}" for test in TESTS if any(one.claim.test == test for one in found))
@@ -65,14 +66,15 @@ def sheet(material: Material) -> Sheet | None:
 
 
 def lines(declared: Declared, runs: Sequence[RunRecord]) -> list[str]:
-    """For a terminal: the verdicts that these runs allow, a line each, and how many claims wait for others."""
-    if not declared.claims:
-        return []
-    found = judge(declared.claims, [*runs, *declared.longer], declared.blocks, committed())
+    """For a terminal: the verdicts that these runs allow, a line each, and how many claims on their tasks wait."""
+    here = {run.cell.task for run in runs}
+    asked = replace(declared, claims=tuple(claim for claim in declared.claims if here >= set(claim.tasks)))
+    found = judge_declared(asked, runs, committed())
     told = [one for one in found if one.verdict in (SUPPORTED, REFUTED, CANNOT_TELL)]
     said = [f"{one.said}: {one.claim.says} ({one.claim.id})" for one in told]
     if rest := len(found) - len(told):
-        said.append(f"{counted(rest, 'claim')} {'wait' if rest > 1 else 'waits'} for runs: claims.md of the report")
+        wait = "wait" if rest > 1 else "waits"
+        said.append(f"{counted(rest, 'claim')} on these tasks {wait} for more runs: claims.md of the report")
     return said
 
 
@@ -115,17 +117,24 @@ def _claim(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
 
 
 def _row(found: Contrast) -> dict[str, str]:
-    effect, form = found.effect, ".0f" if found.unit == "steps" else ".1f"
-    shown = DASH
-    if effect is not None:
-        ends = (
-            ""
-            if np.isnan(effect.low)
-            else f" ({rounded(effect.low, '+' + form)} to {rounded(effect.high, '+' + form)})"
-        )
-        shown = f"{rounded(effect.mean, '+' + form)}{ends} {found.unit}"
     end = found.end + (f": {found.reason}" if found.reason else "")
-    return {"a": found.a, "b": found.b, "Task": found.task, "a less b": shown, "p": f"{found.p:.3g}", "End": end}
+    return {
+        "a": found.a,
+        "b": found.b,
+        "Task": found.task,
+        "a less b": effect(found),
+        "p": f"{found.p:.3g}",
+        "End": end,
+    }
+
+
+def effect(found: Contrast) -> str:
+    """'+36.0 (+31.4 to +40.6) % of the way', of a less b."""
+    known, form = found.effect, "+.0f" if found.unit == "steps" else "+.1f"
+    if known is None:
+        return DASH
+    mean, low, high = (rounded(value, form) for value in (known.mean, known.low, known.high))
+    return f"{mean} {found.unit}" if np.isnan(known.low) else f"{mean} ({low} to {high}) {found.unit}"
 
 
 def _there(one: Judged) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 from ...compare.alive import committed
-from ...compare.claims import judge
+from ...compare.claims import judge_declared
 from ...compare.material import Material
 from ...draw import curves as charts
 from ...draw.picture import Picture
@@ -36,8 +36,7 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
     grouped: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in loaded.runs:
         grouped[(run.cell.task, run.cell.budget)].append(run)
-    asked = loaded.declared
-    judged = judge(asked.claims, [*loaded.runs, *asked.longer], vitals=committed()) if asked.claims else []
+    judged = judge_declared(loaded.declared, loaded.runs, committed())
     result = []
     for (task, budget), runs in sorted(grouped.items()):
         versions = {run.protocol_version for run in runs}

@@ -113,6 +113,19 @@ def test_one_seed_at_the_papers_length_says_whether_forty_epochs_can_tell(tmp_pa
     assert "At the paper's length ran lstm-s, which missed the target here. Only a claim of the protocol" in said
 
 
+def test_a_terminal_has_the_verdicts_and_the_claims_on_these_tasks_that_wait():
+    claims = (claim("won"), claim("begun", "gru", "lstm-m"), claim("elsewhere", tasks=("sfc", "sti")))
+    runs = [
+        replace(run, claims={one.id: one.digest for one in claims if one.is_served_by(run.cell)})
+        for run in runs_of({"gru": HIGH, "lstm-s": LOW})
+    ]
+    assert page.lines(Declared(claims), runs) == [
+        "supported, at 3,000 parameters, a laptop's scale: gru is above lstm-s. (won)",
+        "1 claim on these tasks waits for more runs: claims.md of the report",
+    ]
+    assert page.lines(Declared(), runs) == []
+
+
 def _page(store):
     loaded = store.load("desk")
     return page.sheet(Material(loaded.runs, [], [], loaded.declared)).text
