@@ -6,7 +6,7 @@ chart     axes, the key, lines in panels
 curves    learning curves and growth, also in a sentence
 ranks     the critical-difference diagram
 profiles  performance profiles
-heat      all models on all tasks
+dots      the runs of one task
 tradeoffs accuracy against cost
 scales    what a model's scales do
 heat      all models on all tasks

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Labels = Mapping[str, int]  # what the key calls a model -> its place
 HELD = "event.shiftKey"  # zooms and moves a panel; without it the page scrolls
 TICKS = 7  # of a logarithmic axis, at most
-KINDS = ("band", "seed", "bar", "line", "mark", "tick")  # of rows, drawn in this order
+KINDS = ("band", "bar", "line", "mark", "tick")  # of rows, drawn in this order
 
 
 class Axis(NamedTuple):
@@ -174,8 +174,8 @@ def lines(
 ) -> alt.TopLevelMixin:
     """Lines of models in panels.
 
-    frame: columns panel (a number), model, kind (one of KINDS) and x, with y, or low and high of a band or a bar; of a
-    `seed`, a thin line, its number. step: a line keeps its value up to the next point. points: each has a mark.
+    frame: columns panel (a number), model, kind (one of KINDS) and x, with y, or low and high of a band or a bar.
+    step: a line keeps its value up to the next point. points: each has a mark.
     """
     chart = Chart(labels)
     for number, panel in enumerate(panels):
@@ -201,7 +201,7 @@ def _layers(
     """What shows the rows of one kind."""
     import altair as alt
 
-    kept = ["model", "x", *{"band": ["low", "high"], "bar": ["low", "high"], "seed": ["seed", "y"]}.get(kind, ["y"])]
+    kept = ["model", "x", *(["low", "high"] if kind in ("band", "bar") else ["y"])]
     base = chart.of(mine[kept], f"{kind}{number}")
     words: dict[str, Any] = {"x": x_of(panel.x), "color": chart.colour()}
     along: dict[str, Any] = {"clip": True, **({"interpolate": "step-after"} if step else {})}
@@ -210,8 +210,6 @@ def _layers(
         drawn = base.mark_area(**along) if kind == "band" else base.mark_rule(strokeWidth=1.5, clip=True)
         return [drawn.encode(**words, **chart.faded(0.12 if kind == "band" else 1))]
     words["y"] = y_of(panel.y)
-    if kind == "seed":
-        return [base.mark_line(strokeWidth=0.7, **along).encode(**words, detail="seed:N", **chart.faded(0.35))]
     if kind == "tick":
         ticks = base.mark_tick(orient="vertical", size=9, thickness=1.5, clip=True)
         return [ticks.encode(**words, **chart.faded())]

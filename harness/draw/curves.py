@@ -13,13 +13,13 @@ from .picture import Picture
 
 Drawn = tuple[str, str, Sequence[RunRecord]]  # a model's name, its title and its runs
 Sizes = Mapping[str, tuple[Sequence[float], Sequence[float]]]  # model's title -> sizes and values
-COLUMNS = ["panel", "model", "kind", "seed", "x", "y", "low", "high"]
+COLUMNS = ["panel", "model", "kind", "x", "y", "low", "high"]
 
 
 def learning(
     models: Sequence[Drawn], places: Mapping[str, int], facts: TaskFacts, factor: float
 ) -> tuple[Picture, str]:
-    """Validation metric, times `factor`, over training steps: each seed thin, the mean of the seeds thick.
+    """Validation metric, times `factor`, over training steps: the mean of the seeds, in a band that has all of them.
 
     places: of the models' names. Also the picture in a sentence.
     """
@@ -45,7 +45,7 @@ def logarithmic(frame: pd.DataFrame, facts: TaskFacts) -> bool:
 def _learned(frame: pd.DataFrame, metric: str, facts: TaskFacts, factor: float) -> str:
     """What a learning curve shows: who ends where, and how many means come to the target."""
     means = frame[frame["kind"] == "line"].dropna(subset="y").groupby("model", sort=False)["y"]
-    said = f"{metric.capitalize()} over training steps, {counted(means.ngroups, 'model')}, each seed thin, means thick"
+    said = f"{metric.capitalize()} over training steps, {counted(means.ngroups, 'model')}, means in bands of all seeds"
     if not means.ngroups:
         return f"{said}."
     said += f"; at the end {ends(last_of(means))}"
@@ -72,24 +72,20 @@ def ends(values: Mapping[str, float], unit: str = "", form: str = ".3g") -> str:
 
 
 def validation(runs: Sequence[RunRecord], label: str, factor: float = 1.0) -> pd.DataFrame:
-    """The validation curve of each run, `seed`, and their mean up to where the first of them ends, `line`."""
+    """The mean of the runs' validation curves, `line`, and from the worst to the best of them, `band`.
+
+    Both go up to where the first of them ends.
+    """
     curves = [(x, y) for run in runs if run.curve for x, y in [_values(run, factor)] if len(x)]
     if not curves:
         return table([])
     steps = np.unique(np.concatenate([x for x, _ in curves]))
-    mean = np.mean([np.interp(steps, x, y, right=np.nan) for x, y in curves], axis=0)
-    seeds = curves if len(curves) > 1 else []  # of one the mean is that seed
-    every = [*seeds, (steps, mean)]
-    sizes = [len(x) for x, _ in every]
-    return pd.DataFrame(
-        {
-            "model": label,
-            "kind": np.repeat(["seed"] * len(seeds) + ["line"], sizes),
-            "seed": np.repeat([*range(len(seeds)), np.nan], sizes),
-            "x": np.concatenate([x for x, _ in every]),
-            "y": np.concatenate([y for _, y in every]),
-        }
-    )
+    seeds = np.array([np.interp(steps, x, y, right=np.nan) for x, y in curves])
+    mean = pd.DataFrame({"model": label, "kind": "line", "x": steps, "y": seeds.mean(axis=0)})
+    if len(curves) == 1:
+        return mean
+    whole = {"low": seeds.min(axis=0), "high": seeds.max(axis=0)}
+    return pd.concat([pd.DataFrame({"model": label, "kind": "band", "x": steps, **whole}).dropna(), mean])
 
 
 def table(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from support.charts import domain, drawn, scales
 from harness.draw import look, picture
 from harness.draw.chart import Axis, Panel, lines
 from harness.draw.curves import ends, table
+from harness.draw.dots import dots
 from harness.draw.picture import Picture
 from harness.draw.profiles import profiles
 from harness.draw.ranks import diagram
@@ -28,7 +29,6 @@ LINES = table(
     ]
     + [
         pd.DataFrame({"panel": 1, "model": "GRU", "kind": "band", "x": [1.0, 2.0], "low": [0.0, 1.0], "high": 2.0}),
-        pd.DataFrame({"panel": 1, "model": "GRU", "kind": "seed", "seed": 0, "x": [1.0, 2.0], "y": [1.0, np.nan]}),
         pd.DataFrame({"panel": 1, "model": "GRU", "kind": "bar", "x": [1.0], "low": 0.0, "high": 2.0}),
         pd.DataFrame({"panel": 1, "model": "GRU", "kind": "mark", "x": [1.0], "y": [0.5]}),
         pd.DataFrame({"panel": 1, "model": "GRU", "kind": "tick", "x": [1.0], "y": [0.5]}),
@@ -62,10 +62,21 @@ PROFILES = pd.DataFrame(
     {"model": ["GRU"] * 2 + ["LSTM"] * 2, "x": [1.0, 4.0] * 2, "y": [0.5, 1, 0, 0.5], "low": 0.0, "high": 1.0}
 )
 MODELS = {"GRU": 2, "LSTM": 0}
+RUNS = pd.DataFrame({"model": ["GRU", "GRU"], "seed": [0, 1], "x": [70.0, 72.0]})
+RESULTS = pd.DataFrame(
+    {
+        "model": ["GRU", "LSTM"],
+        "said": ["2 of 2", "0 of 2"],
+        "x": [71.0, np.nan],
+        "low": [69.0, np.nan],
+        "high": [73.0, np.nan],
+    }
+)
 KINDS = {
     "lines": Picture(lines, LINES, MODELS, PANELS),
     "diagram": Picture(diagram, [1.2, 1.8], MODELS, [[0, 1]], 0.7),
     "no bar": Picture(diagram, [1.2, 1.8], MODELS, [], 9.0),
+    "dots": Picture(dots, RUNS, RESULTS, MODELS, Axis("accuracy, %"), {"chance": 50.0}),
     "profiles": Picture(profiles, PROFILES, MODELS),
     "against": Picture(against, COSTS, MODELS, ("time", "memory"), Axis("score", turned=True)),
     "over time": Picture(over_time, MEANS, SPANS, RIDGES, SIGNAL, SCALES, "mean"),

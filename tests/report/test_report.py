@@ -50,7 +50,9 @@ def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers():
     sheets = task_pages(loaded(*pair(), *pair(task_name="copy-120")), ORDER, {})
     assert list(sheets) == ["copy-120.md", "sfc.md"]
     assert set(formats.files(sheets, formats.FORMATS)) == {
-        f"{task}{ending}" for task in ("sfc", "copy-120") for ending in (".md", ".csv", ".tex", "-3k-curves.svg")
+        f"{task}{ending}"
+        for task in ("sfc", "copy-120")
+        for ending in (".md", ".csv", ".tex", "-3k-results.svg", "-3k-curves.svg")
     }
 
 
@@ -78,7 +80,7 @@ def test_a_page_says_all_that_a_reader_must_know():
         "| GRU",
         "75.0 (11.5 to 100.0)",
         "exact permutation test of the runs' labels",
-        "![Validation accuracy, % over training steps, 2 models, each seed thin, means thick; at the end ",
+        "![Validation accuracy, % over training steps, 2 models, means in bands of all seeds; at the end ",
         "](sfc-3k-curves.svg)",
         "protocol `smoke` version 1; 4 runs with seeds 0, 1 on 2 cores of Some processor, torch 2.9.0, 2025-03-01, "
         "commit 0123456789. Records: `smoke/sfc/{gru,lstm-s}/3k-{0,1}`.",
@@ -174,16 +176,11 @@ def drawn(runs: list[RunRecord], facts: Any = FACTS, order: list[str] = ORDER) -
     return picture
 
 
-def test_the_thick_line_is_the_mean_of_the_thin_ones_in_percent():
+def test_the_line_is_the_mean_in_percent_and_the_band_has_all_seeds():
     runs = [made_run("gru", 0, curve=made_curve([0.5, 0.6])), made_run("gru", 1, curve=made_curve([0.7, 1.0]))]
     picture = drawn(runs)
     assert charts.of(picture, "line0", "GRU") == [(100, 60), (200, 80)]
-    assert [(row["seed"], row["x"], row["y"]) for row in picture.spec["datasets"]["seed0"]] == [
-        (0, 100, 50),
-        (0, 200, 60),
-        (1, 100, 70),
-        (1, 200, 100),
-    ]
+    assert charts.rows(picture, "band0") == [("GRU", 100, 50, 70), ("GRU", 200, 60, 100)]
 
 
 def test_the_mean_ends_where_the_first_seed_ends():
@@ -219,7 +216,7 @@ def test_the_sentence_says_who_ends_where_and_who_reaches_the_target():
     models = [(name, name.upper(), [run for run in runs if run.cell.model == name]) for name in names]
     _, words = learning(models, places(names, ORDER), FACTS, 100)
     assert words == (
-        "Validation accuracy, % over training steps, 2 models, each seed thin, means thick; at the end from 60 "
+        "Validation accuracy, % over training steps, 2 models, means in bands of all seeds; at the end from 60 "
         "(LSTM-S) to 90 (GRU); 1 of 2 means reach the target, 70."
     )
 

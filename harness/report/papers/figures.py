@@ -81,8 +81,8 @@ def _curves(page: Page, here: Recorded, places: Mapping[str, int]) -> Shown | No
     shown = {name: place for name, place in labels.items() if name in set(frame["model"])}
     metrics = " and ".join(dict.fromkeys(c.facts.metric.replace("_", "-") for c in columns if c.facts))
     notes = (
-        "Ours are curves of the validation set, since the test set is looked at only once: each seed thin, the mean "
-        "thick, up to where the first seed ends."
+        "Ours are curves of the validation set, since the test set is looked at only once: the mean of the "
+        "seeds up to where the first of them ends, in a band from the worst to the best seed."
     )
     if marked:
         notes += " A triangle: where the paper's curve comes down, read off by eye, drawn at our target."

@@ -18,6 +18,7 @@ from ...write import origin as provenance
 from ...write import tables, words
 from ...write.sheet import Sheet
 from ...write.words import cell, literal
+from . import frames
 from . import table as task_table
 from .table import Comparison
 
@@ -81,9 +82,10 @@ def task_pages(loaded: Loaded, order: Sequence[str], groups: Mapping[str, Sequen
             mine = [run for run in runs if run.cell.budget == comparison.budget]
             curves = f"{name}-{comparison.budget}-curves.svg"
             pictures[curves], shows = _drawn(comparison, mine, places)
-            table = task_table.shown(comparison)
-            command = provenance.command_of(mine, groups)
-            pages.append(_section(comparison, tables.markdown(table), mine, f"![{literal(shows)}]({curves})", command))
+            dots = f"{name}-{comparison.budget}-results.svg"
+            pictures[dots], found = frames.results(comparison, mine, places)
+            shown = {"dots": f"![{literal(found)}]({dots})", "curves": f"![{literal(shows)}]({curves})"}
+            pages.append(_section(comparison, mine, provenance.command_of(mine, groups), **shown))
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))
@@ -118,7 +120,7 @@ def _budget_in_words(budget: str) -> str:
     return f"each model {number} units wide" if kind == "width" else f"{budget} parameters"
 
 
-def _section(comparison: Comparison, table: str, runs: Sequence[RunRecord], curves: str, command: str) -> str:
+def _section(comparison: Comparison, runs: Sequence[RunRecord], command: str, dots: str, curves: str) -> str:
     facts, first = comparison.facts, runs[0]
     settings = next((dict(run.settings) for run in runs if run.settings), {})
     budget = _budget_in_words(comparison.budget)
@@ -127,12 +129,15 @@ def _section(comparison: Comparison, table: str, runs: Sequence[RunRecord], curv
     target += f" ({literal(facts.target_why)})." if target and facts.target_why else "." if target else ""
     detail = f" ({literal(facts.detail)})" if facts.detail else ""
     further = task_table.shown_further(comparison)
+    ended = "runs with a result, of those planned" if facts.target is None else frames.REACHED
     lines = [
         f"## Budget: {budget}",
         f"Protocol `{first.cell.protocol}`, version {first.protocol_version}: {facts.length} steps a sequence{detail}, "
         f"batch {settings.get('batch')}, {literal(str(settings.get('optimizer')))} {settings.get('learning_rate')}, "
         f"{_trained(runs)} training steps.{chance}{target}",
-        table,
+        dots,
+        f"At the end of each row: {ended}.",
+        tables.markdown(task_table.shown(comparison)),
         *([] if further is None else ["On further test sets:", tables.markdown(further)]),
         *map(literal, comparison.notes),
         curves,

@@ -1,0 +1,56 @@
+"""The picture of all runs of a task, and the bands of learning curves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.charts import rows
+from support.records import FACTS, made_curve, made_run, runs_of
+
+from harness.compare.order import places
+from harness.draw.curves import validation
+from harness.report.task.frames import results
+from harness.report.task.table import compare
+
+ORDER = ["lstm-s", "gru", "TP-RNN-S"]
+
+
+def picture(runs):
+    return results(compare(runs, (), ORDER), runs, places({run.cell.model for run in runs}, ORDER))
+
+
+def test_rows_are_sorted_and_every_run_is_a_dot():
+    reaching = {"curve": made_curve([0.9, 0.9])}
+    failed = made_run("tp-rnn-s", 0, None, status="failed", reason="ValueError: no", curve=())
+    runs = [*runs_of({"lstm-s": [0.65, 0.75], "gru": [0.9, 0.9]}, **reaching), failed]
+    drawn, words = picture(runs)
+    assert rows(drawn, "runs") == [("LSTM-S", 0, 65), ("LSTM-S", 1, 75), ("GRU", 0, 90), ("GRU", 1, 90)]
+    assert [row[0] for row in rows(drawn, "ends")] == ["GRU", "LSTM-S", "TP-RNN-S"]
+    assert dict(row[:2] for row in rows(drawn, "ends")) == {"GRU": "2 of 2", "LSTM-S": "2 of 2", "TP-RNN-S": "0 of 1"}
+    assert [row[2] for row in rows(drawn, "means")] == [90, 70]
+    assert rows(drawn, "levels") == [("chance", 100 * FACTS.chance), ("target", 100 * FACTS.target)]
+    assert words == (
+        f"Every run on {FACTS.title} as a dot, a row for each model with mean and interval: first GRU, 90.0; "
+        "last LSTM-S, 70.0; all runs reach the target: GRU, LSTM-S."
+    )
+
+
+def test_of_an_error_the_least_is_the_best():
+    facts = replace(FACTS, metric="mse", higher_is_better=False, chance=0.2, target=0.01)
+    drawn, _ = picture(runs_of({"lstm-s": [0.1, 0.1], "gru": [0.05, 0.05]}, task=facts))
+    assert [row[0] for row in rows(drawn, "means")] == ["GRU", "LSTM-S"]
+    assert drawn.spec["layer"][0]["encoding"]["x"]["scale"]["type"] == "log"
+
+
+def test_without_any_result_it_says_so():
+    drawn, words = picture([made_run("gru", 0, None, status="failed", reason="ValueError: no", curve=())])
+    assert words == f"No run on {FACTS.title} has a result."
+    assert not rows(drawn, "runs")
+
+
+def test_a_band_goes_from_the_worst_to_the_best_seed_as_far_as_all_of_them_go():
+    runs = [made_run(seed=0, curve=made_curve([0.2, 0.4, 0.6])), made_run(seed=1, curve=made_curve([0.4, 0.5]))]
+    band, line = (part for _, part in validation(runs, "GRU", 100).groupby("kind", sort=False))
+    assert band[["x", "low", "high"]].to_numpy() == pytest.approx(np.array([[100, 20, 40], [200, 40, 50]]))
+    assert line["y"].tolist() == pytest.approx([30, 45, float("nan")], nan_ok=True)
+    assert set(validation(runs[:1], "GRU")["kind"]) == {"line"}
