@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
-from importlib.metadata import entry_points
+from functools import cache, partial
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,7 @@ __all__ = [
 ]
 
 LISTED = "`bench list`"
+entry_points: Callable[..., Any] = cache(metadata.entry_points)  # it reads a file of every installed package
 MOST_DIGITS = 6  # of the number in `copy-120`: nobody unrolls a million steps
 
 
@@ -193,8 +194,7 @@ def strange_model(name: str) -> bool:
 
 def forget_files(model: str) -> None:
     """Run the file of a model, and those that it imports from beside it, anew when they are next looked at."""
-    place = split_options(model)[0].rpartition(":")[0]
-    if place.endswith(".py"):
+    if (place := split_options(model)[0].rpartition(":")[0]).endswith(".py"):
         beside.forget(beside.located(place).parent)
 
 
@@ -217,18 +217,18 @@ def task_options(name: str) -> dict[str, object]:
     return options_of(_load("tasks", FAMILIES[family] if family else TASKS[name]))
 
 
-def describe(table: Mapping[str, str], package: str) -> dict[str, str]:
-    """Each name with the first line of its function's docstring, or of its file's, without importing the file."""
+def docstrings(table: Mapping[str, str], package: str) -> dict[str, str]:
+    """Each name with the docstring of its function, or of its file, without importing the file."""
     import ast
 
     places = {name: place.lstrip(".").split(":") for name, place in table.items()}
     files = {file: Path(__file__).parents[1] / package / f"{file.replace('.', '/')}.py" for file, _ in places.values()}
     trees = {file: ast.parse(path.read_text(encoding="utf-8")) for file, path in files.items()}
-    lines = {}
+    found = {}
     for name, (file, attribute) in places.items():
         own = [node for node in trees[file].body if isinstance(node, ast.FunctionDef) and node.name == attribute]
-        lines[name] = (ast.get_docstring(own[0] if own else trees[file]) or "").split("\n")[0]
-    return lines
+        found[name] = ast.get_docstring(own[0] if own else trees[file]) or ""
+    return found
 
 
 def _made(name: str, factory: Callable[..., Any], options: Mapping[str, object]) -> Any:

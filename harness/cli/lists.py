@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -56,10 +56,16 @@ def list_(name: str | None, form: str) -> int:
     return 0
 
 
+def _first_lines(table: Mapping[str, str], package: str) -> dict[str, str]:
+    from .. import catalog
+
+    return {name: told.split("\n")[0] for name, told in catalog.docstrings(table, package).items()}
+
+
 def _print_models(group: str, names: Sequence[str]) -> None:
     from .. import catalog
 
-    lines = catalog.describe(catalog.MODELS, "models")
+    lines = _first_lines(catalog.MODELS, "models")
     click.echo(f"Models, {group}:" if names else f"Models, {group}: none yet")
     for word in names:
         click.echo(f"  {word:24} {lines.get(word, 'plugged in')}")
@@ -68,7 +74,7 @@ def _print_models(group: str, names: Sequence[str]) -> None:
 def _print_tasks() -> None:
     from .. import catalog
 
-    lines = catalog.describe(catalog.TASKS, "tasks")
+    lines = _first_lines(catalog.TASKS, "tasks")
     click.echo("Tasks:")
     for word in catalog.task_names():
         click.echo(f"  {word:24} {lines.get(word, 'plugged in')}")
@@ -123,7 +129,7 @@ def _task_table() -> str:
     from .. import catalog
     from ..execute.apart import asked_apart, look_at
 
-    lines = catalog.describe(catalog.TASKS, "tasks")
+    lines = _first_lines(catalog.TASKS, "tasks")
     rows = []
     names = catalog.task_names()
     look_at((), names)

@@ -12,7 +12,7 @@ from ..records.kinds import Measurement, RunRecord
 from .order import places
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # what is made of one is kept with it
 class Material:
     """The records of one version of one protocol, the models' order in every table, and what was claimed beforehand."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
@@ -40,6 +40,11 @@ class Selection:
 def has_run(run: RunRecord) -> bool:
     """Can anything be said of this run?"""
     return run.status not in NOT_COUNTED and run.task is not None
+
+
+def main_budget(runs: Iterable[RunRecord]) -> str:
+    """The budget that most of them have; "" without any."""
+    return next((budget for budget, _ in Counter(run.cell.budget for run in runs).most_common(1)), "")
 
 
 def by_place(runs: Iterable[RunRecord]) -> Results:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..records.kinds import RunRecord, TaskFacts
+from .order import facts_of
 
 
 def learned(metric: float, facts: TaskFacts) -> float:
@@ -41,6 +43,23 @@ def _ends(facts: TaskFacts) -> tuple[float, float]:
     if facts.metric == "perplexity":
         return math.log(chance), 0.0
     return chance, 1.0 if facts.metric == "accuracy" else 0.0
+
+
+def ways(runs: Iterable[RunRecord]) -> dict[str, dict[str, list[float]]]:
+    """Model -> task -> how far each run came, at least 0; a run without a result counts as chance.
+
+    Tasks of unknown chance are left out.
+    """
+    by_task: dict[str, list[RunRecord]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: run.cell):
+        by_task[run.cell.task].append(run)
+    found: dict[str, dict[str, list[float]]] = defaultdict(dict)
+    for task, mine in by_task.items():
+        facts = facts_of(mine)
+        if facts is not None and facts.chance is not None:
+            for run in mine:
+                found[run.cell.model].setdefault(task, []).append(max(0.0, np.nan_to_num(way_of_run(run, facts))))
+    return dict(found)
 
 
 def way_of(scores: NDArray[np.float64], facts: Sequence[TaskFacts]) -> NDArray[np.float64]:

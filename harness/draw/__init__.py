@@ -6,7 +6,8 @@ chart     axes, the key, lines in panels
 curves    learning curves and growth, also in a sentence
 ranks     the critical-difference diagram
 profiles  performance profiles
-dots      the runs of one task
+dots      rows of dots
+pairs     every model against every other
 tradeoffs accuracy against cost
 scales    what a model's scales do
 heat      all models on all tasks

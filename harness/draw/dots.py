@@ -1,4 +1,4 @@
-"""Every run of a task as a dot: a row for each model, the best on top."""
+"""Dots in rows, with a mean and its interval in each: the runs of every model, or a model among others."""
 
 from __future__ import annotations
 
@@ -20,19 +20,23 @@ ENDS = {"x": "mean", "low": "from", "high": "to"}
 def dots(
     runs: pd.DataFrame, means: pd.DataFrame, labels: Labels, axis: Axis, levels: Mapping[str, float]
 ) -> alt.TopLevelMixin:
-    """A dot a run, the mean as a diamond on its interval, and vertical lines with their names.
+    """A dot for each of `runs`, the mean of a row as a diamond on its interval, and vertical lines with their names.
 
-    runs: columns model, seed and x; means: one row a model, best first, with x, low and high, all missing without a
-    result, and `said`, which stands at the end of the row.
+    runs: columns row, model, of (what the dot is of) and x; means: the rows from top to bottom, with row, model, x,
+    low and high, all three missing without a result, and `said`, which stands at the end of the row.
     """
     import altair as alt
 
     chart, height = Chart(labels), ROW * len(means)
     axis = axis._replace(room=8).ticked(pd.concat([runs["x"], means["low"], means["high"], pd.Series(levels)]))
     names = alt.Axis(title=None, labelLimit=230, grid=True, ticks=False, labelColor=INK)
-    y = alt.Y("model", type="nominal", sort=None, scale=alt.Scale(domain=list(means["model"]), padding=0.5), axis=names)
+    y = alt.Y("row", type="nominal", sort=None, scale=alt.Scale(domain=list(means["row"]), padding=0.5), axis=names)
     known = means.dropna(subset="x")
-    tips = [alt.Tooltip("model:N"), alt.Tooltip("seed:N"), alt.Tooltip("x:Q", title=axis.title, format=",.4~g")]
+    tips = [
+        alt.Tooltip("row:N", title=" "),
+        alt.Tooltip("of:N", title=" "),
+        alt.Tooltip("x:Q", title=axis.title, format=",.4~g"),
+    ]
     whole = [alt.Tooltip(f"{key}:Q", title=title, format=",.4~g") for key, title in ENDS.items()]
     lines = pd.DataFrame({"level": list(levels), "x": list(levels.values())})
     drawn: dict[str, Any] = {"color": chart.colour(legend=None)}
@@ -47,7 +51,7 @@ def dots(
         chart.of(known, "means").mark_rule(strokeWidth=2).encode(x=x_of(axis, "low"), x2="high", y=y, **drawn),
         chart.of(known, "means")
         .mark_point(shape="diamond", filled=True, size=90, stroke=PAPER, strokeWidth=1, opacity=1)
-        .encode(x=x_of(axis), y=y, tooltip=["model:N", *whole, "said:N"], **drawn),
+        .encode(x=x_of(axis), y=y, tooltip=["row:N", *whole, "said:N"], **drawn),
         chart.of(means, "ends")
         .mark_text(align="left", dx=8, color=QUIET)
         .encode(x=alt.value(WIDTH), y=y, text="said:N"),

@@ -118,7 +118,10 @@ def script() -> str:
 
 
 def live(pictures: Iterable[Picture]) -> str:
-    """The specifications as JSON for a page's script, with the page's colours and each data set by its columns."""
+    """The specifications as JSON for a page's script, with the page's colours and each data set by its columns.
+
+    A column of words that stand there more than once is {of: the words, at: the place of each row's}.
+    """
     return _themed(
         {"config": look.config() | {"background": "transparent"}, "charts": [_packed(p.spec) for p in pictures]}
     )
@@ -126,9 +129,18 @@ def live(pictures: Iterable[Picture]) -> str:
 
 def _packed(spec: Spec) -> Spec:
     sets = {
-        name: {key: [row[key] for row in rows] for key in rows[0]} for name, rows in spec["datasets"].items() if rows
+        name: {key: _column([row[key] for row in rows]) for key in rows[0]}
+        for name, rows in spec["datasets"].items()
+        if rows
     }
     return spec | {"datasets": sets}
+
+
+def _column(values: list[Any]) -> Any:
+    if not all(isinstance(value, str) for value in values):
+        return values
+    words = {word: place for place, word in enumerate(dict.fromkeys(values))}
+    return values if len(words) == len(values) else {"of": list(words), "at": [words[value] for value in values]}
 
 
 def _themed(data: Any) -> str:

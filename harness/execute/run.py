@@ -258,7 +258,8 @@ def described(record: RunRecord, protocol: Protocol, data_root: Path | None, *, 
             return record
         spec = find_model(record.cell.model)
         record = replace(record, title=spec.title)
-        if record.params is None and not spec.why_not(task.shape):  # it was skipped, or ended before it was trained
+        # it was skipped, or ended before it was trained; for what never began Ctrl-C does not wait
+        if record.params is None and record.status != INTERRUPTED and not spec.why_not(task.shape):
             found = solve(spec, task.shape, find_budget(record.cell.budget))
             record = replace(record, width=found.width, params=found.params, slack=found.slack)
     except (Exception, SystemExit):  # the record already says what is wrong

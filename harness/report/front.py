@@ -13,9 +13,9 @@ from ..catalog import task_names
 from ..compare.alive import MARK, Sign
 from ..compare.claims import REFUTED, SUPPORTED, Judged, judge_declared
 from ..compare.material import Material
-from ..compare.order import facts_of, ordered, title_of
-from ..compare.selection import by_place, has_run
-from ..compare.way import way_of_run
+from ..compare.order import ordered, title_of
+from ..compare.selection import has_run, main_budget
+from ..compare.way import ways
 from ..draw.heat import heat
 from ..draw.picture import Picture
 from ..errors import counted
@@ -39,7 +39,7 @@ HEAT = "heat-{}.svg"
 def first(material: Material, vitals: Sequence[Sign] | None) -> Sheet:
     """The sections of the first screen, with their pictures; what there is nothing of is left out."""
     runs = sorted((run for run in material.runs if has_run(run)), key=lambda run: run.cell)
-    budget = Counter(run.cell.budget for run in runs).most_common(1)[0][0] if runs else ""
+    budget = main_budget(runs)
     here = [run for run in runs if run.cell.budget == budget]
     pictures: dict[str, Picture] = {}
     parts = [
@@ -108,30 +108,22 @@ def _effect(one: Judged) -> str:
 
 def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: dict[str, Picture]) -> str:
     """How far the mean of each model's runs came on each task; a run without a result counts as chance."""
-    results = by_place(runs)
-    facts = {task: facts_of([run for run in runs if run.cell.task == task]) for task in {task for task, _ in results}}
-    tasks = sorted(task for task, known in facts.items() if known is not None and known.chance is not None)
-    models = ordered({model for _, model in results}, material.order)
-    ways: dict[str, dict[str, float]] = {
-        model: {
-            task: float(np.mean([max(0.0, np.nan_to_num(way_of_run(run, facts[task]))) for run in mine.values()]))  # type: ignore[arg-type]
-            for task in tasks
-            if (mine := results.get((task, model)))
-        }
-        for model in models
-    }
+    found = ways(runs)
+    means = {model: {task: float(np.mean(far)) for task, far in mine.items()} for model, mine in found.items()}
+    models = ordered(means, material.order)
+    tasks = sorted({task for mine in means.values() for task in mine})
     if not tasks:
         return ""
-    models.sort(key=lambda model: -float(np.mean(list(ways[model].values()) or [0.0])))
-    tasks.sort(key=lambda task: -float(np.mean([ways[model][task] for model in models if task in ways[model]])))
+    models.sort(key=lambda model: -float(np.mean(list(means[model].values()) or [0.0])))
+    tasks.sort(key=lambda task: -float(np.mean([means[model][task] for model in models if task in means[model]])))
     titles = {model: title_of([run for run in runs if run.cell.model == model], model) for model in models}
     frame = pd.DataFrame(
         {
             "model": titles[model],
             "task": task,
-            "way": min(1.0, ways[model][task]) if task in ways[model] else float("nan"),
-            "text": f"{ways[model][task]:.2f}" if task in ways[model] else "not run",
-            "hatched": task in ways[model] and MARK in titles[model],
+            "way": min(1.0, means[model][task]) if task in means[model] else float("nan"),
+            "text": f"{means[model][task]:.2f}" if task in means[model] else "not run",
+            "hatched": task in means[model] and MARK in titles[model],
         }
         for model in models
         for task in tasks
@@ -140,7 +132,7 @@ def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: 
     pictures[name] = Picture(heat, frame, list(titles.values()), tasks)
     return (
         "## All models, all tasks: the way from chance (0) to a perfect score (1)\n\n"
-        f"![{_heat_in_words(ways, titles, tasks)}]({name})"
+        f"![{_heat_in_words(means, titles, tasks)}]({name})"
     )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from ..compare.alive import committed
 from ..compare.material import Material
-from ..compare.order import task_title
+from ..compare.order import ordered, task_title
 from ..errors import BenchError, counted
 from ..protocol import find_protocol
 from ..records.kinds import STATUSES, RunRecord
@@ -18,7 +18,9 @@ from .claims import page as claims
 from .convergence import page as convergence
 from .insight import gradients, scales
 from .measured import latency, memory, tradeoffs
+from .model.card import card_of
 from .overall import page as overall
+from .overall import pairwise
 from .papers import agreement
 from .papers import scales as scale_figures
 from .papers import tables as paper_tables
@@ -29,6 +31,7 @@ from .task.page import task_page
 PAGES: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "claims.md": (claims.TITLE, claims.sheet),
     "overall.md": ("All tasks together", overall.sheet),
+    "pairwise.md": (pairwise.TITLE, pairwise.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
     "tradeoffs.md": ("Accuracy against cost", tradeoffs.sheet),
     "latency.md": ("How long a step takes", latency.sheet),
@@ -71,6 +74,10 @@ def index(loaded: Loaded, order: Sequence[str], others: Collection[str], there: 
     ]
     across = [f"- [{title}]({name})" for name, (title, _) in PAGES.items() if name in others and name not in drawn]
     newest = [run for run in loaded.runs if run.protocol_version == here.version]
+    titles = {run.cell.model: run.title or run.cell.model for run in newest}
+    models = [
+        f"- [{literal(titles[name])}]({card_of(name)})" for name in ordered(titles, order) if card_of(name) in others
+    ]
     measurements = [one for one in loaded.measurements if one.protocol_version == here.version]
     first = front.first(Material(newest, measurements, order, loaded.declared), committed())
     parts = [
@@ -79,6 +86,7 @@ def index(loaded: Loaded, order: Sequence[str], others: Collection[str], there: 
         "## Tasks",
         "\n".join(lines),
         *(["## All tasks", "\n".join(across)] if across else []),
+        *(["## Models", "\n".join(models)] if models else []),
         "## The papers' tables, with ours beside them",
         "\n".join([*tables_of, f"- [{agreement.TITLE}](agreement.md): {agreement.counts(here)}"]),
     ]

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..compare.alive import committed
 from ..compare.material import Material
 from ..records.store import Loaded
 from ..write import origin as provenance
 from ..write.sheet import Sheet
 from .index import PAGES, measured, offered
+from .model.card import cards
 from .papers import agreement
 from .papers import figures as paper_figures
 from .papers.book import book
@@ -47,4 +49,6 @@ def _across(loaded: Loaded, protocol: str, version: int, order: Sequence[str]) -
             used = newest if made.records is None else made.records
             end = provenance.measured(made.measured, remake) if made.measured else provenance.sentence(used, remake)
             sheets[name] = replace(made, text=f"{made.text}\n{end}\n")
+    for name, made in cards(material, committed()).items():
+        sheets[name] = replace(made, text=f"{made.text}\n{provenance.sentence(made.records or (), remake)}\n")
     return sheets

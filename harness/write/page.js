@@ -82,8 +82,8 @@
     if (!holder || !window.vegaEmbed) return;
     const made = JSON.parse(holder.textContent);
     const rows = (columns) => {
-      const names = Object.keys(columns);
-      return (columns[names[0]] ?? []).map((_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
+      const whole = Object.entries(columns).map(([name, one]) => [name, one.at ? one.at.map((i) => one.of[i]) : one]);
+      return (whole[0]?.[1] ?? []).map((_, i) => Object.fromEntries(whole.map(([name, values]) => [name, values[i]])));
     };
     const waiting = new Set(document.querySelectorAll("[data-chart]"));
     const draw = async (box) => {

@@ -16,6 +16,7 @@ from harness.draw import look, picture
 from harness.draw.chart import Axis, Panel, lines
 from harness.draw.curves import ends, table
 from harness.draw.dots import dots
+from harness.draw.pairs import matrix, scatter
 from harness.draw.picture import Picture
 from harness.draw.profiles import profiles
 from harness.draw.ranks import diagram
@@ -58,14 +59,25 @@ COSTS = pd.DataFrame(
         "lost": [False, True] * 2,
     }
 )
+PAIRS = pd.DataFrame(
+    {
+        "model": ["GRU", "LSTM"],
+        "other": ["LSTM", "GRU"],
+        "difference": [10.0, -10.0],
+        "record": ["1–0–0", "0–0–1"],
+        "p": "0.5",
+        "told": [False, False],
+    }
+)
 PROFILES = pd.DataFrame(
     {"model": ["GRU"] * 2 + ["LSTM"] * 2, "x": [1.0, 4.0] * 2, "y": [0.5, 1, 0, 0.5], "low": 0.0, "high": 1.0}
 )
 MODELS = {"GRU": 2, "LSTM": 0}
-RUNS = pd.DataFrame({"model": ["GRU", "GRU"], "seed": [0, 1], "x": [70.0, 72.0]})
+RUNS = pd.DataFrame({"row": "task", "model": ["GRU", "GRU"], "of": ["seed 0", "seed 1"], "x": [70.0, 72.0]})
 RESULTS = pd.DataFrame(
     {
-        "model": ["GRU", "LSTM"],
+        "row": ["task", "other"],
+        "model": "GRU",
         "said": ["2 of 2", "0 of 2"],
         "x": [71.0, np.nan],
         "low": [69.0, np.nan],
@@ -77,6 +89,8 @@ KINDS = {
     "diagram": Picture(diagram, [1.2, 1.8], MODELS, [[0, 1]], 0.7),
     "no bar": Picture(diagram, [1.2, 1.8], MODELS, [], 9.0),
     "dots": Picture(dots, RUNS, RESULTS, MODELS, Axis("accuracy, %"), {"chance": 50.0}),
+    "matrix": Picture(matrix, PAIRS, ["GRU", "LSTM"]),
+    "scatter": Picture(scatter, {"sfc": {"GRU": 70.0, "LSTM": 60.0}}, ["GRU", "LSTM"]),
     "profiles": Picture(profiles, PROFILES, MODELS),
     "against": Picture(against, COSTS, MODELS, ("time", "memory"), Axis("score", turned=True)),
     "over time": Picture(over_time, MEANS, SPANS, RIDGES, SIGNAL, SCALES, "mean"),

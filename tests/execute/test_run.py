@@ -10,6 +10,8 @@ from support.cells import after, apart_from_times, cell
 from support.faulty import Coarse, Plain
 
 from harness.catalog import find_task
+from harness.execute import run
+from harness.execute.leaving import leave
 from harness.execute.run import Progress, measure_group, run_cell, run_group
 from harness.plan import Group
 from harness.prepare.modules import Where, load_splits
@@ -265,3 +267,10 @@ def test_complex_and_lazy_weights_train_alone_and_together(where, model, replica
     if model == "Diagonal":
         assert records[0].params == (2 * (1 + 4) + 1) * records[0].width
     assert records[0].outside == 0
+
+
+def test_what_never_began_says_what_it_is_without_solving_for_a_width(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "solve", lambda *given: pytest.fail("Ctrl-C would wait for it, cell after cell"))
+    left = leave(cell("hm-lstm"), Where(tmp_path), "interrupted", "not begun")
+    assert (left.title, left.params) == ("HM-LSTM", None)
+    assert left.task is not None

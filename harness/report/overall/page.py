@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...compare.material import Material
-from ...compare.selection import Results, Selection, all_facts, by_budget, scores_of, select, titles_of
+from ...compare.selection import Results, Selection, by_budget
 from ...compare.way import way_of
 from ...draw.chart import labels_of
 from ...draw.curves import ends
@@ -14,12 +14,13 @@ from ...draw.picture import Picture
 from ...draw.ranks import diagram
 from ...errors import counted
 from ...stats import aggregates, power, ranks
-from ...stats.across import Pairs, stratified_pairs
+from ...stats.across import Pairs
 from ...stats.verdicts import ALPHA
 from ...write import tables, words
 from ...write.sheet import Sheet
 from ...write.words import DASH
 from . import equal_budget, practical
+from .tested import tested
 
 HOW_TO_READ = """\
 *Mean rank*: over tasks, of the means over seeds; 1 is best, and the best is bold. *Way from chance*: interquartile
@@ -37,24 +38,20 @@ def sheet(material: Material) -> Sheet | None:
     """A section on each budget, or None where no two tasks share two models."""
     budgets = by_budget(material.runs)
     pictures: dict[str, Picture] = {}
-    known = [section for name in budgets if (section := _section(name, budgets[name], material, pictures))]
+    known = [section for name in budgets if (section := _section(name, material, pictures))]
     if not known:
         return None
     parts = ["# All tasks together", *known, equal_budget.section(budgets, material.order), HOW_TO_READ]
     return Sheet("\n\n".join(filter(None, parts)) + "\n", pictures)
 
 
-def _section(budget: str, results: Results, material: Material, pictures: dict[str, Picture]) -> str:
-    chosen = select(results, material.order)
-    if chosen is None:
+def _section(budget: str, material: Material, pictures: dict[str, Picture]) -> str:
+    found = tested(material, budget)
+    if found is None:
         return ""
-    rng = material.rng()
-    facts = all_facts(results, chosen)
-    scores = scores_of(results, chosen, facts)
-    titles = titles_of(results, chosen)
+    results, chosen, facts, scores, titles = found.results, found.chosen, found.facts, found.scores, found.titles
+    friedman, pairs, rng = found.friedman, found.pairs, found.rng()
     means = scores.mean(axis=2)
-    friedman = ranks.friedman(means, chosen.data, rng=rng)
-    pairs = stratified_pairs(scores, chosen.data, rng=rng)
     smallest = ranks.smallest_wilcoxon_p(len(set(chosen.data)), len(chosen.models))
     wilcoxon = ranks.wilcoxon_pairs(means, chosen.data) if smallest <= ALPHA else None
     way = way_of(scores, facts)

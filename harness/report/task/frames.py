@@ -21,16 +21,14 @@ def results(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[s
     by = factor(facts.metric)
     names = labels_of(zip(frame["name"], frame["model"], strict=True))
     turned = frame.sort_values("metric", ascending=not facts.higher_is_better, kind="stable", na_position="last")
-    means = pd.DataFrame(
-        {"model": [names[name] for name in turned["name"]], "said": list(map(_reached, _rows(turned)))}
-    )
+    means = pd.DataFrame({"row": [names[name] for name in turned["name"]], "said": list(map(_reached, _rows(turned)))})
     for key, column in (("x", "metric"), ("low", "low"), ("high", "high")):
         means[key] = by * turned[column].to_numpy(dtype=float)
     known = [run for run in runs if run.test_metric is not None and run.cell.model in names]
     dotted = pd.DataFrame(
         {
-            "model": [names[run.cell.model] for run in known],
-            "seed": [run.cell.seed for run in known],
+            "row": [names[run.cell.model] for run in known],
+            "of": [f"seed {run.cell.seed}" for run in known],
             "x": [by * float(run.test_metric or 0.0) for run in known],
         }
     )
@@ -41,6 +39,7 @@ def results(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[s
     log = logarithmic(dotted.rename(columns={"x": "y"}), facts)
     axis = Axis(title if facts.higher_is_better else f"{title}, lower is better", log=log)
     labels = {names[name]: places[name] for name in turned["name"]}
+    dotted, means = (one.assign(model=one["row"]) for one in (dotted, means))
     return Picture(dots, dotted, means, labels, axis, levels), _said(turned, facts)
 
 

@@ -75,7 +75,7 @@ def compare(
     measured = {m.model: m for m in measurements}
     names = ordered(by_model, order)
     horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
-    rows = [_row(by_model[name], measured.get(name), facts, horizon) for name in names]
+    rows = [row_of(by_model[name], measured.get(name), facts, horizon) for name in names]
     frame = pd.DataFrame(rows)
     found = against_best({name: by_model[name] for name in names}, facts)
     for column, known in (("beats", found.beats), ("shift", found.shift), ("p", found.p)):
@@ -101,7 +101,7 @@ def _separation(best: str, apart: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{SEPARATED} a contrast that was declared before its runs finds it below {best}: {', '.join(claims)}."]
 
 
-def _row(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
+def row_of(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
     scores = [run.test_metric for run in shown_runs(runs, facts) if run.test_metric is not None]
     known = next((run for run in runs if run.params is not None), runs[0])
     row: dict[str, object] = {
@@ -153,10 +153,10 @@ def shown_further(comparison: Comparison) -> pd.DataFrame | None:
         return None
     metric = comparison.facts.metric
     table = {"Model": list(comparison.further["model"])}
-    table["Test set"] = [_score(row, metric) for row in _rows(comparison.frame)]
+    table["Test set"] = [score_of(row, metric) for row in _rows(comparison.frame)]
     for key in (key for key in comparison.further.columns[1:] if f"{key} low" in comparison.further):
         found = comparison.further[[key, f"{key} low", f"{key} high"]].set_axis(["metric", "low", "high"], axis=1)
-        table[str(key)] = [_score({**row, "status": DASH}, metric) for row in _rows(found)]
+        table[str(key)] = [score_of({**row, "status": DASH}, metric) for row in _rows(found)]
     return pd.DataFrame(table)
 
 
@@ -167,11 +167,11 @@ def shown(comparison: Comparison) -> pd.DataFrame:
         "model": list(frame["model"]),
         "params": [count(value) for value in frame["params"]],
         "metric": [
-            bold(_score(row, facts.metric), row["best"]) + (f" {SEPARATED}" if row["separated"] else "")
+            bold(score_of(row, facts.metric), row["best"]) + (f" {SEPARATED}" if row["separated"] else "")
             for row in _rows(frame)
         ],
         "seeds": [f"{row['seeds']}/{row['planned']}" for row in _rows(frame)],
-        "target": [_steps(row) for row in _rows(frame)],
+        "target": [steps_of(row) for row in _rows(frame)],
         "step": [number(value, ".1f") for value in frame["step_ms"]],
         "ratio": [number(value, ".2f") for value in frame["ratio"]],
         "memory": [number(value, ".1f") for value in frame["peak_mib"]],
@@ -187,7 +187,7 @@ def _rows(frame: pd.DataFrame) -> Iterable[dict[str, object]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def _score(row: dict[str, object], metric: str) -> str:
+def score_of(row: dict[str, object], metric: str) -> str:
     """'71.3 ± 4.0', '71.3 ± 4.0 (2 of 3)' where it is not of all runs; the status where there is no result."""
     if missing(row["metric"]):
         return str(row["status"])
@@ -201,7 +201,7 @@ def _signed(value: object, metric: str) -> str:
     return DASH if missing(value) else score(float(value), metric, sign="+")  # type: ignore[arg-type]
 
 
-def _steps(row: dict[str, object]) -> str:
+def steps_of(row: dict[str, object]) -> str:
     """'1,200 (2/3)': of how many seeds that ran how many arrived."""
     if missing(row["steps_to_target"]):
         return DASH

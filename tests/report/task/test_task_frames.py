@@ -24,7 +24,12 @@ def test_rows_are_sorted_and_every_run_is_a_dot():
     failed = made_run("tp-rnn-s", 0, None, status="failed", reason="ValueError: no", curve=())
     runs = [*runs_of({"lstm-s": [0.65, 0.75], "gru": [0.9, 0.9]}, **reaching), failed]
     drawn, words = picture(runs)
-    assert rows(drawn, "runs") == [("LSTM-S", 0, 65), ("LSTM-S", 1, 75), ("GRU", 0, 90), ("GRU", 1, 90)]
+    assert [row[:3] for row in rows(drawn, "runs")] == [
+        ("LSTM-S", "seed 0", 65),
+        ("LSTM-S", "seed 1", 75),
+        ("GRU", "seed 0", 90),
+        ("GRU", "seed 1", 90),
+    ]
     assert [row[0] for row in rows(drawn, "ends")] == ["GRU", "LSTM-S", "TP-RNN-S"]
     assert dict(row[:2] for row in rows(drawn, "ends")) == {"GRU": "2 of 2", "LSTM-S": "2 of 2", "TP-RNN-S": "0 of 1"}
     assert [row[2] for row in rows(drawn, "means")] == [90, 70]
