@@ -21,6 +21,7 @@ from .options import REPORTS, RESULTS, Finite
 
 if TYPE_CHECKING:
     from ..records.store import Loaded, Store
+    from ..write.sheet import Sheet
 
 
 @click.command("report")
@@ -119,7 +120,7 @@ def _report(
         folder = reports / page(name)
         mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
         whole = everything if wanted is None and len(finished) == 1 else as_committed(store.load(name))
-        made, front = _made(whole, mine, wanted, asked, folder)
+        made, front = _made(whole, mine, wanted, asked, folder, store.root)
         if not made:
             click.echo(f"{name}: nothing was run, and every measurement was skipped", err=True)
             continue
@@ -173,16 +174,17 @@ def next_step(results: Path, protocol: str, tasks: Collection[str]) -> str:
 
 
 def _made(
-    whole: Loaded, tasks: Collection[str], wanted: list[str] | None, asked: Collection[str], folder: Path
+    whole: Loaded, tasks: Collection[str], wanted: list[str] | None, asked: Collection[str], folder: Path, root: Path
 ) -> tuple[dict[str, str | bytes], str]:
     """The files of a protocol's report, and the text of its first page. The HTML file is of all its records; --task
-    chooses the others."""
+    chooses the others. root: the folder of the records."""
     from .. import catalog
     from ..compare.alive import explained
     from ..exchange import references
     from ..report.index import index
     from ..report.pages import other_pages
     from ..report.task.page import task_page, task_pages
+    from ..report.tuning.page import on_tasks
     from ..write import formats
 
     order, some = catalog.model_names(), whole
@@ -192,7 +194,10 @@ def _made(
             runs=[run for run in whole.runs if run.cell.task in tasks],
             measurements=[m for m in whole.measurements if m.task in tasks],
         )
-    every = task_pages(some, order, catalog.groups()) if some.runs else {}  # measurements may be all there is
+    every: dict[str, Sheet] = {}
+    if some.runs:  # measurements may be all there is
+        rates = on_tasks(some.runs[0].cell.protocol, root, order)
+        every = task_pages(some, order, catalog.groups(), rates)
     mine = {task_page(task) for task in tasks}
     others = other_pages(whole, order)
     if not others:  # whatever was measured was skipped

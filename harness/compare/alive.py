@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,14 @@ def marked(loaded: Loaded, found: Sequence[Sign], ours: Collection[str]) -> Load
 
 def committed() -> list[Sign] | None:
     """What the vital signs of this checkout say; None where it has none, as an installed package."""
-    return signs(Store(HERE).load().runs, VITALS) if HERE.is_dir() else None
+    if not HERE.is_dir():
+        return None
+    return _read(HERE, tuple(sorted((path, path.stat().st_mtime_ns) for path in HERE.rglob("*.json"))))
+
+
+@lru_cache(maxsize=2)
+def _read(folder: Path, files: tuple[tuple[Path, int], ...]) -> list[Sign]:
+    return signs(Store(folder).load().runs, VITALS)
 
 
 def as_committed(loaded: Loaded) -> Loaded:

@@ -81,11 +81,18 @@ def validation(runs: Sequence[RunRecord], label: str, factor: float = 1.0) -> pd
         return table([])
     steps = np.unique(np.concatenate([x for x, _ in curves]))
     seeds = np.array([np.interp(steps, x, y, right=np.nan) for x, y in curves])
-    mean = pd.DataFrame({"model": label, "kind": "line", "x": steps, "y": seeds.mean(axis=0)})
-    if len(curves) == 1:
-        return mean
-    whole = {"low": seeds.min(axis=0), "high": seeds.max(axis=0)}
-    return pd.concat([pd.DataFrame({"model": label, "kind": "band", "x": steps, **whole}).dropna(), mean])
+    low, high = seeds.min(axis=0), seeds.max(axis=0)
+    held, none = np.isfinite(low) & (len(curves) > 1), np.full(len(steps), np.nan)  # of one the mean is that seed
+    return pd.DataFrame(
+        {
+            "model": label,
+            "kind": np.repeat(["band", "line"], [held.sum(), len(steps)]),
+            "x": np.concatenate([steps[held], steps]),
+            "y": np.concatenate([none[held], seeds.mean(axis=0)]),
+            "low": np.concatenate([low[held], none]),
+            "high": np.concatenate([high[held], none]),
+        }
+    )
 
 
 def table(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -63,6 +63,14 @@ def check(groups: Iterable[Group], results: Path) -> dict[Group, BenchError]:
     return untuned
 
 
+def tunings(name: str, results: Path) -> Iterator[tuple[Path, Choices]]:
+    """The folders of trials for a protocol of this name, with what was chosen by them; the first that has it counts."""
+    for tuned in filter(None, (untracked(name), find_protocol(name).tuning)):
+        for root in dict.fromkeys((results / TRIALS, HERE)):
+            if (known := choices.load(root, tuned)) is not None:
+                yield root, known
+
+
 def in_words(untuned: Mapping[Group, BenchError]) -> list[str]:
     """What a user must know of those that are not tuned, a sentence each."""
     never = {group: None for group, why in untuned.items() if isinstance(why, NeverTuned)}
@@ -103,11 +111,9 @@ def _settled(group: Group, protocol: Protocol, results: Path) -> Choice:
 
 
 def _chosen(group: Group, protocol: Protocol, results: Path) -> tuple[Path, Choices, Choice]:
-    for name in filter(None, (untracked(group.protocol), protocol.tuning)):
-        for root in (results / TRIALS, HERE):
-            known = choices.load(root, name)
-            if known is not None and (choice := known.find(protocol.track, group)) is not None:
-                return root, known, choice
+    for root, known in tunings(group.protocol, results):
+        if (choice := known.find(protocol.track, group)) is not None:
+            return root, known, choice
     where = f"{group.model} on {group.task}" if protocol.track == "tuned" else group.model
     raise NeverTuned(
         f"no {protocol.track} point was chosen for {where}, budget {group.budget}; {_command(group, protocol)} "

@@ -62,10 +62,16 @@ def summary(loaded: Loaded, order: Sequence[str]) -> list[str]:
     return paragraphs
 
 
-def task_pages(loaded: Loaded, order: Sequence[str], groups: Mapping[str, Sequence[str]]) -> dict[str, Sheet]:
-    """<task>.md of every task with its learning curves, and its numbers in full.
+def task_pages(
+    loaded: Loaded,
+    order: Sequence[str],
+    groups: Mapping[str, Sequence[str]],
+    rates: Mapping[tuple[str, str], tuple[Picture, str]] | None = None,
+) -> dict[str, Sheet]:
+    """<task>.md of every task with its runs and learning curves, and its numbers in full.
 
-    groups: word -> the models that it stands for in a command.
+    groups: word -> the models that it stands for in a command; rates: (task, budget) -> how the learning rate mattered
+    where the models were tuned, in words too.
     """
     if not loaded.runs:
         raise BenchError("there is no record to report on; `bench run` makes some")
@@ -86,6 +92,9 @@ def task_pages(loaded: Loaded, order: Sequence[str], groups: Mapping[str, Sequen
             pictures[dots], found = frames.results(comparison, mine, places)
             shown = {"dots": f"![{literal(found)}]({dots})", "curves": f"![{literal(shows)}]({curves})"}
             pages.append(_section(comparison, mine, provenance.command_of(mine, groups), **shown))
+            if drawn := (rates or {}).get((task, comparison.budget)):
+                pictures[sensitivity := f"{name}-{comparison.budget}-rates.svg"] = drawn[0]
+                pages.append(f"### How much the learning rate matters here\n\n![{literal(drawn[1])}]({sensitivity})")
             frame = comparison.frame.assign(task=task, budget=comparison.budget)
             if comparison.further is not None:
                 frame = frame.join(comparison.further.drop(columns="model"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,10 @@ from ...errors import counted
 from ...records.choices import Choices
 from ...records.kinds import RunRecord
 from ...records.names import page
+from ...records.store import Store
 from ...stats import search
-from ...tune.trials import Trials
+from ...tune.tracks import tunings
+from ...tune.trials import Trials, read
 from ...write import origin, tables
 from ...write.sheet import Sheet
 from ...write.words import DASH, literal
@@ -70,6 +73,29 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
         f"`runs/{trials.protocol}@point=*`, a folder for each point."
     )
     return Sheet("\n\n".join(parts) + "\n", pictures, records=runs)
+
+
+def on_tasks(protocol: str, results: Path, order: Sequence[str]) -> dict[tuple[str, str], tuple[Picture, str]]:
+    """(task, budget) -> how the rate mattered there, from the trials that a protocol's choices come from, in words too.
+
+    results: the folder of the runs. Raises BenchError where trials are of other points than their choices.
+    """
+    shown: dict[tuple[str, str], tuple[Picture, str]] = {}
+    for root, choices in tunings(protocol, results):
+        trials = read(Store(root), choices.protocol, choices.points)
+        place = places({model for _, model, _ in trials.runs}, order)
+        by_task: dict[tuple[str, str], list[Outcome]] = {}
+        for one in outcomes(trials, choices, order):
+            if one.known:
+                by_task.setdefault((one.key[0], one.key[2]), []).append(one)
+        for key, found in by_task.items():
+            words = (
+                f"The mean validation score of each of {trials.points} points of the tuning over its learning rate, a "
+                "line for each model, a diamond the source's own point; the best point is "
+                f"{_spread(found, lambda one: 100 * float(one.means.max()))}."
+            )
+            shown.setdefault(key, (frames.over_rates(found, place), words))
+    return shown
 
 
 def tuned(found: Sequence[Outcome]) -> pd.DataFrame:

@@ -4,9 +4,13 @@ import re
 
 import pytest
 from support import charts
+from support.records import runs_of
 from support.trials import made_trials
 
 from harness.plan import Group
+from harness.records import choices
+from harness.records.store import Loaded
+from harness.report.task.page import task_pages
 from harness.report.tuning import page
 from harness.report.tuning.outcomes import outcomes
 from harness.tune.choice import chosen
@@ -109,3 +113,18 @@ def test_a_tuning_without_any_result_has_a_page_that_says_so(tmp_path):
     text = page.sheet(trials, chosen(trials), []).text
     assert "4 diverged" in text
     assert "## What was chosen" not in text
+
+
+def test_each_task_s_page_has_its_own_sensitivity(tmp_path):
+    store = made_trials(tmp_path / "tuning", SCORES)
+    choices.save(chosen(read(store, "smoke", 4)), store.root)
+    shown = page.on_tasks("smoke", tmp_path, ["lstm-s", "gru"])
+    assert set(shown) == {("sfc", "3k"), ("sti", "3k")}
+    picture, words = shown["sti", "3k"]
+    assert charts.domain(picture.spec) == ["GRU"]
+    assert "of each of 4 points of the tuning over its learning rate" in words
+    assert page.on_tasks("paper", tmp_path, []) == {}
+    runs = runs_of({"gru": [0.9, 0.9]}, task_name="sti")
+    (sheet,) = task_pages(Loaded(runs), ["gru"], {}, shown).values()
+    assert sheet.pictures["sti-3k-rates.svg"] == picture
+    assert f"![{words}](sti-3k-rates.svg)" in sheet.text
