@@ -6,7 +6,7 @@ tuning       the page of `bench tune`
 front        the first screen of a report
 index        the table of the pages on all tasks, and the index of all
 task         a page for each task: all models
-model        a card for each model: all tasks
+cards        a card for each model: all tasks
 overall      all tasks together
 convergence  how fast models learn
 measured     what was measured: latency, memory, speed

@@ -14,11 +14,11 @@ from ..records.store import Loaded
 from ..write.sheet import Sheet
 from ..write.words import literal
 from . import front
+from .cards.page import card_of
 from .claims import page as claims
 from .convergence import page as convergence
 from .insight import gradients, scales
 from .measured import latency, memory, tradeoffs
-from .model.card import card_of
 from .overall import page as overall
 from .overall import pairwise
 from .papers import agreement

@@ -8,8 +8,8 @@ from ..compare.material import Material
 from ..records.store import Loaded
 from ..write import origin as provenance
 from ..write.sheet import Sheet
+from .cards.page import cards
 from .index import PAGES, measured, offered
-from .model.card import cards
 from .papers import agreement
 from .papers import figures as paper_figures
 from .papers.book import book

@@ -8,7 +8,7 @@ from support.records import made_insight, made_measurement, runs_of
 
 from harness.compare.material import Material
 from harness.records.claims import Claim, Declared
-from harness.report.model.card import cards
+from harness.report.cards.page import cards
 
 ORDER = ["lstm-s", "gru"]
 HIGH, LOW = [0.90, 0.91, 0.92, 0.93, 0.94], [0.72, 0.73, 0.74, 0.75, 0.76]

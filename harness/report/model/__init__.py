@@ -1,5 +1,0 @@
-"""A card for each model.
-
-card    what it is, whether it lives, where it wins and loses, what it costs
-frames  where it stands among the others
-"""
