@@ -4,8 +4,8 @@ import pytest
 from support import ROOT
 from support.trials import made_trials
 
-from harness.records import choices as kept
 from harness.records.store import Store
+from harness.tune import choices as kept
 from harness.tune.choice import chosen
 from harness.tune.trials import read
 

@@ -26,6 +26,7 @@ VERBS = (
     report.report,
     report.compare,
     data.export,
+    data.merge,
     gate.gate,
     data.data,
 )

@@ -1,4 +1,4 @@
-"""`bench data`, the data sets that come in, and `bench export`, what goes out to other programs."""
+"""`bench data`, the data sets that come in, `bench merge`, records of elsewhere, and `bench export`, what goes out."""
 
 from __future__ import annotations
 
@@ -221,4 +221,33 @@ def _generated(protocol: str | None, tasks: Sequence[str], folder: Path) -> int:
     for name, content in croissant.files(tasks[0], find_protocol(protocol or "paper")).items():
         write_whole(folder / name, content)
         click.echo(str(folder / name))
+    return 0
+
+
+@click.command()
+@click.argument("others", nargs=-1, required=True, type=Folder())
+@RESULTS
+@click.option("--dry-run", is_flag=True, help="Say what would be added, and stop.")
+def merge(others: tuple[Path, ...], results: Path, dry_run: bool) -> int:
+    """Bring the records of other results folders into one.
+
+    What lies there already is not written again; two records of one cell that differ are an error, and then nothing is
+    written. Measurements of other machines stay apart; runs that were interrupted stay where they are.
+    """
+    from ..records import merge as merging
+    from ..records.store import Store
+
+    store = Store(results)
+    found = merging.merged(store, others)
+    if not dry_run:
+        store.check_writable()
+        merging.write(found, store)
+    added = ", ".join(counted(number, kind) for kind, number in found.added.items()) or "nothing"
+    click.echo(f"{results}: {'would add' if dry_run else 'added'} {added}")
+    if there := ", ".join(counted(number, kind) for kind, number in found.there.items()):
+        click.echo(f"there already: {there}")
+    if found.unfinished:
+        click.echo(
+            f"{counted(found.unfinished, 'run')} left where they are: interrupted, the same command goes on there"
+        )
     return 0

@@ -21,7 +21,7 @@ from .watch import counts
 
 if TYPE_CHECKING:
     from ..prepare.modules import Where
-    from ..records.choices import Choices
+    from ..tune.choices import Choices
     from ..tune.trials import Key, Trials
     from .order import Order
 
@@ -58,8 +58,8 @@ def tune(
     chosen for both, `--set track=portable` at the one for all its tasks.
     """
     from .. import machine
-    from ..records import choices as kept
     from ..records.running import sweep
+    from ..tune import choices as kept
     from ..tune.choice import check_points, chosen
     from ..tune.space import NOT_TUNED, untracked
     from ..tune.trials import SEEDS, read

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..catalog import ModelSpec, Shape, Split, Splits, TaskSpec
-    from ..records.choices import Point
+    from ..tune.choices import Point
 
     Frame = Callable[[nn.Module], nn.Module]
 

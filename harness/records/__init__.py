@@ -11,7 +11,7 @@ running  which cells run now
 names    names become parts of paths
 campaign where the pages of a results folder lie, whether a run may add to it, and what it is to run
 claims   what a campaign claims before its runs
-choices  what `bench tune` chose, and the points that it chose among
+merge    folders of records become one
 findings what `bench speed` finds: to and from JSON
 baselines  what `bench baselines` finds: the same
 """

@@ -143,9 +143,9 @@ class Store:
     def _all(self, kind: str, read: Callable[[str, str], Record]) -> tuple[list[Record], list[str]]:
         """All records of a kind, and a sentence for each that could not be read."""
         found, corrupt = [], []
-        for path in sorted(_records_in(self.root / kind)):
+        for path in sorted(records_in(self.root / kind)):
             try:
-                found.append(_read(path, read))
+                found.append(read_file(path, read))
             except (CorruptRecord, FileNotFoundError) as error:
                 corrupt.append(one_line(str(error)))
         return found, corrupt
@@ -154,7 +154,7 @@ class Store:
         """The record of a cell, or None. Raises CorruptRecord where there is one that cannot be read."""
         path = self.run_path(cell)
         try:
-            record = _read(path, from_json)
+            record = read_file(path, from_json)
         except FileNotFoundError:
             return None
         if not isinstance(record, RunRecord) or record.cell != cell:
@@ -164,11 +164,11 @@ class Store:
     def is_measured(self, group: Group) -> bool:
         """Is there a measurement of any machine?"""
         path = self.measure_path(group, "")
-        return any(path.stem == found.name[: len(path.stem)] for found in _records_in(path.parent))
+        return any(path.stem == found.name[: len(path.stem)] for found in records_in(path.parent))
 
     def find_measurement(self, group: Group, machine: str) -> Measurement | None:
         try:
-            record = _read(self.measure_path(group, machine), from_json)
+            record = read_file(self.measure_path(group, machine), from_json)
         except (FileNotFoundError, CorruptRecord):
             return None  # a measurement is cheap to take again
         return record if isinstance(record, Measurement) else None
@@ -183,12 +183,12 @@ class Store:
         wanted = None if tasks is None else set(map(names.folder, tasks))
         for kind in ("runs", "measures"):
             top = self.root / kind
-            for path in sorted(_records_in(top if protocol is None else top / names.folder(protocol))):
+            for path in sorted(records_in(top if protocol is None else top / names.folder(protocol))):
                 if wanted is not None and wanted.isdisjoint(path.relative_to(top).parts[1:2]):
                     continue
                 try:
-                    record = _read(path, from_json)
-                    self._check_place(record, path)
+                    record = read_file(path, from_json)
+                    self.check_place(record, path)
                 except CorruptRecord as error:
                     loaded.left_out.append(str(error))
                     continue
@@ -215,7 +215,7 @@ class Store:
         folder = f"results/{self.root.resolve().name}" if committed else ""
         return Declared(tuple(claims_of(self.claims)), tuple(blocks_of(plan)) if plan.is_file() else (), folder)
 
-    def _check_place(self, record: RunRecord | Measurement, path: Path) -> None:
+    def check_place(self, record: RunRecord | Measurement, path: Path) -> None:
         """Raise CorruptRecord for a record that does not lie where its cell's does, such as a copy."""
         if isinstance(record, RunRecord):
             place = self.run_path(record.cell)
@@ -260,7 +260,7 @@ class Store:
         return target
 
 
-def _read(path: Path, read: Callable[[str, str], Record]) -> Record:
+def read_file(path: Path, read: Callable[[str, str], Record]) -> Record:
     """Raises FileNotFoundError where there is no such file, and CorruptRecord where it is no record."""
     where = one_line(str(path))
     try:
@@ -281,14 +281,14 @@ def _listed(folder: Path) -> list[os.DirEntry[str]]:
         raise BenchError(f"{one_line(str(folder))} cannot be read as a folder of records ({error.strerror})") from None
 
 
-def _records_in(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
+def records_in(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
     """Every file of JSON below a folder. Raises BenchError for links that lead in a circle."""
     real = os.path.realpath(folder)
     if real in above:
         raise BenchError(f"{one_line(str(folder))} is a link that leads back to {real}; remove it")
     for entry in _listed(folder):
         if _is_folder(entry):
-            yield from _records_in(folder / entry.name, (*above, real))
+            yield from records_in(folder / entry.name, (*above, real))
         elif entry.name.endswith(".json"):
             yield folder / entry.name
 

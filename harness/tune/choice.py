@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from ..errors import BenchError
 from ..protocol import find_protocol
-from ..records import choices as kept
-from ..records.choices import Choice, Choices
 from ..records.store import Store
+from . import choices as kept
+from .choices import Choice, Choices
 from .space import point_at
 from .trials import SEEDS, Key, Trials
 

@@ -20,7 +20,7 @@ from typing import Any
 from ..catalog import find_model, strange_model
 from ..plan import split_options
 from ..protocol import Protocol, find_protocol, parse_changes, with_changes
-from ..records.choices import Point
+from .choices import Point
 
 RATES = {"paper": (1e-4, 3e-2), "quick": (5e-4, 5e-2), "smoke": (5e-4, 5e-2), "robust": (5e-4, 5e-2)}
 """Scale of a protocol -> the least and the greatest learning rate."""

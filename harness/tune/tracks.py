@@ -10,10 +10,10 @@ from ..catalog import source_digest
 from ..errors import BenchError
 from ..plan import Cell, Group, find_budget
 from ..protocol import Protocol, find_protocol
-from ..records import choices
-from ..records.choices import Choice, Choices, Point
 from ..records.kinds import RunRecord
 from ..records.store import Store
+from . import choices
+from .choices import Choice, Choices, Point
 from .space import point_at, trial_of, untracked
 
 TRIALS = "tuning"  # the folder of trials in a results folder

@@ -8,8 +8,8 @@ from support.trials import made_trials
 from harness.catalog import source_digest
 from harness.errors import BenchError
 from harness.plan import Group
-from harness.records import choices as kept
 from harness.records.kinds import TaskFacts
+from harness.tune import choices as kept
 from harness.tune import space
 from harness.tune.choice import best, check_points, chosen, portable
 from harness.tune.trials import SEEDS, read

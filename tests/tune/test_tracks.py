@@ -12,8 +12,8 @@ from harness.execute.run import run_cell
 from harness.plan import Cell, Group
 from harness.prepare.modules import Where, made, resolved
 from harness.protocol import PROTOCOLS
-from harness.records import choices as kept
 from harness.train.loop import Training
+from harness.tune import choices as kept
 from harness.tune import tracks
 from harness.tune.choice import chosen
 from harness.tune.space import point_at

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from ...compare.order import places, title_of
 from ...plan import Group
 from ...protocol import find_protocol
-from ...records.choices import Choice, Choices, Point
 from ...records.kinds import RunRecord, TaskFacts
 from ...stats import search
+from ...tune.choices import Choice, Choices, Point
 from ...tune.space import point_at, varied
 from ...tune.trials import Key, Trials
 from ...write.words import DASH

@@ -13,11 +13,11 @@ from ...compare.order import ordered, places, title_of
 from ...draw.curves import ends
 from ...draw.picture import Picture
 from ...errors import counted
-from ...records.choices import Choices
 from ...records.kinds import RunRecord
 from ...records.names import page
 from ...records.store import Store
 from ...stats import search
+from ...tune.choices import Choices
 from ...tune.tracks import tunings
 from ...tune.trials import Trials, read
 from ...write import origin, tables

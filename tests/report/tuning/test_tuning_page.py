@@ -8,11 +8,11 @@ from support.records import runs_of
 from support.trials import made_trials
 
 from harness.plan import Group
-from harness.records import choices
 from harness.records.store import Loaded
 from harness.report.task.page import task_pages
 from harness.report.tuning import page
 from harness.report.tuning.outcomes import outcomes
+from harness.tune import choices
 from harness.tune.choice import chosen
 from harness.tune.space import point_at
 from harness.tune.trials import read

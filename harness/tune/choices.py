@@ -8,11 +8,11 @@ from pathlib import Path
 
 from ..errors import BenchError
 from ..plan import Group
-from .fields import Amount, Budget, Count, Facts, Line, Name, Size
-from .kinds import SCHEMA, as_text
-from .names import folder
-from .typed import parsed, typed
-from .writing import write_whole
+from ..records.fields import Amount, Budget, Count, Facts, Line, Name, Size
+from ..records.kinds import SCHEMA, as_text
+from ..records.names import folder
+from ..records.typed import parsed, typed
+from ..records.writing import write_whole
 
 FILE = "choices.json"
 
