@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import BenchError
-from .options import DATA, REPORTS, Folder
+from .options import DATA, REPORTS, Folder, executor_options
 from .run import carried_out
 from .watch import counts
 
@@ -112,8 +112,11 @@ def _told(name: str, problems: Sequence[str]) -> bool:
 @REPORTS
 @DATA
 @click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes; 0: this one.")
+@executor_options
 @click.option("--run/--no-run", "running", default=True, show_default=True, help="Run what has no record, or not.")
-def vitals(models: str, results: Path, reports: Path | None, data: Path | None, workers: int, running: bool) -> int:
+def vitals(
+    models: str, results: Path, reports: Path | None, data: Path | None, workers: int, executed: str, running: bool
+) -> int:
     """Run each model's vital signs, what has a record aside, and write their page."""
     from .. import catalog
     from ..compare import alive
@@ -129,7 +132,7 @@ def vitals(models: str, results: Path, reports: Path | None, data: Path | None, 
             catalog.find_model(word)
             raise BenchError(f"{word} has no vital signs; there are those of {', '.join(known)}")
     mine = [known[word] for word in asked]
-    code = _run(mine, results, data, workers) if running else 0
+    code = _run(mine, results, data, workers, executed) if running else 0
     loaded = Store(results).load()
     for sentence in loaded.left_out:
         click.echo(f"left out: {sentence}", err=True)
@@ -143,7 +146,7 @@ def vitals(models: str, results: Path, reports: Path | None, data: Path | None, 
     return code
 
 
-def _run(vitals: Sequence[Vital], results: Path, data: Path | None, workers: int) -> int:
+def _run(vitals: Sequence[Vital], results: Path, data: Path | None, workers: int, executed: str) -> int:
     from ..catalog import VITALS_SEEDS
     from .order import Order
 
@@ -156,7 +159,7 @@ def _run(vitals: Sequence[Vital], results: Path, data: Path | None, workers: int
         click.echo(f"{vital.model} on {vital.task}: {counts(done) if done else 'nothing'} recorded, {len(todo)} to run")
         if todo:
             order.store.check_writable(todo)
-        if todo and not carried_out([order], todo, [], order.where, workers):
+        if todo and not carried_out([order], todo, [], order.where, workers, executed):
             click.echo("interrupted; the same command goes on from here")
             return 130
     return 0

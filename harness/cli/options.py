@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..errors import BenchError
+from ..execute.executors import EXECUTORS
 from ..plan import MOST_UNITS
 from ..protocol import SETTINGS
 from ..synonyms import meant_by
@@ -80,6 +81,32 @@ CELL_LIMIT = click.option(
     metavar="TIME",
     help="CPU time that a cell may take: seconds, or 30s, 30m, 2h. [default: none]",
 )
+
+
+def executor_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--executor, as `executed`, and --ray-address, which Ray itself looks for in the environment."""
+
+    def told(context: click.Context, option: click.Parameter, address: str | None) -> None:
+        if address is not None:
+            os.environ["RAY_ADDRESS"] = address
+
+    command = click.option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        callback=told,
+        expose_value=False,
+        help="The Ray cluster to run on. [default: RAY_ADDRESS, else one of this machine]",
+    )(command)
+    return click.option(
+        "--executor",
+        "executed",
+        default="local",
+        show_default=True,
+        metavar="NAME",
+        help=f"What runs the cells: {', '.join(EXECUTORS)} or file.py:function.",
+    )(command)
+
+
 IDLE = click.option(
     "--idle", is_flag=True, help="Give way to everything else on this machine: one worker, no measurements."
 )

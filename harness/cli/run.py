@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import BenchError, counted
-from ..execute.executors import EXECUTORS, executor
+from ..execute.executors import executor
 from ..protocol import CHOICES
 from ..write import tables
 from ..write.words import DASH, clock
 from . import claims
 from .claims import claims_option
-from .options import AGAIN, CELL_LIMIT, DATA, IDLE, LIMIT, WIDTH, WORKERS, cell_options, saying
+from .options import AGAIN, CELL_LIMIT, DATA, IDLE, LIMIT, WIDTH, WORKERS, cell_options, executor_options, saying
 from .report import next_step
 from .watch import counts
 
@@ -33,15 +33,12 @@ if TYPE_CHECKING:
 @cell_options
 @WORKERS
 @click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
+@executor_options
 @click.option(
-    "--executor",
-    "executed",
-    default="local",
-    show_default=True,
-    metavar="NAME",
-    help=f"What runs the cells: {', '.join(EXECUTORS)} or file.py:function.",
+    "--measure/--no-measure",
+    default=None,
+    help="Time each model before training. [default: where nobody else uses the machine, so not on Ray]",
 )
-@click.option("--measure/--no-measure", default=True, show_default=True, help="Time each model before training.")
 @AGAIN
 @CELL_LIMIT
 @click.option(
@@ -60,7 +57,7 @@ if TYPE_CHECKING:
 def run(
     workers: int | None,
     executed: str,
-    measure: bool,
+    measure: bool | None,
     planned: Path | None,
     claimed: Path | None,
     idle: bool,
@@ -107,7 +104,8 @@ def run(
     sweep(first.store)
     if count := sum(order.put_aside(todo) for order in orders.values()):
         say(f"run again: {counted(count, 'cell')}; the records of before lie in {first.store.root / 'aside'}")
-    timed = orders.values() if measure and not idle else ()
+    shared = executed == "ray" and measure is None  # nodes that others use give false times
+    timed = orders.values() if measure is not False and not idle and not shared else ()
     groups = list(dict.fromkeys(group for order in timed for group in order.to_measure(todo)))
     if not carried_out(list(orders.values()), list(todo), groups, where, workers, executed, as_json=as_json, log=log):
         say("interrupted; the same command goes on from here")

@@ -15,7 +15,7 @@ import click
 from ..errors import BenchError, counted
 from ..plan import Cell
 from ..write.words import clock
-from .options import AGAIN, CELL_LIMIT, IDLE, LIMIT, REPORTS, WORKERS, Folder, group_options, saying
+from .options import AGAIN, CELL_LIMIT, IDLE, LIMIT, REPORTS, WORKERS, Folder, executor_options, group_options, saying
 from .run import carried_out
 from .watch import counts
 
@@ -37,6 +37,7 @@ RESULTS = click.option(
     "--points", type=click.IntRange(2, 1000), default=12, show_default=True, help="Points for each model on each task."
 )
 @WORKERS
+@executor_options
 @AGAIN
 @CELL_LIMIT
 @IDLE
@@ -46,6 +47,7 @@ RESULTS = click.option(
 def tune(
     points: int,
     workers: int | None,
+    executed: str,
     idle: bool,
     most: float | None,
     dry_run: bool,
@@ -58,6 +60,7 @@ def tune(
     chosen for both, `--set track=portable` at the one for all its tasks.
     """
     from .. import machine
+    from ..execute.executors import executor
     from ..records.running import sweep
     from ..tune import choices as kept
     from ..tune.choice import check_points, chosen
@@ -68,6 +71,7 @@ def tune(
     own = {key for text in (words["protocol_name"] or "", *words["changes"]) for key in NOT_TUNED if f"{key}=" in text}
     if own:
         raise BenchError(f"tuning sets {', '.join(sorted(own))} itself; leave it out, --points says how many there are")
+    executor(executed)  # an unknown one is named before anything else
     say = saying()
     given = dict(words, seeds=",".join(map(str, SEEDS)))
     orders = [
@@ -102,7 +106,7 @@ def tune(
         sweep(store)
         if count := first.put_aside(todo):
             say(f"run again: {counted(count, 'trial')}; the records of before lie in {store.root / 'aside'}")
-        if not carried_out([first], list(todo), [], where, workers):
+        if not carried_out([first], list(todo), [], where, workers, executed):
             say("interrupted; the same command goes on from here")
             return 130
     trials = read(store, name, points)

@@ -6,6 +6,7 @@ resuming     checkpoints of cells that are not finished
 surroundings what a stranger's code changes of its process, put back
 executors    the table of what runs them
 local        worker processes on this machine, or this process
+ray          a Ray cluster
 pool         the workers as the runner sees them: fed, watched, ended
 worker       the life of a worker
 events       event files of TensorBoard

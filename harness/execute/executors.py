@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Executor = Callable[[Sequence[Job], Where, int, Listener], bool]
 
-EXECUTORS: dict[str, str] = {"local": ".local:execute"}
+EXECUTORS: dict[str, str] = {"local": ".local:execute", "ray": ".ray:execute"}
 
 
 def executor(name: str) -> Executor:
