@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # as `bench run` sets them: one thread, and large tensors are kept instead of faulted in again at every step
 TIMED := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=268435456
 
-.PHONY: bench test benchmark asv asv-publish docs lint setup setup-dev clean
+.PHONY: bench test zoo benchmark asv asv-publish docs lint setup setup-dev clean
 
 # SEEDS=8 trains eight seeds of each model
 bench: setup
@@ -19,6 +19,10 @@ bench: setup
 # on two processes; JOBS=8 takes more, JOBS=0 one
 test: setup-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+# what is checked of each model of the zoo beside its case, plain loop and start
+zoo: setup-dev
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m zoo
 
 # times every model's step and saves it under .benchmarks; ALARM=min:50% compares with the last saved run
 benchmark: setup-dev

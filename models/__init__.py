@@ -27,7 +27,17 @@ VARIANTS: dict[str, str] = {
 }
 """The same models as released or ported code has them."""
 
-ZOO: dict[str, str] = {}
+ZOO: dict[str, str] = {
+    "tanh-rnn": ".zoo.simple:TANH_RNN",
+    "irnn": ".zoo.simple:I_RNN",
+    "mgu": ".zoo.mgu:MGU",
+    "rhn": ".zoo.highway:RHN",
+    "gf-lstm": ".zoo.feedback:GF_LSTM",
+    "gf-gru": ".zoo.feedback:GF_GRU",
+    "mtgru": ".zoo.timescale:MTGRU",
+    "dilated-rnn": ".dilated:DILATED_RNN",
+    "dilated-gru": ".dilated:DILATED_GRU",
+}
 """Models of other papers, beside which those of the two may be seen."""
 
 GROUPS = {"papers": PAPERS, "variants": VARIANTS, "zoo": ZOO}

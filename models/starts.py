@@ -4,15 +4,18 @@ The classifier is the linear layer `module.classifier`, which every model makes 
 model's own stands in its spec (`ModelSpec.head`); it is drawn anew once the model is built, so no other weight of a
 seed depends on it.
 
-    default     torch's Linear: weight and bias uniform within 1 / sqrt(inputs)
-    normal      weight and bias N(0, 1)
-    normal-0.1  weight N(0, 0.1^2), bias 0
-    glorot      weight Glorot-uniform, bias 0
-    truncated   weight N(0, 0.1^2) cut at two standard deviations, bias 0.1
+    default       torch's Linear: weight and bias uniform within 1 / sqrt(inputs)
+    normal        weight and bias N(0, 1)
+    normal-0.1    weight N(0, 0.1^2), bias 0
+    normal-0.001  weight N(0, 0.001^2), bias 0
+    uniform-0.04  weight and bias U(-0.04, 0.04)
+    glorot        weight Glorot-uniform, bias 0
+    truncated     weight N(0, 0.1^2) cut at two standard deviations, bias 0.1
 """
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import nn
@@ -23,9 +26,14 @@ def _normal(classifier: nn.Linear) -> None:
     nn.init.normal_(classifier.bias)
 
 
-def _narrow(classifier: nn.Linear) -> None:
-    nn.init.normal_(classifier.weight, std=0.1)
+def _narrow(std: float, classifier: nn.Linear) -> None:
+    nn.init.normal_(classifier.weight, std=std)
     nn.init.zeros_(classifier.bias)
+
+
+def _uniform(limit: float, classifier: nn.Linear) -> None:
+    nn.init.uniform_(classifier.weight, -limit, limit)
+    nn.init.uniform_(classifier.bias, -limit, limit)
 
 
 def _glorot(classifier: nn.Linear) -> None:
@@ -41,7 +49,9 @@ def _truncated(classifier: nn.Linear) -> None:
 STARTS: dict[str, Callable[[nn.Linear], None]] = {
     "default": lambda classifier: None,  # as every model makes it
     "normal": _normal,
-    "normal-0.1": _narrow,
+    "normal-0.1": partial(_narrow, 0.1),
+    "normal-0.001": partial(_narrow, 0.001),
+    "uniform-0.04": partial(_uniform, 0.04),
     "glorot": _glorot,
     "truncated": _truncated,
 }

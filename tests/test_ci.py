@@ -72,13 +72,16 @@ def test_the_cpu_tests_run_on_the_oldest_python_and_a_newer_one():
     assert checkout["with"]["fetch-depth"] == 0
 
 
+TESTED = "echo dots; echo \"${SAID:-3 passed in 0.10s}\"; echo 'make: a word' >&2; exit ${MADE:-0}"
+
+
 @pytest.fixture
 def clone(tmp_path):
     """A folder with .ci/run, a `make` that plays the tests and a `bench` that plays the gate."""
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
     for name, text in (
-        ("bin/make", "echo dots; echo \"${SAID:-3 passed in 0.10s}\"; echo 'make: a word' >&2; exit ${MADE:-0}"),
+        ("bin/make", f"[ $1 = test ] || {{ sleep ${{FEEDS:-0}}; exit ${{FED:-0}}; }}; {TESTED}"),
         ("bin/chromium", "true"),  # there is one, so that none is fetched
         (".venv/bin/bench", "echo table; echo $@; sleep ${SLOW:-0}; exit 3"),
     ):
@@ -116,3 +119,13 @@ def test_ci_ends_with_pytests_line_and_the_tests_exit_code_whatever_the_gate_fin
     done = run(MADE="2", SAID="1 failed in 0.10s")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (2, "1 failed in 0.10s")
     assert "table" not in done.stdout
+
+
+def test_ci_fails_where_the_zoo_does_but_not_where_it_takes_too_long(clone):
+    _, run = clone
+    done = run(FED="2")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (2, "3 passed in 0.10s")
+    done = run(FEEDS="5", ZOO_LIMIT="0.2")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "3 passed in 0.10s")
+    assert "zoo: not finished within 0.2 s" in done.stdout
+    assert run(MADE="3", FED="2").returncode == 3

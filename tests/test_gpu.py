@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from support import plants
+from support.registry import EVERY
 from support.training import built, data, saved, training
 from torch import nn
 
@@ -20,13 +21,12 @@ from harness.seeds import global_stream
 from harness.train import insight
 from harness.train.graph import CudaGraphs
 from harness.train.loop import Training
-from models import MODELS
 from tasks.spec import Split, Splits
 
 pytestmark = pytest.mark.gpu
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_model_answers_as_on_the_cpu(name):
     shape = checks.Example(length=37)
     module = checks.built(catalog.find_model(name), shape, width=9)
@@ -48,7 +48,7 @@ def test_a_run_ends_well_and_says_where_it_ran(bench, tmp_path):
         assert (record["insight"] is not None) == (record["cell"]["seed"] == 0), record["notes"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_gradients_over_time_are_those_of_the_cpu(name):
     task, shape = catalog.find_task("sfc", "smoke"), checks.Example(length=37)
     module = checks.built(catalog.find_model(name), shape, width=9).eval()
@@ -122,7 +122,7 @@ def assert_same_numbers(ours: Training, theirs: Training, places: list[tuple[int
 
 @pytest.mark.parametrize("backend", ["eager", "auto"])
 @pytest.mark.parametrize("replicas", [1, 3])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_captured_step_gives_what_the_step_gives(name, replicas, backend):
     seeds = list(range(replicas))
     captured = trained(name, seeds, CudaGraphs(CUDA), backend)
@@ -132,7 +132,7 @@ def test_a_captured_step_gives_what_the_step_gives(name, replicas, backend):
 
 
 @pytest.mark.parametrize("backend", ["eager", "auto"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_replicas_on_the_device_are_what_each_seed_is_alone(name, backend):
     group = trained(name, [3, 8], None, backend)
     for place, seed in enumerate((3, 8)):

@@ -57,6 +57,7 @@ ROOMS = {
     "harness.cli": "*",
     "harness.__main__": "cli",
     "models": "models.spec models.parts models.engine models.engine.native models.engine.triton",
+    "models.zoo": "models.spec models.parts models.engine",
     "models.spec": "",
     "models.targets": "",
     "models.starts": "",

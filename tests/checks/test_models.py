@@ -4,16 +4,16 @@ from functools import partial
 
 import pytest
 from support import unusual
+from support.registry import EVERY
 from torch import nn
 
 from harness import catalog, strangers
 from harness.checks import models as checks
-from models import MODELS
 from models.spec import ModelSpec, ScaleUse
 
 
 @pytest.mark.parametrize("check", checks.MODEL_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_model_passes_every_check(name, check):
     spec = catalog.find_model(name)
     applied = 0

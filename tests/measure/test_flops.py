@@ -3,6 +3,7 @@
 import pytest
 import torch
 from support import steps
+from support.registry import EVERY
 from support.unusual import Diagonal
 from torch import nn
 from torch.nn import functional as F
@@ -11,7 +12,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from harness import catalog, engine
 from harness.measure.flops import _unfused, forward_flops, step_flops
 from harness.measure.speed import Yardstick
-from models import MODELS
 
 T, B, H = 7, 3, 5
 SIZES = {"length": T, "inputs": 1, "batch": B}
@@ -115,7 +115,7 @@ def test_a_forward_pass_has_the_count_of_the_papers_equations(name, flops):
 
 
 @pytest.mark.parametrize("length", [24, 96])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_step_is_three_forward_passes_less_the_gradients_that_inputs_do_not_need(name, length):
     shape, spec = catalog.sequence_shape(length, 1, 10), catalog.find_model(name)
     module = spec.build(shape, 16)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from support import faulty
+from support.registry import EVERY
 from torch import Tensor
 
 from harness import catalog, engine, machine
@@ -72,7 +73,7 @@ def measured(model: str, protocol_name: str, budget: str, where: Where) -> tuple
     return peak, live.peak
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_the_forecast_is_the_measured_peak_to_the_byte(name, where):
     found = forecast.forecast(group(name), where)
     assert (found.step, found.evaluation) == measured(name, "smoke", "3k", where)
@@ -92,7 +93,7 @@ def test_it_follows_the_back_end_and_what_is_recomputed(name, how, where):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_it_holds_at_the_scale_of_a_laptop(name, where):
     assert forecast.forecast(group(name, "quick", "6k"), where).step == measured(name, "quick", "6k", where)[0]
 

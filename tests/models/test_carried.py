@@ -3,6 +3,7 @@
 import pytest
 import torch
 from support.agreement import gradients
+from support.registry import EVERY, marked
 from support.stacking import drawn, trainable
 from torch.func import functional_call
 
@@ -27,8 +28,10 @@ OPTIONS = ["aslstm@taps=1", "asgru@mixture=straight-through", "sgru@fixed_scale=
 OPTIONS += ["dilated-lstm@dilations=(1, 3, 20)"]
 CASES = [(name, n) for n in LENGTHS for name in CARRY if catalog.find_model(name).why_not(shape_of(n)) is None]
 CASES += [(name, 16) for name in OPTIONS]
-every_case = pytest.mark.parametrize(("name", "length"), CASES)
-every_model = pytest.mark.parametrize("name", CARRY)
+every_case = pytest.mark.parametrize(
+    ("name", "length"), [pytest.param(*case, marks=[pytest.mark.zoo] * (case[0] in ZOO)) for case in CASES]
+)
+every_model = pytest.mark.parametrize("name", marked(CARRY))
 WAYS = [("eager", 0), ("eager", 5), ("auto", 0), ("auto", 5)]
 
 
@@ -172,7 +175,7 @@ def test_every_part_of_the_state_matters(name, length):
         assert bool(gradient.any()) == bool(part.numel()) or name == "hm-lstm-compact-gates"
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_what_does_not_carry_says_why_not(name):
     spec = catalog.find_model(name)
     reason = spec.why_not(shape_of(16))

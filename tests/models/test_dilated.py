@@ -22,7 +22,7 @@ def make(length, per_step=False, width=3, **options):
 def test_values_and_gradients_equal_the_plain_loop(length, dilations, per_step):
     shape = SequenceShape(length, 2, 3, per_step)
     module = make(length, per_step, dilations=dilations)
-    check_agrees("dilated-lstm", module, plain.loop(module, shape), inputs_for(shape))
+    check_agrees("dilated-lstm", module, plain.LOOPS["dilated-lstm"](module, shape), inputs_for(shape))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,16 @@ def test_only_the_steps_that_reach_the_last_are_computed():
     assert seen == [(2, 200), (2, 100), (2, 50), (2, 25), (2, 13), (2, 7), (2, 4), (2, 2)]
 
 
-@pytest.mark.parametrize("dilations", [(), (2, 4), (1, 0), (1, 2.5)])
+def test_the_last_outputs_are_joined_where_the_first_dilation_is_above_1():
+    shape = SequenceShape(11, 2, 3)
+    module = make(11, dilations=(3, 6))
+    assert module.classifier.in_features == 3 * 3
+    check_agrees("dilated-lstm", module, plain.LOOPS["dilated-lstm"](module, shape), inputs_for(shape))
+    with pytest.raises(ValueError, match=r"dilations are \(3, 6\); for an answer a step the first of them is 1"):
+        make(11, per_step=True, dilations=(3, 6))
+
+
+@pytest.mark.parametrize("dilations", [(), (1, 0), (1, 2.5)])
 def test_impossible_dilations_are_refused(dilations):
     with pytest.raises(ValueError, match="whole numbers of at least 1"):
         make(24, dilations=dilations)

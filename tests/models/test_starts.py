@@ -24,8 +24,9 @@ def parts(name, seed=0):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_classifier_of_every_model_starts_as_asked_and_nothing_else_changes(name):
-    own, *_ = parts(name)
-    for head, spread, bias in [("default", 1 / math.sqrt(3 * 60), 1 / math.sqrt(3 * 60)), ("normal", 1.0, 1.0)]:
+    own, weight, _ = parts(name)
+    torchs = 1 / math.sqrt(3 * weight.shape[1])
+    for head, spread, bias in [("default", torchs, torchs), ("normal", 1.0, 1.0)]:
         others, weight, b = parts(f"{name}@head={head}")
         assert own.keys() == others.keys()
         assert all(torch.equal(own[key], others[key]) for key in own)
@@ -44,7 +45,12 @@ def test_without_an_option_it_starts_as_the_spec_says(name):
 
 @pytest.mark.parametrize(
     ("head", "spread", "bias"),
-    [("normal-0.1", 0.1, 0.0), ("glorot", math.sqrt(2 / 360), 0.0), ("truncated", 0.088, 0.1)],
+    [
+        ("normal-0.1", 0.1, 0.0),
+        ("normal-0.001", 0.001, 0.0),
+        ("glorot", math.sqrt(2 / 360), 0.0),
+        ("truncated", 0.088, 0.1),
+    ],
 )
 def test_the_other_starts(head, spread, bias):
     _, weight, b = parts(f"gru@head={head}")

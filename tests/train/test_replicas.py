@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from support.cells import after
+from support.registry import EVERY
 from support.training import BATCH, SHAPE, built, data, ended, saved, training
 from torch import Tensor, nn
 
@@ -20,7 +21,6 @@ from harness.seeds import global_stream
 from harness.train.evaluate import loss_of
 from harness.train.loop import Training
 from harness.train.replicas import difference
-from models import MODELS
 
 
 def numbers(point: Point) -> tuple[Any, ...]:
@@ -54,7 +54,7 @@ def assert_each_is_as_alone(build: Callable[[int], nn.Module], seeds: list[int],
 
 
 @pytest.mark.parametrize("backend", ["eager", "auto"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_replica_of_every_model_is_what_its_seed_is_alone(name, backend):
     with engine.backend(backend):
         assert_each_is_as_alone(partial(built, name), [3, 8])
@@ -216,7 +216,7 @@ def unlike(modules: list[nn.Module], dtype: torch.dtype = torch.float64) -> str:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("backend", ["eager", "auto"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_model_can_be_stacked(name, backend, dtype):
     with engine.backend(backend):
         assert unlike([built(name, seed).to(dtype) for seed in (0, 1)], dtype) == ""

@@ -6,11 +6,12 @@ import platform
 import pytest
 import torch
 from support.agreement import assert_close, gradients, weighted
+from support.registry import EVERY
 
 from harness import catalog
 from harness.checks import models as checks
 from harness.seeds import global_stream
-from models import MODELS, PAPERS, VARIANTS
+from models import PAPERS, VARIANTS
 from models.engine import scan
 from models.engine.native import build, recurrences
 from models.engine.native import kernels as native
@@ -18,7 +19,7 @@ from models.engine.native import kernels as native
 needs_compiler = pytest.mark.skipif(native.library() is None, reason=native.why_not() or "built")
 SHAPES = [checks.Example(37, 2, 3), checks.Example(1, 1, 3), checks.Example(23, 3, 2, per_step=True)]
 CASES = [
-    *MODELS,
+    *EVERY,
     "tp-rnn-s@cell=gru",
     "tp-rnn-m@cell=tanh",
     "aslstm@mixture=straight-through",
@@ -62,7 +63,7 @@ def test_every_model_agrees_in_float64(name, batch):
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_model_agrees_in_float32(name):
     agree(name, SHAPES[0], torch.float32, 1e-4, batch=50, width=33)
 

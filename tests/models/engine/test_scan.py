@@ -5,13 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from support.registry import EVERY
 from support.stacking import SHAPE, alone, built, together, trainable
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from harness.checks import models as checks
 from harness.measure.memory import peak_bytes
 from harness.measure.steps import training_step
-from models import MODELS, ZOO
+from models import ZOO
 from models.engine import replicas, scan
 from models.engine.native import kernels as native
 from models.parts import cells, library
@@ -33,7 +34,7 @@ def quick_compiler(monkeypatch):
 
 
 @pytest.mark.parametrize(("back_end", "recompute"), WAYS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_replicas_agree_with_each_module_alone(name, back_end, recompute):
     modules = [built(name, seed) for seed in range(REPLICAS)]
     x = torch.randn(REPLICAS, 5, SHAPE.length, SHAPE.inputs, dtype=torch.float64)
@@ -51,7 +52,7 @@ def test_replicas_agree_with_each_module_alone(name, back_end, recompute):
 
 
 @pytest.mark.parametrize("back_end", ["eager", "auto", "compiled"])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", EVERY)
 def test_recomputation_changes_nothing_for_one_module(name, back_end):
     x = torch.randn(5, SHAPE.length, SHAPE.inputs, dtype=torch.float64)
     expected, seen = built(name, 0), built(name, 0)

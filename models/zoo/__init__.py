@@ -1,0 +1,8 @@
+"""Models of other papers, beside which those of the two may be seen: one source a file.
+
+simple         one tanh or relu layer: TANH-RNN and iRNN
+mgu            a GRU whose two gates are one
+highway        several highway layers inside one step
+feedback       layers of LSTM or GRU that all read each other
+timescale      layers of GRU that are slower from one to the next
+"""

@@ -1,0 +1,73 @@
+"""The models of the zoo against cases: answers and gradients that their authors' code gave, in float64.
+
+A file of cases/ has x, the trained weights `var/NAME` as that code stores them, `out`, a cotangent R, the loss
+sum(out R) and its gradients `grad/NAME` and `grad_x` or `grad/x`; some have an initial state. support/zoo.py says how
+a model's weights are made from those, and the gradients are taken by theirs.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.zoo import SOURCES
+from torch import Tensor
+from torch.func import functional_call
+
+from harness import catalog
+from models.engine import scan
+from tasks.spec import SequenceShape
+
+CASES = Path(__file__).parent / "cases"
+TOLERANCE = 1e-8
+EVERY = [
+    pytest.param(path, source, id=f"{path.stem}{source.out}")
+    for path in sorted(CASES.glob("*.npz"))
+    for source in SOURCES[path.stem.partition("-")[0]]
+    if not (path.stem.endswith("first2") and source.per_step)  # whose outputs are joined for one answer a sequence
+]
+
+
+def test_there_is_a_case_for_every_source():
+    assert {path.stem.partition("-")[0] for path in CASES.glob("*.npz")} == set(SOURCES)
+
+
+@pytest.mark.parametrize("back_end", ["eager", "auto"])
+@pytest.mark.parametrize(("path", "source"), EVERY)
+def test_answers_and_gradients_are_those_of_the_authors_code(path, source, back_end):
+    case = {key: torch.from_numpy(value) for key, value in np.load(path).items()}
+    var = {key.removeprefix("var/"): value.requires_grad_() for key, value in case.items() if key.startswith("var/")}
+    x, R = case["x"].requires_grad_(), case[f"R{source.out}"]
+    starts = [key for key in case if key == "init" or key.startswith("init/")]
+    state = tuple(case[key].requires_grad_() for key in starts)
+    ours = source.weights(var, case)
+    if source.classifier is not None:
+        weight, bias = source.classifier(var)
+    else:  # the answers are the h of all steps
+        weight, bias = torch.eye(R.shape[-1], dtype=R.dtype), torch.zeros(R.shape[-1], dtype=R.dtype)
+    ours |= {"classifier.weight": weight.t(), "classifier.bias": bias}
+    shape = SequenceShape(x.shape[1], x.shape[2], R.shape[-1], source.per_step)
+    module = catalog.find_model(source.model).build(shape, 5, **source.options(case)).double()
+    source.prepare(module, case)
+    assert set(ours) == {name for name, _ in module.named_parameters()}
+    with scan.backend(back_end):
+        out = functional_call(module, ours, (x, state) if state else (x,))
+    out = out[0] if state else out
+    loss = (out * R).sum()
+    near(out, case[f"layer_outputs/{len(case['hidden'])}" if source.out else "out"], "out")
+    near(loss, case[f"loss{source.out}"], "loss")
+    grad = f"grad{source.out}"
+    leaves = {f"{grad}/{key}": value for key, value in var.items()}
+    leaves |= {f"{grad}_x": x, f"{grad}/x": x}
+    leaves |= {f"{grad}{'_' if key == 'init' else '/'}{key}": case[key] for key in starts}
+    known = {key for key in case if key.startswith(f"{grad}/") or key in (f"{grad}_x", f"{grad}_init")}
+    assert known <= set(leaves)
+    found = torch.autograd.grad(loss, [leaves[key] for key in sorted(known)])
+    for key, gradient in zip(sorted(known), found, strict=True):
+        near(gradient, case[key], key)
+
+
+def near(ours: Tensor, theirs: Tensor, what: str) -> None:
+    assert ours.shape == theirs.shape, what
+    scale = max(1.0, float(theirs.abs().max()))
+    assert float((ours - theirs).detach().abs().max()) <= TOLERANCE * scale, what
