@@ -159,6 +159,7 @@ def axe() -> str:
     return (Path(found.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("fragment", "width"), [("#index", 1280), ("#sfc&rows=gru", 1280), ("#_all", 390)])
 def test_axe_finds_nothing_serious(chromium, shown, theme, fragment, width):
