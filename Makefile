@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 TRITON := triton==3.9.0
+AXE := axe-playwright-python==0.1.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # as `bench run` sets them: one thread, and large tensors are kept instead of faulted in again at every step
@@ -62,6 +63,8 @@ $(VENV)/.core: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.core
 	@echo "adding the tools for tests to $(VENV) (once)"
 	@$(PIP) install --constraint constraints.txt --editable '.[dev,audio,digits,gpu,charts]'
+	@# axe-core, which looks at the HTML report; of the package we need but that one file, and not the browsers it comes with
+	@$(PIP) install --no-deps $(AXE) || echo "no $(AXE) here: its tests will be skipped"
 	@# the GPU kernels are checked in Triton's interpreter; a torch with CUDA brings the triton that it needs
 	@$(BIN)/python -c "import sys, torch; sys.exit(torch.version.cuda is None)" || $(PIP) install $(TRITON) || echo "no $(TRITON) here: its tests will be skipped"
 	@touch $@

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from ..catalog import task_names
+from ..catalog import groups, task_names
 from ..compare.alive import MARK, Sign
 from ..compare.claims import REFUTED, SUPPORTED, Judged, judge_declared
 from ..compare.material import Material
@@ -24,7 +24,7 @@ from ..protocol import DESK, PAPER
 from ..records.kinds import RunRecord
 from ..stats import power
 from ..stats.verdicts import CANNOT_TELL, NOT_RUN
-from ..write import tables
+from ..write import origin, tables
 from ..write.sheet import Sheet
 from ..write.words import DASH, literal
 from .claims.page import effect
@@ -49,6 +49,7 @@ def first(material: Material, vitals: Sequence[Sign] | None) -> Sheet:
         _heat(material, here, budget, pictures),
         _cost(material, here, budget, pictures),
         _limits(here),
+        f"## The command\n\n```sh\n{origin.command_of(here, groups())}\n```" if here else "",
     ]
     return Sheet("\n\n".join(filter(None, parts)), pictures)
 

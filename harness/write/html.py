@@ -20,6 +20,7 @@ from . import markdown
 from .sheet import Sheet
 
 INDEX = "index.md"
+SCRIPTS = ("filter.js", "charts.js", "page.js")
 SHORT = 18  # letters of a cell that stay on one line
 FURTHER = "Further pages"  # those that the index does not name
 NUMBER = re.compile(
@@ -30,11 +31,12 @@ THOUSANDS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6}
 
 def document(sheets: Mapping[str, Sheet]) -> str:
     """The whole file. sheets: name.md -> page, with the index among them, which comes first and gives the groups."""
-    style, script, title = look.style() + _asset("page.css"), _asset("page.js"), escape(_heading(sheets[INDEX]))
+    style, title = look.style() + _asset("page.css"), escape(_heading(sheets[INDEX]))
+    script = f'(() => {{\n"use strict";\n{"".join(map(_asset, SCRIPTS))}}})();\n'
     groups = contents(sheets)
     titles = {INDEX: "Contents"} | {name: title for pages in groups.values() for name, title in pages}
     pictures: list[picture.Picture] = []
-    main = _sections(sheets, titles, pictures)
+    main = _sections(sheets, titles, pictures, groups.get(FURTHER, ()))
     scripts = [script, picture.script()] if pictures else [script]
     sources = " ".join(f"'{digest(one)}'" for one in scripts)
     policy = (
@@ -48,7 +50,7 @@ def document(sheets: Mapping[str, Sheet]) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{title}</title>\n<style>{style}</style>\n{''.join(map('<script>{}</script>'.format, scripts))}\n"
         "</head>\n<body>\n"
-        f'<header>{_link(INDEX, titles)}<button type="button" id="_theme" hidden>Dark</button></header>\n'
+        f'<header>{_bar(groups, titles)}<button type="button" id="_theme" hidden>Dark</button></header>\n'
         f'<nav aria-label="Pages">\n<p>{title}</p>\n<ul>\n<li>{_link(INDEX, titles)}</li>\n'
         f'<li><a href="#_all">All pages, one after the other</a></li>\n</ul>\n{_list(groups, titles)}</nav>\n'
         f'<main id="_all">\n{main}</main>\n{_charts(pictures)}</body>\n</html>\n'
@@ -100,6 +102,12 @@ def _link(name: str, titles: Mapping[str, str], rel: str = "") -> str:
     return f'<a {rel}href="#{anchor(name)}">{escape(titles[name])}</a>'
 
 
+def _bar(groups: Mapping[str, Sequence[tuple[str, str]]], titles: Mapping[str, str]) -> str:
+    """Links to the first screen and to what it has below."""
+    below = (f'<a href="#{anchor(INDEX, group)}">{escape(group.partition(",")[0])}</a>' for group in groups)
+    return f'{_link(INDEX, titles)}{"".join(below)}<a href="#_all">All pages</a>'
+
+
 def _list(groups: Mapping[str, Sequence[tuple[str, str]]], titles: Mapping[str, str]) -> str:
     parts = []
     for group, pages in groups.items():
@@ -113,27 +121,49 @@ def _charts(pictures: Sequence[picture.Picture]) -> str:
     return f'<script type="application/json" id="_charts">{picture.live(pictures)}</script>\n' if pictures else ""
 
 
-def _sections(sheets: Mapping[str, Sheet], titles: Mapping[str, str], pictures: list[picture.Picture]) -> str:
-    """Every page, with links to the one before and the one after. pictures: grows by those that they show."""
+def _sections(
+    sheets: Mapping[str, Sheet],
+    titles: Mapping[str, str],
+    pictures: list[picture.Picture],
+    further: Sequence[tuple[str, str]],
+) -> str:
+    """Every page, with links to the one before and the one after. pictures: grows by those that they show.
+
+    further: pages that the index does not name in its text.
+    """
     order, renderer, options = list(titles), Renderer(), markdown.parser().options
     parts = []
     for place, name in enumerate(order):
-        env = {"name": name, "sheets": sheets, "pictures": pictures, "headings": Counter()}
+        env = {"name": name, "sheets": sheets, "pictures": pictures, "headings": Counter(), "heading": titles[name]}
         page = renderer.render(markdown.parse(sheets[name].text), options, env)
-        if name == INDEX:  # its parts stand side by side where there is room
-            page = "".join(f'<div class="part">{part}</div>\n' for part in re.split(r"(?=<h2)", page))
+        if name == INDEX:
+            more = _list({FURTHER: further}, titles).replace("<h2>", f'<h2 id="{anchor(INDEX, FURTHER)}">')
+            page = _first_screen(page + more if further else page)
         steps = [_link(other, titles, 'rel="prev" ') for other in order[:place][-1:]]
         steps += [_link(other, titles, 'rel="next" ') for other in order[place + 1 :][:1]]
         parts.append(f'<section id="{anchor(name)}">\n{page}<p class="steps">{" ".join(steps)}</p>\n</section>\n')
     return "".join(parts)
 
 
+def _first_screen(page: str) -> str:
+    """The index with its parts side by side where there is room: words, pictures, and below them lists of pages."""
+    title, *parts = re.split(r"(?=<h2)", page)
+    kinds: dict[str, list[str]] = {"words": [], "shows": [], "pages": []}
+    for part in parts:
+        kind = "shows" if "<figure>" in part else "pages" if '<li><a href="#' in part else "words"
+        kinds[kind].append(f'<div class="part">{part}</div>\n')
+    words, shows, pages = (f'<div class="{kind}">\n{"".join(mine)}</div>\n' for kind, mine in kinds.items())
+    return f'<div class="title">\n{title}</div>\n<div class="first">\n{words}{shows}</div>\n{pages}'
+
+
 class Renderer(RendererHTML):
     """markdown-it's own, with our links, pictures, headings and tables. env: the page's name, sheets and pictures."""
 
     def text(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
-        # '50.8 ± 0.0' and '> 1,600' are never broken over lines
-        return escape(re.sub(r" ?± |(?<=[<>≤≥]) (?=\d)", lambda gap: gap[0].replace(" ", "\xa0"), tokens[at].content))
+        # '50.8 ± 0.0', '> 1,600' and 'GRU ‡' are never broken over lines
+        return escape(
+            re.sub(r" ?± |(?<=[<>≤≥]) (?=\d)| (?=‡)", lambda gap: gap[0].replace(" ", "\xa0"), tokens[at].content)
+        )
 
     def link_open(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
         target = str(tokens[at].attrGet("href") or "")
@@ -167,16 +197,17 @@ class Renderer(RendererHTML):
         )
 
     def heading_open(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
+        env["heading"] = markdown.plain(tokens[at + 1])
         if tokens[at].tag == "h1":
             return "<h1>"
-        name = anchor(env["name"], markdown.plain(tokens[at + 1]))
+        name = anchor(env["name"], env["heading"])
         env["headings"][name] += 1
         again = f"-{env['headings'][name] - 1}" if env["headings"][name] > 1 else ""
         return f'<{tokens[at].tag} id="{name}{again}">'
 
     def table_open(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
         # the table scrolls on its own where it is too wide, also by keyboard
-        return '<div class="table" role="region" aria-label="Table" tabindex="0"><table>\n'
+        return f'<div class="table" role="group" aria-label="Table: {escape(env["heading"])}" tabindex="0"><table>\n'
 
     def table_close(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
         return "</table></div>\n"

@@ -22,11 +22,12 @@ def command(
 
 
 def command_of(runs: Sequence[RunRecord], groups: Mapping[str, Sequence[str]]) -> str:
-    """The command that makes these records, of one task and budget, the place of the data aside.
+    """The command that makes these records, of one budget, the place of the data aside.
 
     groups: word -> the models it stands for.
     """
     cell, models = runs[0].cell, dict.fromkeys(run.cell.model for run in runs)
+    tasks = dict.fromkeys(run.cell.task for run in runs)
     named = []
     for word, names in groups.items():
         if names and models.keys() >= set(names):
@@ -37,7 +38,7 @@ def command_of(runs: Sequence[RunRecord], groups: Mapping[str, Sequence[str]]) -
     seeds, words = sorted({run.cell.seed for run in runs}), ""
     if seeds != list(range(len(seeds))) or len(seeds) != settings.get("seeds"):
         words = f"{seeds[0]}-{seeds[-1]}" if len(seeds) == 1 else ",".join(map(str, seeds))
-    return command("run", [cell.task], [*named, *models], cell.protocol, budget, words)
+    return command("run", tasks, [*named, *models], cell.protocol, budget, words)
 
 
 def machine(facts: Mapping[str, Any]) -> str:

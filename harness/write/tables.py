@@ -21,6 +21,8 @@ LEFT = (
     "Verdict",
     "Scale",
     "Class",
+    "Claim",
+    "Effect, 95 %",
 )  # columns of words
 
 

@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-component-update",
     "--remote-debugging-pipe",
 )
-KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), " ": (32, " ")}
+KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), " ": (32, " "), "Escape": (27, "")}
 
 
 def found() -> str | None:
@@ -119,6 +119,10 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             written = {"text": text} if kind == "keyDown" and text else {}
             self("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **written)
+
+    def type(self, text: str) -> None:
+        """Write into what has the focus."""
+        self("Input.insertText", text=text)
 
     def picture(self, path: Path) -> None:
         path.write_bytes(base64.b64decode(self("Page.captureScreenshot", format="png")["data"]))
