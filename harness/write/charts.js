@@ -4,7 +4,7 @@ const waiting = new Set();
 let near;
 
 const data = (columns) => {
-  const whole = Object.entries(columns).map(([name, one]) => [name, one.at ? one.at.map((i) => one.of[i]) : one]);
+  const whole = Object.entries(columns).map(([name, one]) => [name, Array.isArray(one) ? one : one.at.map((i) => one.of[i])]);
   return (whole[0]?.[1] ?? []).map((_, i) => Object.fromEntries(whole.map(([name, values]) => [name, values[i]])));
 };
 

@@ -189,7 +189,11 @@ def test_a_figure_follows_the_theme_of_the_page(made):
     assert not any(colour in text for pair in look.COLOURS for colour in pair)
     assert "var(--m1)" in json.dumps(found["charts"])  # the line's, whose model has the second place
     assert "var(--ink)" in json.dumps(found["config"])
-    assert found["charts"][0]["datasets"]["line0"] == {"model": ["a & b <c>"] * 2, "x": [0, 1], "y": [0, 1]}
+    assert found["charts"][0]["datasets"]["line0"] == {
+        "model": {"of": ["a & b <c>"], "at": [0, 0]},
+        "x": [0, 1],
+        "y": [0, 1],
+    }
     assert "<c>" not in made.partition('id="_charts">')[2]
 
 
