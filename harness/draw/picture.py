@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 PACKAGES = {"altair": "altair", "vl-convert-python": "vl_convert"}  # the extra `charts`
 VEGA_LITE = "6.4"  # of those that vl-convert has, the one that Altair writes for
+KEPT_SECONDS = 90 * 24 * 3600.0
 DIGITS = 5  # of a number in a chart
 UNSEEN = re.compile(r'<path [^>]*\bopacity="0"[^>]*(?:/>|></path>)')  # what only a pointer finds
 IDS = re.compile(r'(?:(?<=id=")|(?<=url\(#))(clip|gradient_)\d+')
@@ -175,6 +178,14 @@ def _source() -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
+@cache
+def _pruned(folder: Path) -> None:
+    """Once in a process: what no report has asked for in a quarter of a year is drawn again if one does."""
+    for path in folder.iterdir():
+        if path.is_file() and time.time() - path.stat().st_mtime > KEPT_SECONDS:
+            path.unlink(missing_ok=True)
+
+
 def _kept(name: str, make: Callable[[], str]) -> str:
     """What `make` gives, from the user's cache where it is there and whole; a cache that cannot be written is none."""
     from tasks.data.fetch import cache_folder
@@ -183,10 +194,14 @@ def _kept(name: str, make: Callable[[], str]) -> str:
     try:
         digest, _, text = path.read_text(encoding="utf-8").partition("\n")
         if digest == hashlib.sha256(text.encode()).hexdigest():
+            with suppress(OSError):
+                os.utime(path)  # it is of use
             return text
     except (OSError, UnicodeDecodeError):
         pass
     text = make()
+    with suppress(OSError):
+        _pruned(path.parent)
     with suppress(OSError, BenchError):
         write_whole(path, f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}".encode(), flush=False)
     return text

@@ -12,6 +12,7 @@ const data = (columns) => {
 const pick = (spec) => {
   const models = new Set();
   const tasks = new Set();
+  const places = new Set();
   for (const rows of Object.values(spec.datasets)) {
     for (const row of rows.filter(keeps)) {
       if (row.model !== undefined) models.add(row.model);
@@ -20,6 +21,7 @@ const pick = (spec) => {
   }
   if (!spec.usermeta?.beside) for (const name in spec.datasets) spec.datasets[name] = spec.datasets[name].filter(keeps);
   if (chosen.models.size) for (const name in spec.datasets) if (name.startsWith("stairs")) spec.datasets[name] = []; // of all
+  for (const row of Object.values(spec.datasets).flat()) if (row.row !== undefined) places.add(row.row);
   const keys = (part) => {
     if (part === null || typeof part !== "object") return;
     const { domain, range } = part.scale ?? {};
@@ -27,6 +29,7 @@ const pick = (spec) => {
       part.scale.range = range.filter((_, i) => keeps({ model: domain[i] }));
       part.scale.domain = domain.filter((model) => keeps({ model }));
     }
+    if (part.field === "row" && Array.isArray(domain)) part.scale.domain = domain.filter((row) => places.has(row));
     for (const [name, inner] of Object.entries(part)) if (name !== "datasets") keys(inner);
   };
   keys(spec);

@@ -1,6 +1,7 @@
 """Charts: looks of models, static SVG, what is kept, and that nothing is drawn by hand."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -152,6 +153,21 @@ def test_what_is_kept_is_drawn_once_and_again_where_it_is_broken(monkeypatch, tm
     assert drawn().svg == first
 
 
+def test_what_nobody_asked_for_in_a_quarter_of_a_year_is_kept_no_more(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    picture._pruned.cache_clear()
+    _ = drawn().svg
+    (folder,) = {path.parent for path in tmp_path.rglob("*.svg")}
+    old, used = folder / "old.svg", folder / "used.svg"
+    for path in (old, used):
+        path.write_text("x")
+    os.utime(old, (0, 0))
+    picture._pruned.cache_clear()
+    _ = Picture(lines, LINES, MODELS, PANELS[:1]).svg
+    assert not old.exists()
+    assert used.exists()
+
+
 def test_a_chart_of_other_data_is_another():
     one, two = (Picture(lines, LINES, MODELS, PANELS[:number]) for number in (1, 2))
     assert one == Picture(lines, LINES.copy(), dict(MODELS), PANELS[:1])
@@ -168,8 +184,10 @@ def test_the_drawer_is_named_in_what_it_draws():
 def test_every_model_has_a_colour_of_its_own_and_looks_differ_beyond():
     from harness import catalog
 
+    ours = len(catalog.GROUPS["papers"] | catalog.GROUPS["variants"])
+    assert len({look.look(place).colour for place in range(ours)}) == ours
     count = len(catalog.model_names())
-    assert len({look.look(place).colour for place in range(count)}) == count
+    assert len({look.look(place) for place in range(count)}) == count
     assert len({look.look(place)[:2] for place in range(64)}) == 64
 
 
