@@ -44,7 +44,7 @@ def matrix(frame: pd.DataFrame, models: Sequence[str]) -> alt.TopLevelMixin:
             shown = alt.Text(field, type="quantitative", format="+.1f") if field == "difference" else f"{field}:N"
             layers.append(words.encode(x=x, y=y, text=shown))
     chart.view(layers, "", CELL[0] * len(models), CELL[1] * len(models), moves=False)
-    return chart.together()
+    return chart.together(usermeta={"wide": True})
 
 
 def scatter(ways: Mapping[str, Mapping[str, float]], models: Sequence[str]) -> alt.TopLevelMixin:

@@ -62,7 +62,7 @@ const fitCost = (spec, { legend }, room) => {
 // on a phone panels stand below each other, and keys below panels
 const narrow = (part, most) => {
   if (part === null || typeof part !== "object") return;
-  if (part.usermeta?.beside) return; // these share their rows
+  if (part.usermeta?.beside || part.usermeta?.wide) return; // these share their rows, or have no room to lose
   if (part.concat) part.columns = 1;
   if (part.width > most) part.width = most;
   if (part.legend?.orient === "right") Object.assign(part.legend, { orient: "bottom", direction: "horizontal", columns: 2 });
@@ -84,7 +84,7 @@ const drawing = ({ charts, config: shared }) => async (box) => {
   else if (innerWidth < PHONE) {
     narrow(spec, innerWidth - 110);
     config.legend.columns = 1;
-    box.classList.toggle("wide", Boolean(spec.usermeta?.beside));
+    box.classList.toggle("wide", Boolean(spec.usermeta?.beside || spec.usermeta?.wide));
   }
   const tooltip = { disableDefaultStyle: true };
   const options = { mode: "vega-lite", renderer: "svg", ast: true, actions: false, defaultStyle: false, logLevel: 1, tooltip, config };
