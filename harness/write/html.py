@@ -196,6 +196,13 @@ class Renderer(RendererHTML):
             f'<div class="chart" role="img" aria-label="{words}" data-chart="{len(env["pictures"]) - 1}">{words}</div>'
         )
 
+    def code_block(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
+        # a long line scrolls on its own, also by keyboard
+        return super().code_block(tokens, at, options, env).replace("<pre", '<pre tabindex="0"', 1)
+
+    def fence(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
+        return super().fence(tokens, at, options, env).replace("<pre", '<pre tabindex="0"', 1)
+
     def heading_open(self, tokens: Sequence[Token], at: int, options: Any, env: Any) -> str:
         env["heading"] = markdown.plain(tokens[at + 1])
         if tokens[at].tag == "h1":
