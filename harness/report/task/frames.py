@@ -24,6 +24,8 @@ def results(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[s
     means = pd.DataFrame({"row": [names[name] for name in turned["name"]], "said": list(map(_reached, _rows(turned)))})
     for key, column in (("x", "metric"), ("low", "low"), ("high", "high")):
         means[key] = by * turned[column].to_numpy(dtype=float)
+    means["low"] = means["low"].clip(lower=0.0)  # no metric is below, and no accuracy beyond
+    means["high"] = means["high"].clip(upper=100.0) if facts.metric == "accuracy" else means["high"]
     known = [run for run in runs if run.test_metric is not None and run.cell.model in names]
     dotted = pd.DataFrame(
         {
@@ -37,6 +39,8 @@ def results(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[s
     }
     title = f"test {facts.metric.replace('_', '-')}{', %' * (by == 100)}"
     log = logarithmic(dotted.rename(columns={"x": "y"}), facts)
+    if log:  # which has no zero
+        means["low"] = means["low"].mask(means["low"] <= 0, 0.7 * min(dotted["x"].min(), means["x"].min()))
     axis = Axis(title if facts.higher_is_better else f"{title}, lower is better", log=log)
     labels = {names[name]: places[name] for name in turned["name"]}
     dotted, means = (one.assign(model=one["row"]) for one in (dotted, means))

@@ -47,6 +47,16 @@ def test_of_an_error_the_least_is_the_best():
     assert drawn.spec["layer"][0]["encoding"]["x"]["scale"]["type"] == "log"
 
 
+def test_an_interval_ends_where_its_scale_does():
+    drawn, _ = picture(runs_of({"lstm-s": [0.95, 1.0]}))
+    assert [row[3:5] for row in rows(drawn, "means")] == [(65.734, 100)]
+    facts = replace(FACTS, metric="mse", higher_is_better=False, chance=0.2, target=0.01)
+    drawn, _ = picture(runs_of({"lstm-s": [0.01, 0.09]}, task=facts))
+    ((low, high),) = (row[3:5] for row in rows(drawn, "means"))
+    assert 0 < low < 0.01  # a logarithm has no zero
+    assert high > 0.09
+
+
 def test_without_any_result_it_says_so():
     drawn, words = picture([made_run("gru", 0, None, status="failed", reason="ValueError: no", curve=())])
     assert words == f"No run on {FACTS.title} has a result."
