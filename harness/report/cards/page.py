@@ -44,12 +44,13 @@ def cards(material: Material, vitals: Sequence[Sign] | None) -> dict[str, Sheet]
     here = [run for run in runs if run.cell.budget == budget]
     measured = {(one.task, one.model): one for one in material.measurements if one.budget == budget}
     judged = judge_declared(material.declared, material.runs, vitals)
-    reach = {
-        (group.task, one.run.cell.model): gradients.ratio(one.trained)
+    looked = {
+        (group.task, one.run.cell.model): one
         for group in seen.groups(material)[0]
         if group.budget == budget
         for one in group.seen
     }
+    reach = {place: gradients.ratio(one.trained) for place, one in looked.items()}
     horizon: dict[str, int] = {}
     for run in here:
         horizon[run.cell.task] = max([horizon.get(run.cell.task, 0), *(point.step for point in run.curve[-1:])])
@@ -68,7 +69,7 @@ def cards(material: Material, vitals: Sequence[Sign] | None) -> dict[str, Sheet]
                 _standing(name, far, titles),
                 f"![{literal(_standing(name, far, titles))}](model-{page(name)}.svg)",
             ]
-        parts += [_contrasts(name, judged), tables.markdown(table), HOW_TO_READ]
+        parts += [_contrasts(name, judged), tables.markdown(table), HOW_TO_READ, _scales(name, looked)]
         if (base := split_options(name)[0]) in told:
             parts.append(f"## In its own words\n\n{_escaped(told[base])}")
         found[card_of(name)] = Sheet("\n\n".join(filter(None, parts)) + "\n", pictures, records=mine)
@@ -136,6 +137,21 @@ def _contrasts(name: str, judged: Sequence[Judged]) -> str:
         return ""
     known = [f"{word}: {', '.join(dict.fromkeys(mine))}" for word, mine in ends.items() if mine]
     return f"Contrasts that were [declared beforehand](claims.md), {literal('; '.join(known))}."
+
+
+def _scales(name: str, looked: dict[tuple[str, str], seen.Seen]) -> str:
+    """What its scales, layers or levels did on each task, where it tells that."""
+    told = {task: one.scales for (task, model), one in looked.items() if model == name and one.scales is not None}
+    lines = [
+        f"- `{literal(task)}`: "
+        + ", ".join(f"{literal(label)} {value:.3g}" for label, value in zip(found.labels, found.overall, strict=True))
+        for task, found in told.items()
+    ]
+    meanings = "; ".join(dict.fromkeys(literal(found.meaning) for found in told.values()))
+    if not lines:
+        return ""
+    head = f"## What its scales do\n\nMean over sequences and steps, of the first seed ({meanings}); "
+    return "\n\n".join([f"{head}[over time](scales.md).", "\n".join(lines)])
 
 
 def _table(

@@ -9,6 +9,7 @@ from support.records import made_insight, made_measurement, runs_of
 from harness.compare.material import Material
 from harness.records.claims import Claim, Declared
 from harness.report.cards.page import cards
+from harness.report.insight import seen
 
 ORDER = ["lstm-s", "gru"]
 HIGH, LOW = [0.90, 0.91, 0.92, 0.93, 0.94], [0.72, 0.73, 0.74, 0.75, 0.76]
@@ -48,6 +49,15 @@ def test_cost_and_gradient_are_those_of_the_model():
     assert table["sti"][5] == "–"
     assert table["copy-120"][7] != "–"
     assert table["sfc"][7] == "–"
+
+
+def test_what_its_scales_did_is_told_where_it_tells_it():
+    runs = runs_of({"aslstm": [0.9], "gru": [0.8]}, insight=made_insight())
+    told = seen.read(runs[0]).scales
+    found = cards(Material(runs, [], ORDER), None)["model-aslstm.md"].text
+    shares = ", ".join(f"{label} {value:.3g}" for label, value in zip(told.labels, told.overall, strict=True))
+    assert f"({told.meaning}); [over time](scales.md).\n\n- `sfc`: {shares}\n" in found
+    assert "What its scales do" not in cards(material(), None)["model-gru.md"].text
 
 
 def test_contrasts_that_were_declared_are_told_from_its_side():
