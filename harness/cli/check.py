@@ -111,7 +111,7 @@ def _told(name: str, problems: Sequence[str]) -> bool:
 @click.option("--results", type=Folder(), default=CAMPAIGN, show_default=True, help="Folder of the records.")
 @REPORTS
 @DATA
-@click.option("--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes; 0: this one.")
+@click.option("--workers", type=click.IntRange(0, 1000), default=1, show_default=True, help="Processes; 0: this one.")
 @executor_options
 @click.option("--run/--no-run", "running", default=True, show_default=True, help="Run what has no record, or not.")
 def vitals(

@@ -243,11 +243,10 @@ def merge(others: tuple[Path, ...], results: Path, dry_run: bool) -> int:
         store.check_writable()
         merging.write(found, store)
     added = ", ".join(counted(number, kind) for kind, number in found.added.items()) or "nothing"
-    click.echo(f"{results}: {'would add' if dry_run else 'added'} {added}")
+    said = [f"{results}: {'would add' if dry_run else 'added'} {added}"]
     if there := ", ".join(counted(number, kind) for kind, number in found.there.items()):
-        click.echo(f"there already: {there}")
+        said.append(f"there already: {there}")
     if found.unfinished:
-        click.echo(
-            f"{counted(found.unfinished, 'run')} left where they are: interrupted, the same command goes on there"
-        )
+        said.append(f"interrupted, and left where the same command goes on: {counted(found.unfinished, 'run')}")
+    click.echo("\n".join(said))
     return 0

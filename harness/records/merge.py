@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ def merged(into: Store, others: Sequence[Path]) -> Merged:
     for root in others:
         if not root.is_dir():
             raise BenchError(f"there is no results folder {root}")
-        if root.resolve() == into.root.resolve():
+        if os.path.realpath(root) == os.path.realpath(into.root):
             raise BenchError(f"{root} is the folder that the others are brought into; leave it out, or name another")
         paths = [(kind, path) for kind in KINDS for path in sorted(records_in(root / kind))]
         if not paths:

@@ -108,7 +108,7 @@ def drawn(draw: Random, scratch: Path) -> Line:
         words += words[-2:]  # mostly an option twice: the last one counts, or both do
     kind = next(kind for kind in ("wrong", "odd", "right") if kind in kinds)
     output = draw.choice(OUTPUTS) if draw.random() < OUTPUT_SHARE else ""
-    if kind == "right" and output == ">/dev/full":
+    if kind == "right" and output in (">/dev/full", "| true"):  # who reads no more ends it, with 1
         kind = "odd"
     if {"--", "--help"} & set(words):  # the one may make other words of options, the other looks at none
         kind = "odd"

@@ -206,6 +206,22 @@ DATA_OF = (
 SCALE = Slot("--scale", words("smoke paper quick", "'' NO_NAME huge", "robust"))
 PARAMS = (Slot("--models", OURS, 1), Slot("--budget", BUDGET))
 CHECKED = words("addition-37 {}/own.py:task", "'' , sfcc copy-100000000 {}/own.py:Bare {}/own.py:number BREAK LOST")
+MERGE = (
+    Slot("", words("{}/good {}/link", "NO_FOLDER {}/nothing {}/empty", "{}/good/runs"), 1),
+    Slot("--results", FRESH, 1),
+)
+TUNE = (
+    *SMALL,
+    Slot("--points", words("2 12", "NO_COUNT 1 1001"), 0.7),
+    Slot("--budget", BUDGET),
+    Slot("--results", FRESH, 1),
+)
+VITALS = (
+    Slot("--models", words("gru tp-rnn-s,lstm-s papers", "'' , lstms NO_NAME {}/own.py:Net", "variants all"), 1),
+    Slot("--results", words("{}/good {}/fresh/r", "NO_FOLDER", ODD_FOLDERS), 1),
+    Slot("--reports", FRESH, 1),
+    Slot("--workers", WORKERS),
+)
 VERBS = (
     Verb(("list",), (Slot("", LISTED, 0.8), Slot("--format", Words(("plain",), FORM.wrong, ("md",)))), 6),
     Verb(("params",), (Slot("--task", TASK, 1), *PARAMS, SCALE, Slot("--data", DATA)), 6),
@@ -226,6 +242,9 @@ VERBS = (
     Verb(("status",), STATUS, 6),
     Verb(("curves",), CURVES, 5),
     Verb(("report",), REPORT, 8, reads=False),
+    Verb(("merge",), MERGE, 4, reads=False),
+    Verb(("tune", "--dry-run"), TUNE, 4),
+    Verb(("vitals", "--no-run"), VITALS, 3, reads=False),
     Verb(("export",), (*EXPORT, Slot("--format", EXPORTED, 0.7)), 5, reads=False),
     Verb(("export", "--format", "croissant"), DATA_OF, 4, reads=False),
     Verb(("compare",), COMPARE, 7, (0, 3, 4)),
