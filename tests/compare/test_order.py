@@ -64,7 +64,7 @@ def test_a_model_has_its_colour_on_every_page_whichever_others_are_on_it():
     sheets = task_pages(loaded, ORDER, {}) | other_pages(loaded, ORDER)
     pictures = {name: json.dumps(drawn.spec) for sheet in sheets.values() for name, drawn in sheet.pictures.items()}
     alone = [name for name in pictures if "sti" in name and name.partition("-")[0] in ("sti", "gradients", "tradeoffs")]
-    assert len(alone) == 3
+    assert len(alone) == 4
     for name in alone:
         assert look(2).colour in pictures[name], name
         assert look(0).colour not in pictures[name], name
