@@ -12,7 +12,8 @@ import pandas as pd
 from ...compare.order import ordered, places, title_of
 from ...draw.curves import ends
 from ...draw.picture import Picture
-from ...errors import counted
+from ...errors import BenchError, counted
+from ...protocol import find_protocol
 from ...records.kinds import RunRecord
 from ...records.names import page
 from ...records.store import Store
@@ -81,6 +82,10 @@ def on_tasks(protocol: str, results: Path, order: Sequence[str]) -> dict[tuple[s
     results: the folder of the runs. Raises BenchError where trials are of other points than their choices.
     """
     shown: dict[tuple[str, str], tuple[Picture, str]] = {}
+    try:
+        find_protocol(protocol)
+    except BenchError:  # records may be of one that nobody here knows
+        return shown
     for root, choices in tunings(protocol, results):
         trials = read(Store(root), choices.protocol, choices.points)
         place = places({model for _, model, _ in trials.runs}, order)
