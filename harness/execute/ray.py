@@ -38,6 +38,7 @@ from .worker import Share, done, nothing_left
 
 RETRIES = 2  # times that Ray runs a task again whose process or node died
 WAITING = 2  # tasks a CPU that Ray has at a time, so that a free one never waits for this process
+PULSE_SECONDS = 30.0  # without its pulse of a second a process is taken to be gone
 BASE = 2**30  # bytes of a process before it holds anything of a cell
 States = Mapping[Cell, bytes]  # checkpoints
 
@@ -71,13 +72,16 @@ class Task:
     steps: dict[Cell, tuple[int, float]] = field(default_factory=dict)  # the first step told of, and when
     step_seconds: float = 0.0
     cpu: float = 0.0  # seconds that it has been at work
+    pulse: float = 0.0  # when its process was last seen to live
     ended: tuple[str, str] | None = None  # the status and the reason, where the driver has ended it
 
     def hear(self, what: Any) -> None:
         if isinstance(what, float):  # no step
-            self.cpu = what
-        else:
-            self.heard = time.monotonic()
+            self.cpu, self.pulse = what, time.monotonic()
+            return
+        self.heard = time.monotonic()
+        if not isinstance(what, Progress):  # it begins, maybe again
+            self.steps.clear()
         if isinstance(what, Progress):
             first, began = self.steps.setdefault(what.cell, (what.step, self.heard))
             if what.step > first:
@@ -87,8 +91,9 @@ class Task:
     def silent(self) -> str:
         """That it has been without a sign for too long, or nothing."""
         quiet = time.monotonic() - self.heard
-        first = FIRST_STEP_SECONDS if self.cpu > quiet / 2 else HANG_SECONDS
-        patience = max(HANG_SECONDS, HANG_STEPS * self.step_seconds) if self.steps else first
+        waits = time.monotonic() - self.pulse > PULSE_SECONDS  # for a place where it begins again, after a death
+        first = FIRST_STEP_SECONDS if waits or self.cpu > quiet / 2 else HANG_SECONDS
+        patience = max(HANG_SECONDS, HANG_STEPS * self.step_seconds) if self.steps and not waits else first
         return f"it hangs: its process gave no sign for {clock(quiet)}" if self.heard and quiet > patience else ""
 
 
@@ -227,7 +232,8 @@ class Driver:
         return []
 
     def _lost(self, task: Task, error: Exception, stopping: bool) -> list[Share]:
-        status, reason = task.ended or ("interrupted" if stopping else _status(error), said(error))
+        status, reason = task.ended or given_up(error)
+        status = "interrupted" if stopping and not task.ended else status
         if len(task.share.cells) > 1 and status != "interrupted":
             note = f"the process that trained several seeds of {task.share.group.model} ended: {reason}; each ran alone"
             return [Share(cells=(cell,), note=note) for cell in task.share.cells]
@@ -236,22 +242,16 @@ class Driver:
         return []
 
 
-def _status(error: Exception) -> str:
-    import ray
-
-    return "out-of-memory" if isinstance(error, ray.exceptions.OutOfMemoryError) else "failed"
-
-
-def said(error: Exception) -> str:
-    """Why Ray gave a task up, in a sentence without its advice."""
-    import ray
+def given_up(error: Exception) -> tuple[str, str]:
+    """The status of a cell that Ray gave up, and why it did, in a sentence without its advice."""
+    from ray import exceptions
 
     kinds = {
-        ray.exceptions.OutOfMemoryError: "Ray ended its process, as its node ran out of memory",
-        ray.exceptions.WorkerCrashedError: f"its process died, and did so {RETRIES} times more",
-        ray.exceptions.NodeDiedError: f"its node died, and so did {RETRIES} others",
+        exceptions.OutOfMemoryError: ("out-of-memory", "Ray ended its process, as its node ran out of memory"),
+        exceptions.WorkerCrashedError: ("failed", f"its process died, and did so {RETRIES} times more"),
+        exceptions.NodeDiedError: ("failed", f"its node died, and so did {RETRIES} others"),
     }
-    return next((words for kind, words in kinds.items() if isinstance(error, kind)), sentence(error))
+    return next((found for kind, found in kinds.items() if isinstance(error, kind)), ("failed", sentence(error)))
 
 
 def _train(

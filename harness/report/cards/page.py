@@ -65,10 +65,8 @@ def cards(material: Material, vitals: Sequence[Sign] | None) -> dict[str, Sheet]
         pictures = {}
         if name in far:
             pictures[f"model-{page(name)}.svg"] = frames.among(name, far, titles, places[name])
-            parts += [
-                _standing(name, far, titles),
-                f"![{literal(_standing(name, far, titles))}](model-{page(name)}.svg)",
-            ]
+            stands = _standing(name, far, titles)
+            parts += [stands, f"![{literal(stands)}](model-{page(name)}.svg)"]
         parts += [_contrasts(name, judged), tables.markdown(table), HOW_TO_READ, _scales(name, looked)]
         if (base := split_options(name)[0]) in told:
             parts.append(f"## In its own words\n\n{_escaped(told[base])}")
