@@ -44,7 +44,7 @@ ROOMS = {
     "harness.gate": "stats write catalog machine process",
     # the wing that reads
     "harness.draw": "records tasks.data",
-    "harness.write": "records draw",
+    "harness.write": "records draw tasks.data",
     "harness.exchange": "records catalog tasks.data",
     "harness.compare": "records stats write catalog",
     "harness.report": " ".join(["records compare stats draw write catalog", *map("report.{}".format, REPORT)]),

@@ -6,7 +6,7 @@ import gc
 import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,24 @@ from .options import REPORTS, RESULTS, Finite
 if TYPE_CHECKING:
     from ..records.store import Loaded, Store
     from ..write.sheet import Sheet
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a report has said and written so far. whole: nothing was left out."""
+
+    lines: list[str] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
+    html: str = ""
+    whole: bool = True
+
+    def say(self, line: str) -> None:
+        click.echo(line)
+        self.lines.append(line)
+
+    def lacks(self, why: str) -> None:
+        click.echo(why, err=True)
+        self.whole = False
 
 
 @click.command("report")
@@ -50,20 +68,36 @@ def report(
     At the end stand the page to read first, of the protocol that ran last, the HTML file, and what that says first.
     """
     from ..records.store import Store
-    from ..write import formats
+    from ..write import formats, unchanged
 
     asked = formats.chosen(words)
     if opened and (verify or "html" not in asked):
         raise BenchError(f"--open needs the HTML file; leave {'--verify' if verify else '--format'} out")
     if claimed is not None:
         claims.read(claimed)
+    question = unchanged.Question(
+        ("report", results, protocol_name, tasks, reports, asked, claimed),
+        [results] if claimed is None else [results, claimed],
+    )
+    if not verify and (stands := question.standing()):
+        for line in stands.lines:
+            click.echo(line)
+        if opened and stands.html:
+            _open(Path(stands.html))
+        return 0
+    told = _Told()
     gc.disable()  # it would walk thousands of records again and again, for a fifth of the time
     try:
-        return _report(
-            Store(results, claimed), claimed is not None, protocol_name, tasks, reports, asked, verify, opened
+        different = _report(
+            Store(results, claimed), claimed is not None, protocol_name, tasks, reports, asked, verify, told
         )
     finally:
         gc.enable()
+    if not verify and told.whole:
+        question.keep(unchanged.Standing(told.lines, told.html), told.written)
+    if opened and told.html:
+        _open(Path(told.html))
+    return different
 
 
 def _report(
@@ -74,7 +108,7 @@ def _report(
     reports: Path | None,
     asked: Collection[str],
     verify: bool,
-    opened: bool,
+    told: _Told,
 ) -> int:
     from ..compare.alive import as_committed
     from ..draw import picture
@@ -88,13 +122,13 @@ def _report(
     if why := picture.missing():
         if verify:
             raise BenchError(f"{why}; without it --verify cannot compare them")
-        click.echo(why, err=True)
+        told.lacks(why)
     if verify:  # nobody keeps report.html
         asked = tuple(word for word in asked if word != "html") or formats.chosen("md")
     wanted = split_words(",".join(tasks)) or None
     everything = as_committed(store.load(protocol_name, wanted))
     for sentence in everything.left_out:
-        click.echo(f"left out: {sentence}", err=True)
+        told.lacks(f"left out: {sentence}")
     finished: dict[str, str] = {}
     for name, when in [
         *((run.cell.protocol, run.finished) for run in everything.runs),
@@ -105,7 +139,7 @@ def _report(
         finished = {claim.protocol: "" for claim in everything.declared.claims} | finished
     speed, unread = store.load_speed() if protocol_name is None and wanted is None else ([], [])
     for sentence in unread:
-        click.echo(f"left out: {sentence}", err=True)
+        told.lacks(f"left out: {sentence}")
     if claimed and not any(one.is_served_by(run.cell) for one in everything.declared.claims for run in everything.runs):
         raise BenchError(
             f"no run in {store.root} is of a claim in {store.claims}; `bench run --claims {store.claims}` makes some"
@@ -113,24 +147,22 @@ def _report(
     if not finished and not speed:
         raise BenchError(f"there is no record to report on in {store.root}; `bench run` makes some")
     reports = campaign_of(store.root).reports if reports is None else reports
-    different, last, front = 0, None, ""
+    different, front = 0, ""
     if made := formats.files(speed_page.sheets(speed), asked):
-        different += _deliver(made, reports, [], verify)
+        different += _deliver(made, reports, [], verify, told)
     for name in sorted(finished, key=lambda name: (finished[name], name)):
         folder = reports / page(name)
         mine = [run.cell.task for run in everything.runs if run.cell.protocol == name]
         whole = everything if wanted is None and len(finished) == 1 else as_committed(store.load(name))
         made, front = _made(whole, mine, wanted, asked, folder, store.root)
         if not made:
-            click.echo(f"{name}: nothing was run, and every measurement was skipped", err=True)
+            told.lacks(f"{name}: nothing was run, and every measurement was skipped")
             continue
-        different += _deliver(made, folder, [first_page(mine), formats.HTML], verify)
-        last = folder / formats.HTML if formats.HTML in made else None
-    if last is not None and not verify:
+        different += _deliver(made, folder, [first_page(mine), formats.HTML], verify, told)
+        told.html = str(folder / formats.HTML) if formats.HTML in made else ""
+    if told.html and not verify:
         for line in markdown.first_lines(front):
-            click.echo(f"  {line}")
-        if opened:
-            _open(last)
+            told.say(f"  {line}")
     return int(different > 0)
 
 
@@ -145,7 +177,7 @@ def _open(path: Path) -> None:
         raise BenchError(f"there is no browser that can be started here; open {path} in one yourself")
 
 
-def _deliver(made: Mapping[str, str | bytes], folder: Path, last: Sequence[str], verify: bool) -> int:
+def _deliver(made: Mapping[str, str | bytes], folder: Path, last: Sequence[str], verify: bool, told: _Told) -> int:
     """Write the files and name each page, those of `last` at the end; or say which differ, and give their number."""
     from ..write import formats
 
@@ -155,12 +187,12 @@ def _deliver(made: Mapping[str, str | bytes], folder: Path, last: Sequence[str],
         found = formats.differences(made, folder)
         click.echo("\n".join(found) if found else f"{folder}: {len(made)} files are as the records give them")
         return len(found)
-    formats.save(made, folder)
+    told.written += formats.save(made, folder)
     pages = [name for name in made if Path(name).suffix in (".md", ".html")]
     if counts := Counter(Path(name).suffix for name in made if name not in pages):
-        click.echo(f"{folder}: {', '.join(f'{number} {kind}' for kind, number in counts.items())}")
+        told.say(f"{folder}: {', '.join(f'{number} {kind}' for kind, number in counts.items())}")
     for name in (*(name for name in pages if name not in last), *(name for name in last if name in pages)):
-        click.echo(str(folder / name))
+        told.say(str(folder / name))
     return 0
 
 

@@ -25,6 +25,23 @@ TABLE = """\
 
 ![a figure](one.svg)
 """
+VIEWS = """\
+# Things of more than one kind
+
+| Model | Protocol | Track | Score |
+|:------|:---------|:------|------:|
+| GRU | quick | tuned | 1 |
+| GRU | desk | tuned | 2 |
+| GRU | desk | source | 3 |
+
+## One task, budget 3k
+
+Few.
+
+## One task, budget 12k
+
+Many.
+"""
 WIDE = "# Wide\n\n| " + " | ".join(f"column {n}" for n in range(30)) + " |\n|" + "--:|" * 30 + "\n"
 WIDE += ("| a rather long name of a model | " + "12.3 ± 4.5 |" * 29 + "\n") * 40 + f"\n`{'word' * 60}`\n"
 
@@ -39,6 +56,7 @@ def page(tmp_path_factory):
     sheets = task_pages(loaded, ["lstm-s", "gru"], {}) | {
         "sort.md": Sheet(TABLE, {"one.svg": drawn()}),
         "wide.md": Sheet(WIDE),
+        "views.md": Sheet(VIEWS),
     }
     sheets |= other_pages(loaded, ["lstm-s", "gru"], sheets)
     path = tmp_path_factory.mktemp("html") / "report.html"

@@ -62,6 +62,24 @@ def test_a_task_alone_hides_the_sections_and_the_pages_of_the_others(shown):
     assert chromium.run(SECTIONS) == [title for title in every if "(sfc)" not in title]
 
 
+def test_protocols_tracks_and_budgets_are_filtered_too(shown):
+    chromium = shown("#views")
+    scores = f"[...document.querySelectorAll('#views tbody td:last-child')].{SEEN}"
+    parts = f"[...document.querySelectorAll('#views :is(h2, p)')].{SEEN}"
+    every = chromium.run(parts)
+    chromium.click(FILTER)
+    chromium.click(box("protocols", "desk"))
+    chromium.expect(HASH, "#views&protocols=desk")
+    assert chromium.run(scores) == ["2", "3"]
+    chromium.click(box("tracks", "tuned"))
+    chromium.expect(HASH, "#views&protocols=desk&tracks=tuned")
+    assert chromium.run(scores) == ["2"]
+    assert chromium.run(parts) == every
+    chromium.click("document.querySelector('input[name=budgets][value=\"12k\"]')")
+    chromium.expect(HASH, "#views&protocols=desk&tracks=tuned&budgets=12k")
+    assert chromium.run(parts) == [words for words in every if words not in ("One task, budget 3k", "Few.")]
+
+
 def test_the_keyboard_opens_chooses_and_closes_the_filter(shown):
     chromium = shown("#sfc")
     chromium.run(f"{FILTER}.focus()")
