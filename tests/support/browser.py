@@ -105,12 +105,19 @@ class Browser:
             assert time.monotonic() < end, f"{expression} gives {value!r}, not {expected!r}"
             time.sleep(0.02)
 
-    def click(self, element: str) -> None:
-        """Click the middle of the element that an expression of JavaScript gives, as a mouse does."""
-        place = self.run(
+    def _middle(self, element: str) -> list[float]:
+        found: list[float] = self.run(
             f"(e => {{ e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
             f" return [r.x + r.width / 2, r.y + r.height / 2] }})({element})"
         )
+        return found
+
+    def click(self, element: str) -> None:
+        """Click the middle of the element that an expression of JavaScript gives, as a mouse does, once it keeps still."""
+        place, before = self._middle(element), None
+        while place != before:  # a chart that is drawn above it moves it
+            time.sleep(0.05)
+            place, before = self._middle(element), place
         for kind in ("mousePressed", "mouseReleased"):
             self("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
 
