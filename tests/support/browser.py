@@ -113,7 +113,7 @@ class Browser:
         return found
 
     def click(self, element: str) -> None:
-        """Click the middle of the element that an expression of JavaScript gives, as a mouse does, once it keeps still."""
+        """Click the middle of the element that an expression of JavaScript gives, as a mouse does, once it is still."""
         place, before = self._middle(element), None
         while place != before:  # a chart that is drawn above it moves it
             time.sleep(0.05)
