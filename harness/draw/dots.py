@@ -54,7 +54,7 @@ def dots(
         .encode(x=x_of(axis), y=y, tooltip=["row:N", *whole, "said:N"], **drawn),
         chart.of(means, "ends")
         .mark_text(align="left", dx=8, color=QUIET)
-        .encode(x=alt.value(WIDTH), y=y, text="said:N"),
+        .encode(x=alt.value("width"), y=y, text="said:N"),
     ]
     chart.view(layers, width=WIDTH, height=height, moves=False)
     return chart.together()

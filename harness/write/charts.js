@@ -59,6 +59,12 @@ const fitCost = (spec, { legend }, room) => {
   Object.assign(legend, { labelFontSize: 10 }, thin ? { columns: 2, labelLimit: 130 } : beside);
 };
 
+// on a phone rows take the room there is, with their names and what stands at their ends
+const fitRows = (spec, room) => {
+  Object.assign(spec, { width: room, autosize: { type: "fit-x", contains: "padding" } });
+  for (const { encoding } of spec.layer) if (encoding.y?.axis) Object.assign(encoding.y.axis, { labelLimit: 115, labelFontSize: 10 });
+};
+
 // on a phone panels stand below each other, and keys below panels
 const narrow = (part, most) => {
   if (part === null || typeof part !== "object") return;
@@ -81,6 +87,7 @@ const drawing = ({ charts, config: shared }) => async (box) => {
   const isMap = room && spec.layer?.some((layer) => layer.encoding.y?.field === "model");
   if (isMap) fitMap(spec, room, sizes);
   else if (room && spec.concat) fitCost(spec, config, room);
+  else if (innerWidth < PHONE && spec.layer?.some(({ encoding }) => encoding?.y?.field === "row")) fitRows(spec, innerWidth - 40);
   else if (innerWidth < PHONE) {
     narrow(spec, innerWidth - 110);
     config.legend.columns = 1;
@@ -93,7 +100,10 @@ const drawing = ({ charts, config: shared }) => async (box) => {
     (await before)?.finalize();
     box.textContent = "";
     const { finalize } = await vegaEmbed(box, spec, options);
-    for (const svg of box.querySelectorAll("svg")) svg.setAttribute("aria-hidden", "true"); // the box has its sentence
+    for (const svg of box.querySelectorAll("svg")) {
+      svg.setAttribute("aria-hidden", "true"); // the box has its sentence
+      box.classList.toggle("tall", svg.height.baseVal.value > 1.3 * svg.width.baseVal.value); // a printed page's height
+    }
     return { finalize };
   };
   const drawn = embed().catch(() => void (box.textContent = words)); // what it shows, in words

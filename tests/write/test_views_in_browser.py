@@ -166,6 +166,29 @@ def test_the_first_screen_fits_its_room(shown, width):
     assert (chromium.run(bottom) <= 800) == (width == 1280)
 
 
+def test_on_a_phone_no_chart_is_made_smaller_to_fit(shown):
+    chromium = shown("#_all", width=390)
+    chromium.expect("[...document.querySelectorAll('[data-chart]')].every(c => c.querySelector('svg'))", True, 60)
+    scale = "(svg => svg.getBoundingClientRect().width / svg.width.baseVal.value)(t.ownerSVGElement)"
+    size = f"(t => parseFloat(getComputedStyle(t).fontSize) * {scale})"
+    sizes = chromium.run(f"[...document.querySelectorAll('[data-chart] svg text')].map({size})")  # pixels
+    assert len(sizes) > 100
+    assert min(sizes) >= 8
+    dots = chromium.run(f"[...document.querySelectorAll('#sfc [data-chart] svg text')].map(t => {scale})")[0]
+    assert dots == pytest.approx(1, abs=0.01)
+    assert chromium.run("document.documentElement.scrollWidth") == 390
+
+
+def test_on_paper_a_table_has_its_head_on_every_page(chromium, shown):
+    """A button is not drawn in a head that stands again on the next page, what it says is."""
+    shown("#sfc")
+    chromium("Emulation.setEmulatedMedia", media="print")
+    kinds = "[...new Set([...document.querySelectorAll('thead button')].map(b => getComputedStyle(b).display))]"
+    assert chromium.run(kinds) == ["contents"]
+    chromium("Emulation.setEmulatedMedia", media="")
+    assert chromium.run(kinds) != ["contents"]
+
+
 # ----------------------------------------------------------------------------- axe
 
 
