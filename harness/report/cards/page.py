@@ -10,7 +10,7 @@ import pandas as pd
 
 from ...catalog import MODELS, docstrings, find_model
 from ...compare.alive import Sign
-from ...compare.claims import Judged, judge_declared
+from ...compare.claims import NOT_PLANNED, Judged, judge_declared
 from ...compare.contrasts import OPEN, A
 from ...compare.material import Material
 from ...compare.order import facts_of, ordered, title_of
@@ -124,7 +124,7 @@ def _contrasts(name: str, judged: Sequence[Judged]) -> str:
     """How the declared contrasts with it ended."""
     ends: dict[str, list[str]] = {"won": [], "lost": [], "equivalent": [], "open": []}
     for one in judged:
-        for found in one.contrasts if one.verdict != NOT_RUN else ():
+        for found in one.contrasts if one.verdict not in (NOT_RUN, NOT_PLANNED) else ():
             if name in (found.a, found.b):
                 other = found.b if found.a == name else found.a
                 end = {EQUIVALENT: "equivalent", OPEN: "open"}.get(

@@ -66,6 +66,7 @@ def test_contrasts_that_were_declared_are_told_from_its_side():
         Claim(id="one", a=("gru",), b=("lstm-s",), tasks=("sfc",), **words),
         Claim(id="two", a=("gru",), b=("lstm-s",), tasks=("sti",), **words),
         Claim(id="three", a=("gru",), b=("lstm-m",), tasks=("sti",), **words),  # has not run
+        Claim(id="four", a=("gru",), b=("lstm-s",), tasks=("sti",), measure="peak", **words),  # not planned
     )
     found = cards(material(declared=asked), None)
     assert "declared beforehand](claims.md), won: lstm-s on sfc; lost: lstm-s on sti." in found["model-gru.md"].text
