@@ -50,17 +50,18 @@ class MIST(nn.Module):
 
     def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
         (past,) = self.initial_state(len(x)) if state is None else state
-        _, (h,) = scan(recurrence(self.delays), (self.W, self.b, self.U), past.unbind(1), (x.transpose(0, 1),))
+        width = self.U.shape[1]
+        parts = self.U.split([len(self.U) - width, width])  # here, as in every step each would have a gradient of both
+        _, (h,) = scan(recurrence(self.delays), (self.W, self.b, *parts), past.unbind(1), (x.transpose(0, 1),))
         h = h.transpose(0, 1)
         answers = self.classifier(h if self.per_step else h[:, -1])
         return answers if state is None else (answers, (torch.cat([past, h], dim=1)[:, -max(self.delays) :],))
 
 
 def step(delays: tuple[int, ...], weights: State, state: State, projected: Tensor) -> tuple[State, State]:
-    *_, U = weights
-    width = U.shape[1]
-    U_gates, U_h = U.split([len(U) - width, width])
-    for_gates, for_h = projected.split([len(U) - width, width], dim=1)
+    *_, U_gates, U_h = weights
+    width = len(U_h)
+    for_gates, for_h = projected.split([len(U_gates), width], dim=1)
     a, r = torch.addmm(for_gates, state[-1], U_gates.t()).split([len(delays), width], dim=1)
     past = torch.stack([state[-n] for n in delays], dim=1)  # (batch, D, width)
     m = torch.bmm(torch.softmax(a, dim=1).unsqueeze(1), past).squeeze(1)

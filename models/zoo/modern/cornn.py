@@ -30,8 +30,8 @@ def step(
     _, _, W, W_z = weights
     y, z = state
     driven = torch.tanh(torch.addmm(torch.addmm(projected, y, W.t()), z, W_z.t()))
-    z = z + dt * (driven - gamma * y - epsilon * z)
-    y = y + dt * z
+    z = torch.add(torch.add((1 - dt * epsilon) * z, y, alpha=-dt * gamma), driven, alpha=dt)
+    y = torch.add(y, z, alpha=dt)
     return (y, z), (y,)
 
 

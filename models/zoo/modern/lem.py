@@ -26,14 +26,14 @@ from ...spec import ModelSpec, Shape
 
 
 def step(dt: float, weights: State, state: State, projected: Tensor) -> tuple[State, State]:
-    _, _, W = weights
+    _, _, W_gates, W_y = weights
     y, z = state
     h = y.shape[1]
-    W_gates, W_y = W.split([3 * h, h])
     for_gates, for_y = projected.split([3 * h, h], dim=1)
-    D, E, for_z = torch.addmm(for_gates, y, W_gates.t()).chunk(3, dim=1)
-    z = z + dt * torch.sigmoid(D) * (torch.tanh(for_z) - z)
-    y = y + dt * torch.sigmoid(E) * (torch.tanh(torch.addmm(for_y, z, W_y.t())) - y)
+    gates, for_z = torch.addmm(for_gates, y, W_gates.t()).split([2 * h, h], dim=1)
+    D, E = (dt * torch.sigmoid(gates)).chunk(2, dim=1)
+    z = torch.lerp(z, torch.tanh(for_z), D)
+    y = torch.lerp(y, torch.tanh(torch.addmm(for_y, z, W_y.t())), E)
     return (y, z), (y,)
 
 
@@ -52,7 +52,13 @@ class Cell(cells.Cell):
         super().__init__(inputs, width)
         self.recurrence = recurrence(dt)
         for weight in self.weights:
-            nn.init.uniform_(weight, -1 / math.sqrt(width), 1 / math.sqrt(width))
+            nn.init.uniform_(weight.detach(), -1 / math.sqrt(width), 1 / math.sqrt(width))
+
+    @property
+    def weights(self) -> State:
+        """W of 1, 2, z and W_y apart: split in every step, each would have a gradient of both."""
+        h = self.weight_h.shape[1]
+        return self.weight_x, self.bias, *self.weight_h.split([3 * h, h])
 
 
 class LongExpressiveMemory(cells.Classified):
