@@ -37,6 +37,14 @@ ZOO: dict[str, str] = {
     "mtgru": ".zoo.timescale:MTGRU",
     "dilated-rnn": ".dilated:DILATED_RNN",
     "dilated-gru": ".dilated:DILATED_GRU",
+    "hornn": ".zoo.hornn:HORNN",
+    "stanh-rnn": ".zoo.skip:STANH_RNN",
+    "mist": ".zoo.mist:MIST_RNN",
+    "qrnn": ".zoo.qrnn:QRNN",
+    "mingru": ".zoo.modern.minimal:MIN_GRU",
+    "minlstm": ".zoo.modern.minimal:MIN_LSTM",
+    "lem": ".zoo.modern.lem:LEM",
+    "cornn": ".zoo.modern.cornn:CO_RNN",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

@@ -10,10 +10,13 @@ seed depends on it.
     normal-0.001  weight N(0, 0.001^2), bias 0
     uniform-0.04  weight and bias U(-0.04, 0.04)
     glorot        weight Glorot-uniform, bias 0
+    lecun         weight N(0, 1 / inputs), bias 0
+    he            weight N(0, 2 / inputs), bias as torch's Linear
     truncated     weight N(0, 0.1^2) cut at two standard deviations, bias 0.1
 """
 
 import inspect
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -41,6 +44,14 @@ def _glorot(classifier: nn.Linear) -> None:
     nn.init.zeros_(classifier.bias)
 
 
+def _lecun(classifier: nn.Linear) -> None:
+    _narrow(1 / math.sqrt(classifier.in_features), classifier)
+
+
+def _he(classifier: nn.Linear) -> None:
+    nn.init.normal_(classifier.weight, std=math.sqrt(2 / classifier.in_features))
+
+
 def _truncated(classifier: nn.Linear) -> None:
     nn.init.trunc_normal_(classifier.weight, std=0.1, a=-0.2, b=0.2)
     nn.init.constant_(classifier.bias, 0.1)
@@ -53,6 +64,8 @@ STARTS: dict[str, Callable[[nn.Linear], None]] = {
     "normal-0.001": partial(_narrow, 0.001),
     "uniform-0.04": partial(_uniform, 0.04),
     "glorot": _glorot,
+    "lecun": _lecun,
+    "he": _he,
     "truncated": _truncated,
 }
 

@@ -5,4 +5,9 @@ mgu            a GRU whose two gates are one
 highway        several highway layers inside one step
 feedback       layers of LSTM or GRU that all read each other
 timescale      layers of GRU that are slower from one to the next
+hornn          one layer that reads its last states
+skip           a tanh layer that also reads its state of some steps ago
+mist           a tanh layer that attends to some of its states
+qrnn           gates that read the input alone
+modern         since 2020
 """

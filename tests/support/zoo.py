@@ -14,17 +14,25 @@ Arrays = dict[str, Tensor]
 class Source:
     """How a model stands for the code that made a case.
 
-    weights: var -> ours, without the classifier where `out` is h at all steps. options: the file -> the model's.
-    prepare: (module, the file), for what is no option. out: what follows R, loss and grad in the names of the file.
+    weights: var -> ours, without the classifier. classifier: var -> one or no (weight, bias), which gives the
+    answers, or the file's `logits`; where there is none or the file has logits, `out` is h at all steps.
+    options: the file -> the model's. prepare: (module, the file), for what is no option.
+    state: (the file, its initial states) -> ours. serves: may this source be asked for a file of that name?
+    out: what follows out, R, loss and grad in the names of the file.
     """
 
     model: str
     weights: Callable[[Arrays, Arrays], Arrays]
-    classifier: Callable[[Arrays], tuple[Tensor, Tensor]] | None = None
+    classifier: Callable[[Arrays], list[tuple[Tensor, Tensor]]] = lambda var: []
     options: Callable[[Arrays], dict[str, object]] = lambda case: {}
     prepare: Callable[[torch.nn.Module, Arrays], None] = lambda module, case: None
+    state: Callable[[Arrays, list[Tensor]], tuple[Tensor, ...]] = lambda case, given: tuple(given)
+    serves: Callable[[str], bool] = lambda name: True
     per_step: bool = True
     out: str = ""
+
+    def answers(self, case: Arrays) -> Tensor:
+        return case[f"layer_outputs/{len(case['hidden'])}" if self.out == "_layer" else f"out{self.out}"]
 
 
 def simple(var: Arrays, case: Arrays) -> Arrays:
@@ -135,18 +143,127 @@ def dilations(case: Arrays) -> dict[str, object]:
     return {"dilations": tuple(case["dilations"].tolist())}
 
 
-def answers(*names: str) -> Callable[[Arrays], tuple[Tensor, Tensor]]:
-    return lambda var: tuple(var[name] for name in names)
+def answers(weight: str, bias: str) -> Callable[[Arrays], list[tuple[Tensor, Tensor]]]:
+    return lambda var: [(var[weight], var[bias])]
+
+
+def logits(name: str) -> Callable[[Arrays], list[tuple[Tensor, Tensor]]]:
+    """Of a torch Linear."""
+    return lambda var: [(var[f"{name}.weight"].t(), var[f"{name}.bias"])]
 
 
 def dilated_sources(kind: str, cell: str) -> list[Source]:
     """The answer to a sequence, and the h of the last layer at all steps, which have a cotangent each."""
     every = partial(Source, f"dilated-{kind}", dilated(cell), options=dilations)
-    return [every(classifier=answers("output/weights", "output/bias"), per_step=False), every(out="_layer")]
+    return [
+        every(classifier=answers("output/weights", "output/bias"), per_step=False),
+        every(out="_layer", serves=lambda name: not name.endswith("first2")),  # whose outputs are joined
+    ]
+
+
+def hornn(var: Arrays, case: Arrays) -> Arrays:
+    n = range(1, int(case["order"]) + 1)
+    gated = "b_g1" in var
+    return {
+        "rnn.W": torch.cat([var["W_in"], *(var[f"W_g{i}"] for i in n if gated)]),
+        "rnn.b": torch.cat([var["b"], *(var[f"b_g{i}"] for i in n if gated)]),
+        "rnn.U": torch.stack([torch.cat([var[f"W_h{i}"], *([var[f"U_g{i}"]] if gated else [])]) for i in n]),
+    }
+
+
+def hornn_source(kind: str) -> list[Source]:
+    options = ["order", "alpha"] if kind == "fofe" else ["order"]
+    return [Source("hornn", hornn, options=lambda case: {"kind": kind} | {key: case[key].item() for key in options})]
+
+
+def skip_tanh(var: Arrays, case: Arrays) -> Arrays:
+    return {
+        "rnn.weight_x": torch.cat([var["U"], var["W_s"]], dim=1),
+        "rnn.weight_h": var["W"],
+        "rnn.bias": var["b"],
+    }
+
+
+def mist(var: Arrays, case: Arrays) -> Arrays:
+    parts = ("rnn/pre_act/coefs", "rnn/pre_act/r", "rnn/mist")
+    return {
+        ours: torch.cat([var[f"{part}/{theirs}"] for part in parts], dim=-1).t()
+        for ours, theirs in (("W", "W_x"), ("U", "W_h"))
+    } | {"b": torch.cat([var[f"{part}/b"] for part in parts])}
+
+
+def quasi(var: Arrays, case: Arrays) -> Arrays:
+    """Their f is 1 - f."""
+    ours = {}
+    for layer in range(int(case["hyper/layers"])):
+        for name, theirs in (("W", "weight"), ("b", "bias")):
+            z, f, o = var[f"layers.{layer}.linear.{theirs}"].chunk(3)
+            ours[f"rnns.{layer}.{name}"] = torch.cat([z, -f, o])
+    return ours
+
+
+def quasi_options(case: Arrays) -> dict[str, object]:
+    zoneout = {"zoneout": case["hyper/zoneout"].item()} if "hyper/zoneout" in case else {}
+    return {"layers": int(case["hyper/layers"]), "window": int(case["hyper/window"])} | zoneout
+
+
+def quasi_state(case: Arrays, given: list[Tensor]) -> tuple[Tensor, ...]:
+    """Before the first x of each layer there is 0."""
+    if not given:
+        return ()
+    x = case["x"]
+    return tuple(
+        part
+        for layer, c in enumerate(given[0])
+        for part in (c, torch.zeros_like(c) if layer else x.new_zeros(len(x), x.shape[2]))
+    )
+
+
+def minimal(name: str) -> Callable[[Arrays, Arrays], Arrays]:
+    """Without biases."""
+
+    def weights(var: Arrays, case: Arrays) -> Arrays:
+        return {"rnns.0.W": var[name], "rnns.0.b": var[name].new_zeros(len(var[name]))}
+
+    return weights
+
+
+def projection(var: Arrays) -> list[tuple[Tensor, Tensor]]:
+    return [(W.t(), W.new_zeros(len(W))) for name, W in var.items() if name == "to_out.weight"]
+
+
+def expressive(var: Arrays, case: Arrays) -> Arrays:
+    """Their parts are 2, 1, y, z and 2, 1, z; ours 1, 2, z, y."""
+    ours = {}
+    for name, theirs in (("weight", "weight"), ("bias", "bias")):
+        x_2, x_1, x_y, x_z = var[f"cell.inp2hid.{theirs}"].chunk(4)
+        h_2, h_1, h_z = var[f"cell.hid2hid.{theirs}"].chunk(3)
+        h_y = var[f"cell.transform_z.{theirs}"]
+        ours[f"{name}_x"], ours[f"{name}_h"] = torch.cat([x_1, x_2, x_z, x_y]), torch.cat([h_1, h_2, h_z, h_y])
+    return {
+        "rnn.weight_x": ours["weight_x"],
+        "rnn.weight_h": ours["weight_h"],
+        "rnn.bias": ours["bias_x"] + ours["bias_h"],
+    }
+
+
+def oscillators(var: Arrays, case: Arrays) -> Arrays:
+    """Their columns are x, z, y."""
+    h = len(var["cell.i2h.bias"])
+    x, z, y = var["cell.i2h.weight"].split([case["x"].shape[2], h, h], dim=1)
+    return {"rnn.weight_x": x, "rnn.weight_z": z, "rnn.weight_h": y, "rnn.bias": var["cell.i2h.bias"]}
+
+
+def constants(*names: str) -> Callable[[Arrays], dict[str, object]]:
+    return lambda case: {name: case[f"hyper/{name}"].item() for name in names}
 
 
 plain_source = partial(Source, options=lambda case: {"start": "trained"}, classifier=answers("out_mat", "out_bias"))
 feedback_source = partial(Source, options=lambda case: {"layers": len(case["hidden"])}, prepare=as_wide)
+minimal_source = partial(
+    Source, classifier=projection, state=lambda case, given: tuple(h.squeeze(1) for h in given)
+)  # of one layer
+min_lstm = partial(minimal_source, "minlstm", minimal("to_hidden_and_f_i_gate.weight"))
 SOURCES = {
     "tanhrnn": [plain_source("tanh-rnn", simple)],
     "irnn": [plain_source("irnn", simple)],
@@ -156,6 +273,25 @@ SOURCES = {
     "gflstm": [feedback_source("gf-lstm", feedback)],
     "gfgru": [feedback_source("gf-gru", feedback)],
     "mtgru": [Source("mtgru", timescale, options=lambda case: {"taus": (1 / case["tau_in_code"]).tolist()})],
+    **{f"hornn_{kind}": hornn_source(kind) for kind in ("plain", "max", "fofe", "gated")},
+    "stanh": [Source("stanh-rnn", skip_tanh, options=lambda case: {"skip": int(case["s"])})],
+    "mist": [Source("mist", mist, options=lambda case: {"delays": tuple(case["delays"].tolist())})],
+    "qrnn": [
+        Source(
+            "qrnn",
+            quasi,
+            options=quasi_options,
+            prepare=lambda module, case: module.train("hyper/zoneout" not in case),
+            state=quasi_state,
+        )
+    ],
+    "mingru": [minimal_source("mingru", minimal("to_hidden_and_gate.weight"), options=lambda case: {"layers": 1})],
+    "minlstm": [
+        min_lstm(options=lambda case: {"layers": 1}),
+        min_lstm(options=lambda case: {"layers": 1, "released": True}, out="_parallel", serves="minlstm-long".__eq__),
+    ],
+    "lem": [Source("lem", expressive, logits("classifier"), options=constants("dt"))],
+    "cornn": [Source("cornn", oscillators, logits("readout"), options=constants("dt", "gamma", "epsilon"))],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),
     "dilated_gru": dilated_sources("gru", "gru"),

@@ -1,8 +1,9 @@
 """The models of the zoo against cases: answers and gradients that their authors' code gave, in float64.
 
 A file of cases/ has x, the trained weights `var/NAME` as that code stores them, `out`, a cotangent R, the loss
-sum(out R) and its gradients `grad/NAME` and `grad_x` or `grad/x`; some have an initial state. support/zoo.py says how
-a model's weights are made from those, and the gradients are taken by theirs.
+sum(out R) and its gradients `grad/NAME` and `grad_x` or `grad/x`; some have an initial state, some besides `logits` of
+the last step, a few no R. support/zoo.py says how a model's weights are made from those, and the gradients are taken by
+theirs.
 """
 
 from pathlib import Path
@@ -24,7 +25,7 @@ EVERY = [
     pytest.param(path, source, id=f"{path.stem}{source.out}")
     for path in sorted(CASES.glob("*.npz"))
     for source in SOURCES[path.stem.partition("-")[0]]
-    if not (path.stem.endswith("first2") and source.per_step)  # whose outputs are joined for one answer a sequence
+    if source.serves(path.stem)
 ]
 
 
@@ -37,24 +38,29 @@ def test_there_is_a_case_for_every_source():
 def test_answers_and_gradients_are_those_of_the_authors_code(path, source, back_end):
     case = {key: torch.from_numpy(value) for key, value in np.load(path).items()}
     var = {key.removeprefix("var/"): value.requires_grad_() for key, value in case.items() if key.startswith("var/")}
-    x, R = case["x"].requires_grad_(), case[f"R{source.out}"]
+    x, R, theirs = case["x"].requires_grad_(), case.get(f"R{source.out}"), source.answers(case)
     starts = [key for key in case if key == "init" or key.startswith("init/")]
-    state = tuple(case[key].requires_grad_() for key in starts)
-    ours = source.weights(var, case)
-    if source.classifier is not None:
-        weight, bias = source.classifier(var)
-    else:  # the answers are the h of all steps
-        weight, bias = torch.eye(R.shape[-1], dtype=R.dtype), torch.zeros(R.shape[-1], dtype=R.dtype)
+    state = source.state(case, [case[key].requires_grad_() for key in starts])
+    ours, units = source.weights(var, case), theirs.shape[-1]
+    heads = source.classifier(var)
+    if not heads or "logits" in case:  # the answers are the h of all steps
+        heads = [(torch.eye(units, dtype=x.dtype), torch.zeros(units, dtype=x.dtype)), *heads]
+    weight, bias = (torch.cat(parts, dim=-1) for parts in zip(*heads, strict=True))
     ours |= {"classifier.weight": weight.t(), "classifier.bias": bias}
-    shape = SequenceShape(x.shape[1], x.shape[2], R.shape[-1], source.per_step)
+    shape = SequenceShape(x.shape[1], x.shape[2], len(bias), source.per_step)
     module = catalog.find_model(source.model).build(shape, 5, **source.options(case)).double()
     source.prepare(module, case)
     assert set(ours) == {name for name, _ in module.named_parameters()}
     with scan.backend(back_end):
         out = functional_call(module, ours, (x, state) if state else (x,))
     out = out[0] if state else out
-    loss = (out * R).sum()
-    near(out, case[f"layer_outputs/{len(case['hidden'])}" if source.out else "out"], "out")
+    if "logits" in case:
+        near(out[:, -1, units:], case["logits"], "logits")
+        out, last = out[..., :units], out[:, -1, units:]
+    near(out, theirs, "out")
+    if R is None:
+        return
+    loss = (out * R).sum() + ((last * case["R_logits"]).sum() if "logits" in case else 0)
     near(loss, case[f"loss{source.out}"], "loss")
     grad = f"grad{source.out}"
     leaves = {f"{grad}/{key}": value for key, value in var.items()}

@@ -20,6 +20,11 @@ def glorot(rows: int, columns: int) -> Start:
     return "uniform", math.sqrt(6 / (rows + columns))
 
 
+def linear(inputs: int) -> Start:
+    """torch's own."""
+    return "uniform", 1 / math.sqrt(inputs)
+
+
 STARTS: dict[str, dict[str, Start]] = {
     "tanh-rnn": {
         "rnn.weight_x": glorot(N, 20),
@@ -90,6 +95,45 @@ STARTS: dict[str, dict[str, Start]] = {
         "classifier.bias": ("normal", 1),
     },
     "dilated-gru@init=normal": {"rnns.0.weight_x": ("normal", 1), "rnns.3.weight_h": ("normal", 1)},
+    "hornn": {
+        "rnn.W": glorot(N, 20),
+        "rnn.U[0:1]": glorot(N, N),
+        "rnn.U[2:3]": glorot(N, N),
+        "rnn.b": ("constant", 0),
+        "classifier.weight": linear(N),
+    },
+    "hornn@kind=gated": {"rnn.W": glorot(N, 20), "rnn.U": glorot(N, N), "rnn.b": ("constant", 0)},
+    "stanh-rnn": {
+        "rnn.weight_x[:,:20]": glorot(N, 20),
+        "rnn.weight_x[:,20:]": glorot(N, N),
+        "rnn.weight_h": glorot(N, N),
+        "rnn.bias": ("constant", 0),
+        "classifier.weight": glorot(100, N),
+    },
+    "mist": {
+        "W": ("normal", 1 / math.sqrt(N)),
+        "U": ("normal", 1 / math.sqrt(N)),
+        "b": ("constant", 0),
+        "classifier.weight": ("normal", 1 / math.sqrt(N)),
+        "classifier.bias": ("constant", 0),
+    },
+    "qrnn": {"rnns.0.W": linear(2 * 20), "rnns.0.b": linear(2 * 20), "rnns.1.W": linear(2 * N)},
+    "mingru": {"rnns.0.W": linear(20), "rnns.0.b": linear(20), "rnns.1.W": linear(N), "classifier.weight": linear(N)},
+    "minlstm": {"rnns.0.W": linear(20), "rnns.0.b": linear(20), "rnns.1.W": linear(N), "classifier.weight": linear(N)},
+    "lem": {
+        "rnn.weight_x": linear(N),
+        "rnn.weight_h": linear(N),
+        "rnn.bias": linear(N),
+        "classifier.weight": ("normal", math.sqrt(2 / N)),
+        "classifier.bias": linear(N),
+    },
+    "cornn": {
+        "rnn.weight_x": linear(20 + 2 * N),
+        "rnn.weight_h": linear(20 + 2 * N),
+        "rnn.weight_z": linear(20 + 2 * N),
+        "rnn.bias": linear(20 + 2 * N),
+        "classifier.weight": linear(N),
+    },
 }
 """Model -> weight, or a part of it -> (kind, size): the limit of a uniform, the deviation of a normal."""
 
@@ -138,6 +182,15 @@ def _whole(text: str) -> int | None:
         ("dilated-rnn", 50, 43_510),  # the paper's table has 44K
         ("dilated-rnn", 20, 20 * 22 + 8 * 20 * 41 + 10 * 21),
         ("dilated-gru", 20, 3 * (20 * 22 + 8 * 20 * 41) + 10 * 21),
+        ("hornn", 100, 100 * (1 + 1 + 3 * 100) + 10 * 101),
+        ("hornn@kind=gated", 100, 100 * (1 + 1 + 3 * 100) + 3 * 100 * (1 + 1 + 100) + 10 * 101),
+        ("stanh-rnn", 64, 8_970),
+        ("mist", 139, 41_726),
+        ("qrnn", 100, 3 * 100 * (2 * 1 + 1) + 3 * 100 * (2 * 100 + 1) + 10 * 101),
+        ("mingru", 100, 2 * 100 * 2 + 2 * 100 * 101 + 10 * 101),
+        ("minlstm", 100, 3 * 100 * 2 + 3 * 100 * 101 + 10 * 101),
+        ("lem", 128, 68_362 - 4 * 128),  # the authors' code has a second bias
+        ("cornn", 256, 134_154),
     ],
 )
 def test_a_model_has_as_many_weights_as_its_source_says(name, width, count):
@@ -159,6 +212,17 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("rhn@dropout_state=1.0", "dropout_state is 1.0; give a share of at least 0 and below 1"),
         ("gf-gru@layers=0", "layers is 0; give a whole number of at least 1"),
         ("mtgru@taus=(1, 0.5)", r"taus are \(1, 0.5\); give a number of at least 1 for each layer"),
+        ("hornn@kind=other", "kind is 'other'; choose one of plain, max, fofe, gated"),
+        ("hornn@order=0", "order is 0; give a whole number of at least 1"),
+        ("hornn@alpha=1.0+kind=fofe", "alpha is 1.0; give a number between 0 and 1"),
+        ("stanh-rnn@skip=0", "skip is 0; give a whole number of at least 1"),
+        ("mist@delays=(0, 1)", r"delays are \(0, 1\); give whole numbers of at least 1"),
+        ("qrnn@layers=0", "layers is 0; give a whole number of at least 1"),
+        ("qrnn@window=3", "window is 3; choose one of 1, 2"),
+        ("qrnn@zoneout=1.0", "zoneout is 1.0; give a share of at least 0 and below 1"),
+        ("minlstm@layers=0", "layers is 0; give a whole number of at least 1"),
+        ("lem@dt=1.5", "dt is 1.5; give a number above 0 and at most 1"),
+        ("cornn@epsilon=0.0", "epsilon is 0.0; give a number above 0"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
         (
             "dilated-gru@dilations=(1000, 2000)",
@@ -178,3 +242,37 @@ def test_a_highway_drops_with_one_mask_for_all_steps_in_training_alone():
         assert mask.unique().tolist() == pytest.approx([0, 1 / (1 - share)])
         assert (mask == 0).double().mean().item() == pytest.approx(share, abs=0.02)
     assert module.eval().masks(x, s) == (None, None)
+
+
+def test_zoneout_keeps_entries_in_training_and_scales_in_evaluation():
+    layer = catalog.find_model("qrnn@zoneout=0.25").build(SHAPE, N).rnns[0]
+    kept = layer.kept(torch.empty(400, 10, N))
+    assert kept.unique().tolist() == [0, 1]
+    assert (kept == 0).double().mean().item() == pytest.approx(0.25, abs=0.01)
+    assert layer.eval().kept(kept) == 0.75
+
+
+@pytest.mark.parametrize("name", ["mingru", "minlstm"])
+def test_a_forget_bias_is_the_log_odds_of_what_is_kept(name):
+    for bias in (0.0, 4.0):
+        layer = made(catalog.find_model(f"{name}@forget_bias={bias}"), SHAPE, N, "cpu", seed=1).rnns[0]
+        x, before = torch.zeros(1, 1, 20), torch.full((1, N), 1e6)
+        share = layer(x, before).mean().item() / 1e6
+        assert math.log(share / (1 - share)) == pytest.approx(bias, abs=0.1)
+
+
+def test_the_units_of_a_higher_order_network_read_the_largest_of_what_they_see():
+    module = catalog.find_model("hornn@kind=max+order=2").build(catalog.sequence_shape(3, 1, 1), 1)
+    with torch.no_grad():
+        for weight, value in (
+            (module.rnn.W, 0.0),
+            (module.rnn.b, 0.0),
+            (module.rnn.U[0], -2.0),
+            (module.rnn.U[1], 3.0),
+        ):
+            weight.fill_(value)
+        h, _ = module.rnn(torch.zeros(1, 3, 1))
+    first = 0.5  # before it there is nothing
+    second = torch.sigmoid(torch.tensor(0.0)).item()  # the larger of -2 * 0.5 and 3 * 0
+    third = torch.sigmoid(torch.tensor(3 * first)).item()
+    assert h.flatten().tolist() == pytest.approx([first, second, third])
