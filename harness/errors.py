@@ -19,6 +19,10 @@ class CorruptRecord(BenchError):
     """A record file that cannot be read; reports name it and leave it in place."""
 
 
+class DamagedRecord(CorruptRecord):
+    """A record file that is not as it was written; its cell begins anew and the file is put aside."""
+
+
 def nearest(kind: str, word: str, known: list[str], where: str) -> UnknownName:
     """'no model called lstn-s; the nearest is lstm-s (`bench list` shows them all)'."""
     from difflib import get_close_matches

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from .. import catalog, engine, machine
-from ..errors import BenchError, counted
+from ..errors import BenchError, DamagedRecord, counted
 from ..execute.apart import IMPORT_SECONDS, asked_apart, look_at
 from ..machine import find_device
 from ..plan import Cell, Group, find_budget, parse_seeds, split_words, whole
@@ -148,7 +148,10 @@ class Order:
         self.store.check_readable()
         todo, done = [], Counter[str]()
         for cell in self.cells:
-            record = self.store.find_run(cell)
+            try:
+                record = self.store.find_run(cell)
+            except DamagedRecord:
+                record = None
             if record is None or not record.is_final or self._is_wanted_again(record):
                 todo.append(cell)
                 continue
@@ -198,11 +201,15 @@ class Order:
         return f"{' and '.join(words[name] for name in differ)} {'has' if differ != ['data'] else 'have'} changed"
 
     def put_aside(self, todo: Collection[Cell]) -> int:
-        """Put the records of cells that run again where nothing reads them; how many."""
+        """Put the records of cells that run again, and damaged ones, where nothing reads them; how many."""
         count = 0
         for cell in todo:
-            record = self.store.find_run(cell)
-            if record is not None and record.is_final:
+            try:
+                record = self.store.find_run(cell)
+                away = record is not None and record.is_final
+            except DamagedRecord:
+                away = True
+            if away:
                 self.store.put_aside(self.store.run_path(cell))
                 count += 1
         return count

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Annotated, Any
 
-from ..errors import CorruptRecord
+from ..errors import CorruptRecord, DamagedRecord
 from ..plan import Group
 from .fields import (
     RANGES,
@@ -24,7 +24,7 @@ from .fields import (
     Settings,
     Size,
 )
-from .typed import LARGEST, Misfit, Rule, parsed, typed
+from .typed import LARGEST, Damaged, Misfit, Rule, parsed, sealed, typed
 
 SCHEMA = 1
 FIRST_SEED = 0  # of every protocol; what a trained model does is looked into for this one
@@ -237,11 +237,11 @@ def as_text(kind: str, data: Mapping[str, Any]) -> str:
     """The text of a record of some kind; numbers of numpy and torch, which a stranger may give, are numbers."""
     text = json.dumps({"schema": SCHEMA, "kind": kind, **_plain(data)}, indent=1, allow_nan=False)
     # a list of numbers stands in one line; no string holds a line's end, so none is changed
-    return re.sub(r"\[\n[-+.\deE,\snul]*?\n *\]", lambda found: " ".join(found[0].split()), text) + "\n"
+    return sealed(re.sub(r"\[\n[-+.\deE,\snul]*?\n *\]", lambda found: " ".join(found[0].split()), text))
 
 
 def from_json(text: str, where: str) -> RunRecord | Measurement:
-    """The inverse of to_json. Raises CorruptRecord, naming `where` and the field, for anything else."""
+    """The inverse of to_json. Raises CorruptRecord, naming `where` and the field, and DamagedRecord, which is one."""
     try:
         data = parsed(text)
         schema = data.get("schema")
@@ -255,7 +255,8 @@ def from_json(text: str, where: str) -> RunRecord | Measurement:
             return _consistent_measurement(typed(Measurement, data))
         raise ValueError("its kind is neither run nor measurement")
     except ValueError as error:
-        raise CorruptRecord(f"{where} is no record that can be read ({error}); mend or delete it") from None
+        kind = DamagedRecord if isinstance(error, Damaged) else CorruptRecord
+        raise kind(f"{where} is no record that can be read ({error}); mend or delete it") from None
 
 
 def _consistent_run(record: RunRecord) -> RunRecord:

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import BenchError, CorruptRecord, Unwritable, one_line
+from ..errors import BenchError, CorruptRecord, DamagedRecord, Unwritable, one_line
 from ..plan import Cell, Group
 from ..protocol import DESK, PAPER
 from . import apart, baselines, checkpoints, findings, names
@@ -261,14 +261,14 @@ class Store:
 
 
 def read_file(path: Path, read: Callable[[str, str], Record]) -> Record:
-    """Raises FileNotFoundError where there is no such file, and CorruptRecord where it is no record."""
-    where = one_line(str(path))
+    """Raises FileNotFoundError where there is no such file, CorruptRecord where it is no record."""
     try:
-        return read(path.read_text(encoding="utf-8"), where)
+        return read(path.read_text(encoding="utf-8"), one_line(str(path)))
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(path) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise CorruptRecord(f"{where} cannot be read ({error}); mend or delete it") from None
+        kind = CorruptRecord if isinstance(error, OSError) else DamagedRecord
+        raise kind(f"{one_line(str(path))} cannot be read ({error}); mend or delete it") from None
 
 
 def _listed(folder: Path) -> list[os.DirEntry[str]]:

@@ -4,6 +4,7 @@ A number is finite and below LARGEST, whose square is a number still; a key that
 a later version may know it. What more a value must be stands in its annotation, as Annotated[type, Rule].
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from types import NoneType
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 LARGEST = 1e100
+SEAL = ',\n "checksum": "'  # then the digest of all that stands before
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
@@ -29,6 +31,20 @@ class Misfit(ValueError):
 
     def __str__(self) -> str:
         return f"{'.'.join(self.place) or 'it'} {self.says}"
+
+
+class Damaged(ValueError):
+    """A text that is not as it was written."""
+
+
+def sealed(text: str) -> str:
+    """The text of a JSON object whose last entry is a checksum of the others."""
+    body = text.rstrip().removesuffix("}").rstrip()
+    return f'{body}{SEAL}{_digest(body)}"\n}}\n'
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +66,13 @@ def between(low: float, high: float = LARGEST) -> Rule:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """A JSON object whose numbers are finite and whose texts can be written. Raises ValueError for anything else."""
+    """A JSON object whose numbers are finite and whose texts can be written. Raises ValueError for anything else.
+
+    And Damaged, which is one, for no JSON and for what has another checksum than its own; records of before have none.
+    """
+    body, seal, rest = text.rpartition(SEAL)
+    if seal and not rest.startswith(f'{_digest(body)}"'):
+        raise Damaged("it is not as it was written: its checksum is another one")
 
     def refused(word: str) -> None:
         raise ValueError(f"it holds {word}, which is no number; a missing one is null")
@@ -59,6 +81,8 @@ def parsed(text: str) -> dict[str, Any]:
         data = json.loads(text, parse_constant=refused, parse_int=_whole, parse_float=_broken)
         if "\\u" in text and SURROGATE.search(text):
             data = _printed(data)
+    except json.JSONDecodeError as error:
+        raise Damaged(str(error)) from None
     except RecursionError:
         raise ValueError("it is nested too deep") from None
     if not isinstance(data, dict):

@@ -45,6 +45,25 @@ def mend(slip: Path) -> None:
     slip.write_text(MODEL.replace("ouch", "out"))
 
 
+def test_a_damaged_record_is_put_aside_and_its_cell_begins_anew(bench, tmp_path):
+    line = (*RUN, "--models", "gru", "--seeds", "2")
+    assert bench(*line).code == 0
+    damaged, other = sorted((tmp_path / "results" / "runs").rglob("*.json"))
+    before, kept = damaged.read_text(), other.read_text()
+    for harm in (before.replace('"width": ', '"width": 1'), before[: len(before) // 2], ""):
+        damaged.write_text(harm)
+        assert "already recorded: 1 ok" in bench(*line, "--dry-run").out
+        assert damaged.read_text() == harm
+        outcome = bench(*line)
+        assert outcome.code == 0, outcome.err
+        assert "run again: 1 cell" in outcome.out
+        assert (json.loads(damaged.read_text())["curve"][-1]["train_loss"], other.read_text()) == (
+            json.loads(before)["curve"][-1]["train_loss"],
+            kept,
+        )
+    assert len([path for path in (tmp_path / "results" / "aside").rglob("*") if path.is_file()]) == 3
+
+
 def test_a_failed_cell_whose_model_has_changed_is_simply_trained_again(bench, slip, tmp_path):
     line = (*RUN, "--models", f"{slip}:Net,gru")
     assert bench(*line).code == 1

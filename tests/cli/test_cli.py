@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from support.commands import RUN, records
-from support.records import made_run
+from support.records import made_run, unsealed
 from support.sentences import one_sentence
 
 from harness import catalog
@@ -96,7 +96,7 @@ def test_a_budget_too_small_is_a_skipped_record_that_names_the_nearest(bench, tm
 def test_a_corrupt_record_is_named_and_left_in_place(bench, tmp_path):
     assert bench(*RUN, "--models", "gru").code == 0
     (path,) = tmp_path.rglob("runs/**/*.json")
-    path.write_text("{half")
+    path.write_text("{}")
     broken = path.with_name("3k-7.json")
     broken.write_text(path.read_text())
     assert str(path) in one_sentence(bench(*RUN, "--models", "gru"))
@@ -106,14 +106,14 @@ def test_a_corrupt_record_is_named_and_left_in_place(bench, tmp_path):
     assert outcome.code == 0
     assert str(broken) in outcome.err
     assert str(broken) in (tmp_path / "reports" / "smoke" / "sfc.md").read_text()
-    assert broken.read_text() == "{half"
+    assert broken.read_text() == "{}"
     assert str(broken) in bench("status").out
 
 
 def test_records_of_another_protocol_version_are_refused(bench, tmp_path):
     assert bench(*RUN, "--models", "gru").code == 0
     (path,) = tmp_path.rglob("runs/**/*.json")
-    path.write_text(path.read_text().replace(f'"protocol_version": {SMOKE.version}', '"protocol_version": 0'))
+    path.write_text(unsealed(path.read_text()).replace(f'"protocol_version": {SMOKE.version}', '"protocol_version": 0'))
     kept = path.read_text()
     assert "made under version 0 of the protocol" in one_sentence(bench(*RUN, "--models", "gru"))
     assert path.read_text() == kept

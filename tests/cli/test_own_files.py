@@ -4,6 +4,7 @@ import json
 
 import pytest
 from support.commands import RUN, records
+from support.records import unsealed
 
 NET = """
 from torch import nn
@@ -48,7 +49,8 @@ def run(bench, folder):
 
 
 def changed(path, old="", new="# changed"):
-    path.write_text(path.read_text().replace(old, new) if old else path.read_text() + new)
+    text = unsealed(path.read_text()) if path.suffix == ".json" else path.read_text()
+    path.write_text(text.replace(old, new) if old else text + new)
 
 
 def test_what_has_not_changed_is_not_run_again(run, folder):

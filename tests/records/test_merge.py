@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from support.commands import records
-from support.records import made_measurement, made_run
+from support.records import made_measurement, made_run, unsealed
 
 from harness.cli.bench import cli
 from harness.errors import BenchError, CorruptRecord
@@ -108,7 +108,7 @@ def test_the_claims_that_a_run_served_come_with_it(tmp_path):
     run = replace(made_run("gru", 0), claims={"one": "0" * 64})
     other.save_run(run)
     path = other.run_path(run.cell)
-    path.write_text(path.read_text().replace('"claims": {}', f'"claims": {{"one": "{"0" * 64}"}}'))
+    path.write_text(unsealed(path.read_text()).replace('"claims": {}', f'"claims": {{"one": "{"0" * 64}"}}'))
     mine = Store(tmp_path / "mine")
     write(merged(mine, [other.root]), mine)
     assert mine.load().runs[0].claims == run.claims

@@ -1,11 +1,12 @@
 import json
+import random
 import re
 from dataclasses import asdict, replace
 
 import pytest
-from support.records import made_curve, made_measurement, made_run
+from support.records import made_curve, made_measurement, made_run, unsealed
 
-from harness.errors import CorruptRecord
+from harness.errors import CorruptRecord, DamagedRecord
 from harness.records.kinds import STATUSES, Latency, Point, from_json, to_json
 
 
@@ -75,7 +76,7 @@ def test_a_fault_is_what_is_broken(status, valid_metric, fault):
 def test_the_json_names_every_field():
     record = made_run()
     data = strict(to_json(record))
-    assert set(data) == {"schema", "kind", *asdict(record)}
+    assert set(data) == {"schema", "kind", *asdict(record), "checksum"}
 
 
 def changed(record: object = None, **changes: object) -> str:
@@ -170,7 +171,34 @@ def test_what_does_not_fit_is_named_with_its_field(record, place, value, named):
 def test_a_number_that_only_a_long_text_holds_is_too_large_as_well():
     for number in ("1e999", "1" * 25, "-1E+0101", "123456789" * 20 + ".5"):
         with pytest.raises(CorruptRecord, match="too large"):
-            from_json(to_json(made_run()).replace('"test_metric": 0.75', f'"test_metric": {number}'), "here")
+            from_json(unsealed(to_json(made_run())).replace('"test_metric": 0.75', f'"test_metric": {number}'), "here")
+
+
+def test_any_flipped_bit_of_a_record_is_noticed_unless_it_changes_nothing():
+    record = made_run()
+    content, rng = to_json(record).encode(), random.Random(0)
+    noticed = 0
+    for _ in range(500):
+        flipped = bytearray(content)
+        flipped[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        try:
+            assert from_json(flipped.decode(), "here") == record
+        except (UnicodeDecodeError, DamagedRecord):
+            noticed += 1
+    assert noticed > 450
+
+
+def test_a_record_without_a_checksum_or_with_other_ends_of_lines_is_read():
+    record = made_run()
+    text = to_json(record)
+    assert text.count('"checksum"') == 1
+    assert from_json(unsealed(text), "here") == record
+    assert unsealed(text).replace("0.75", "0.76") != unsealed(text)
+    with pytest.raises(DamagedRecord, match="its checksum is another one"):
+        from_json(text.replace("0.75", "0.76"), "here")
+    with pytest.raises(CorruptRecord) as found:
+        from_json(changed(params="many"), "here")
+    assert not isinstance(found.value, DamagedRecord)
 
 
 def test_a_record_that_is_nested_too_deep_is_named():
