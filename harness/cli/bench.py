@@ -8,7 +8,7 @@ import click
 from .. import __version__, foreign_package
 from ..errors import BenchError, one_line
 from ..process import open_streams
-from . import check, data, gate, lists, measure, options, report, run, tune, watch
+from . import check, data, lists, measure, options, report, run, tune, watch
 
 VERBS = (
     run.run,
@@ -27,7 +27,7 @@ VERBS = (
     report.compare,
     data.export,
     data.merge,
-    gate.gate,
+    measure.gate,
     data.data,
 )
 
