@@ -2,6 +2,7 @@
 
 bench    the command: the table of the verbs, errors as one line, exit codes
 run      `bench run`, `bench plan`, `bench params`
+submit   `bench submit`
 lists    `bench list`
 check    `bench check` and `bench vitals`
 tune     `bench tune`
