@@ -18,7 +18,7 @@ from harness.records.store import Store
 pytestmark = pytest.mark.skipif(bool(why := slurm.lacking()), reason=why)
 CELLS = ("--task", "sfc", "--protocol", "smoke", "--seeds", "2", "--device", "cpu")
 DOCUMENT = ROOT / "docs" / "clusters.md"
-SECONDS = 180.0  # for a few cells of a busy machine
+SECONDS = 300.0  # for a few cells of a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -78,14 +78,14 @@ def test_the_records_are_those_of_this_machine_and_nothing_is_sent_twice(here, t
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["USR1", "requeue"])
 def test_one_that_goes_back_leaves_a_checkpoint_and_ends_as_undisturbed(here, own, tmp_path, way):
-    words = (*CELLS[:-4], "--seeds", "1", "--device", "cpu", "--models", "gru", "--set", "max_steps=15000")
+    words = (*CELLS[:-4], "--seeds", "1", "--device", "cpu", "--models", "gru", "--set", "max_steps=4000")
     here("bench", "submit", *words, "--results", "there")
     element = here("squeue", "--noheader", "--array", "--format=%F_%K").strip()
     status = ("bench", "submit", "--status", "--results", "there")
 
     def running():
         signs = list((tmp_path / "there" / "running").glob("*.json"))
-        return bool(signs) and '"steps": 15000' in signs[0].read_text()
+        return bool(signs) and '"steps": 4000' in signs[0].read_text()
 
     slurm.waited(running, SECONDS, 0.1)
     environment = {**os.environ, **own}
