@@ -12,8 +12,9 @@ class Ended(KeyboardInterrupt):
     """Ctrl-C a second time: all ends at once."""
 
 
-# what ends a process from outside: Ctrl-C, a scheduler, a terminal that is closed
-ENDINGS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# what ends a process from outside: Ctrl-C, a scheduler, a terminal that is closed, and a job's time that is nearly over
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+ENDINGS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 
 # Large tensors of a step go back to the system and are faulted in again at every step unless
 # glibc is told to keep them; a process must have these from its start.

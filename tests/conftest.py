@@ -14,8 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 pytest.register_assert_rewrite("support")
 torch.set_num_threads(1)
-for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "SLURM_ARRAY_TASK_ID"):
-    os.environ.pop(name, None)  # what a make, a hook or a job in which the tests run tells its own children
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"):
+    os.environ.pop(name, None)  # what a make or a hook in which the tests run tells its own children
+for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+    os.environ.pop(name, None)  # and a job
 
 if not torch.cuda.is_available():
     # Triton's interpreter must be chosen before anything imports triton, torch.compile for one

@@ -8,12 +8,13 @@ import click
 from .. import __version__, foreign_package
 from ..errors import BenchError, one_line
 from ..process import open_streams
-from . import check, data, gate, lists, measure, options, report, run, tune, watch
+from . import check, data, lists, measure, options, report, run, submit, tune, watch
 
 VERBS = (
     run.run,
     run.plan,
     run.params,
+    submit.submit,
     lists.list_,
     check.check,
     check.vitals,
@@ -27,7 +28,7 @@ VERBS = (
     report.compare,
     data.export,
     data.merge,
-    gate.gate,
+    measure.gate,
     data.data,
 )
 

@@ -7,6 +7,7 @@ surroundings what a stranger's code changes of its process, put back
 executors    the table of what runs them
 local        worker processes on this machine, or this process
 ray          a Ray cluster
+slurm        a Slurm queue: array jobs of `bench run`, and what it has of them
 pool         the workers as the runner sees them: fed, watched, ended
 worker       the life of a worker
 events       event files of TensorBoard

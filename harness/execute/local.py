@@ -22,6 +22,7 @@ from ..process import ENDINGS, Ended, prepare_process
 from ..records.store import Store
 from .leaving import leave
 from .pool import Listener, Pool
+from .slurm import go_back
 from .worker import Share, done, nothing_left
 
 Job = tuple[str, Any]  # ("cell", Cell) or ("measure", Group)
@@ -43,9 +44,9 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
     """Run jobs on so many processes, in order; workers = 0 stands for this process.
 
     Measurements come first, one at a time, so that training does not disturb the timings. Returns False when Ctrl-C,
-    SIGTERM or SIGHUP ended it early: what ran has then been checkpointed, and each cell that had not begun has an
-    `interrupted` record. Where `where.until` ends it, which is no interruption, the rest has none. Raises Unwritable
-    where the results folder takes no more; the checkpoints that it has stay.
+    SIGTERM, SIGHUP or SIGUSR1 ended it early: what ran has then been checkpointed, and each cell that had not begun has
+    an `interrupted` record, but for a job of Slurm. Where `where.until` ends it, which is no interruption, the rest has
+    none. Raises Unwritable where the results folder takes no more; the checkpoints that it has stay.
     """
     cells = [what for kind, what in jobs if kind == "cell"]
     expected: dict[Cell, float] = {}
@@ -95,15 +96,19 @@ def _in_process(shares: Sequence[Share], where: Where, listen: Listener, stopped
 
 @contextmanager
 def _interrupts() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C, SIGTERM or SIGHUP sets; a later Ctrl-C ends at once.
+    """An event that the first Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 sets; a later Ctrl-C ends at once.
 
     Others may come twice: `timeout` sends one to its child and one to the group. Who runs under nohup stays deaf.
+    SIGUSR1 says that the time of a Slurm job is nearly over: it goes back to the queue after the block. Raises
+    BenchError where it cannot.
     """
-    event = threading.Event()
+    event, over = threading.Event(), threading.Event()
     first = 0.0
 
     def handle(number: int, frame: Any) -> None:
         nonlocal first
+        if number == getattr(signal, "SIGUSR1", None):
+            over.set()
         if not event.is_set():
             first = time.monotonic()
             event.set()
@@ -117,6 +122,8 @@ def _interrupts() -> Iterator[threading.Event]:
     before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield event
+        if over.is_set():
+            go_back()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

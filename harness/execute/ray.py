@@ -98,7 +98,7 @@ class Task:
 
 
 def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -> bool:
-    """Train the cells of these jobs; False where Ctrl-C, SIGTERM or SIGHUP ended it early, as executor `local` does.
+    """Train the cells of these jobs; False where a signal ended it early, as executor `local` does.
 
     workers: CPUs of a cluster that is begun here. Raises BenchError where something is to be measured, as nodes are
     shared and times false, or where the cluster cannot be reached or is gone; Unwritable as `local`.

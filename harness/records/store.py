@@ -5,7 +5,7 @@
     baselines/<task>/<scale>-<data seed>.json                     what can be had of a task without a memory
     speed/<machine>.json                                          of the last `bench speed` there
     checkpoints/<protocol>/<task>/<model>/<budget>-<seed>.pt      while a cell is unfinished; a campaign's in the cache
-    running/<number>.json                                         while a cell runs
+    running/<number>.json, slurm/<name>/...                       while a cell runs; what `bench submit` sent
     events/<protocol>/<task>/<model>/<budget>-<seed>/...          of TensorBoard, with --log tensorboard
     aside/...                                                     what was run again, or could not be gone on from
 
@@ -110,9 +110,9 @@ class Store:
         return self.root.joinpath(kind, *map(names.folder, (group.protocol, group.task, group.model)))
 
     def save_run(self, record: RunRecord) -> Path:
-        """Store a record at its cell's place, which is returned; not one of an unfinished cell of a campaign."""
+        """Store a record at its cell's place, given back; none of an unfinished cell of a campaign or a Slurm job."""
         path = self.run_path(record.cell)
-        if not record.is_final and not campaign_of(self.root).keeps_unfinished:
+        if not record.is_final and ("SLURM_JOB_ID" in os.environ or not campaign_of(self.root).keeps_unfinished):
             return path
         record = replace(record, claims=served(claims_of(self.claims), record.cell))
         write_whole(path, to_json(record).encode())

@@ -108,7 +108,7 @@ def test_what_ends_the_whole_group_checkpoints_what_runs_and_the_same_command_go
     assert not list((tmp_path / "checkpoints").rglob("*.pt"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_each_signal_that_ends_a_process_is_a_stop(number):
     with local._interrupts() as interrupted:
         assert not interrupted.is_set()

@@ -1,0 +1,175 @@
+"""`bench submit`: cells go into Slurm's queue, and what it has of them. Prints, but does not exit."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import BenchError, counted
+from ..execute import slurm
+from ..records.store import Store
+from ..write.words import clock
+from .options import CELL_LIMIT, cell_options
+from .watch import counts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..plan import Cell
+    from .order import Order
+
+SHOWN = 20  # missing cells that are named
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@cell_options
+@click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
+@CELL_LIMIT
+@click.option("-p", "--partition", help="Of Slurm, as are the next ones.")
+@click.option("-t", "--time", help="After which an element goes on in another turn, such as 1:00:00.")
+@click.option("-A", "--account")
+@click.option("--gres", help="Such as gpu:1; say --device cuda, too.")
+@click.option("-c", "--cpus-per-task", type=click.IntRange(1, 1000), help="Cells of an element side by side.")
+@click.option("--at-most", type=click.IntRange(min=1), metavar="M", help="Elements that run at once.")
+@click.option("--dry-run", is_flag=True, help="Print the script, and stop.")
+@click.option("--status", is_flag=True, help="Count what was sent: done, running, waiting, missing.")
+@click.argument("further", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF SBATCH]")
+def submit(
+    partition: str | None,
+    time: str | None,
+    account: str | None,
+    gres: str | None,
+    cpus_per_task: int | None,
+    at_most: int | None,
+    dry_run: bool,
+    status: bool,
+    further: tuple[str, ...],
+    **words: Any,
+) -> int:
+    """Send cells to Slurm, as one array job of elements of 10 to 60 minutes by the forecast.
+
+    What has a record or is in the queue is not sent. Any option that is not named here is passed on to sbatch.
+    """
+    from .order import Order
+
+    if status:
+        return _status(words["results"])
+    known = {
+        "partition": partition,
+        "time": time,
+        "account": account,
+        "gres": gres,
+        "cpus-per-task": cpus_per_task,
+    }
+    given = [f"--{name}={value}" for name, value in known.items() if value is not None]
+    options = slurm.options_of([*given, *further])
+    if not dry_run:
+        slurm.check_here()
+    device, here = words["device"], _on_this_machine(words)
+    order = Order(**{**words, **here})
+    click.echo(order.headline(cpus_per_task or 1), err=dry_run)
+    todo, done = order.todo()
+    if done:
+        click.echo("already recorded: " + counts(done), err=dry_run)
+    waiting = _in_the_queue(order, dry_run)
+    if both := [cell for cell in todo if cell in waiting]:
+        click.echo(f"already in the queue: {counted(len(both), 'cell')}", err=dry_run)
+    todo = [cell for cell in todo if cell not in waiting]
+    if not todo:
+        click.echo("nothing is left to send", err=dry_run)
+        return 0
+    if not dry_run:
+        order.store.check_writable(todo)
+    seconds = {} if here else _seconds(order, todo, dry_run)
+    made = slurm.elements(todo, seconds, cpus_per_task or 1)
+    folder = slurm.new_folder(order.where.results)
+    command = _command(order, device if here else order.device, words["replicas"])
+    text = slurm.script(folder, len(made), command, options, at_most)
+    if dry_run:
+        click.echo(text, nl=False)
+        return 0
+    job = slurm.submit(folder, made, text)
+    took = f", about {clock(sum(seconds.values()))} of one core" if seconds else ""
+    click.echo(
+        f"job {job}: {counted(len(todo), 'cell')} in {counted(len(made), 'element')}{took}; its logs lie in {folder}"
+    )
+    click.echo(f"`bench submit --status --results {shlex.quote(str(words['results']))}` says how far it is")
+    return 0
+
+
+def _on_this_machine(words: Mapping[str, Any]) -> dict[str, Any]:
+    """What is to be said otherwise here than on a node, as only that has a GPU."""
+    from ..machine import find_device
+
+    if words["device"] != "cuda":
+        return {}
+    try:
+        find_device("cuda")
+    except BenchError:
+        return {"device": "cpu", "protocol_name": words["protocol_name"] or "paper"}
+    return {}
+
+
+def _in_the_queue(order: Order, dry_run: bool) -> set[Cell]:
+    try:
+        return {cell for cell, state in slurm.whereabouts(order.store).items() if state != "missing"}
+    except BenchError:
+        if dry_run:  # anywhere
+            return set()
+        raise
+
+
+def _seconds(order: Order, todo: Sequence[Cell], dry_run: bool) -> dict[Cell, float]:
+    """The forecast; what elements would all do first, as to compute features of data, is done once before."""
+    from ..execute.planning import seconds_left
+    from .progress import Preparation, terminal
+
+    def say(line: str) -> None:
+        click.echo(line, err=dry_run)
+
+    with Preparation(say, None if dry_run else terminal()) as tell, order.guarded():
+        for line in list(order.prepare_data({cell.task for cell in todo}, tell)):
+            say(line)
+    for line in order.prepare_backend():
+        say(line)
+    return seconds_left(todo, order.where)
+
+
+def _command(order: Order, device: str, replicas: str) -> list[str]:
+    """What an element runs, but for its plan and its workers."""
+    where = order.where
+    words = ["run", "--no-measure", "--results", str(where.results), "--device", device, "--replicas", replicas]
+    words += ["--backend", where.backend, "--recompute", str(where.recompute)]
+    words += [] if where.data_root is None else ["--data", str(where.data_root)]
+    words += [] if where.limit is None else ["--cell-limit", f"{where.limit:f}"]
+    return [sys.executable, "-m", "harness", *words]
+
+
+def _status(results: Path) -> int:
+    store = Store(results)
+    found = slurm.whereabouts(store)
+    if not found:
+        click.echo(f"nothing was submitted with {results}")
+        return 0
+    for cell in found:
+        record = store.find_run(cell)
+        if record is not None and record.is_final:
+            found[cell] = record.status
+    unfinished = ("running", "waiting", "missing")
+    done = Counter(state for state in found.values() if state not in unfinished)
+    states = Counter(found.values())
+    click.echo(
+        f"{counted(len(found), 'cell')}: {sum(done.values())} done{f' ({counts(done)})' if done else ''}, ", nl=False
+    )
+    click.echo(", ".join(f"{states[state]} {state}" for state in unfinished))
+    missing = [cell for cell, state in found.items() if state == "missing"]
+    for cell in missing[:SHOWN]:
+        click.echo(f"  missing: {cell.protocol} {cell}")
+    if missing:
+        click.echo(f"`bench submit` with the same words sends them again; the logs lie in {store.root / 'slurm'}")
+    return 0
