@@ -45,6 +45,14 @@ ZOO: dict[str, str] = {
     "minlstm": ".zoo.modern.minimal:MIN_LSTM",
     "lem": ".zoo.modern.lem:LEM",
     "cornn": ".zoo.modern.cornn:CO_RNN",
+    "urnn": ".zoo.unitary:U_RNN",
+    "sfm": ".zoo.frequency:SFM",
+    "nru": ".zoo.nonsaturating:NRU",
+    "unicornn": ".zoo.modern.unicornn:UNI_CO_RNN",
+    "xlstm-s": ".zoo.modern.xlstm:XLSTM_S",
+    "lru": ".zoo.modern.lru:LRU_NET",
+    "s4d": ".zoo.modern.s4d:S4D",
+    "goru": ".zoo.rotations:GORU",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

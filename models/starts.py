@@ -10,8 +10,10 @@ seed depends on it.
     normal-0.001  weight N(0, 0.001^2), bias 0
     uniform-0.04  weight and bias U(-0.04, 0.04)
     glorot        weight Glorot-uniform, bias 0
+    glorot-normal weight N(0, 2 / (inputs + outputs)), bias 0
     lecun         weight N(0, 1 / inputs), bias 0
     he            weight N(0, 2 / inputs), bias as torch's Linear
+    he-zero       weight N(0, 2 / inputs), bias 0
     truncated     weight N(0, 0.1^2) cut at two standard deviations, bias 0.1
 """
 
@@ -44,8 +46,17 @@ def _glorot(classifier: nn.Linear) -> None:
     nn.init.zeros_(classifier.bias)
 
 
+def _glorot_normal(classifier: nn.Linear) -> None:
+    nn.init.xavier_normal_(classifier.weight)
+    nn.init.zeros_(classifier.bias)
+
+
 def _lecun(classifier: nn.Linear) -> None:
     _narrow(1 / math.sqrt(classifier.in_features), classifier)
+
+
+def _he_zero(classifier: nn.Linear) -> None:
+    _narrow(math.sqrt(2 / classifier.in_features), classifier)
 
 
 def _he(classifier: nn.Linear) -> None:
@@ -64,8 +75,10 @@ STARTS: dict[str, Callable[[nn.Linear], None]] = {
     "normal-0.001": partial(_narrow, 0.001),
     "uniform-0.04": partial(_uniform, 0.04),
     "glorot": _glorot,
+    "glorot-normal": _glorot_normal,
     "lecun": _lecun,
     "he": _he,
+    "he-zero": _he_zero,
     "truncated": _truncated,
 }
 

@@ -83,7 +83,8 @@ def check_causal(spec: ModelSpec, shape: Shape) -> None:
     half = shape.length // 2
     later[:, half:] += 1.0
     before, after = module(x), module(later)
-    if not torch.equal(before[:, :half], after[:, :half]):
+    # a convolution by Fourier transform rounds with all of its input
+    if not torch.allclose(before[:, :half], after[:, :half], rtol=1e-10, atol=1e-12):
         raise CheckFailed(f"{spec.name}: an answer depends on a later step")
     if torch.equal(before[:, half:], after[:, half:]):
         raise CheckFailed(f"{spec.name}: the answers do not depend on their own step")

@@ -33,8 +33,8 @@ class Entry:
     url: str
 
     def is_in(self, cite: str) -> bool:
-        """Does a model or task mean it, by its title?"""
-        return self.title.lower() in cite.lower()
+        """Does a model or task mean it, by its title, which follows the authors? Another's may have it inside."""
+        return f": {self.title.lower()}" in cite.lower()
 
     def is_named(self, page: str) -> bool:
         """Does a page name it: 'Kaplan and Meier, 1958', 'Wilson's interval (1927)', 'Dodge et al., EMNLP 2019'?"""

@@ -1,4 +1,4 @@
-"""The recurrence without a matrix, h_t = a_t h_{t-1} + u_t unit by unit, of models whose gates read no state."""
+"""The recurrence without a matrix, h_t = a_t h_{t-1} + u_t, real or complex, for gates that read no state."""
 
 import torch
 from torch import Tensor
@@ -31,9 +31,9 @@ class _Linear(torch.autograd.Function):
     def backward(ctx, d_h, d_last):
         a, h, h_0 = ctx.saved_tensors
         d_u, after = torch.empty_like(h), d_last
-        for a_t, d_t, d_u_t in zip(*(tensor.unbind(0)[::-1] for tensor in (a, d_h, d_u)), strict=True):
+        for a_t, d_t, d_u_t in zip(*(tensor.unbind(0)[::-1] for tensor in (a.conj(), d_h, d_u)), strict=True):
             after = a_t * torch.add(d_t, after, out=d_u_t)
-        return d_u * torch.cat([h_0.unsqueeze(0), h[:-1]]), d_u, after
+        return d_u * torch.cat([h_0.unsqueeze(0), h[:-1]]).conj(), d_u, after
 
 
 def whole(weights: State, state: State, a: Tensor, u: Tensor) -> tuple[State, State]:

@@ -9,5 +9,9 @@ hornn          one layer that reads its last states
 skip           a tanh layer that also reads its state of some steps ago
 mist           a tanh layer that attends to some of its states
 qrnn           gates that read the input alone
+unitary        a complex state that a unitary matrix turns
+frequency      a memory that is kept apart by frequency
+nonsaturating  a relu layer beside a memory that heads write
+rotations      a GRU whose candidate reads a state that rotations turn
 modern         since 2020
 """

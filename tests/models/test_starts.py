@@ -49,6 +49,8 @@ def test_without_an_option_it_starts_as_the_spec_says(name):
         ("normal-0.1", 0.1, 0.0),
         ("normal-0.001", 0.001, 0.0),
         ("glorot", math.sqrt(2 / 360), 0.0),
+        ("glorot-normal", math.sqrt(2 / 360), 0.0),
+        ("he-zero", math.sqrt(2 / 60), 0.0),
         ("lecun", 1 / math.sqrt(60), 0.0),
         ("truncated", 0.088, 0.1),
     ],

@@ -15,7 +15,7 @@ class Source:
     """How a model stands for the code that made a case.
 
     weights: var -> ours, without the classifier. classifier: var -> one or no (weight, bias), which gives the
-    answers, or the file's `logits`; where there is none or the file has logits, `out` is h at all steps.
+    answers, or the file's `logits`; where there is none or the file has both, `out` is h at all steps.
     options: the file -> the model's. prepare: (module, the file), for what is no option.
     state: (the file, its initial states) -> ours. serves: may this source be asked for a file of that name?
     out: what follows out, R, loss and grad in the names of the file.
@@ -30,6 +30,7 @@ class Source:
     serves: Callable[[str], bool] = lambda name: True
     per_step: bool = True
     out: str = ""
+    width: int = 5  # of the module; its weights are those of the case
 
     def answers(self, case: Arrays) -> Tensor:
         return case[f"layer_outputs/{len(case['hidden'])}" if self.out == "_layer" else f"out{self.out}"]
@@ -41,6 +42,60 @@ def simple(var: Arrays, case: Arrays) -> Arrays:
         "rnn.weight_x": var["V"].t(),
         "rnn.weight_h": var["W"].t(),
         "rnn.bias": var["hidden_bias"],
+    }
+
+
+def unitary(var: Arrays, case: Arrays) -> Arrays:
+    return {
+        "h_0": var["h_0"][0],
+        "rnn.V": var["V"].t(),
+        "rnn.theta": var["theta"],
+        "rnn.reflection": var["reflection"],
+        "rnn.b": var["hidden_bias"],
+    }
+
+
+def permuted(module: torch.nn.Module, case: Arrays) -> None:
+    module.rnn.permutation = case["permutation"]
+
+
+def frequency(var: Arrays, case: Arrays) -> Arrays:
+    parts = ["ste", "fre", "g", "i", "o", *(["omg"] if "b_omg" in var else [])]
+    joined = {letter: torch.cat([var[f"{letter}_{part}"].flatten(0, -2) for part in parts]) for letter in "WV"}
+    return {
+        **{f"rnn.{letter}": weight for letter, weight in joined.items()},
+        "rnn.b": torch.cat([var[f"b_{part}"].flatten() for part in parts]),
+        "rnn.W_A": torch.cat([var["W_z"], var["U_o"]], dim=1),
+        "rnn.b_z": var["b_z"],
+    }
+
+
+def frequency_source(clock: str, adaptive: bool = False) -> list[Source]:
+    def options(case: Arrays) -> dict[str, object]:
+        size = {"units": len(case["var/b_g"]), "frequencies": len(case["omega"])}
+        return {"clock": clock, "adaptive": adaptive} | size
+
+    return [Source("sfm", frequency, options=options)]
+
+
+def nonsaturating(var: Arrays, case: Arrays) -> Arrays:
+    """Their columns are x, h, m and h, m."""
+    parts = [f"cells.0.hm2{part}" for part in ("alpha", "beta", "v_alpha", "v_beta")]
+    d = case["x"].shape[2]
+    return {
+        "rnn.W_x": var["cells.0.hmi2h.weight"][:, :d],
+        "rnn.W": var["cells.0.hmi2h.weight"][:, d:],
+        "rnn.b": var["cells.0.hmi2h.bias"],
+        "rnn.A": torch.cat([var[f"{part}.weight"] for part in parts]),
+        "rnn.a": torch.cat([var[f"{part}.bias"] for part in parts]),
+    }
+
+
+def nonsaturating_options(case: Arrays) -> dict[str, object]:
+    return {
+        "heads": int(case["hyper/k"]),
+        "memory": int(case["hyper/memory_size"]),
+        "relu": bool(case["hyper/use_relu"]),
     }
 
 
@@ -254,6 +309,125 @@ def oscillators(var: Arrays, case: Arrays) -> Arrays:
     return {"rnn.weight_x": x, "rnn.weight_z": z, "rnn.weight_h": y, "rnn.bias": var["cell.i2h.bias"]}
 
 
+def undamped(var: Arrays, case: Arrays) -> Arrays:
+    names = {"V": "DIs.{}.weight", "b": "DIs.{}.bias", "w": "RNNs.{}.weight_hh", "c": "RNNs.{}.c_"}
+    layers = range(int(case["hyper/layers"]))
+    return {f"rnns.{l}.{ours}": var[theirs.format(l)] for l in layers for ours, theirs in names.items()}
+
+
+def extended(var: Arrays, case: Arrays) -> Arrays:
+    """Alone, or in a block: what their code calls the map of f is that of i. Their x is read as it is."""
+    x = case["x"]
+    cell = {"R": var["recurrent"], "b": var["bias"]}
+    if "xlstm_norm.weight" not in var:
+        return {f"blocks.0.cell.{name}": value for name, value in cell.items()} | {"blocks.0.W.weight": seen(x)}
+    block = {
+        "before.w": var["xlstm_norm.weight"],
+        "after.w": var["group_norm.weight"],
+        "inside.w": var["ffn_norm.weight"],
+        "taps": var["conv.weight"][:, 0].t(),
+        "shift": var["conv.bias"],
+        "W": torch.stack([var[f"{gate}gate.weight"] for gate in "fizo"]),
+        "up": var["ffn.proj_up.weight"],
+        "down": var["ffn.proj_down.weight"],
+    } | {f"cell.{name}": value for name, value in cell.items()}
+    encoder = {"encoder.weight": seen(x), "encoder.bias": x.new_zeros(x.shape[2])}
+    return {f"blocks.0.{name}": value for name, value in block.items()} | encoder
+
+
+def seen(x: Tensor) -> Tensor:
+    """The matrix that leaves x as it is."""
+    return torch.eye(x.shape[2], dtype=x.dtype)
+
+
+def extended_options(case: Arrays) -> dict[str, object]:
+    options = {"heads": int(case["hyper/heads"]), "blocks": 1, "multiple": 64}
+    return options | ({} if "hyper/kernel" in case else {"form": "cell"})
+
+
+def diagonal(var: Arrays, case: Arrays) -> Arrays:
+    """Of one layer, or of the whole net."""
+    if "nu_log" in var:
+        return {f"blocks.0.{name}": value for name, value in diagonal_layer(var, "").items()}
+    ours = {"encoder.weight": var["encoder.encoder.kernel"].t(), "encoder.bias": var["encoder.encoder.bias"]}
+    for l in range(int(case["hyper/layers"])):
+        block = f"encoder.layers_{l}"
+        ours |= {f"blocks.{l}.rnn.{name}": value for name, value in diagonal_layer(var, f"{block}.seq.").items()} | {
+            f"blocks.{l}.norm.weight": var[f"{block}.normalization.scale"],
+            f"blocks.{l}.norm.bias": var[f"{block}.normalization.bias"],
+            f"blocks.{l}.out.weight": torch.cat([var[f"{block}.out{part}.kernel"] for part in (1, 2)], dim=1).t(),
+            f"blocks.{l}.out.bias": torch.cat([var[f"{block}.out{part}.bias"] for part in (1, 2)]),
+        }
+    return ours
+
+
+def diagonal_layer(var: Arrays, prefix: str) -> Arrays:
+    ours = {name: var[f"{prefix}{name}_log"] for name in ("nu", "theta", "gamma")} | {"D": var[f"{prefix}D"]}
+    for name, dim in (("B", 0), ("C", 1)):
+        ours[name] = torch.cat([var[f"{prefix}{name}_{part}"] for part in ("re", "im")], dim=dim)
+    return ours
+
+
+class OverTheBatch(torch.nn.Module):
+    """Batch normalisation over all sequences and steps, in the place of a LayerNorm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.empty(()))
+        self.bias = torch.nn.Parameter(torch.empty(()))
+
+    def forward(self, v: Tensor) -> Tensor:
+        variance, mean = torch.var_mean(v, dim=(0, 1), correction=0)
+        return (v - mean) / torch.sqrt(variance + 1e-5) * self.weight + self.bias
+
+
+def as_port(module: torch.nn.Module, case: Arrays) -> None:
+    """With batch normalisation, and the logarithm of the softmax as the answer."""
+    module.register_forward_hook(lambda module, given, answers: torch.log_softmax(answers, dim=-1))
+    for block in module.blocks:
+        block.norm = OverTheBatch()
+
+
+def only_the_layer(module: torch.nn.Module, case: Arrays) -> None:
+    module.encoder = torch.nn.Identity()
+    module.blocks = torch.nn.ModuleList([module.blocks[0].rnn])
+
+
+def state_space(var: Arrays, case: Arrays) -> Arrays:
+    if "encoder.weight" not in var:
+        return {f"blocks.0.{name}": value for name, value in state_space_layer(var, "").items()}
+    ours = {f"encoder.{name}": var[f"encoder.{name}"] for name in ("weight", "bias")}
+    for l in range(int(case["hyper/layers"])):
+        layer = state_space_layer(var, f"s4_layers.{l}.")
+        ours |= {f"blocks.{l}.rnn.{name}": value for name, value in layer.items()}
+        ours |= {f"blocks.{l}.norm.{name}": var[f"norms.{l}.{name}"] for name in ("weight", "bias")}
+    return ours
+
+
+def state_space_layer(var: Arrays, prefix: str) -> Arrays:
+    return {
+        "D": var[f"{prefix}D"],
+        **{name: var[f"{prefix}kernel.{name}"] for name in ("C", "log_dt", "log_A_real", "A_imag")},
+        "out.weight": var[f"{prefix}output_linear.0.weight"].squeeze(2),
+        "out.bias": var[f"{prefix}output_linear.0.bias"],
+    }
+
+
+def rotations(var: Arrays, case: Arrays) -> Arrays:
+    """Their layers of two kinds take turns."""
+    turns = zip(var["theta_A"], var["theta_B"], strict=True) if "theta_A" in var else [tuple(var["theta"])]
+    return {
+        "rnn.U": var["U"].t(),
+        "rnn.W": torch.cat([var["W_r"], var["W_g"]], dim=1).t(),
+        "rnn.b": torch.cat([var[f"bias_{part}"] for part in "crg"]),
+        "rnn.theta": torch.cat([angles for turn in turns for angles in turn]),
+    }
+
+
+def rotations_options(case: Arrays) -> dict[str, object]:
+    return {"style": "fft"} if case["hyper/fft"] else {"capacity": int(case["hyper/capacity"])}
+
+
 def constants(*names: str) -> Callable[[Arrays], dict[str, object]]:
     return lambda case: {name: case[f"hyper/{name}"].item() for name in names}
 
@@ -292,6 +466,42 @@ SOURCES = {
     ],
     "lem": [Source("lem", expressive, logits("classifier"), options=constants("dt"))],
     "cornn": [Source("cornn", oscillators, logits("readout"), options=constants("dt", "gamma", "epsilon"))],
+    "urnn": [Source("urnn", unitary, answers("U", "out_bias"), prepare=permuted)],
+    "sfm_time": frequency_source("fraction"),
+    "sfm_released": frequency_source("released"),
+    "sfm_adaptive": frequency_source("fraction", adaptive=True),
+    "nru": [Source("nru", nonsaturating, answers("_W_h2o", "_b_o"), options=nonsaturating_options)],
+    "unicornn": [Source("unicornn", undamped, logits("classifier"), options=constants("layers", "dt", "alpha"))],
+    "slstm": [Source("xlstm-s", extended, options=extended_options, width=6)],
+    "lru": [
+        Source("lru", diagonal, prepare=only_the_layer, serves=lambda name: name != "lru-classifier"),
+        Source(
+            "lru",
+            diagonal,
+            answers("decoder.kernel", "decoder.bias"),
+            options=constants("layers"),
+            prepare=as_port,
+            serves="lru-classifier".__eq__,
+            per_step=False,
+            width=3,
+        ),
+    ],
+    "s4d": [
+        Source("s4d", state_space, prepare=only_the_layer, serves=lambda name: name != "s4d-net"),
+        Source(
+            "s4d",
+            state_space,
+            logits("decoder"),
+            options=constants("layers"),
+            serves="s4d-net".__eq__,
+            per_step=False,
+            width=3,
+        ),
+    ],
+    "goru": [
+        Source("goru", rotations, options=rotations_options, width=6, serves="goru-long".__eq__),
+        Source("goru", rotations, options=rotations_options, width=8, serves="goru-short".__eq__),
+    ],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),
     "dilated_gru": dilated_sources("gru", "gru"),

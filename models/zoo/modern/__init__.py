@@ -3,4 +3,9 @@
 minimal        gates that read the input alone: minGRU and minLSTM
 lem            a state and a slower one, each at steps of time that it learns
 cornn          coupled oscillators
+xlstm          an LSTM with an exponential input gate: sLSTM
+lru            diagonal linear recurrences of complex numbers
+s4d            diagonal state spaces, as a convolution
+deep           what those two stand in
+unicornn       layers of oscillators that are not coupled
 """

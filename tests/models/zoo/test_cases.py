@@ -1,8 +1,8 @@
 """The models of the zoo against cases: answers and gradients that their authors' code gave, in float64.
 
 A file of cases/ has x, the trained weights `var/NAME` as that code stores them, `out`, a cotangent R, the loss
-sum(out R) and its gradients `grad/NAME` and `grad_x` or `grad/x`; some have an initial state, some besides `logits` of
-the last step, a few no R. support/zoo.py says how a model's weights are made from those, and the gradients are taken by
+sum(out R) and its gradients `grad/NAME` and `grad_x` or `grad/x`; some have an initial state, some besides `logits`,
+a few no R. support/zoo.py says how a model's weights are made from those, and the gradients are taken by
 theirs.
 """
 
@@ -37,6 +37,8 @@ def test_there_is_a_case_for_every_source():
 @pytest.mark.parametrize(("path", "source"), EVERY)
 def test_answers_and_gradients_are_those_of_the_authors_code(path, source, back_end):
     case = {key: torch.from_numpy(value) for key, value in np.load(path).items()}
+    if "out" not in case:
+        case["out"], case["R"] = case.pop("logits"), case.pop("R_logits")
     var = {key.removeprefix("var/"): value.requires_grad_() for key, value in case.items() if key.startswith("var/")}
     x, R, theirs = case["x"].requires_grad_(), case.get(f"R{source.out}"), source.answers(case)
     starts = [key for key in case if key == "init" or key.startswith("init/")]
@@ -48,19 +50,20 @@ def test_answers_and_gradients_are_those_of_the_authors_code(path, source, back_
     weight, bias = (torch.cat(parts, dim=-1) for parts in zip(*heads, strict=True))
     ours |= {"classifier.weight": weight.t(), "classifier.bias": bias}
     shape = SequenceShape(x.shape[1], x.shape[2], len(bias), source.per_step)
-    module = catalog.find_model(source.model).build(shape, 5, **source.options(case)).double()
+    module = catalog.find_model(source.model).build(shape, source.width, **source.options(case)).double()
     source.prepare(module, case)
     assert set(ours) == {name for name, _ in module.named_parameters()}
     with scan.backend(back_end):
         out = functional_call(module, ours, (x, state) if state else (x,))
     out = out[0] if state else out
     if "logits" in case:
-        near(out[:, -1, units:], case["logits"], "logits")
-        out, last = out[..., :units], out[:, -1, units:]
+        logits = out[..., units:] if case["logits"].dim() == 3 else out[:, -1, units:]
+        near(logits, case["logits"], "logits")
+        out = out[..., :units]
     near(out, theirs, "out")
     if R is None:
         return
-    loss = (out * R).sum() + ((last * case["R_logits"]).sum() if "logits" in case else 0)
+    loss = (out * R).sum() + ((logits * case["R_logits"]).sum() if "logits" in case else 0)
     near(loss, case[f"loss{source.out}"], "loss")
     grad = f"grad{source.out}"
     leaves = {f"{grad}/{key}": value for key, value in var.items()}

@@ -134,6 +134,83 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.bias": linear(20 + 2 * N),
         "classifier.weight": linear(N),
     },
+    "urnn": {
+        "rnn.V": glorot(2 * N, 20),
+        "rnn.theta": ("uniform", math.pi),
+        "rnn.reflection": glorot(2, 2 * N),
+        "rnn.b": ("uniform", 0.01),
+        "h_0": ("uniform", math.sqrt(3 / (2 * N))),
+        "classifier.weight": glorot(100, 2 * N),
+        "classifier.bias": ("constant", 0),
+    },
+    "sfm": {
+        "rnn.V": ("normal", 1 / math.sqrt(20)),
+        "rnn.W": ("normal", 1 / math.sqrt(N)),
+        "rnn.b[:184]": ("normal", 1),
+        "rnn.b[184:]": ("normal", 1 / math.sqrt(N)),
+        "rnn.W_A": ("normal", 1 / math.sqrt(N)),
+        "rnn.b_z": ("normal", 1 / math.sqrt(N)),
+        "classifier.weight": linear(N),
+    },
+    "sfm@adaptive=True": {"rnn.b[424:]": ("normal", 1)},
+    "nru": {
+        "rnn.W_x": linear(20 + N + 64),
+        "rnn.W": linear(20 + N + 64),
+        "rnn.b": linear(20 + N + 64),
+        "rnn.A": linear(N + 64),
+        "rnn.a": linear(N + 64),
+        "classifier.weight": ("normal", math.sqrt(2 / (N + 100))),
+        "classifier.bias": ("constant", 0),
+    },
+    "unicornn": {
+        "rnns.0.V": ("uniform", math.sqrt(6 / (65 * 20))),
+        "rnns.1.V": ("uniform", math.sqrt(6 / (65 * N))),
+        "rnns.2.b": ("constant", 0),
+        "rnns.1.c": ("uniform", 0.1),
+        "classifier.weight": ("normal", math.sqrt(2 / N)),
+        "classifier.bias": ("constant", 0),
+    },
+    "xlstm-s": {
+        "encoder.weight": linear(20),
+        "blocks.0.cell.R": ("constant", 0),
+        "blocks.0.cell.b[:60]": ("constant", 0),
+        "blocks.1.cell.b[120:]": ("constant", 0),
+        "blocks.0.W": ("normal", math.sqrt(2 / (5 * N))),
+        "blocks.0.taps": linear(4),
+        "blocks.1.up": ("normal", math.sqrt(2 / (5 * N))),
+        "blocks.1.down": ("normal", 1 / math.sqrt(N)),
+        "blocks.0.after.w": ("constant", 0),
+        "classifier.weight": linear(N),
+    },
+    "lru": {
+        "encoder.weight": ("normal", 1 / math.sqrt(20)),
+        "encoder.bias": ("constant", 0),
+        "blocks.0.rnn.B": ("normal", 1 / math.sqrt(2 * N)),
+        "blocks.1.rnn.C": ("normal", 1 / math.sqrt(N / 2)),
+        "blocks.2.rnn.D": ("normal", 1),
+        "blocks.3.out.weight": ("normal", 1 / math.sqrt(N)),
+        "blocks.3.norm.weight": ("constant", 1),
+        "classifier.weight": ("normal", 1 / math.sqrt(N)),
+        "classifier.bias": ("constant", 0),
+    },
+    "s4d": {
+        "encoder.weight": linear(20),
+        "blocks.0.rnn.log_A_real": ("constant", math.log(0.5)),
+        "blocks.0.rnn.A_imag[:,1:2]": ("constant", math.pi),
+        "blocks.1.rnn.C": ("normal", math.sqrt(0.5)),
+        "blocks.2.rnn.D": ("normal", 1),
+        "blocks.3.rnn.out.weight": linear(N),
+        "classifier.weight": linear(N),
+    },
+    "goru": {
+        "rnn.U": ("uniform", 0.01),
+        "rnn.W": ("uniform", 0.01),
+        "rnn.theta": ("uniform", math.pi),
+        "rnn.b[:60]": ("constant", 0.01),
+        "rnn.b[60:120]": ("constant", 2),
+        "rnn.b[120:]": ("uniform", math.sqrt(3 / N)),
+        "classifier.weight": linear(N),
+    },
 }
 """Model -> weight, or a part of it -> (kind, size): the limit of a uniform, the deviation of a normal."""
 
@@ -191,6 +268,20 @@ def _whole(text: str) -> int | None:
         ("minlstm", 100, 3 * 100 * 2 + 3 * 100 * 101 + 10 * 101),
         ("lem", 128, 68_362 - 4 * 128),  # the authors' code has a second bias
         ("cornn", 256, 134_154),
+        ("urnn", 512, 16_394),
+        ("nru", 212, 165_554),
+        ("goru@capacity=6", 100, 3 * 100 + 2 * 100**2 + 3 * 100 + 3 * 99 + 10 * 101),
+        ("goru@style=fft", 128, 3 * 128 + 2 * 128**2 + 3 * 128 + 7 * 64 + 10 * 129),
+        ("lru", 256, 4 * (3 * 128 + 4 * 128 * 256 + 256 + 2 * (256 * 257) + 2 * 256) + 2 * 256 + 10 * 257),
+        ("s4d", 128, 4 * (2 * 128 + 2 * 64 * 128 + 2 * 128 * 129 + 2 * 128) + 2 * 128 + 10 * 129),
+        (
+            "xlstm-s@blocks=1+multiple=64+heads=4",
+            64,
+            2 * 64 + (4 + 4) * 64 * 16 + 64 * (4 + 5 + 3) + 3 * 64 * 128 + 10 * 65,
+        ),
+        ("xlstm-s@form=cell", 100, 4 * 100 * (1 + 100 + 1) + 10 * 101),
+        ("unicornn", 256, 136_202),
+        ("sfm@units=50", 88, (3 * 50 + 4) * (88 + 2) + 4 * 88 * (2 * 50 + 88 + 1 + 2) + 10 * 89),
     ],
 )
 def test_a_model_has_as_many_weights_as_its_source_says(name, width, count):
@@ -223,6 +314,23 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("minlstm@layers=0", "layers is 0; give a whole number of at least 1"),
         ("lem@dt=1.5", "dt is 1.5; give a number above 0 and at most 1"),
         ("cornn@epsilon=0.0", "epsilon is 0.0; give a number above 0"),
+        ("sfm@clock=other", "clock is 'other'; choose one of steps, fraction, released"),
+        ("sfm@frequencies=0", "frequencies is 0; give a whole number of at least 1"),
+        ("nru@heads=0", "heads is 0; give a whole number of at least 1"),
+        ("nru@memory=15", "memory is 15; give a whole number of which 4 times as many are a square"),
+        ("unicornn@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
+        ("unicornn@alpha=0.0", "alpha is 0.0; give a number above 0"),
+        ("xlstm-s@form=other", "form is 'other'; choose one of block, cell"),
+        ("xlstm-s@blocks=0", "blocks is 0; give a whole number of at least 1"),
+        ("xlstm-s@heads=2", "heads is 2; give a number that divides the width, 5"),
+        ("lru@layers=0", "layers is 0; give a whole number of at least 1"),
+        ("lru@modes=0", "modes is 0; give a whole number of at least 1"),
+        ("lru@r_min=1.0", "r_min is 1.0; give a radius of at least 0 and below 1"),
+        ("s4d@states=3", "states is 3; give an even number of at least 2"),
+        ("s4d@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
+        ("goru@style=other", "style is 'other'; choose one of tunable, fft"),
+        ("goru@style=fft", "the width is 5; style=fft takes a power of 2"),
+        ("goru@capacity=0", "capacity is 0; give a whole number of at least 1"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
         (
             "dilated-gru@dilations=(1000, 2000)",
@@ -250,6 +358,60 @@ def test_zoneout_keeps_entries_in_training_and_scales_in_evaluation():
     assert kept.unique().tolist() == [0, 1]
     assert (kept == 0).double().mean().item() == pytest.approx(0.25, abs=0.01)
     assert layer.eval().kept(kept) == 0.75
+
+
+def test_oscillators_that_are_not_coupled_start_and_drop_as_their_source_says():
+    module = catalog.find_model("unicornn@dropout=0.25").build(SHAPE, N)
+    w = torch.cat([rnn.w for rnn in module.rnns])
+    assert w.min() >= 0
+    assert w.max() <= 1
+    assert w.mean().item() == pytest.approx(0.5, abs=0.1)
+    dropped = module.dropped(torch.ones(400, 10, N))
+    assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
+    assert dropped.unique().tolist() == pytest.approx([0, 4 / 3])
+    assert (dropped == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)
+    assert module.eval().dropped(w) is w
+
+
+@pytest.mark.parametrize("r_min", [0.0, 0.9])
+def test_a_linear_recurrence_starts_within_its_ring(r_min):
+    rnn = catalog.find_model(f"lru@r_min={r_min}+modes=4000").build(SHAPE, 4).blocks[0].rnn
+    square, angle = torch.exp(-2 * rnn.nu.exp()), rnn.theta.exp()
+    share = (square - r_min**2) / (1 - r_min**2)
+    assert share.min() + 1e-6 >= 0
+    assert share.max() <= 1
+    assert angle.min() >= 0
+    assert angle.max() <= 6.28
+    assert share.quantile(0.25).item() == pytest.approx(0.25, abs=0.03)
+    assert angle.quantile(0.75).item() == pytest.approx(0.75 * 6.28, abs=0.2)
+    torch.testing.assert_close(torch.exp(2 * rnn.gamma), 1 - square, rtol=1e-3, atol=1e-6)
+
+
+def test_a_state_space_starts_with_steps_of_time_from_a_thousandth_to_a_tenth():
+    log_dt = catalog.find_model("s4d").build(SHAPE, 2000).blocks[0].rnn.log_dt / math.log(10)
+    assert log_dt.min() >= -3
+    assert log_dt.max() <= -1
+    assert log_dt.quantile(0.25).item() == pytest.approx(-2.5, abs=0.1)
+
+
+@pytest.mark.parametrize(("name", "width"), [("goru", 7), ("goru@capacity=3", 8), ("goru@style=fft", 8)])
+def test_rotations_make_an_orthogonal_matrix(name, width):
+    Q = catalog.find_model(name).build(SHAPE, width).double().rnn.rotation
+    torch.testing.assert_close(Q @ Q.t(), torch.eye(width, dtype=Q.dtype))
+
+
+def test_forget_biases_fall_over_the_units_of_a_head_and_faster_in_later_blocks():
+    module = catalog.find_model("xlstm-s@blocks=3+heads=2").build(SHAPE, 6)
+    falls = [block.cell.b[6:12].tolist() for block in module.blocks]
+    for fall, power in zip(falls, (0.3, 0.95, 1.6), strict=True):
+        assert fall == pytest.approx(2 * [5, 5 - 12 * 0.5**power, -7])
+
+
+def test_an_exponential_gate_neither_overflows_nor_vanishes():
+    module = catalog.find_model("xlstm-s@form=cell").build(SHAPE, 5)
+    for size in (-300.0, 300.0):
+        h, _ = module.blocks[0].cell(torch.full((1, 9, 20), size), None)
+        assert h.isfinite().all()
 
 
 @pytest.mark.parametrize("name", ["mingru", "minlstm"])

@@ -1,0 +1,82 @@
+"""What LRU and S4D stand in: a linear map, blocks that add to what they read, a classifier of the mean over time."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...engine.replicas import exponential
+from ...engine.scan import State
+from ...spec import Shape
+
+
+class Deep(nn.Module):
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
+
+    blocks: (v (batch, time, width), state or None) -> v, state; each with initial_state.
+    state: every block's, and unless per_step also the sum of the last v (batch, width) and their number (batch, 1).
+    """
+
+    def __init__(self, shape: Shape, width: int, blocks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.per_step = shape.per_step
+        self.encoder = nn.Linear(shape.inputs, width)
+        self.blocks = nn.ModuleList(blocks)
+        self.classifier = nn.Linear(width, shape.outputs)
+
+    def initial_state(self, batch: int) -> State:
+        inner = tuple(zeros for block in self.blocks for zeros in block.initial_state(batch))
+        bias = self.encoder.bias
+        return inner if self.per_step else (*inner, bias.new_zeros(batch, len(bias)), bias.new_zeros(batch, 1))
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        v, after = self.encoder(x), []
+        for number, block in enumerate(self.blocks):
+            v, last = block(v, None if state is None else state[number : number + 1])
+            after += last
+        if self.per_step:
+            answers = self.classifier(v)
+        else:
+            total, steps = v.sum(1), v.new_full((len(v), 1), v.shape[1])
+            if state is not None:
+                total, steps = total + state[-2], steps + state[-1]
+            answers = self.classifier(total / steps)
+            after += total, steps
+        return answers if state is None else (answers, tuple(after))
+
+
+STEPS = 8
+
+
+def whole(width: float) -> tuple[int, int]:
+    """The width of the blocks, and how many eighths it is less than the width asked for.
+
+    Those go into what is inside the blocks: one unit more everywhere is a large part of a small budget.
+    """
+    return divmod(round(width * STEPS), STEPS)
+
+
+def dropped(v: Tensor, share: float) -> Tensor:
+    """v (batch, time, width) without a share of its entries, the same ones at all steps."""
+    if not share:
+        return v
+    kept = exponential(v[:, 0]) > -math.log1p(-share)  # so with that probability
+    return v * (kept / (1 - share)).to(v).unsqueeze(1)
+
+
+def check_options(layers: int, dropout: float) -> None:
+    """Raises ValueError."""
+    if layers < 1 or layers != int(layers):
+        raise ValueError(f"layers is {layers}; give a whole number of at least 1")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout is {dropout}; give a share of at least 0 and below 1")
+
+
+def as_complex(parts: Tensor) -> Tensor:
+    """[Re, Im] (.., 2 n) -> (.., n)."""
+    return torch.complex(*parts.chunk(2, dim=-1))
+
+
+def as_real(z: Tensor) -> Tensor:
+    return torch.cat([z.real, z.imag], dim=-1)
