@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import BenchError
+from ..records.store import records_in
 from ..records.writing import write_whole
 
 HOUSE = Path(__file__).resolve().parents[2]
 PACKAGES = ("harness", "models", "tasks")
-RECORDS = (".json", ".toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Question:
 
     def standing(self) -> Standing | None:
         """What stands already, None where anything that the report was made of or wrote is another now."""
-        with suppress(OSError, ValueError, KeyError, TypeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, BenchError):
             kept = json.loads(self._path.read_bytes())
             there = kept["records"] == self._records and kept["code"] == _stats(kept["code"])
             if there and kept["written"] == _written(kept["written"]) and kept["pages"] == _pages(kept["written"]):
@@ -64,10 +64,10 @@ class Question:
 
 
 def _under(path: Path) -> list[Path]:
-    """The records of a folder; a file is itself."""
+    """The records of a folder, behind links as well, and what campaigns say; a file is itself."""
     if not path.is_dir():
         return [path]
-    return sorted(found for found in path.rglob("*") if found.suffix in RECORDS)
+    return sorted([*records_in(path), *path.glob("*.toml"), *path.glob("*/*.toml")])
 
 
 def _content(path: Path) -> bytes:

@@ -100,6 +100,16 @@ def test_any_change_makes_the_report_anew(made, tmp_path):
         assert not made()[0], change.__name__
 
 
+def test_a_record_behind_a_link_to_a_folder_counts(made, tmp_path):
+    folder, place = tmp_path / "results" / "runs" / "smoke", tmp_path / "elsewhere"
+    folder.rename(place)
+    folder.symlink_to(place)
+    made()
+    assert not made()[0]
+    Store(tmp_path / "results").save_run(made_run("gru", 1, 0.4))
+    assert made()[0]
+
+
 def test_another_question_is_another_report(made, tmp_path, monkeypatch):
     assert made("--task", "sfc")[0]
     assert made("--format", "csv")[0]
