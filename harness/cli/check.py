@@ -15,6 +15,8 @@ from .watch import counts
 
 if TYPE_CHECKING:
     from ..catalog import Vital
+    from ..plan import Cell
+    from .order import Order
 
 CAMPAIGN = Path("results") / "vitals"
 CHECK_SECONDS = 900.0  # of a stranger's model, which may hang
@@ -150,6 +152,8 @@ def _run(vitals: Sequence[Vital], results: Path, data: Path | None, workers: int
     from ..catalog import VITALS_SEEDS
     from .order import Order
 
+    orders: list[Order] = []
+    wanted: dict[Cell, None] = {}
     for vital in vitals:
         models = ",".join(filter(None, (vital.beside, vital.model)))
         seeds = f"0-{VITALS_SEEDS - 1}"
@@ -159,7 +163,9 @@ def _run(vitals: Sequence[Vital], results: Path, data: Path | None, workers: int
         click.echo(f"{vital.model} on {vital.task}: {counts(done) if done else 'nothing'} recorded, {len(todo)} to run")
         if todo:
             order.store.check_writable(todo)
-        if todo and not carried_out([order], todo, [], order.where, workers, executed):
-            click.echo("interrupted; the same command goes on from here")
-            return 130
+            orders.append(order)
+            wanted |= dict.fromkeys(todo)
+    if wanted and not carried_out(orders, list(wanted), [], orders[0].where, workers, executed):
+        click.echo("interrupted; the same command goes on from here")
+        return 130
     return 0

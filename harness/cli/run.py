@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option(
     "--measure/--no-measure",
     default=None,
-    help="Time each model before training. [default: where nobody else uses the machine, so not on Ray]",
+    help="Time each model before training. [default: where nobody else uses the machine, so not on Ray or Slurm]",
 )
 @AGAIN
 @CELL_LIMIT
@@ -104,7 +104,7 @@ def run(
     sweep(first.store)
     if count := sum(order.put_aside(todo) for order in orders.values()):
         say(f"run again: {counted(count, 'cell')}; the records of before lie in {first.store.root / 'aside'}")
-    shared = executed == "ray" and measure is None  # nodes that others use give false times
+    shared = executed in ("ray", "slurm") and measure is None  # nodes that others use give false times
     timed = orders.values() if measure is not False and not idle and not shared else ()
     groups = list(dict.fromkeys(group for order in timed for group in order.to_measure(todo)))
     if not carried_out(list(orders.values()), list(todo), groups, where, workers, executed, as_json=as_json, log=log):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .order import Order
 
 SHOWN = 20  # missing cells that are named
+OURS = {"array", "a", "job-name", "J"}  # options of sbatch by which the queue is read
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -67,7 +68,7 @@ def submit(
         "cpus-per-task": cpus_per_task,
     }
     given = [f"--{name}={value}" for name, value in known.items() if value is not None]
-    options = slurm.options_of([*given, *further])
+    options = options_of([*given, *further])
     if not dry_run:
         slurm.check_here()
     device, here = words["device"], _on_this_machine(words)
@@ -88,7 +89,7 @@ def submit(
     seconds = {} if here else _seconds(order, todo, dry_run)
     made = slurm.elements(todo, seconds, cpus_per_task or 1)
     folder = slurm.new_folder(order.where.results)
-    command = _command(order, device if here else order.device, words["replicas"])
+    command = slurm.command(order.where, device if here else order.device, words["replicas"])
     text = slurm.script(folder, len(made), command, options, at_most)
     if dry_run:
         click.echo(text, nl=False)
@@ -100,6 +101,29 @@ def submit(
     )
     click.echo(f"`bench submit --status --results {shlex.quote(str(words['results']))}` says how far it is")
     return 0
+
+
+def options_of(words: Sequence[str]) -> list[str]:
+    """The options of sbatch among these words, each with its value, as lines of a script have them.
+
+    Raises BenchError for a word that belongs to none, and for an option that is not to be had.
+    """
+    options: list[str] = []
+    for word in words:
+        name = re.match(r"--?([a-zA-Z][\w-]*)", word)
+        if name is None and (not options or " " in options[-1] or "=" in options[-1]):
+            raise BenchError(f"'{word[:40]}' belongs to no option; `bench submit --help` and `man sbatch` have them")
+        if name is not None and name[1] in OURS:
+            raise BenchError(
+                f"{name[0]} is set by `bench submit` itself; --at-most N says how many elements run at once"
+            )
+        if not word.isprintable():
+            raise BenchError(f"{word[:40]!a} cannot stand in a line of a script")
+        if name is None:
+            options[-1] += f" {shlex.quote(word)}"
+        else:
+            options.append(shlex.quote(word))
+    return options
 
 
 def _on_this_machine(words: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,16 +162,6 @@ def _seconds(order: Order, todo: Sequence[Cell], dry_run: bool) -> dict[Cell, fl
     for line in order.prepare_backend():
         say(line)
     return seconds_left(todo, order.where)
-
-
-def _command(order: Order, device: str, replicas: str) -> list[str]:
-    """What an element runs, but for its plan and its workers."""
-    where = order.where
-    words = ["run", "--no-measure", "--results", str(where.results), "--device", device, "--replicas", replicas]
-    words += ["--backend", where.backend, "--recompute", str(where.recompute)]
-    words += [] if where.data_root is None else ["--data", str(where.data_root)]
-    words += [] if where.limit is None else ["--cell-limit", f"{where.limit:f}"]
-    return [sys.executable, "-m", "harness", *words]
 
 
 def _status(results: Path) -> int:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Executor = Callable[[Sequence[Job], Where, int, Listener], bool]
 
-EXECUTORS: dict[str, str] = {"local": ".local:execute", "ray": ".ray:execute"}
+EXECUTORS: dict[str, str] = {"local": ".local:execute", "ray": ".ray:execute", "slurm": ".slurm:execute"}
 
 
 def executor(name: str) -> Executor:
@@ -25,10 +25,6 @@ def executor(name: str) -> Executor:
     each. name: of the table, or `file.py:function` or `package:function`. Raises BenchError where it leads to no
     function.
     """
-    if name == "slurm":  # a queue is not waited for
-        raise BenchError(
-            "Slurm keeps a queue of its own, and nobody waits here for it; `bench submit` sends cells there"
-        )
     if name not in EXECUTORS and ":" not in name:
         raise nearest("executor", name, list(EXECUTORS), "`bench run --help`")
     if name not in EXECUTORS:

@@ -7,16 +7,21 @@
 Slurm places, starts and repeats; the records say what is done, so nothing here asks an accounting database.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import BenchError, one_line
 from ..plan import Cell, Group, parse_seeds
@@ -25,10 +30,16 @@ from ..records.running import running
 from ..records.store import Store
 from ..records.writing import write_whole
 
+if TYPE_CHECKING:
+    from ..prepare.modules import Where
+    from .local import Job
+    from .pool import Listener
+
 AIM = 1800.0  # seconds of an element; none has more than twice as many but of a single cell
 MOST_ELEMENTS = 1000  # as many as Slurm takes where MaxArraySize is its default
 SIGNAL = "B:USR1@120"  # two minutes before its time is over, to the script alone, which has become `bench run`
-OURS = {"array", "a", "job-name", "J"}  # options of sbatch by which `queued` knows what is what
+ASKING = 5.0  # seconds from one look at the queue to the next
+LATE = 60.0  # seconds after which a record that another node has written is surely seen here
 Element = list[Cell]
 
 
@@ -71,34 +82,11 @@ def plan_of(element: Iterable[Cell]) -> str:
     return "\n".join(blocks)
 
 
-def options_of(words: Sequence[str]) -> list[str]:
-    """The options of sbatch among these words, each with its value, as lines of a script have them.
-
-    Raises BenchError for a word that belongs to none, and for an option that is not to be had.
-    """
-    options: list[str] = []
-    for word in words:
-        name = re.match(r"--?([a-zA-Z][\w-]*)", word)
-        if name is None and (not options or " " in options[-1] or "=" in options[-1]):
-            raise BenchError(f"'{word[:40]}' belongs to no option; `bench submit --help` and `man sbatch` have them")
-        if name is not None and name[1] in OURS:
-            raise BenchError(
-                f"{name[0]} is set by `bench submit` itself; --at-most N says how many elements run at once"
-            )
-        if not word.isprintable():
-            raise BenchError(f"{word[:40]!a} cannot stand in a line of a script")
-        if name is None:
-            options[-1] += f" {shlex.quote(word)}"
-        else:
-            options.append(shlex.quote(word))
-    return options
-
-
 def script(folder: Path, count: int, command: Sequence[str], options: Sequence[str], at_most: int | None = None) -> str:
     """An array job of so many elements in a folder.
 
-    command: what an element runs, a last word but for its plan's path; options: of `options_of`; at_most: elements at a
-    time.
+    command: what an element runs, a last word but for its plan's path; options: of sbatch, as lines have them; at_most:
+    elements at a time.
     """
     some = "" if at_most is None else f"%{at_most}"
     log = f"{folder}/".replace("%", "%%") + "%a.log"
@@ -115,6 +103,15 @@ def script(folder: Path, count: int, command: Sequence[str], options: Sequence[s
             "",
         ]
     )
+
+
+def command(where: Where, device: str, replicas: str) -> list[str]:
+    """What an element runs, but for its plan and its workers."""
+    words = ["run", "--no-measure", "--results", str(where.results), "--device", device, "--replicas", replicas]
+    words += ["--backend", where.backend, "--recompute", str(where.recompute)]
+    words += [] if where.data_root is None else ["--data", str(where.data_root)]
+    words += [] if where.limit is None else ["--cell-limit", f"{where.limit:f}"]
+    return [sys.executable, "-m", "harness", *words]
 
 
 def check_here() -> None:
@@ -161,6 +158,90 @@ def queued() -> dict[tuple[str, int], str]:
     said = _asked("squeue", "--noheader", "--array", "--format=%K %T %j")
     lines = re.findall(r"^ *(\d+) (\w+) bench-(\S+) *$", said, flags=re.MULTILINE)
     return {(name, int(number)): state for number, state, name in lines}
+
+
+def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -> bool:
+    """Send cells to the queue, but for those that it has, and wait for their records; False after Ctrl-C.
+
+    workers: elements at a time, of one CPU each. What was sent stays in the queue after Ctrl-C, and is taken out where
+    `where.until` is over. A cell whose job ended without a record fails. Raises BenchError where something is to be
+    measured, or Slurm refuses.
+    """
+    from .local import _interrupts
+
+    if any(kind == "measure" for kind, _ in jobs):
+        raise BenchError("what is measured on machines that others use is false; add --no-measure")
+    check_here()
+    cells = [what for kind, what in jobs if kind == "cell"]
+    queue = Queue(cells, where, listen)
+    with _interrupts() as interrupted:
+        queue.send(workers)
+        while queue.left and not interrupted.is_set():
+            if where.until is not None and time.time() > where.until:
+                queue.clear()
+                return True
+            queue.look()
+            interrupted.wait(ASKING)
+        return not queue.left
+
+
+class Queue:
+    """The cells that an executor waits for."""
+
+    def __init__(self, cells: Sequence[Cell], where: Where, listen: Listener) -> None:
+        self.where, self.listen, self.store = where, listen, Store(where.results)
+        self.left = {cell: self._stamp(cell) for cell in cells}  # and its record of before
+        self.gone: dict[Cell, float] = {}  # since when the queue has it no more
+        self.told: dict[Cell, int] = {}  # the step
+
+    def _stamp(self, cell: Cell) -> int:
+        with suppress(OSError):
+            return self.store.run_path(cell).stat().st_mtime_ns
+        return 0
+
+    def send(self, at_most: int) -> None:
+        """What the queue does not have yet."""
+        from .planning import seconds_left
+
+        there = whereabouts(self.store)
+        if todo := [cell for cell in self.left if there.get(cell, "missing") == "missing"]:
+            made = elements(todo, seconds_left(todo, self.where))
+            folder = new_folder(self.where.results)
+            words = command(self.where, self.where.device, str(self.where.replicas))
+            submit(folder, made, script(folder, len(made), words, [], max(1, at_most)))
+
+    def look(self) -> None:
+        """Tell of what runs and of what is done, and give up what was lost."""
+        from .group import Progress
+        from .leaving import leave
+
+        there = {}
+        with suppress(BenchError):  # its controller may begin anew
+            there = whereabouts(self.store)
+        for sign in running(self.store):
+            if sign.cell in self.left and sign.steps and self.told.get(sign.cell) != sign.step:
+                self.told[sign.cell] = sign.step
+                self.listen("progress", Progress(sign.cell, sign.step, sign.steps))
+        for cell, stamp in list(self.left.items()):
+            record = self.store.find_run(cell) if self._stamp(cell) != stamp else None
+            if there.get(cell) != "missing":
+                self.gone.pop(cell, None)
+            elif time.monotonic() - self.gone.setdefault(cell, time.monotonic()) > LATE and record is None:
+                record = leave(cell, self.where, "failed", f"its job ended without a record; see {self._log(cell)}")
+            if record is not None and record.is_final:
+                del self.left[cell]
+                self.listen("done", record)
+        self.listen("tick", None)
+
+    def _log(self, cell: Cell) -> Path:
+        name, number = [key for key, element in submitted(self.store.root).items() if cell in element][-1]
+        return self.store.root / "slurm" / name / f"{number}.log"
+
+    def clear(self) -> None:
+        """Take out of the queue what is waited for; what runs leaves checkpoints."""
+        names = {name for (name, _), element in submitted(self.store.root).items() if self.left.keys() & set(element)}
+        for name in names:
+            _asked("scancel", f"--name=bench-{name}")
 
 
 def whereabouts(store: Store) -> dict[Cell, str]:

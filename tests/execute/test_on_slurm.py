@@ -114,12 +114,13 @@ def test_one_that_goes_back_leaves_a_checkpoint_and_ends_as_undisturbed(here, ow
 
 def test_every_command_of_the_document_runs_and_leads_to_the_first_record(here, tmp_path):
     said = {}
-    for line in re.findall(r"^bench submit.*$", DOCUMENT.read_text(), flags=re.MULTILINE):
+    for line in re.findall(r"^bench .*(?:submit|slurm).*$", DOCUMENT.read_text(), flags=re.MULTILINE):
         said[line] = here(*shlex.split(line, comments=True))
-    dry, sent, status = said.values()
+    dry, sent, status, waited = said.values()
     assert dry.startswith("#!/bin/bash\n")
     assert re.search(r"^job \d+: 4 cells in 1 element", sent, flags=re.MULTILINE)
     assert status.startswith("4 cells: ")
+    assert re.search(r"^gru .*\n", waited, flags=re.MULTILINE)
     slurm.waited(lambda: not here("squeue", "--noheader"), SECONDS)
     assert {record["status"] for record in records(tmp_path / "results")} == {"ok"}, logs(tmp_path)
     again = here(*shlex.split([*said][1]))

@@ -4,17 +4,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 from support import ROOT
-from support.cells import cell, cells
+from support.cells import apart_from_times, cell, cells, executed
 from support.commands import RUN, records
 
+from harness.cli.submit import options_of
 from harness.errors import BenchError
 from harness.execute import local, slurm
 from harness.execute.executors import executor
+from harness.prepare.modules import Where
 from harness.records.campaign import blocks_of
 from harness.records.running import signs_of
+from harness.records.store import Store
 
 WORDS = ("submit", "--task", "sfc", "--models", "lstm-s,gru", "--protocol", "smoke", "--seeds", "2")
 
@@ -26,7 +31,7 @@ def programs(tmp_path, monkeypatch):
 
     def made(squeue="", refused=""):
         place.mkdir(exist_ok=True)
-        says = {"sbatch": "7", "squeue": squeue, "scontrol": ""}
+        says = {"sbatch": "7", "squeue": squeue, "scontrol": "", "scancel": ""}
         for name, text in says.items():
             ends = f'[ "$1" = --version ] || {{ echo "{name}: {refused}" >&2; exit 1; }}\n' if refused else ""
             script = f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/asked\n{ends}cat <<EOF\n{text}\nEOF\n'
@@ -68,19 +73,19 @@ def test_a_plan_has_the_cells_that_were_put_in(tmp_path):
 
 def test_options_of_sbatch_are_quoted_and_those_of_the_array_are_refused():
     words = ["--mem", "4G", "--qos=long", "--comment", "two words", "--exclusive", "-n4"]
-    assert slurm.options_of(words) == ["--mem 4G", "--qos=long", "--comment 'two words'", "--exclusive", "-n4"]
+    assert options_of(words) == ["--mem 4G", "--qos=long", "--comment 'two words'", "--exclusive", "-n4"]
     for wrong, said in (
         (["4G"], "belongs to no option"),
         (["--mem=1", "x"], "belongs"),
         (["--mem", "1", "x"], "belongs"),
     ):
         with pytest.raises(BenchError, match=said):
-            slurm.options_of(wrong)
+            options_of(wrong)
     for wrong in ("--array=0-3", "-a", "--job-name", "-J"):
         with pytest.raises(BenchError, match="is set by `bench submit` itself"):
-            slurm.options_of([wrong])
+            options_of([wrong])
     with pytest.raises(BenchError, match="cannot stand in a line"):
-        slurm.options_of(["--comment=a\nrm"])
+        options_of(["--comment=a\nrm"])
 
 
 def test_the_script_runs_its_element_in_the_place_of_the_shell(tmp_path, monkeypatch):
@@ -182,9 +187,69 @@ def test_the_words_for_a_gpu_that_is_elsewhere_are_passed_on(bench, tmp_path, pr
     assert " --cell-limit 7200.000000 " in shown.out
 
 
-def test_executor_slurm_is_refused_in_a_sentence_that_names_the_verb():
-    with pytest.raises(BenchError, match="`bench submit` sends cells there"):
-        executor("slurm")
+JOB = """#!/bin/sh
+[ "$1" = --version ] && exit
+echo 7
+for plan in "$(dirname "$2")"/*.toml; do
+    SLURM_ARRAY_TASK_ID=$(basename "$plan" .toml) bash "$2" > "${plan%.toml}.log" 2>&1
+done
+"""
+
+
+@pytest.fixture
+def waits(monkeypatch, tmp_path, programs):
+    """waits(some, sbatch, **where) -> what came of the executor and what it told; Slurm's sbatch is this script."""
+    monkeypatch.setattr(slurm, "ASKING", 0.01)
+    monkeypatch.setattr(slurm, "LATE", 0.0)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+    def call(some, sbatch=None, squeue="", **more):
+        programs(squeue)
+        if sbatch is not None:
+            (tmp_path / "bin" / "sbatch").write_text(sbatch)
+        heard = []
+        jobs = [("cell", one) for one in some]
+        where = Where(tmp_path / "results", **more)
+        whole = executor("slurm")(jobs, where, 1, lambda kind, what: heard.append((kind, what)))
+        return whole, [what for kind, what in heard if kind == "done"]
+
+    return call
+
+
+def test_the_executor_waits_for_the_records_of_the_queue(waits, tmp_path):
+    some = [*cells("gru", 2, protocol="smoke@max_steps=12"), cell("lstm-s", protocol="smoke@max_steps=12")]
+    whole, done = waits(some, JOB, backend="eager")
+    assert whole
+    assert sorted(record.cell for record in done) == sorted(some)
+    assert {record.status for record in done} == {"ok"}
+    executed(some, Where(tmp_path / "here", backend="eager"), 0)
+    for record in done:
+        there, here = (replace(one, machine={}) for one in (record, Store(tmp_path / "here").find_run(record.cell)))
+        assert apart_from_times(there) == apart_from_times(here)
+
+
+def test_a_cell_whose_job_leaves_no_record_fails_and_its_log_is_named(waits, tmp_path):
+    whole, (record,) = waits([cell()])
+    (folder,) = (tmp_path / "results" / "slurm").iterdir()
+    assert whole
+    assert record.status == "failed"
+    assert record.reason == f"its job ended without a record; see {folder}/0.log"
+
+
+def test_what_is_queued_is_waited_for_and_taken_out_when_the_time_is_over(waits, tmp_path):
+    waits([cell()])
+    Store(tmp_path / "results").run_path(cell()).unlink()
+    (folder,) = (tmp_path / "results" / "slurm").iterdir()
+    whole, done = waits([cell()], squeue=f"0 PENDING bench-{folder.name}", until=time.time() + 0.3)
+    assert (whole, done) == (True, [])
+    asked = (tmp_path / "asked").read_text().splitlines()
+    assert sum(line.startswith("sbatch --parsable") for line in asked) == 1  # the first time
+    assert asked[-1] == f"scancel --name=bench-{folder.name}"
+
+
+def test_nothing_is_measured_on_the_nodes_of_others(tmp_path):
+    with pytest.raises(BenchError, match="add --no-measure"):
+        executor("slurm")([("measure", cell().group)], Where(tmp_path), 1, lambda kind, what: None)
 
 
 @pytest.mark.parametrize(
