@@ -190,7 +190,7 @@ class Queue:
 
     def __init__(self, cells: Sequence[Cell], where: Where, listen: Listener) -> None:
         self.where, self.listen, self.store = where, listen, Store(where.results)
-        self.left = {cell: self._stamp(cell) for cell in cells}  # and its record of before
+        self.left = dict.fromkeys(cells, 0)  # and when the record was written that was read last
         self.gone: dict[Cell, float] = {}  # since when the queue has it no more
         self.told: dict[Cell, int] = {}  # the step
 
@@ -222,15 +222,18 @@ class Queue:
             if sign.cell in self.left and sign.steps and self.told.get(sign.cell) != sign.step:
                 self.told[sign.cell] = sign.step
                 self.listen("progress", Progress(sign.cell, sign.step, sign.steps))
-        for cell, stamp in list(self.left.items()):
-            record = self.store.find_run(cell) if self._stamp(cell) != stamp else None
-            if there.get(cell) != "missing":
-                self.gone.pop(cell, None)
-            elif time.monotonic() - self.gone.setdefault(cell, time.monotonic()) > LATE and record is None:
-                record = leave(cell, self.where, "failed", f"its job ended without a record; see {self._log(cell)}")
+        for cell, before in list(self.left.items()):
+            self.left[cell] = self._stamp(cell)
+            record = self.store.find_run(cell) if self.left[cell] != before else None
             if record is not None and record.is_final:
                 del self.left[cell]
                 self.listen("done", record)
+            elif there.get(cell) != "missing":
+                self.gone.pop(cell, None)
+            elif time.monotonic() - self.gone.setdefault(cell, time.monotonic()) > LATE:
+                del self.left[cell]
+                why = f"its job ended without a record; see {self._log(cell)}"
+                self.listen("done", leave(cell, self.where, "failed", why))
         self.listen("tick", None)
 
     def _log(self, cell: Cell) -> Path:

@@ -228,6 +228,12 @@ def test_the_executor_waits_for_the_records_of_the_queue(waits, tmp_path):
         assert apart_from_times(there) == apart_from_times(here)
 
 
+def test_what_was_recorded_meanwhile_is_done(waits, tmp_path):
+    (record,) = executed([cell(protocol="smoke@max_steps=3")], Where(tmp_path / "results"), 0)
+    whole, done = waits([record.cell])
+    assert (whole, done) == (True, [record])
+
+
 def test_a_cell_whose_job_leaves_no_record_fails_and_its_log_is_named(waits, tmp_path):
     whole, (record,) = waits([cell()])
     (folder,) = (tmp_path / "results" / "slurm").iterdir()
