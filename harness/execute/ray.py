@@ -36,7 +36,7 @@ from .local import Job, _interrupts, shares_of
 from .pool import FIRST_STEP_SECONDS, GRACE, HANG_SECONDS, HANG_STEPS, STOP_SECONDS, TICK, Listener
 from .worker import Share, done, nothing_left
 
-RETRIES = 2  # times that Ray runs a task again whose process or node died
+RETRIES = 2  # times that Ray runs a task again whose process or node died or lacked memory
 WAITING = 2  # tasks a CPU that Ray has at a time, so that a free one never waits for this process
 PULSE_SECONDS = 30.0  # without its pulse of a second a process is taken to be gone
 BASE = 2**30  # bytes of a process before it holds anything of a cell
@@ -103,6 +103,7 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
     workers: CPUs of a cluster that is begun here. Raises BenchError where something is to be measured, as nodes are
     shared and times false, or where the cluster cannot be reached or is gone; Unwritable as `local`.
     """
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # without end otherwise; read when ray is imported
     import ray
 
     if any(kind == "measure" for kind, _ in jobs):

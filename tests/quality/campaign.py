@@ -13,6 +13,7 @@ import shlex
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,14 +21,20 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import pandas as pd  # noqa: E402
 import torch  # noqa: E402
+from quality.clusters import node_lost, preempted  # noqa: E402
 from quality.disturbed import KINDS, TRIES, Campaign, Fault, Impossible, numbers, table  # noqa: E402
 from quality.figures import Figures  # noqa: E402
 from quality.gate_trials import commit  # noqa: E402
 
 from harness import machine  # noqa: E402
+from harness.errors import BenchError  # noqa: E402
+from harness.records.kinds import from_json  # noqa: E402
 from harness.write import tables  # noqa: E402
 
 LOST, WRONG, TWICE, OTHER = "lost", "wrong", "twice", "other"
+ON_CLUSTERS: dict[str, Fault] = {"a node that Ray loses": node_lost, "a job that Slurm preempts": preempted}
+MOST = {"a job that Slurm preempts": 10}  # trials, as each waits for Slurm
+Wrong = list[tuple[str, str]]
 
 
 class Trials:
@@ -43,22 +50,27 @@ class Trials:
             raise SystemExit(f"the undisturbed command fails:\n{self.whole.output()}")
         self.seconds = time.monotonic() - start
 
-    def of(self, kind: str, fault: Fault, count: int, seed: int) -> None:
-        """So many of a kind."""
-        for number in range(count):
-            campaign = Campaign(self.folder / f"{len(self.kinds)}-{number}")
+    def of(self, kind: str, fault: Fault, count: int, seed: int, jobs: int = 1) -> None:
+        """So many of a kind, some at a time."""
+        place = self.folder / str(len(self.kinds) + len(self.left_out))
+
+        def trial(number: int) -> tuple[str, Wrong]:
+            return self._trial(Campaign(place / str(number)), fault, random.Random(f"{kind} {seed} {number}"))
+
+        with ThreadPoolExecutor(jobs) as pool:
             try:
-                end, wrong = self._trial(campaign, fault, random.Random(f"{kind} {seed} {number}"))
+                ended = list((map if jobs == 1 else pool.map)(trial, range(count)))
             except Impossible as why:
                 self.left_out[kind] = str(why)
                 return
-            counts = self.kinds.setdefault(kind, dict.fromkeys((LOST, WRONG, TWICE, OTHER), 0))
+        counts = self.kinds.setdefault(kind, dict.fromkeys((LOST, WRONG, TWICE, OTHER), 0))
+        for number, (end, wrong) in enumerate(ended):
             for what, _ in wrong:
                 counts[what] += 1
             self.faults.add(kind, end, [f"trial {number}: {sentence}" for _, sentence in wrong])
 
-    def _trial(self, campaign: Campaign, fault: Fault, rng: random.Random) -> tuple[str, list[tuple[str, str]]]:
-        wrong = []
+    def _trial(self, campaign: Campaign, fault: Fault, rng: random.Random) -> tuple[str, Wrong]:
+        wrong: Wrong = []
         try:
             fault(campaign, rng, self.seconds)
         except TimeoutError as hang:
@@ -90,10 +102,11 @@ class Trials:
 
 
 def _whole(content: bytes, like: bytes) -> bool:
-    """Is this record undamaged?"""
+    """Is this record undamaged, and the same but for what may differ?"""
     try:
+        from_json(content.decode(), "a record")
         return bool(numbers(content) == numbers(like))
-    except ValueError:
+    except (ValueError, BenchError):
         return False
 
 
@@ -135,15 +148,17 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=15, help="of every kind")
     parser.add_argument("--kinds", default="", help="words of the kinds that are wanted, separated by commas")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="trials at a time, but on clusters")
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "quality" / "campaign.md")
     asked = parser.parse_args()
     more = [f"--{name}={value}" for name, value in vars(asked).items() if value != parser.get_default(name)]
     command = shlex.join(["python", "tests/quality/campaign.py", *(word for word in more if "--output" not in word)])
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(Path(folder))
-        for kind, fault in KINDS.items():
+        for kind, fault in (KINDS | ON_CLUSTERS).items():
             if any(word in kind for word in asked.kinds.split(",")):
-                trials.of(kind, fault, asked.each, asked.seed)
+                count, jobs = min(asked.each, MOST.get(kind, asked.each)), 1 if kind in ON_CLUSTERS else asked.jobs
+                trials.of(kind, fault, count, asked.seed, jobs)
                 asked.output.write_text(page(trials, command) + "\n", encoding="utf-8")
                 print(f"{kind}: {trials.faults.ends.get(kind) or trials.left_out.get(kind)}", flush=True)
     sys.exit(bool(trials.faults.faults))

@@ -50,7 +50,7 @@ time.time = told
 time.time_ns = lambda: int(told() * 1e9)
 """
 DISK = 2**21  # bytes
-ASIDE = {"machine", "notes", "reason", "digest"}  # of a record: where it ran, and what is said of the disturbance
+ASIDE = {"machine", "notes", "reason", "digest", "checksum"}  # of a record: where it ran, and what is said of that
 
 
 class Impossible(Exception):
@@ -67,6 +67,11 @@ class Campaign:
         self.said: list[str] = []  # by each process, whole
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "slow.py").write_text(SLOW)
+
+    def on(self, executor: str, env: dict[str, str]) -> None:
+        """From now on its cells run there."""
+        self.words += ["--executor", executor]
+        self.env = self.env | env
 
     def begin(self) -> subprocess.Popen[bytes]:
         """Start the command, in a session of its own."""
@@ -144,14 +149,14 @@ def session(leader: int) -> list[int]:
 Fault = Callable[[Campaign, random.Random, float], None]  # the seconds that an undisturbed command takes
 
 
-def sent(number: signal.Signals, worker: bool) -> Fault:
-    """A signal to the runner, or to one of its workers, at any moment; one that stops is followed by SIGCONT."""
+def sent(number: signal.Signals) -> Fault:
+    """A signal to the runner or to one of its workers at any moment; one that stops is followed by SIGCONT."""
 
     def disturb(campaign: Campaign, rng: random.Random, seconds: float) -> None:
         process = campaign.begin()
         time.sleep(rng.uniform(0.1, seconds))
         others = [pid for pid in session(process.pid) if pid != process.pid]
-        target = rng.choice(others) if worker and others else process.pid
+        target = rng.choice(others) if rng.random() < 0.5 and others else process.pid
         with suppress(ProcessLookupError):
             os.kill(target, number)
             if number == signal.SIGSTOP:
@@ -268,9 +273,8 @@ def record(campaign: Campaign, rng: random.Random, seconds: float) -> None:
 
 KINDS: dict[str, Fault] = {
     **{
-        f"{number.name} to {'a worker' if worker else 'the runner'}": sent(number, worker)
+        f"{number.name} to the runner or a worker": sent(number)
         for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGSTOP)
-        for worker in (False, True)
     },
     "a full disk": full,
     "a read-only folder of results": read_only,

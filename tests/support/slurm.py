@@ -37,7 +37,10 @@ KillWait=30
 SchedulerParameters=sched_interval=2,batch_sched_delay=1
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=1
 NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]} CPUs=1
-PartitionName=tests Nodes=n1,n2 Default=YES OverTimeLimit=0
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=tests Nodes=n1,n2 Default=YES OverTimeLimit=0 PriorityTier=1
+PartitionName=urgent Nodes=n1,n2 PriorityTier=2
 """
 
 
@@ -100,7 +103,10 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
             )
             if words[0] == "munged":
                 waited((folder / "munge.socket").exists)
-        waited(lambda: _idle(own) == 2)
+            if words[0] == "slurmctld":  # a node that cannot register at once is slow to try again
+                waited(lambda: " is UP" in _said(own, "scontrol", "ping"))
+        nodes = {"n1 idle", "n2 idle"}  # of both partitions
+        waited(lambda: nodes == set(_said(own, "sinfo", "--noheader", "--Node", "--format=%N %t").splitlines()))
         yield own
     finally:
         with suppress(OSError, subprocess.SubprocessError):
@@ -113,12 +119,5 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
             process.kill()
 
 
-def _idle(own: dict[str, str]) -> int:
-    done = subprocess.run(
-        ["sinfo", "--noheader", "--Node", "--format=%t"],
-        env={**os.environ, **own},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.stdout.split().count("idle")
+def _said(own: dict[str, str], *words: str) -> str:
+    return subprocess.run(words, env={**os.environ, **own}, capture_output=True, text=True, check=False).stdout
