@@ -2,7 +2,7 @@
 
 Ray places tasks, and runs one again whose process or node died. A task trains the seeds of a cell in a folder of its
 own and gives its records back as values, with the checkpoints of what was stopped, so that nodes share no files with
-the driver: that alone writes to the results folder. A driver that dies costs what was under way.
+the driver, which alone writes to the results folder. A driver that dies costs what was under way.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .worker import Share, done, nothing_left
 
 RETRIES = 2  # times that Ray runs a task again whose process or node died or lacked memory
 WAITING = 2  # tasks a CPU that Ray has at a time, so that a free one never waits for this process
-PULSE_SECONDS = 30.0  # without its pulse of a second a process is taken to be gone
+PULSE_SECONDS = 30.0  # without its pulse of a second a process is gone
 BASE = 2**30  # bytes of a process before it holds anything of a cell
 States = Mapping[Cell, bytes]  # checkpoints
 
@@ -82,7 +82,7 @@ class Task:
         self.heard = time.monotonic()
         if not isinstance(what, Progress):  # it begins, maybe again
             self.steps.clear()
-        if isinstance(what, Progress):
+        else:
             first, began = self.steps.setdefault(what.cell, (what.step, self.heard))
             if what.step > first:
                 self.step_seconds = (self.heard - began) / (what.step - first)
@@ -92,16 +92,16 @@ class Task:
         """That it has been without a sign for too long, or nothing."""
         quiet = time.monotonic() - self.heard
         waits = time.monotonic() - self.pulse > PULSE_SECONDS  # for a place where it begins again, after a death
-        first = FIRST_STEP_SECONDS if waits or self.cpu > quiet / 2 else HANG_SECONDS
-        patience = max(HANG_SECONDS, HANG_STEPS * self.step_seconds) if self.steps and not waits else first
+        patience = FIRST_STEP_SECONDS if waits or self.cpu > quiet / 2 else HANG_SECONDS
+        patience = max(HANG_SECONDS, HANG_STEPS * self.step_seconds) if self.steps and not waits else patience
         return f"it hangs: its process gave no sign for {clock(quiet)}" if self.heard and quiet > patience else ""
 
 
 def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -> bool:
     """Train the cells of these jobs; False where a signal ended it early, as executor `local` does.
 
-    workers: CPUs of a cluster that is begun here. Raises BenchError where something is to be measured, as nodes are
-    shared and times false, or where the cluster cannot be reached or is gone; Unwritable as `local`.
+    workers: CPUs of a cluster begun here. Raises BenchError where something is to be measured, as nodes are shared, or
+    the cluster cannot be reached or is gone; Unwritable as `local`.
     """
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # without end otherwise; read when ray is imported
     import ray
@@ -148,9 +148,10 @@ class Driver:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         beside = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        lasting = {"max_restarts": -1, "max_task_retries": -1}  # what it was told is lost, and told again
         self.ray: Any = ray
         self.where, self.listen, self.store = where, listen, Store(where.results)
-        self.post: Any = ray.remote(Post).options(num_cpus=0, scheduling_strategy=beside).remote()
+        self.post: Any = ray.remote(Post).options(num_cpus=0, scheduling_strategy=beside, **lasting).remote()
         # a stranger's model has a process of its own
         self.train: list[Any] = [ray.remote(max_calls=calls)(_train) for calls in (0, 1)]
         trials = (where.results / TRIALS).rglob("*.json")
@@ -160,27 +161,26 @@ class Driver:
         self.tasks: dict[Any, Task] = {}
 
     def _needs(self, memory: int | None) -> dict[str, Any]:
-        environment = WORKER_ENVIRONMENT if self.where.device == "cpu" else {}
         return {
             "num_cpus": 1,
             "memory": memory,
             "num_gpus": int(self.where.device.startswith("cuda")),
             "max_retries": RETRIES,
-            "runtime_env": {"env_vars": dict(environment)},
+            "runtime_env": {"env_vars": dict(WORKER_ENVIRONMENT if self.where.device == "cpu" else {})},
         }
 
     def run(self, shares: deque[Share], stopped: Callable[[], bool]) -> None:
         """Do all shares, or until `stopped`; then what runs is told to stop, and ended if it does not."""
         stopping: float | None = None
         while shares or self.tasks:
-            if stopping is None and stopped():
-                stopping = time.monotonic()
+            if stopping is not None or stopped():
+                stopping = stopping or time.monotonic()
                 shares.clear()
                 self.post.stop.remote()
             room = WAITING * int(self.ray.cluster_resources().get("CPU", 1))  # nodes come and go
             while shares and len(self.tasks) < room:
                 self._hand_over(shares.popleft())
-            ready, _ = self.ray.wait(list(self.tasks), timeout=TICK) if self.tasks else ([], [])
+            ready = self.ray.wait(list(self.tasks), timeout=TICK)[0] if self.tasks else []
             self._hear()
             self.listen("tick", None)
             for one in ready:

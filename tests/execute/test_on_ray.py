@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from support.cells import apart_from_times, cell, cells, executed
@@ -61,6 +62,18 @@ def Hangs(shape, width):
         steps.append(0)
         while len(steps) > 3:
             time.sleep(0.1)
+    module.register_forward_pre_hook(hook)
+    return module
+
+def Hungry(shape, width):
+    "And each process that begins it writes that down."
+    module, held = find_model("gru").build(shape, width), []
+    def hook(*given):
+        if torch.is_grad_enabled() and not held:
+            with open(Path(os.environ.get("MARK_FOLDER", "/tmp")) / "begun", "a") as file:
+                file.write("begun\\n")
+            held.append(torch.ones(3 * 2**28))
+            time.sleep(60)
     module.register_forward_pre_hook(hook)
     return module
 
@@ -221,3 +234,23 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path):
     assert subprocess.run([sys.executable, "-m", "harness", *local], env=env, capture_output=True).returncode == 0
     there, here = (Store(tmp_path / name).load().runs for name in ("results", "local"))
     assert [known(one) for one in there] == [known(one) for one in here]
+
+
+@pytest.mark.slow
+def test_a_task_that_its_node_lacks_memory_for_is_not_begun_for_ever(tmp_path, mine):
+    """A cluster of its own, whose node ends the youngest process when 1.5 GiB more than now are taken."""
+    words = ["run", "--task", "sfc", "--models", mine("Hungry"), "--protocol", "smoke", "--seeds", "1", "--no-measure"]
+    words += ["--set", "max_steps=3", "--executor", "ray", "--workers", "1", "--results", str(tmp_path / "results")]
+    env = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
+    memory = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    total, free = (int(memory[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
+    env |= {"RAY_memory_usage_threshold": f"{(total - free + 1.5 * 2**30) / total:.3f}"}
+    env |= {"RAY_memory_monitor_refresh_ms": "100"}
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *words], env=env, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 1, done.stderr
+    (record,) = records(tmp_path / "results")
+    assert record["status"] == "out-of-memory"
+    assert record["reason"] == "Ray ended its process, as its node ran out of memory"
+    assert len((tmp_path / "begun").read_text().split()) == 1 + on_ray.RETRIES
