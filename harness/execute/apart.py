@@ -157,7 +157,8 @@ def _answer(connection: Connection, function: Callable[[str], Any], name: str, m
     except BaseException as error:  # its type may be known in this process alone
         answer = (False, sentence(error))
     if os.getpid() == own:  # no copy that the function has made
-        connection.send(answer)
+        with suppress(OSError):  # who asked is gone
+            connection.send(answer)
     os._exit(0)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import machine
 from ..catalog import strange_model, strange_task
@@ -68,13 +68,17 @@ def work(connection: Connection, where: Where) -> None:
     filled = threading.Semaphore(0)
     sending = threading.Lock()
 
+    def gone() -> NoReturn:
+        """The runner is: whatever this does is nobody's now, so no cell is to fail for it."""
+        end_marked(os.environ.get(MARK, ""))
+        os._exit(1)
+
     def listen() -> None:
         while True:
             try:
                 message = connection.recv()
             except (EOFError, OSError):
-                end_marked(os.environ.get(MARK, ""))
-                os._exit(1)  # the runner is gone
+                gone()
             if message == "stop":
                 stop.set()
             else:
@@ -82,8 +86,11 @@ def work(connection: Connection, where: Where) -> None:
                 filled.release()
 
     def say(kind: str, what: Any) -> None:
-        with sending:
-            connection.send((kind, what))
+        try:
+            with sending:
+                connection.send((kind, what))
+        except OSError:
+            gone()
 
     threading.Thread(target=listen, daemon=True).start()
     while True:

@@ -304,3 +304,13 @@ def test_the_pace_of_steps_is_counted_from_what_is_told(monkeypatch):
 )
 def test_how_a_process_ended_is_said_by_name(code, words, outside):
     assert pools._cause(code) == (words, outside)
+
+
+def test_a_worker_whose_runner_dies_while_it_begins_ends_without_a_word(tmp_path, capfd):
+    context = pools.multiprocessing.get_context("spawn")
+    process = context.Process(target=pools.work, args=(deadly.Broken(Share(cells=(cell(),))), Where(tmp_path)))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 1
+    assert "Traceback" not in capfd.readouterr().err
+    assert not list(tmp_path.rglob("*.json"))

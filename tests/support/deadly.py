@@ -54,3 +54,21 @@ class LeavesAChildAndDies(Plain):
             Path(os.environ["DEADLY"], "child").write_text(str(child))
             os._exit(4)
         return super().forward(x)
+
+
+class Broken:
+    """The connection of a worker whose runner has died after it had sent this, before the worker knows."""
+
+    def __init__(self, sent):
+        self.sent = [sent]
+
+    def recv(self):
+        while not self.sent:
+            time.sleep(1)
+        return self.sent.pop()
+
+    def send(self, what):
+        raise BrokenPipeError
+
+    def close(self):
+        pass
