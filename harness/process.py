@@ -3,9 +3,12 @@
 import os
 import signal
 import sys
-from collections.abc import Collection, Iterator
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 class Ended(KeyboardInterrupt):
@@ -45,6 +48,40 @@ def environment(values: dict[str, str]) -> Iterator[None]:
         for key, value in before.items():
             if value is None:
                 os.environ.pop(key, None)
+
+
+@contextmanager
+def interrupts(at_last: Callable[[], None] = lambda: None) -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 sets; a later Ctrl-C ends at once.
+
+    Others may come twice: `timeout` sends one to its child and one to the group. Who runs under nohup stays deaf.
+    at_last: done after the block where SIGUSR1 came, by which Slurm says that a job's time is nearly over.
+    """
+    event, over = threading.Event(), threading.Event()
+    first = 0.0
+
+    def handle(number: int, frame: Any) -> None:
+        nonlocal first
+        if number == getattr(signal, "SIGUSR1", None):
+            over.set()
+        if not event.is_set():
+            first = time.monotonic()
+            event.set()
+        elif number == signal.SIGINT and time.monotonic() - first > 0.5:
+            raise Ended
+
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    heard = [number for number in ENDINGS if number is signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
+    try:
+        yield event
+        if over.is_set():
+            at_last()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

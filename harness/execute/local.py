@@ -6,19 +6,17 @@ again one by one; one that dies with a single cell costs that cell. A runner tha
 workers with it.
 """
 
-import signal
 import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 from ..errors import Unwritable
 from ..plan import Cell, Group
 from ..prepare.modules import Where
-from ..process import ENDINGS, Ended, prepare_process
+from ..process import interrupts, prepare_process
 from ..records.store import Store
 from .leaving import leave
 from .pool import Listener, Pool
@@ -56,7 +54,7 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
         expected = seconds_left(cells, where)
     phases = [([Share(measured=what) for kind, what in jobs if kind == "measure"], min(workers, 1))]
     phases.append((shares_of(cells, where.replicas), workers))
-    with _interrupts() as interrupted:
+    with interrupts(go_back) as interrupted:
 
         def stopped() -> bool:
             return interrupted.is_set() or (where.until is not None and time.time() > where.until)
@@ -92,38 +90,3 @@ def _in_process(shares: Sequence[Share], where: Where, listen: Listener, stopped
                 return
             for result in done(share, where, lambda progress: tell("progress", progress), stopped):
                 listen("done", result)
-
-
-@contextmanager
-def _interrupts() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C, SIGTERM, SIGHUP or SIGUSR1 sets; a later Ctrl-C ends at once.
-
-    Others may come twice: `timeout` sends one to its child and one to the group. Who runs under nohup stays deaf.
-    SIGUSR1 says that the time of a Slurm job is nearly over: it goes back to the queue after the block. Raises
-    BenchError where it cannot.
-    """
-    event, over = threading.Event(), threading.Event()
-    first = 0.0
-
-    def handle(number: int, frame: Any) -> None:
-        nonlocal first
-        if number == getattr(signal, "SIGUSR1", None):
-            over.set()
-        if not event.is_set():
-            first = time.monotonic()
-            event.set()
-        elif number == signal.SIGINT and time.monotonic() - first > 0.5:
-            raise Ended
-
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    heard = [number for number in ENDINGS if number is signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in heard}
-    try:
-        yield event
-        if over.is_set():
-            go_back()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -24,7 +24,7 @@ from ..errors import BenchError, Unwritable, sentence
 from ..measure.forecast import forecast
 from ..plan import Cell
 from ..prepare.modules import Where
-from ..process import WORKER_ENVIRONMENT, prepare_process
+from ..process import WORKER_ENVIRONMENT, interrupts, prepare_process
 from ..records.kinds import RunRecord, from_json, to_json
 from ..records.store import Store
 from ..records.writing import write_whole
@@ -32,8 +32,9 @@ from ..tune.tracks import TRIALS
 from ..write.words import clock
 from .group import Progress
 from .leaving import leave
-from .local import Job, _interrupts, shares_of
+from .local import Job, shares_of
 from .pool import FIRST_STEP_SECONDS, GRACE, HANG_SECONDS, HANG_STEPS, STOP_SECONDS, TICK, Listener
+from .slurm import go_back
 from .worker import Share, done, nothing_left
 
 RETRIES = 2  # times that Ray runs a task again whose process or node died or lacked memory
@@ -112,7 +113,7 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
     if begun := not ray.is_initialized():
         _begin(workers)
     try:
-        with _interrupts() as interrupted:
+        with interrupts(go_back) as interrupted:
             driver, until = Driver(where, listen), math.inf if where.until is None else where.until
             shares = deque(shares_of(cells, where.replicas))
             driver.run(shares, lambda: interrupted.is_set() or time.time() > until)
@@ -161,13 +162,9 @@ class Driver:
         self.tasks: dict[Any, Task] = {}
 
     def _needs(self, memory: int | None) -> dict[str, Any]:
-        return {
-            "num_cpus": 1,
-            "memory": memory,
-            "num_gpus": int(self.where.device.startswith("cuda")),
-            "max_retries": RETRIES,
-            "runtime_env": {"env_vars": dict(WORKER_ENVIRONMENT if self.where.device == "cpu" else {})},
-        }
+        needed = {"num_cpus": 1, "memory": memory, "num_gpus": int(self.where.device.startswith("cuda"))}
+        environment = dict(WORKER_ENVIRONMENT if self.where.device == "cpu" else {})
+        return {**needed, "max_retries": RETRIES, "runtime_env": {"env_vars": environment}}
 
     def run(self, shares: deque[Share], stopped: Callable[[], bool]) -> None:
         """Do all shares, or until `stopped`; then what runs is told to stop, and ended if it does not."""

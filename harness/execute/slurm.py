@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BenchError, one_line
 from ..plan import Cell, Group, parse_seeds
+from ..process import interrupts
 from ..records.campaign import blocks_of
 from ..records.running import running
 from ..records.store import Store
@@ -167,14 +168,12 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
     `where.until` is over. A cell whose job ended without a record fails. Raises BenchError where something is to be
     measured, or Slurm refuses.
     """
-    from .local import _interrupts
-
     if any(kind == "measure" for kind, _ in jobs):
         raise BenchError("what is measured on machines that others use is false; add --no-measure")
     check_here()
     cells = [what for kind, what in jobs if kind == "cell"]
     queue = Queue(cells, where, listen)
-    with _interrupts() as interrupted:
+    with interrupts() as interrupted:
         queue.send(workers)
         while queue.left and not interrupted.is_set():
             if where.until is not None and time.time() > where.until:

@@ -15,17 +15,26 @@ task = "sfc"
 models = "tp-rnn-m,lstm-s"
 protocol = "desk"
 seeds = "5"
+
+Its differences.toml has what was looked into where a result is another than a paper's, by the fields of Difference:
+
+[[difference]]
+task = "sfc"
+model = "dilated-lstm"
 """
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import BenchError
+from .typed import typed
 
 FILE = "campaign.toml"
 PLAN = "plan.toml"
+DIFFERENCES = "differences.toml"
 COMMITTED = Path("reports")  # the pages of a campaign
 OWN = COMMITTED / "own"  # those of a user's own records, which git ignores
 
@@ -70,15 +79,48 @@ class Block:
 WORDS = {"task", "models", "protocol", "budget", "seeds"}
 
 
-def blocks_of(path: Path) -> list[Block]:
-    """The blocks of a plan, in its order. Raises BenchError, a sentence, for what is no plan."""
+def _tables(path: Path, name: str, what: str) -> list[dict[str, Any]]:
+    """The tables of this name in a file that has nothing else. Raises BenchError, which says what they are."""
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BenchError(f"the plan {path} cannot be read ({' '.join(str(error).split())})") from None
-    found = said.pop("block", None)
-    if said or not isinstance(found, list) or not found or not all(isinstance(block, dict) for block in found):
-        raise BenchError(f"{path} is no plan; it has [[block]] tables, each with a name and a task, and nothing else")
+        raise BenchError(f"{path} cannot be read ({' '.join(str(error).split())})") from None
+    found = said.pop(name, None)
+    if said or not isinstance(found, list) or not found or not all(isinstance(table, dict) for table in found):
+        raise BenchError(f"{path} {what}")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Of a model on a task. supposed: what may explain it; tried: by which runs, of `models`; found: what follows."""
+
+    task: str
+    model: str
+    models: tuple[str, ...]
+    supposed: str
+    tried: str
+    found: str
+
+
+def differences_of(folder: Path) -> tuple[Difference, ...]:
+    """Those of a campaign, none without a file of them. Raises BenchError, a sentence, for what is none."""
+    path = folder / DIFFERENCES
+    if not path.is_file():
+        return ()
+    tables = _tables(path, "difference", "is no file of differences; it has [[difference]] tables and nothing else")
+    try:
+        found = [typed(Difference, table) for table in tables]
+    except ValueError as error:
+        raise BenchError(f"{path}: {error}") from None
+    if lacking := [one for one in found if one.model not in one.models]:
+        raise BenchError(f"{path}: {lacking[0].model} is not among the models that are to be shown")
+    return tuple(found)
+
+
+def blocks_of(path: Path) -> list[Block]:
+    """The blocks of a plan, in its order. Raises BenchError, a sentence, for what is no plan."""
+    found = _tables(path, "block", "is no plan; it has [[block]] tables, each with a name and a task, and nothing else")
     blocks = []
     for number, block in enumerate(found, 1):
         words = {key: block[key] for key in block if key != "name"}

@@ -31,7 +31,7 @@ from typing import Any
 from ..errors import BenchError, nearest
 from ..plan import Cell, find_budget
 from ..protocol import find_protocol
-from .campaign import Block
+from .campaign import Block, Difference
 from .kinds import RunRecord
 from .typed import typed
 
@@ -115,11 +115,13 @@ class Claim:
 @dataclass(frozen=True, slots=True)
 class Declared:
     """What a results folder asks of its records. blocks: of its plan; folder: of `bench run`, empty for the usual;
-    longer: its runs at the papers' length, which say whether what sleeps in less time wakes."""
+    differences: of its results and the papers'; longer: its runs at the papers' length, which say whether what sleeps
+    in less time wakes."""
 
     claims: tuple[Claim, ...] = ()
     blocks: tuple[Block, ...] = ()
     folder: str = ""
+    differences: tuple[Difference, ...] = ()
     longer: tuple[RunRecord, ...] = ()
 
     def of(self, protocol: str) -> Declared:

@@ -28,7 +28,7 @@ from ..plan import Cell, Group
 from ..protocol import DESK, PAPER
 from . import apart, baselines, checkpoints, findings, names
 from .baselines import Baselines
-from .campaign import COMMITTED, FILE, PLAN, blocks_of, campaign_of
+from .campaign import COMMITTED, FILE, PLAN, blocks_of, campaign_of, differences_of
 from .claims import FILE as CLAIMS
 from .claims import Declared, claims_of, served
 from .findings import SpeedRecord
@@ -210,10 +210,10 @@ class Store:
 
     def declared(self) -> Declared:
         """What was claimed before the runs, and planned. Raises BenchError for a file that says neither."""
-        plan = self.root / PLAN
+        blocks = tuple(blocks_of(self.root / PLAN)) if (self.root / PLAN).is_file() else ()
         committed = campaign_of(self.root).reports == COMMITTED
         folder = f"results/{self.root.resolve().name}" if committed else ""
-        return Declared(tuple(claims_of(self.claims)), tuple(blocks_of(plan)) if plan.is_file() else (), folder)
+        return Declared(tuple(claims_of(self.claims)), blocks, folder, differences_of(self.root))
 
     def check_place(self, record: RunRecord | Measurement, path: Path) -> None:
         """Raise CorruptRecord for a record that does not lie where its cell's does, such as a copy."""

@@ -21,7 +21,7 @@ from .insight import gradients, scales
 from .measured import latency, memory, tradeoffs
 from .overall import page as overall
 from .overall import pairwise
-from .papers import agreement
+from .papers import agreement, differences
 from .papers import scales as scale_figures
 from .papers import tables as paper_tables
 from .papers.book import Page, book
@@ -30,6 +30,7 @@ from .task.page import task_page
 
 PAGES: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "claims.md": (claims.TITLE, claims.sheet),
+    "differences.md": (differences.TITLE, differences.sheet),
     "overall.md": ("All tasks together", overall.sheet),
     "pairwise.md": (pairwise.TITLE, pairwise.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),

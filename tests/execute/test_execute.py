@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-from harness.execute import local
-from harness.process import Ended, shielded
+from harness import process as processes
+from harness.process import Ended, interrupts, shielded
 
 # long enough to be caught in the middle, short enough for a test
 WORDS = ["--task", "sfc", "--models", "gru,lstm-s", "--protocol", "smoke", "--seeds", "2", "--set", "max_steps=60"]
@@ -36,7 +36,7 @@ def records(results: Path) -> dict[str, dict]:
     found = {}
     for path in sorted((results / "runs").rglob("*.json")):
         record = json.loads(path.read_text())
-        for gone in ("train_seconds", "evaluation_seconds", "finished", "machine"):
+        for gone in ("train_seconds", "evaluation_seconds", "finished", "machine", "checksum"):
             del record[gone]
         for point in record["curve"]:
             del point["seconds"]
@@ -110,7 +110,7 @@ def test_what_ends_the_whole_group_checkpoints_what_runs_and_the_same_command_go
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_each_signal_that_ends_a_process_is_a_stop(number):
-    with local._interrupts() as interrupted:
+    with interrupts() as interrupted:
         assert not interrupted.is_set()
         os.kill(os.getpid(), number)
         assert interrupted.wait(5)
@@ -119,8 +119,8 @@ def test_each_signal_that_ends_a_process_is_a_stop(number):
 
 def test_a_second_ctrl_c_ends_at_once_and_a_second_sigterm_does_not(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(local.time, "monotonic", lambda: now[0])
-    with local._interrupts():
+    monkeypatch.setattr(processes.time, "monotonic", lambda: now[0])
+    with interrupts():
         os.kill(os.getpid(), signal.SIGTERM)
         now[0] += 10
         os.kill(os.getpid(), signal.SIGTERM)
@@ -131,7 +131,7 @@ def test_a_second_ctrl_c_ends_at_once_and_a_second_sigterm_does_not(monkeypatch)
 def test_who_runs_under_nohup_does_not_hear_the_terminal_close():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with local._interrupts() as interrupted:
+        with interrupts() as interrupted:
             os.kill(os.getpid(), signal.SIGHUP)
             assert not interrupted.is_set()
     finally:

@@ -14,9 +14,10 @@ from support.commands import RUN, records
 
 from harness.cli.submit import options_of
 from harness.errors import BenchError
-from harness.execute import local, slurm
+from harness.execute import slurm
 from harness.execute.executors import executor
 from harness.prepare.modules import Where
+from harness.process import interrupts
 from harness.records.campaign import blocks_of
 from harness.records.running import signs_of
 from harness.records.store import Store
@@ -271,10 +272,10 @@ def test_a_job_whose_time_is_nearly_over_goes_back_and_no_other(programs, monkey
     known = programs()
     for name, value in job.items():
         monkeypatch.setenv(name, value)
-    with local._interrupts():
+    with interrupts(slurm.go_back):
         signal.raise_signal(signal.SIGTERM)
     assert known() == []
-    with local._interrupts() as interrupted:
+    with interrupts(slurm.go_back) as interrupted:
         signal.raise_signal(signal.SIGUSR1)
         assert interrupted.is_set()
         assert known() == []
@@ -284,7 +285,7 @@ def test_a_job_whose_time_is_nearly_over_goes_back_and_no_other(programs, monkey
 def test_a_job_that_cannot_go_back_says_so(programs, monkeypatch):
     programs(refused="Requested operation is presently disabled")
     monkeypatch.setenv("SLURM_JOB_ID", "9")
-    with pytest.raises(BenchError, match="scontrol refused: Requested operation"), local._interrupts():
+    with pytest.raises(BenchError, match="scontrol refused: Requested operation"), interrupts(slurm.go_back):
         signal.raise_signal(signal.SIGUSR1)
 
 

@@ -50,7 +50,7 @@ time.time = told
 time.time_ns = lambda: int(told() * 1e9)
 """
 DISK = 2**21  # bytes
-ASIDE = {"machine", "notes", "reason", "digest", "checksum"}  # of a record: where it ran, and what is said of that
+ASIDE = {"machine", "notes", "reason", "digest"}  # of a record: where it ran, and what is said of that
 
 
 class Impossible(Exception):

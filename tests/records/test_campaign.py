@@ -10,7 +10,7 @@ from support.records import made_run
 
 from harness.errors import BenchError
 from harness.plan import Cell
-from harness.records.campaign import OWN, Block, Campaign, blocks_of, campaign_of
+from harness.records.campaign import OWN, Block, Campaign, blocks_of, campaign_of, differences_of
 from harness.records.store import Store
 
 
@@ -149,3 +149,40 @@ def test_the_committed_plan_and_claims_name_what_there_is():
     # one seed at the papers' length says of a model that sleeps whether it wakes
     asked = {replace(cell, protocol="desk") if cell.protocol == "paper" else cell for cell in planned}
     assert not {cell.model for cell in asked if not any(claim.is_served_by(cell) for claim in claims)}
+
+
+DIFFERENCE = """
+[[difference]]
+task = "sfc"
+model = "gru"
+models = ["gru", "lstm-s"]
+supposed = "a"
+tried = "b"
+found = "c"
+"""
+
+
+def test_differences_are_read_in_their_order(tmp_path):
+    assert differences_of(tmp_path) == ()
+    (tmp_path / "differences.toml").write_text(DIFFERENCE + DIFFERENCE.replace('"sfc"', '"sti"'))
+    found = differences_of(tmp_path)
+    assert [one.task for one in found] == ["sfc", "sti"]
+    assert found[0].models == ("gru", "lstm-s")
+    assert Store(tmp_path).load().declared.differences == found
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "is no file of differences"),
+        ("difference = ", "cannot be read"),
+        (DIFFERENCE.replace("found", "fuond"), "fuond|found"),
+        (DIFFERENCE.replace('"a"', "3"), "supposed"),
+        (DIFFERENCE.replace('["gru", "lstm-s"]', '["lstm-s"]'), "gru is not among the models that are to be shown"),
+    ],
+)
+def test_what_is_no_difference_is_one_sentence(tmp_path, content, said):
+    (tmp_path / "differences.toml").write_text(content)
+    with pytest.raises(BenchError, match=said) as caught:
+        differences_of(tmp_path)
+    assert len(str(caught.value).splitlines()) == 1

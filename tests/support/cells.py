@@ -12,7 +12,7 @@ from harness.records.kinds import RunRecord
 
 from . import faulty
 
-TIMES = {"seconds", "train_seconds", "evaluation_seconds", "finished"}
+TIMES = {"checksum", "seconds", "train_seconds", "evaluation_seconds", "finished"}
 
 
 def cell(model: str = "gru", **changes: Any) -> Cell:
