@@ -101,7 +101,7 @@ def drawn(draw: Random, scratch: Path) -> Line:
             words += [slot.option, value] if slot.option else [value]
     if draw.random() < 0.12:
         more, kind = draw.choice(SPOILED)
-        kinds.add(kind)
+        kinds.add("odd" if verb.passes and more != ("--results",) else kind)
         words += more
     if draw.random() < 0.05:
         kinds.add("odd")

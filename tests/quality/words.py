@@ -39,7 +39,8 @@ class Slot(NamedTuple):
 
 
 class Verb(NamedTuple):
-    """A verb and the words that it always has. codes: with which a right line may end; reads: it writes nothing."""
+    """A verb and the words that it always has. codes: with which a right line may end; reads: it writes nothing;
+    passes: options that it does not know are another program's."""
 
     words: tuple[str, ...]
     slots: tuple[Slot, ...]
@@ -47,6 +48,7 @@ class Verb(NamedTuple):
     codes: tuple[int, ...] = (0,)
     reads: bool = True
     slow: bool = False
+    passes: bool = False
 
 
 def words(right: str, wrong: str = "", odd: str = "") -> Words:
@@ -60,10 +62,10 @@ TASK = words(
     "sfc sti sdigits addition-37 copy-15 sfc@length=600 sfc,sti ' sfc ' {}/own.py:task",
     "'' , ' ' NO_NAME sfcc gru copy-100000000 copy-0 copy- copy-nan copy-15@train=-3 addition-1 sfc@length=nan sfc@=3 "
     "sfc@length=-1 sfc@length= sfc@length sfc@nothing=1 sfc@length=x sfc@length=1.5 sfc@sequences=0 sfc@length=None "
-    "{}/own.py {}/own.py: {}/own.py:Bare {}/own.py:number {}/own.py:nobody {}/own.py:missing {}/own.py:exits "
+    "{}/own.py {}/own.py: {}/own.py:Bare {}/own.py:number {}/own.py:nobody {}/own.py:exits "
     "{}/broken.py:task {}/exits.py:task {}/:task {}/loop:task {}/nothing.py:task os:getcwd no.such.package:task "
     ": :x json:",
-    "sfc@ sfc@length=1e3 sfc@length=yes sfc@length=99999999999 copy-15@train=10**9 copy-15@train=99999999999",
+    "{}/own.py:missing sfc@ sfc@length=1e3 sfc@length=yes sfc@length=99999999999 copy-15@train=10**9 copy-15@train=99999999999",
 )
 MODEL = words(
     "gru lstm-s gru,lstm-s gru, ' gru ' tp-rnn-s@aggregation=mean {}/own.py:Net gru,{}/own.py:Net",
@@ -130,12 +132,20 @@ MORE = (
     Slot("--replicas", words("auto 1 2", "NO_COUNT 0", "99999999999")),
     Slot("--cell-limit", LIMIT),
     Slot("--again", AGAIN),
-    Slot("--executor", words("local", "'' NO_NAME slurm {}/own.py:nobody {}/own.py:number {}/exits.py:f {}/loop:f :")),
+    Slot("--executor", words("local ray", "'' NO_NAME {}/own.py:nobody {}/own.py:number {}/exits.py:f {}/loop:f :")),
 )
 SMALL = (
     Slot("--task", Words(("addition-37", "copy-15", "{}/own.py:task"), TASK.wrong), 1),
     Slot("--models", Words(("gru", "{}/own.py:Net"), MODEL.wrong), 1),
     Slot("--protocol", Words(("smoke", "smoke@batch=10"), PROTOCOL.wrong), 1),
+)
+SUBMIT = (
+    Slot("--partition", words("short", "", "'' nan")),
+    Slot("--time", words("1:00:00 30", "BREAK")),
+    Slot("--cpus-per-task", words("1 8", "NO_COUNT 0 1001")),
+    Slot("--at-most", words("1 50", "NO_COUNT 0")),
+    Slot("--replicas", words("auto 1", "NO_COUNT 0")),
+    Slot("", words("--mem=4G --exclusive '--comment=two words'", "--array=1 -a --job-name=x -J --comment=BREAK")),
 )
 NET = Slot("--models", words("gru {}/own.py:Net", "'' , lstms {}/own.py:nobody {}/exits.py:Net BREAK"), 1)
 TINY = ("--workers", "0", "--no-measure", "--device", "cpu", "--set", "max_steps=2", "--set", "evaluations=1")
@@ -239,6 +249,8 @@ VERBS = (
         reads=False,
         slow=True,
     ),
+    Verb(("submit", "--dry-run"), SMALL + SUBMIT, 5, slow=True, passes=True),
+    Verb(("submit", "--status"), (Slot("--results", words("{}/good", "", "NO_FOLDER"), 1),), 2, passes=True),
     Verb(("status",), STATUS, 6),
     Verb(("curves",), CURVES, 5),
     Verb(("report",), REPORT, 8, reads=False),
