@@ -65,7 +65,8 @@ TASK = words(
     "{}/own.py {}/own.py: {}/own.py:Bare {}/own.py:number {}/own.py:nobody {}/own.py:exits "
     "{}/broken.py:task {}/exits.py:task {}/:task {}/loop:task {}/nothing.py:task os:getcwd no.such.package:task "
     ": :x json:",
-    "{}/own.py:missing sfc@ sfc@length=1e3 sfc@length=yes sfc@length=99999999999 copy-15@train=10**9 copy-15@train=99999999999",
+    "{}/own.py:missing sfc@ sfc@length=1e3 sfc@length=yes sfc@length=99999999999 copy-15@train=10**9 "
+    "copy-15@train=99999999999",
 )
 MODEL = words(
     "gru lstm-s gru,lstm-s gru, ' gru ' tp-rnn-s@aggregation=mean {}/own.py:Net gru,{}/own.py:Net",
