@@ -231,7 +231,7 @@ def test_the_proof_finds_a_number_that_changed_and_no_time(tmp_path):
     shutil.copytree(tmp_path / "before", tmp_path / "after")
     for path in (tmp_path / "after" / "runs").rglob("*.json"):
         record = json.loads(path.read_text())
-        record |= {"train_seconds": 1e9, "finished": "later", "machine": {}}
+        record |= {"train_seconds": 1e9, "finished": "later", "machine": {}, "checksum": "another"}
         record["curve"][0]["seconds"] = 1e9
         path.write_text(json.dumps(record))
     done = run(same)
