@@ -4,6 +4,7 @@ cells        one step of LSTM, GRU and their kin
 library      torch's own recurrences, where they serve
 linear       the recurrence without a matrix
 aggregation  how TP-RNN joins the states of a window
+paired       complex numbers as pairs of real halves
 pyramid      TP-RNN's windows over windows
 haar         ASRNN's wavelets
 """

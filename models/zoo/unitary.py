@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from ..engine.scan import Recurrence, State, scan
 from ..parts import cells
+from ..parts.paired import as_complex, as_real
 from ..spec import ModelSpec, Shape
 
 
@@ -45,15 +46,6 @@ def step(weights: State, state: State, projected: Tensor) -> tuple[State, State]
 
 
 RECURRENCE = Recurrence(step, project)
-
-
-def as_complex(parts: Tensor) -> Tensor:
-    """[Re, Im] (.., 2 n) -> (.., n)."""
-    return torch.complex(*parts.chunk(2, dim=-1))
-
-
-def as_real(z: Tensor) -> Tensor:
-    return torch.cat([z.real, z.imag], dim=-1)
 
 
 class Unitary(nn.Module):

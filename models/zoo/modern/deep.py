@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from ...engine.replicas import exponential
@@ -71,12 +70,3 @@ def check_options(layers: int, dropout: float) -> None:
         raise ValueError(f"layers is {layers}; give a whole number of at least 1")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}; give a share of at least 0 and below 1")
-
-
-def as_complex(parts: Tensor) -> Tensor:
-    """[Re, Im] (.., 2 n) -> (.., n)."""
-    return torch.complex(*parts.chunk(2, dim=-1))
-
-
-def as_real(z: Tensor) -> Tensor:
-    return torch.cat([z.real, z.imag], dim=-1)

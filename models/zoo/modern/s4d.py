@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...engine.scan import State
+from ...parts.paired import as_complex, as_real
 from ...spec import ModelSpec, Shape, spread
 from . import deep
 
@@ -65,10 +66,10 @@ class StateSpace(nn.Module):
         y = torch.fft.irfft(torch.fft.rfft(u, size) * torch.fft.rfft(kernel, size), size)[..., : u.shape[2]]
         if state is None:
             return y, ()
-        s = deep.as_complex(state[0]) * one
+        s = as_complex(state[0]) * one
         y = y + torch.einsum("bhn,hnt->bht", s * C, powers).real
         read = torch.einsum("bht,hnt->bhn", u.flip(2).to(powers.dtype), powers)
-        return y, (deep.as_real(s * powers[..., -1] + read * B),)
+        return y, (as_real(s * powers[..., -1] + read * B),)
 
 
 class Block(nn.Module):

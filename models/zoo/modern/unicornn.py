@@ -23,10 +23,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from ...engine.replicas import exponential
 from ...engine.scan import Recurrence, State, scan
 from ...parts import library
 from ...spec import ModelSpec, Shape, spread
+from .deep import dropped
 
 
 def step(weights: State, state: State, p: Tensor) -> tuple[State, State]:
@@ -137,17 +137,10 @@ class UndampedNetwork(nn.Module):
         after = []
         for rnn, before in zip(self.rnns, library.of_layers(state, len(self.rnns)), strict=True):
             y, last = rnn(x, before)
-            x = self.dropped(y)
+            x = dropped(y, self.dropout if self.training else 0.0)
             after += last
         answers = self.classifier(x if self.per_step else x[:, -1])
         return answers if state is None else (answers, tuple(after))
-
-    def dropped(self, y: Tensor) -> Tensor:
-        """An exponential draw is above -log p with probability p."""
-        if not self.dropout or not self.training:
-            return y
-        kept = exponential(y[:, 0]) > -math.log1p(-self.dropout)
-        return y * (kept / (1 - self.dropout)).to(y).unsqueeze(1)
 
 
 UNI_CO_RNN = ModelSpec(
