@@ -107,10 +107,12 @@ def spread(width: float, layers: int) -> list[int]:
     """Hidden units of each layer: `width * layers` units in all, the first layers take the rest.
 
     A stack of layers changes its parameter count in large jumps when every layer grows at once;
-    letting single layers be one unit wider meets a budget within 1 %.
+    letting single layers be one unit wider meets a budget within 1 %. Raises ValueError for no number of layers.
 
     >>> spread(20, 3), spread(61 / 3, 3)
     ([20, 20, 20], [21, 20, 20])
     """
+    if layers < 1 or layers != int(layers):
+        raise ValueError(f"layers is {layers}; give a whole number of at least 1")
     whole, rest = divmod(round(width * layers), layers)
     return [whole + 1] * rest + [whole] * (layers - rest)

@@ -5,6 +5,7 @@ library      torch's own recurrences, where they serve
 linear       the recurrence without a matrix
 aggregation  how TP-RNN joins the states of a window
 paired       complex numbers as pairs of real halves
+stack        layers on one another and a classifier
 pyramid      TP-RNN's windows over windows
 haar         ASRNN's wavelets
 """

@@ -43,8 +43,6 @@ class GatedFeedback(nn.Module):
 
     def __init__(self, shape: Shape, width: float, *, layers: int = 3) -> None:
         super().__init__()
-        if layers < 1 or layers != int(layers):
-            raise ValueError(f"layers is {layers}; give a whole number of at least 1")
         self.per_step = shape.per_step
         self.widths = spread(width, layers)
         below = [shape.inputs, *self.widths[:-1]]

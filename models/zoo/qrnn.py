@@ -24,9 +24,9 @@ from torch.nn import functional as F
 
 from ..engine.replicas import exponential
 from ..engine.scan import State
-from ..parts import library
 from ..parts.linear import linear
-from ..spec import ModelSpec, Shape, spread
+from ..parts.stack import Stack
+from ..spec import ModelSpec, Shape
 
 
 class Quasi(nn.Module):
@@ -61,33 +61,15 @@ class Quasi(nn.Module):
         return (exponential(like) > -math.log1p(-self.zoneout)).to(like)
 
 
-class QuasiRecurrent(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step; state: every layer's."""
+class QuasiRecurrent(Stack):
+    """As Stack."""
 
     def __init__(self, shape: Shape, width: float, *, layers: int = 2, window: int = 2, zoneout: float = 0.0) -> None:
-        super().__init__()
-        if layers < 1 or layers != int(layers):
-            raise ValueError(f"layers is {layers}; give a whole number of at least 1")
         if window not in (1, 2):
             raise ValueError(f"window is {window}; choose one of 1, 2")
         if not 0 <= zoneout < 1:
             raise ValueError(f"zoneout is {zoneout}; give a share of at least 0 and below 1")
-        self.per_step = shape.per_step
-        widths = spread(width, layers)
-        below = [shape.inputs, *widths[:-1]]
-        self.rnns = nn.ModuleList(Quasi(d, h, window, zoneout) for d, h in zip(below, widths, strict=True))
-        self.classifier = nn.Linear(widths[-1], shape.outputs)
-
-    def initial_state(self, batch: int) -> State:
-        return tuple(zeros for rnn in self.rnns for zeros in rnn.initial_state(batch))
-
-    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
-        after = []
-        for rnn, before in zip(self.rnns, library.of_layers(state, len(self.rnns)), strict=True):
-            x, last = rnn(x, before)
-            after += last
-        answers = self.classifier(x if self.per_step else x[:, -1])
-        return answers if state is None else (answers, tuple(after))
+        super().__init__(shape, width, layers, lambda d, h, place: Quasi(d, h, window, zoneout))
 
 
 QRNN = ModelSpec(

@@ -20,38 +20,20 @@ from functools import cache, partial
 from torch import Tensor, nn
 
 from ..engine.scan import Recurrence, State
-from ..parts import cells, library
-from ..spec import ModelSpec, Shape, spread
+from ..parts import cells
+from ..parts.stack import Stack
+from ..spec import ModelSpec, Shape
 
 TAUS = (1.0, 2.0, 4.0)
 
 
-class MultipleTimescaleGRU(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step; state: h of every layer.
-
-    taus: a time constant for each layer, at least 1.
-    """
+class MultipleTimescaleGRU(Stack):
+    """As Stack. taus: a time constant for each layer, at least 1."""
 
     def __init__(self, shape: Shape, width: float, *, taus: tuple[float, ...] = TAUS) -> None:
-        super().__init__()
         if not taus or min(taus) < 1:
             raise ValueError(f"taus are {taus}; give a number of at least 1 for each layer")
-        self.per_step = shape.per_step
-        widths = spread(width, len(taus))
-        below = [shape.inputs, *widths[:-1]]
-        self.rnns = nn.ModuleList(Slowed(d, h, tau) for d, h, tau in zip(below, widths, taus, strict=True))
-        self.classifier = nn.Linear(widths[-1], shape.outputs)
-
-    def initial_state(self, batch: int) -> State:
-        return tuple(zeros for rnn in self.rnns for zeros in rnn.initial_state(batch))
-
-    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
-        after = []
-        for rnn, before in zip(self.rnns, library.of_layers(state, len(self.rnns)), strict=True):
-            x, last = rnn(x, before)
-            after += last
-        answers = self.classifier(x if self.per_step else x[:, -1])
-        return answers if state is None else (answers, tuple(after))
+        super().__init__(shape, width, len(taus), lambda d, h, place: Slowed(d, h, taus[place]))
 
 
 class Slowed(cells.GRUCell):

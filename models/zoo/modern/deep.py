@@ -64,9 +64,7 @@ def dropped(v: Tensor, share: float) -> Tensor:
     return v * (kept / (1 - share)).to(v).unsqueeze(1)
 
 
-def check_options(layers: int, dropout: float) -> None:
+def check_dropout(dropout: float) -> None:
     """Raises ValueError."""
-    if layers < 1 or layers != int(layers):
-        raise ValueError(f"layers is {layers}; give a whole number of at least 1")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout is {dropout}; give a share of at least 0 and below 1")

@@ -90,7 +90,7 @@ class LinearNetwork(deep.Deep):
         r_min: float = 0.0,
         dropout: float = 0.0,
     ) -> None:
-        deep.check_options(layers, dropout)
+        deep.check_dropout(dropout)
         width, eighths = deep.whole(width)
         modes = max(1, width // 2) if modes is None else modes
         if modes < 1 or modes != int(modes):

@@ -84,8 +84,6 @@ class Minimal(nn.Module):
 
     def __init__(self, shape: Shape, width: float, *, layers: int = 2, forget_bias: float = 0.0) -> None:
         super().__init__()
-        if layers < 1 or layers != int(layers):
-            raise ValueError(f"layers is {layers}; give a whole number of at least 1")
         self.per_step = shape.per_step
         self.widths = spread(width, layers)
         below = [shape.inputs, *self.widths[:-1]]

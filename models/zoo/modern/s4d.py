@@ -91,7 +91,7 @@ class DiagonalStateSpaces(deep.Deep):
     """As Deep. states: N, of a unit; an eighth of a unit is a few states more in the first layers."""
 
     def __init__(self, shape: Shape, width: float, *, layers: int = 4, states: int = 64, dropout: float = 0.0) -> None:
-        deep.check_options(layers, dropout)
+        deep.check_dropout(dropout)
         if states < 2 or states % 2:
             raise ValueError(f"states is {states}; give an even number of at least 2")
         width, eighths = deep.whole(width)

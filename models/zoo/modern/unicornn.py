@@ -24,9 +24,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from ...engine.scan import Recurrence, State, scan
-from ...parts import library
-from ...spec import ModelSpec, Shape, spread
-from .deep import dropped
+from ...parts.stack import Stack
+from ...spec import ModelSpec, Shape
+from .deep import check_dropout, dropped
 
 
 def step(weights: State, state: State, p: Tensor) -> tuple[State, State]:
@@ -103,8 +103,8 @@ class Oscillators(nn.Module):
         return y.transpose(0, 1), after
 
 
-class UndampedNetwork(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step; state: every layer's."""
+class UndampedNetwork(Stack):
+    """As Stack."""
 
     def __init__(
         self,
@@ -116,31 +116,15 @@ class UndampedNetwork(nn.Module):
         alpha: float = 30.65,
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        if layers < 1 or layers != int(layers):
-            raise ValueError(f"layers is {layers}; give a whole number of at least 1")
         for name, value in (("dt", dt), ("alpha", alpha)):
             if value <= 0:
                 raise ValueError(f"{name} is {value}; give a number above 0")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}; give a share of at least 0 and below 1")
-        self.per_step, self.dropout = shape.per_step, dropout
-        widths = spread(width, layers)
-        below = [shape.inputs, *widths[:-1]]
-        self.rnns = nn.ModuleList(Oscillators(d, h, dt, alpha) for d, h in zip(below, widths, strict=True))
-        self.classifier = nn.Linear(widths[-1], shape.outputs)
+        check_dropout(dropout)
+        super().__init__(shape, width, layers, lambda d, h, place: Oscillators(d, h, dt, alpha))
+        self.dropout = dropout
 
-    def initial_state(self, batch: int) -> State:
-        return tuple(zeros for rnn in self.rnns for zeros in rnn.initial_state(batch))
-
-    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
-        after = []
-        for rnn, before in zip(self.rnns, library.of_layers(state, len(self.rnns)), strict=True):
-            y, last = rnn(x, before)
-            x = dropped(y, self.dropout if self.training else 0.0)
-            after += last
-        answers = self.classifier(x if self.per_step else x[:, -1])
-        return answers if state is None else (answers, tuple(after))
+    def between(self, h: Tensor) -> Tensor:
+        return dropped(h, self.dropout if self.training else 0.0)
 
 
 UNI_CO_RNN = ModelSpec(

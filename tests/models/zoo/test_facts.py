@@ -366,11 +366,11 @@ def test_oscillators_that_are_not_coupled_start_and_drop_as_their_source_says():
     assert w.min() >= 0
     assert w.max() <= 1
     assert w.mean().item() == pytest.approx(0.5, abs=0.1)
-    dropped = module.dropped(torch.ones(400, 10, N))
+    dropped = module.between(torch.ones(400, 10, N))
     assert torch.equal(dropped, dropped[:, :1].expand_as(dropped))
     assert dropped.unique().tolist() == pytest.approx([0, 4 / 3])
     assert (dropped == 0).double().mean().item() == pytest.approx(0.25, abs=0.02)
-    assert module.eval().dropped(w) is w
+    assert module.eval().between(w) is w
 
 
 @pytest.mark.parametrize("r_min", [0.0, 0.9])

@@ -1,0 +1,41 @@
+"""Recurrent layers, each on the one below, and a linear classifier on the last."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from ..engine.scan import State
+from ..spec import Shape, spread
+from . import library
+
+
+class Stack(nn.Module):
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step; state: every layer's.
+
+    layer: its inputs, units and number -> x (batch, time, inputs), its state or None -> h (batch, time, units), state;
+    with initial_state. Raises ValueError as `spread`.
+    """
+
+    def __init__(self, shape: Shape, width: float, layers: int, layer: Callable[[int, int, int], nn.Module]) -> None:
+        super().__init__()
+        self.per_step = shape.per_step
+        widths = spread(width, layers)
+        below = [shape.inputs, *widths[:-1]]
+        self.rnns = nn.ModuleList(layer(d, h, place) for place, (d, h) in enumerate(zip(below, widths, strict=True)))
+        self.classifier = nn.Linear(widths[-1], shape.outputs)
+
+    def initial_state(self, batch: int) -> State:
+        return tuple(zeros for rnn in self.rnns for zeros in rnn.initial_state(batch))
+
+    def between(self, h: Tensor) -> Tensor:
+        """What is done to what a layer says."""
+        return h
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        after = []
+        for rnn, before in zip(self.rnns, library.of_layers(state, len(self.rnns)), strict=True):
+            h, last = rnn(x, before)
+            x = self.between(h)
+            after += last
+        answers = self.classifier(x if self.per_step else x[:, -1])
+        return answers if state is None else (answers, tuple(after))
