@@ -5,6 +5,7 @@ import json
 import pytest
 from quality.campaign import LOST, TWICE, WRONG, Trials
 from quality.disturbed import Impossible
+from quality.figures import Figures
 
 from harness.records.typed import sealed
 
@@ -36,3 +37,9 @@ def test_what_is_lost_wrong_or_twice_is_counted(tmp_path, monkeypatch):
     assert set(trials.kinds["none"].values()) == {0}
     assert {what: trials.kinds["some"][what] for what in (LOST, WRONG, TWICE)} == {LOST: 1, WRONG: 1, TWICE: 1}
     assert trials.left_out == {"no": "there is no such thing here"}
+
+    trials.keep(tmp_path / "kept.json")
+    before = (trials.kinds, trials.left_out, trials.faults.ends, trials.faults.wrong)
+    trials.kinds, trials.left_out, trials.faults = {}, {}, Figures()
+    trials.go_on(tmp_path / "kept.json")
+    assert (trials.kinds, trials.left_out, trials.faults.ends, trials.faults.wrong) == before

@@ -2,17 +2,20 @@
 
     python tests/quality/campaign.py
 
-The page is written after each kind, so an interrupted one has what is there so far.
+The page is written after each kind, so an interrupted one has what is there so far; with `--keep FILE` the same command
+goes on with the next kind, if the code is the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import shlex
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,6 +71,18 @@ class Trials:
             for what, _ in wrong:
                 counts[what] += 1
             self.faults.add(kind, end, [f"trial {number}: {sentence}" for _, sentence in wrong])
+
+    def keep(self, file: Path) -> None:
+        """Write down what came of them, for `go_on`."""
+        said = {"commit": commit(), "kinds": self.kinds, "left_out": self.left_out}
+        file.write_text(json.dumps({**said, "ends": self.faults.ends, "wrong": self.faults.wrong}, indent=1))
+
+    def go_on(self, file: Path) -> None:
+        """From what the same code has kept."""
+        said = json.loads(file.read_text()) if file.exists() else {}
+        if said.get("commit") == commit():
+            self.kinds, self.left_out, self.faults.wrong = said["kinds"], said["left_out"], said["wrong"]
+            self.faults.ends = {kind: Counter(ends) for kind, ends in said["ends"].items()}
 
     def _trial(self, campaign: Campaign, fault: Fault, rng: random.Random) -> tuple[str, Wrong]:
         wrong: Wrong = []
@@ -149,16 +164,23 @@ def main() -> None:
     parser.add_argument("--kinds", default="", help="words of the kinds that are wanted, separated by commas")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="trials at a time, but on clusters")
+    parser.add_argument("--keep", type=Path, help="a file to go on from")
     parser.add_argument("--output", type=Path, default=ROOT / "reports" / "quality" / "campaign.md")
     asked = parser.parse_args()
     more = [f"--{name}={value}" for name, value in vars(asked).items() if value != parser.get_default(name)]
-    command = shlex.join(["python", "tests/quality/campaign.py", *(word for word in more if "--output" not in word)])
+    more = [word for word in more if not word.startswith(("--output", "--keep"))]
+    command = shlex.join(["python", "tests/quality/campaign.py", *more])
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(Path(folder))
+        if asked.keep is not None:
+            trials.go_on(asked.keep)
         for kind, fault in (KINDS | ON_CLUSTERS).items():
-            if any(word in kind for word in asked.kinds.split(",")):
+            there = kind in trials.kinds or kind in trials.left_out
+            if not there and any(word in kind for word in asked.kinds.split(",")):
                 count, jobs = min(asked.each, MOST.get(kind, asked.each)), 1 if kind in ON_CLUSTERS else asked.jobs
                 trials.of(kind, fault, count, asked.seed, jobs)
+                if asked.keep is not None:
+                    trials.keep(asked.keep)
                 asked.output.write_text(page(trials, command) + "\n", encoding="utf-8")
                 print(f"{kind}: {trials.faults.ends.get(kind) or trials.left_out.get(kind)}", flush=True)
     sys.exit(bool(trials.faults.faults))
