@@ -158,6 +158,16 @@ def test_a_cell_limit_holds_there(cluster, tmp_path, mine):
     assert found.reason.startswith("its 0:00 of CPU time are over") or "the limit is" in found.reason
 
 
+def test_a_limit_of_the_command_holds_there(cluster, tmp_path, mine):
+    heard, began = set(), time.monotonic()
+    where = Where(tmp_path / "results", until=time.time() + 15)
+    some = cells(mine("Slow"), 2, protocol="smoke@max_steps=100000")
+    found = run(some, where, lambda kind, what: heard.add(what.cell) if kind == "progress" else None)
+    assert time.monotonic() - began < 15 + on_ray.STOP_SECONDS
+    assert {one.status for one in found} == {"interrupted"}
+    assert {one for one in some if Store(where.results).checkpoint_path(one).exists()} == heard
+
+
 def test_one_that_hangs_is_ended(cluster, tmp_path, mine, monkeypatch):
     monkeypatch.setattr(on_ray, "HANG_SECONDS", 3.0)
     (found,) = run([cell(mine("Hangs"), **SHORT)], Where(tmp_path / "results"))
