@@ -2,6 +2,7 @@
 
 import pytest
 from support import ROOT
+from support.records import unsealed
 from support.trials import made_trials
 
 from harness.records.store import Store
@@ -30,7 +31,7 @@ def test_a_choice_that_its_trials_do_not_give_is_found(tmp_path):
     kept.save(chosen(read(store, "smoke", 2)), tmp_path)
     follow(tmp_path, "smoke")
     path = kept.place(tmp_path, "smoke")
-    path.write_text(path.read_text().replace('"number": 1', '"number": 0'))
+    path.write_text(unsealed(path.read_text()).replace('"number": 1', '"number": 0'))
     with pytest.raises(AssertionError):
         follow(tmp_path, "smoke")
     store = made_trials(tmp_path, {("sfc", "gru"): [[0.5, 0.5]]})
