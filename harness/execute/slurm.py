@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,15 +144,19 @@ def submit(folder: Path, made: Sequence[Element], text: str) -> str:
 
 def submitted(results: Path) -> dict[tuple[str, int], Element]:
     """The cells of each element, by the name of its submission and its number. Raises BenchError."""
-    found = {}
-    for path in sorted((results / "slurm").glob("*/*.toml")):
-        blocks = [block.words for block in blocks_of(path)]
-        found[path.parent.name, int(path.stem)] = [
-            Cell(words["protocol"], words["task"], words["models"], words["budget"], seed)
-            for words in blocks
-            for seed in parse_seeds(words["seeds"])
-        ]
-    return found
+    paths = sorted((results / "slurm").glob("*/*.toml"))
+    return {(path.parent.name, int(path.stem)): list(_cells_of(path.resolve())) for path in paths}
+
+
+@cache
+def _cells_of(plan: Path) -> tuple[Cell, ...]:
+    """Of an element, which nobody changes once it is sent; who waits for it asks every few seconds."""
+    blocks = [block.words for block in blocks_of(plan)]
+    return tuple(
+        Cell(words["protocol"], words["task"], words["models"], words["budget"], seed)
+        for words in blocks
+        for seed in parse_seeds(words["seeds"])
+    )
 
 
 def queued() -> dict[tuple[str, int], str]:
