@@ -53,6 +53,8 @@ ZOO: dict[str, str] = {
     "lru": ".zoo.modern.lru:LRU_NET",
     "s4d": ".zoo.modern.s4d:S4D",
     "goru": ".zoo.rotations:GORU",
+    "skip-lstm": ".zoo.gated.skipping:SKIP_LSTM",
+    "skip-gru": ".zoo.gated.skipping:SKIP_GRU",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

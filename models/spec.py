@@ -75,6 +75,15 @@ class ModelSpec:
     the outputs, and where nothing is detached the gradients, of the sequence at once. Modules built
     with `shape.per_step` must do so; `why_not` refuses a shape that is `carried` where they cannot.
 
+    A module that says how single parameters are trained has a method `trained_as()`: {a parameter's name: {what: a
+    number}}, by default as the protocol trains all. `rate`: times the protocol's learning rate. `decay`: the share of
+    the weight that a step takes away, times that rate (decoupled, as AdamW's). `l2`: times the weight, added to its
+    gradient. `most`: entries of the gradient are cut to +- this, before the clipping by norm. `low`, `high`: bounds of
+    its entries after each step.
+
+    A module with a loss of its own beside the task's has `penalised = True`; a training step then calls it with
+    `penalty=True`, and it returns that loss, a scalar and a mean over the batch, as one more value at the end.
+
     A module whose scales do something that can be read off has a method `scale_use(x) -> ScaleUse`, or any
     object with its attributes, or None where with these options there is nothing to read. x are sequences as
     for `module(x)`; called in evaluation mode it tells what the answer to x is made from, and changes nothing.

@@ -135,8 +135,7 @@ def _detail(words: int, tokens: int | None, whole: bool) -> str:
 class LanguageModel(nn.Module):
     """Embedding, model, softmax: words (batch, time) int64 -> logits (batch, time, vocabulary).
 
-    model: (batch, time, embedding) -> the same. What it can do beside that, carry a state and be told of the
-    progress, this can too.
+    model: (batch, time, embedding) -> the same. What it can do beside that (ModelSpec), this can too.
     """
 
     def __init__(self, model: nn.Module, *, vocabulary: int, embedding: int, tied: bool = False) -> None:
@@ -159,12 +158,22 @@ class LanguageModel(nn.Module):
     def set_progress(self):
         return self.model.set_progress
 
-    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+    @property
+    def penalised(self):
+        return self.model.penalised
+
+    @property
+    def trained_as(self):
+        said = self.model.trained_as
+        return lambda: {f"model.{name}": numbers for name, numbers in said().items()}
+
+    def forward(self, x: Tensor, state: State | None = None, **asked: bool) -> Tensor | tuple[Tensor, ...]:
         embedded = self.embedding(x)
-        if state is None:
-            return self._logits(self.model(embedded))
-        outputs, state = self.model(embedded, state)
-        return self._logits(outputs), state
+        answer = self.model(embedded, **asked) if state is None else self.model(embedded, state, **asked)
+        if isinstance(answer, Tensor):
+            return self._logits(answer)
+        outputs, *more = answer
+        return self._logits(outputs), *more
 
     def _logits(self, outputs: Tensor) -> Tensor:
         return F.linear(outputs, self.embedding.weight if self.weight is None else self.weight, self.bias)

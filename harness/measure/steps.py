@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..train.evaluate import loss_of
 from ..train.graph import Recorder, Repeated
+from ..train.optimizer import Optimizer
 from ..train.replicas import Alone, Stacked
 
 
@@ -25,14 +26,12 @@ def replicas_step(
 ) -> Callable[[], None]:
     """training_step of several modules of one model at once; x, y (replicas, batch, ...): a batch for each."""
     model = Alone(modules[0], x.device) if len(modules) == 1 else Stacked(modules, range(len(modules)), x.device)
-    optimizer = torch.optim.Adam(model.leaves, lr=1e-4, capturable=recorder is not None)
+    optimizer = Optimizer(model, "adam", 1e-4, clip, recorder is not None)
 
     def update() -> None:
         optimizer.zero_grad(set_to_none=True)
         with model.noise():
             model.scores(loss_of, x, y).sum().backward()
-        if clip:
-            model.clip(clip)
         optimizer.step()
 
     repeated = Repeated(update, recorder, model.module, model.leaves, model.generators)

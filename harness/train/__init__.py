@@ -1,9 +1,10 @@
 """The training loop. It knows no names and no files.
 
-loop      one seed or several, with evaluations, checkpoints and divergence
-replicas  several modules of one model in one pass
-graph     a training step that is recorded once and replayed
-feed      batches, in order, from the device or from the host
-evaluate  losses and metrics over a split
-insight   what a trained model does with time
+loop       one seed or several, with evaluations, checkpoints and divergence
+replicas   several modules of one model in one pass
+graph      a training step that is recorded once and replayed
+optimizer  the protocol's, and what a model says of single parameters
+feed       batches, in order, from the device or from the host
+evaluate   losses and metrics over a split
+insight    what a trained model does with time
 """

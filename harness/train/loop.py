@@ -25,6 +25,7 @@ from ..seeds import stream_seed
 from .evaluate import check_output, evaluate, loss_of
 from .feed import Feed, needs_feed
 from .graph import Recorder, Repeated
+from .optimizer import Optimizer
 from .replicas import Alone, Stacked, State
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ class Training:
         self.pauses = set(protocol.evaluation_steps(self.train_sequences))
         device = splits.train.y.device
         self.model = Alone(modules[0], device) if len(modules) == 1 else Stacked(modules, seeds, device)
-        self.optimizer = _optimizer(protocol, self.model.leaves, device.type == "cuda" or recorder is not None)
+        recordable = device.type == "cuda" or recorder is not None
+        self.optimizer = Optimizer(self.model, protocol.optimizer, protocol.learning_rate, protocol.clip, recordable)
         self.tell_progress: Callable[[float], None] | None = getattr(self.model.module, "set_progress", None)
         self.step = self.loss_steps = 0
         self.seconds = self.evaluation_seconds = 0.0
@@ -139,12 +141,7 @@ class Training:
                 state.copy_(beginning)
         if self.tell_progress is not None:
             self.tell_progress(self.step / self.steps)
-        rate = self.protocol.learning_rate_at(self.step, self.train_sequences)
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        self.optimizer.set_rate(self.protocol.learning_rate_at(self.step, self.train_sequences))
         self.update()
         if self.feed is not None:
             self.feed.fetch()
@@ -166,8 +163,6 @@ class Training:
             losses.sum().backward()
         for state, new in zip(self.carried, states, strict=True):
             state.copy_(new.detach())
-        if self.protocol.clip:
-            self.model.clip(self.protocol.clip)
         self.optimizer.step()
         self.loss_sum += losses.detach()
 
@@ -278,23 +273,7 @@ class Training:
         self.model.set_random_states([state["random"] for state in states])
         for leaf, entries in zip(self.model.leaves, zip(*(s["optimizer"] for s in states), strict=True), strict=True):
             for name, value in entries[0].items():
-                on_host = name == "step" and not self.optimizer.param_groups[0]["capturable"]
+                on_host = name == "step" and not self.optimizer.capturable
                 if name != "step" and self.model.count > 1:
                     value = torch.stack([entry[name] for entry in entries])
                 self.optimizer.state[leaf][name] = value.clone() if on_host else value.to(leaf.device, copy=True)
-
-
-def _optimizer(protocol: Protocol, leaves: Sequence[Tensor], recordable: bool) -> torch.optim.Optimizer:
-    """Adam or RMSprop over leaves of any shape; recordable: its learning rate and counts are on the device."""
-    rate: float | Tensor = protocol.learning_rate
-    if recordable:
-        rate = torch.tensor(rate, dtype=leaves[0].dtype.to_real(), device=leaves[0].device)
-    optimizer: torch.optim.Optimizer
-    if protocol.optimizer == "rmsprop":
-        # one tensor at a time it would read a rate on the device from the host
-        several = True if recordable else None
-        optimizer = torch.optim.RMSprop(leaves, lr=rate, alpha=0.9, capturable=recordable, foreach=several)
-    else:
-        optimizer = torch.optim.Adam(leaves, lr=rate, capturable=recordable)
-    optimizer._warned_capturable_if_run_uncaptured = True  # a few steps are
-    return optimizer

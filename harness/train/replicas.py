@@ -33,23 +33,26 @@ class Alone:
 
     def __init__(self, module: nn.Module, device: torch.device) -> None:
         self.module = module
-        self.leaves = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        trained = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+        self.names, self.leaves = list(trained), list(trained.values())
+        self.asked = _asked(module)
         # its noise comes from the global stream
         place = torch.cuda.current_device() if device.index is None and device.type == "cuda" else device.index
         self.generators = [torch.cuda.default_generators[place] if device.type == "cuda" else torch.default_generator]
 
     def scores(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
-        """score(answer to x, y) of each replica, (R,); x and y are (R, batch, ...)."""
-        return score(self.module(x[0]), y[0]).reshape(1)
+        """score(answer to x, y) of each replica and the model's own penalty, (R,); x and y are (R, batch, ...)."""
+        return _scored(self.module(x[0], **self.asked), y[0], score, self.asked).reshape(1)
 
     def scores_of_all(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
-        """The same where all replicas see one x and y, (batch, ...)."""
+        """score alone, where all replicas see one x and y, (batch, ...)."""
         return score(self.module(x), y).reshape(1)
 
     def scores_and_state(self, score: Score, x: Tensor, y: Tensor, state: Carried, *, shared: bool = False) -> Scored:
         """scores, and scores_of_all where x and y are shared, from a state (R, batch, ...); with the state after it."""
-        outputs, after = self.module(x if shared else x[0], tuple(s[0] for s in state))
-        return score(outputs, y if shared else y[0]).reshape(1), tuple(s[None] for s in after)
+        asked = {} if shared else self.asked
+        outputs, after, *more = self.module(x if shared else x[0], tuple(s[0] for s in state), **asked)
+        return sum(more, score(outputs, y if shared else y[0])).reshape(1), tuple(s[None] for s in after)
 
     def noise(self) -> AbstractContextManager[None]:
         """Inside it the replicas draw from `generators`."""
@@ -87,7 +90,8 @@ class Stacked:
         self.trained = {
             name: torch.stack([table[name].detach() for table in tables]).requires_grad_() for name in names.values()
         }
-        self.leaves = list(self.trained.values())
+        self.names, self.leaves = list(self.trained), list(self.trained.values())
+        self.asked = _asked(self.module)
         # a tied parameter has several names
         every = self.module.named_parameters(remove_duplicate=False)
         self.name_of = {name: names[id(parameter)] for name, parameter in every if id(parameter) in names}
@@ -95,23 +99,25 @@ class Stacked:
         self.generators = [torch.Generator(device).manual_seed(stream_seed(seed, "noise")) for seed in seeds]
 
     def scores(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
-        return self._mapped(score, 0)(self.trained | self.own, x, y)
+        return self._mapped(score, 0, self.asked)(self.trained | self.own, x, y)
 
     def scores_of_all(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
-        return self._mapped(score, None)(self.trained | self.own, x, y)
+        return self._mapped(score, None, {})(self.trained | self.own, x, y)
 
     def scores_and_state(self, score: Score, x: Tensor, y: Tensor, state: Carried, *, shared: bool = False) -> Scored:
+        asked = {} if shared else self.asked
+
         def one(tensors: dict[str, Tensor], x: Tensor, y: Tensor, state: Carried) -> Scored:
-            outputs, after = functional_call(self.module, tensors, (x, state))
-            return score(outputs, y), after
+            outputs, after, *more = functional_call(self.module, tensors, (x, state), asked)
+            return sum(more, score(outputs, y)), after
 
         axis = None if shared else 0
         mapped = torch.vmap(one, in_dims=(0, axis, axis, 0), randomness="error")
         return mapped(self.trained | self.own, x, y, state)
 
-    def _mapped(self, score: Score, axis: int | None) -> Callable[..., Tensor]:
+    def _mapped(self, score: Score, axis: int | None, asked: dict[str, bool]) -> Callable[..., Tensor]:
         def one(tensors: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            return score(functional_call(self.module, tensors, (x,)), y)
+            return _scored(functional_call(self.module, tensors, (x,), asked), y, score, asked)
 
         return torch.vmap(one, in_dims=(0, axis, axis), randomness="error")
 
@@ -159,6 +165,19 @@ class Stacked:
     def set_random_states(self, states: Sequence[State]) -> None:
         for generator, state in zip(self.generators, states, strict=True):
             generator.set_state(state["noise"].cpu())
+
+
+def _asked(module: nn.Module) -> dict[str, bool]:
+    """What a training step asks of a module that has a loss of its own (ModelSpec)."""
+    return {"penalty": True} if getattr(module, "penalised", False) else {}
+
+
+def _scored(answer: Any, y: Tensor, score: Score, asked: dict[str, bool]) -> Tensor:
+    if not asked:
+        return score(answer, y)
+    outputs, penalty = answer
+    whole: Tensor = score(outputs, y) + penalty
+    return whole
 
 
 def difference(modules: Sequence[nn.Module], seeds: Sequence[int], x: Tensor, y: Tensor, loss: Score) -> str:

@@ -428,6 +428,28 @@ def rotations_options(case: Arrays) -> dict[str, object]:
     return {"style": "fft"} if case["hyper/fft"] else {"capacity": int(case["hyper/capacity"])}
 
 
+def skipping(var: Arrays, case: Arrays) -> Arrays:
+    """Their kernels are [x, h] -> units; the LSTM's gates i, j, f, o, and its forget bias 1 is added in the cell."""
+    end = "rnn/cell/state_update_prob"
+    ours = {"update.weight": var[f"{end}/Weights"].t(), "update.bias": var[f"{end}/Biases"]}
+    two = any("layer_2/" in name for name in var)
+    for layer in range(1 + two):
+        of = f"layer_{layer + 1}/" if two else ""
+        starts = [var[f"m/{of}initial_{s}/initial_state"][0] for s in "hc" if f"m/{of}initial_{s}/initial_state" in var]
+        parts = ("",) if len(starts) == 2 else ("gates/", "candidate/")
+        kernels, biases = ([var[f"rnn/cell/{of}{part}{name}"] for part in parts] for name in ("Weights", "Biases"))
+        h = len(starts[0])
+        if len(starts) == 2:
+            (kernel,), (bias,) = kernels, biases
+            (i, j, f, o), (b_i, b_j, b_f, b_o) = kernel.chunk(4, dim=1), bias.chunk(4)
+            kernels, biases = [torch.cat([i, f, j, o], dim=1)], [torch.cat([b_i, b_f + 1, b_j, b_o])]
+        of_x, of_h = zip(*((kernel[:-h], kernel[-h:]) for kernel in kernels), strict=True)
+        own = {"W": torch.cat(of_x, dim=1)} if not layer or len(of_x) == 1 else {"W": of_x[0], "W_g": of_x[1].t()}
+        own |= {"W": own["W"].t(), "U": torch.cat(of_h, dim=1).t(), "b": torch.cat(biases), "s_0": torch.stack(starts)}
+        ours |= {f"layers.{layer}.{name}": value for name, value in own.items()}
+    return ours
+
+
 def constants(*names: str) -> Callable[[Arrays], dict[str, object]]:
     return lambda case: {name: case[f"hyper/{name}"].item() for name in names}
 
@@ -437,6 +459,7 @@ feedback_source = partial(Source, options=lambda case: {"layers": len(case["hidd
 minimal_source = partial(
     Source, classifier=projection, state=lambda case, given: tuple(h.squeeze(1) for h in given)
 )  # of one layer
+skipping_source = partial(Source, weights=skipping, options=lambda case: {"cost": case["lam"].item()})
 min_lstm = partial(minimal_source, "minlstm", minimal("to_hidden_and_f_i_gate.weight"))
 SOURCES = {
     "tanhrnn": [plain_source("tanh-rnn", simple)],
@@ -501,6 +524,11 @@ SOURCES = {
     "goru": [
         Source("goru", rotations, options=rotations_options, width=6, serves="goru-long".__eq__),
         Source("goru", rotations, options=rotations_options, width=8, serves="goru-short".__eq__),
+    ],
+    **{f"skip_{kind}": [skipping_source(f"skip-{kind}")] for kind in ("lstm", "gru")},
+    "skip_lstm_2layers": [skipping_source("skip-lstm", options=lambda case: {"layers": 2, "cost": case["lam"].item()})],
+    "skip_gru_2layers": [
+        skipping_source("skip-gru", options=lambda case: {"layers": 2, "released": True, "cost": case["lam"].item()})
     ],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),

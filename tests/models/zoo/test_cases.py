@@ -76,6 +76,26 @@ def test_answers_and_gradients_are_those_of_the_authors_code(path, source, back_
         near(gradient, case[key], key)
 
 
+@pytest.mark.parametrize("path", sorted(CASES.glob("skip_*.npz")), ids=lambda path: path.stem)
+def test_the_cost_of_updates_and_its_gradients_are_those_of_the_authors_code(path):
+    (source,) = SOURCES[path.stem.partition("-")[0]]
+    case = {key: torch.from_numpy(value) for key, value in np.load(path).items()}
+    var = {key.removeprefix("var/"): value.requires_grad_() for key, value in case.items() if key.startswith("var/")}
+    x, ours = case["x"].requires_grad_(), source.weights(var, case)
+    shape = SequenceShape(x.shape[1], x.shape[2], 1)
+    module = catalog.find_model(source.model).build(shape, source.width, **source.options(case)).double()
+    assert module.penalised
+    ours["classifier.weight"] = x.new_zeros(1, ours["update.weight"].shape[1])
+    _, penalty = functional_call(module, ours, (x,), {"penalty": True})
+    near(penalty, case["budget"], "budget")
+    for name, weight in ours.items():
+        module.get_parameter(name).data = weight.detach()
+    assert torch.equal(module.scale_use(x).use, case["u"])
+    grads = torch.autograd.grad(penalty, [x, *var.values()], materialize_grads=True)
+    for key, gradient in zip(["_x", *(f"/{name}" for name in var)], grads, strict=True):
+        near(gradient, case[f"grad_budget{key}"], key)
+
+
 def near(ours: Tensor, theirs: Tensor, what: str) -> None:
     assert ours.shape == theirs.shape, what
     scale = max(1.0, float(theirs.abs().max()))

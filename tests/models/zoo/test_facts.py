@@ -211,6 +211,26 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.b[120:]": ("uniform", math.sqrt(3 / N)),
         "classifier.weight": linear(N),
     },
+    "skip-lstm": {
+        "layers.0.W": glorot(4 * N, 20 + N),
+        "layers.0.U": glorot(4 * N, 20 + N),
+        "layers.0.b[:60]": ("constant", 0),
+        "layers.0.b[60:120]": ("constant", 1),
+        "layers.0.b[120:]": ("constant", 0),
+        "layers.0.s_0": ("normal", 1),
+        "update.weight": glorot(1, N),
+        "update.bias": ("constant", 1),
+        "classifier.weight": glorot(100, N),
+        "classifier.bias": ("constant", 0),
+    },
+    "skip-gru": {
+        "layers.0.W[:120]": glorot(2 * N, 20 + N),
+        "layers.0.U[:120]": glorot(2 * N, 20 + N),
+        "layers.0.W[120:]": glorot(N, 20 + N),
+        "layers.0.b[:120]": ("constant", 1),
+        "layers.0.b[120:]": ("constant", 0),
+    },
+    "skip-gru@layers=2+released=True": {"layers.1.W": glorot(2 * N, 2 * N), "layers.1.W_g": glorot(N, 20 + N)},
 }
 """Model -> weight, or a part of it -> (kind, size): the limit of a uniform, the deviation of a normal."""
 
@@ -272,6 +292,8 @@ def _whole(text: str) -> int | None:
         ("nru", 212, 165_554),
         ("goru@capacity=6", 100, 3 * 100 + 2 * 100**2 + 3 * 100 + 3 * 99 + 10 * 101),
         ("goru@style=fft", 128, 3 * 128 + 2 * 128**2 + 3 * 128 + 7 * 64 + 10 * 129),
+        ("skip-lstm", 110, 50_721),
+        ("skip-gru", 110, 38_291),
         ("lru", 256, 4 * (3 * 128 + 4 * 128 * 256 + 256 + 2 * (256 * 257) + 2 * 256) + 2 * 256 + 10 * 257),
         ("s4d", 128, 4 * (2 * 128 + 2 * 64 * 128 + 2 * 128 * 129 + 2 * 128) + 2 * 128 + 10 * 129),
         (
@@ -328,6 +350,8 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("lru@r_min=1.0", "r_min is 1.0; give a radius of at least 0 and below 1"),
         ("s4d@states=3", "states is 3; give an even number of at least 2"),
         ("s4d@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
+        ("skip-lstm@layers=0", "layers is 0; give a whole number of at least 1"),
+        ("skip-gru@cost=-1.0", "cost is -1.0; give a number of at least 0"),
         ("goru@style=other", "style is 'other'; choose one of tunable, fft"),
         ("goru@style=fft", "the width is 5; style=fft takes a power of 2"),
         ("goru@capacity=0", "capacity is 0; give a whole number of at least 1"),
