@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -23,6 +24,14 @@ class Deep(nn.Module):
         self.encoder = nn.Linear(shape.inputs, width)
         self.blocks = nn.ModuleList(blocks)
         self.classifier = nn.Linear(width, shape.outputs)
+
+    slow: ClassVar[tuple[str, ...]] = ()  # what is trained at `rate` and without decay; all others with `decay`
+    rate: ClassVar[float] = 1.0
+    decay: ClassVar[float] = 0.0
+
+    def trained_as(self) -> dict[str, dict[str, float]]:
+        own = {name: ".rnn." in name and name.rpartition(".")[2] in self.slow for name, _ in self.named_parameters()}
+        return {name: {"rate": self.rate} if slow else {"decay": self.decay} for name, slow in own.items()}
 
     def initial_state(self, batch: int) -> State:
         inner = tuple(zeros for block in self.blocks for zeros in block.initial_state(batch))

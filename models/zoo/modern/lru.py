@@ -14,8 +14,8 @@ two deviations.
 
 Departures: none of the equations. Layer normalisation is the port's second choice; its first, over the batch and all
 steps, is not causal and would need statistics that the trainer keeps for evaluation. Four layers, n = H / 2 and the
-gelu by tanh are the port's. It trains nu, theta, gamma and B at half the rate and without weight decay, others with a
-decay of 0.05; here all are trained alike. `dropout`, 0.1 there, is off, as no model here has any.
+gelu by tanh are the port's. As it does, nu, theta, gamma and B are trained at half the rate and without weight decay,
+all others with a decay of 0.05. `dropout`, 0.1 there, is off, as no model here has any.
 """
 
 import math
@@ -80,6 +80,9 @@ class Block(nn.Module):
 class LinearNetwork(deep.Deep):
     """As Deep. modes: n, None: half of the width. An eighth of a unit is a mode in one of four layers."""
 
+    slow = ("nu", "theta", "gamma", "B")
+    rate, decay = 0.5, 0.05
+
     def __init__(
         self,
         shape: Shape,
@@ -108,6 +111,7 @@ LRU_NET = ModelSpec(
     "lru",
     "LRU",
     LinearNetwork,
+    revision=2,  # 1: all weights trained alike
     paper_width=256,
     layers=deep.STEPS,
     what="four layers of a diagonal linear recurrence of complex numbers",

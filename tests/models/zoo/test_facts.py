@@ -418,6 +418,22 @@ def test_a_state_space_starts_with_steps_of_time_from_a_thousandth_to_a_tenth():
     assert log_dt.quantile(0.25).item() == pytest.approx(-2.5, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("name", "slow", "rate", "decay"),
+    [
+        ("lru", {"nu", "theta", "gamma", "B"}, 0.5, 0.05),
+        ("s4d", {"log_dt", "log_A_real", "A_imag"}, 0.1, 0.01),
+    ],
+)
+def test_what_makes_a_linear_recurrence_is_trained_slower_and_does_not_decay(name, slow, rate, decay):
+    module = catalog.find_model(name).build(SHAPE, 4)
+    said = module.trained_as()
+    assert said.keys() == {parameter for parameter, _ in module.named_parameters()}
+    assert {parameter: own for parameter, own in said.items() if own != {"decay": decay}} == {
+        f"blocks.{block}.rnn.{part}": {"rate": rate} for block in range(4) for part in slow
+    }
+
+
 @pytest.mark.parametrize(("name", "width"), [("goru", 7), ("goru@capacity=3", 8), ("goru@style=fft", 8)])
 def test_rotations_make_an_orthogonal_matrix(name, width):
     Q = catalog.find_model(name).build(SHAPE, width).double().rnn.rotation
