@@ -47,7 +47,7 @@ ZOO: dict[str, str] = {
     "cornn": ".zoo.modern.cornn:CO_RNN",
     "urnn": ".zoo.unitary:U_RNN",
     "sfm": ".zoo.frequency:SFM",
-    "nru": ".zoo.nonsaturating:NRU",
+    "nru": ".zoo.modern.nonsaturating:NRU",
     "unicornn": ".zoo.modern.unicornn:UNI_CO_RNN",
     "xlstm-s": ".zoo.modern.xlstm:XLSTM_S",
     "lru": ".zoo.modern.lru:LRU_NET",
@@ -55,6 +55,7 @@ ZOO: dict[str, str] = {
     "goru": ".zoo.rotations:GORU",
     "skip-lstm": ".zoo.gated.skipping:SKIP_LSTM",
     "skip-gru": ".zoo.gated.skipping:SKIP_GRU",
+    "indrnn": ".zoo.independent:IND_RNN",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..engine import noise_streams
 from ..prepare.modules import doubled
@@ -95,7 +96,8 @@ class Stacked:
         # a tied parameter has several names
         every = self.module.named_parameters(remove_duplicate=False)
         self.name_of = {name: names[id(parameter)] for name, parameter in every if id(parameter) in names}
-        self.own: dict[str, Tensor] = {}  # what is not trained, where it differs between replicas
+        # what is not trained, where it differs between replicas
+        self.own = {name: torch.stack([value] * self.count) for name, value in _statistics(self.module).items()}
         self.generators = [torch.Generator(device).manual_seed(stream_seed(seed, "noise")) for seed in seeds]
 
     def scores(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
@@ -152,11 +154,13 @@ class Stacked:
         others = {name: value for name, value in states[0].items() if name not in self.name_of}
         self.module.load_state_dict(others, strict=False)
         # a buffer that a schedule changes is not the same at the best steps of two replicas
-        self.own = {}
+        kept, self.own = self.own, {}
         for name, here in self.module.state_dict().items():
             if name in others and isinstance(here, Tensor):
                 values = [state[name].to(here) for state in states]
-                if not all(torch.equal(values[0], value) for value in values):
+                if name in _statistics(self.module):
+                    self.own[name] = kept[name].copy_(torch.stack(values))  # a recorded step finds it there
+                elif not all(torch.equal(values[0], value) for value in values):
                     self.own[name] = torch.stack(values)
 
     def random_state(self, replica: int) -> State:
@@ -178,6 +182,12 @@ def _scored(answer: Any, y: Tensor, score: Score, asked: dict[str, bool]) -> Ten
     outputs, penalty = answer
     whole: Tensor = score(outputs, y) + penalty
     return whole
+
+
+def _statistics(module: nn.Module) -> dict[str, Tensor]:
+    """What batch normalisation counts while it trains, of each replica its own."""
+    counting = [(name, part) for name, part in module.named_modules() if isinstance(part, _BatchNorm)]
+    return {f"{name}.{buffer}".lstrip("."): value for name, part in counting for buffer, value in part.named_buffers()}
 
 
 def difference(modules: Sequence[nn.Module], seeds: Sequence[int], x: Tensor, y: Tensor, loss: Score) -> str:

@@ -1,9 +1,11 @@
-"""Recurrent layers, each on the one below, and a linear classifier on the last."""
+"""Recurrent layers, each on the one below, and a linear classifier on the last; what is dropped between them."""
 
+import math
 from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from ..engine.replicas import exponential
 from ..engine.scan import State
 from ..spec import Shape, spread
 from . import library
@@ -39,3 +41,17 @@ class Stack(nn.Module):
             after += last
         answers = self.classifier(x if self.per_step else x[:, -1])
         return answers if state is None else (answers, tuple(after))
+
+
+def dropped(v: Tensor, share: float) -> Tensor:
+    """v (batch, time, width) without a share of its entries, the same ones at all steps."""
+    if not share:
+        return v
+    kept = exponential(v[:, 0]) > -math.log1p(-share)  # so with that probability
+    return v * (kept / (1 - share)).to(v).unsqueeze(1)
+
+
+def check_dropout(dropout: float) -> None:
+    """Raises ValueError."""
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout is {dropout}; give a share of at least 0 and below 1")

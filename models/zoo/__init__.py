@@ -11,8 +11,8 @@ mist           a tanh layer that attends to some of its states
 qrnn           gates that read the input alone
 unitary        a complex state that a unitary matrix turns
 frequency      a memory that is kept apart by frequency
-nonsaturating  a relu layer beside a memory that heads write
+independent    layers of relu whose units do not read each other
 rotations      a GRU whose candidate reads a state that rotations turn
 gated          an LSTM or a GRU that does something else with its state
-modern         since 2020
+modern         since 2019
 """

@@ -428,6 +428,23 @@ def rotations_options(case: Arrays) -> dict[str, object]:
     return {"style": "fft"} if case["hyper/fft"] else {"capacity": int(case["hyper/capacity"])}
 
 
+def independent(var: Arrays, case: Arrays) -> Arrays:
+    """Layers, or one recurrence alone, whose x is read as it is."""
+    if "weight_hh" in var:
+        x = case["x"]
+        return {"rnns.0.W": seen(x), "rnns.0.b": x.new_zeros(x.shape[2]), "rnns.0.u": var["weight_hh"]}
+    names = {"W": "DIs.{}.weight", "b": "DIs.{}.bias", "u": "RNNs.{}.weight_hh"}
+    names |= {f"norm.{name}": f"RNNs.{{}}.bn.{name}" for name in ("weight", "bias")}
+    layers = range(int(case["hyper/layers"]))
+    return {f"rnns.{l}.{ours}": var[theirs.format(l)] for l in layers for ours, theirs in names.items()}
+
+
+def independent_options(case: Arrays) -> dict[str, object]:
+    if "hyper/layers" not in case:
+        return {"layers": 1, "norm": "none"}
+    return {"layers": int(case["hyper/layers"]), "before": not case["hyper/bn_after"]}
+
+
 def skipping(var: Arrays, case: Arrays) -> Arrays:
     """Their kernels are [x, h] -> units; the LSTM's gates i, j, f, o, and its forget bias 1 is added in the cell."""
     end = "rnn/cell/state_update_prob"
@@ -495,6 +512,16 @@ SOURCES = {
     "sfm_adaptive": frequency_source("fraction", adaptive=True),
     "nru": [Source("nru", nonsaturating, answers("_W_h2o", "_b_o"), options=nonsaturating_options)],
     "unicornn": [Source("unicornn", undamped, logits("classifier"), options=constants("layers", "dt", "alpha"))],
+    "indrnn": [
+        Source("indrnn", independent, options=independent_options, serves="indrnn-recurrence".__eq__),
+        Source(
+            "indrnn",
+            independent,
+            logits("classifier"),
+            options=independent_options,
+            serves=lambda name: name != "indrnn-recurrence",
+        ),
+    ],
     "slstm": [Source("xlstm-s", extended, options=extended_options, width=6)],
     "lru": [
         Source("lru", diagonal, prepare=only_the_layer, serves=lambda name: name != "lru-classifier"),

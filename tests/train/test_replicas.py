@@ -49,7 +49,7 @@ def assert_each_is_as_alone(build: Callable[[int], nn.Module], seeds: list[int],
         assert tested[place] == pytest.approx(expected, rel=1e-10)
         assert weights.keys() == final[place].keys()
         for name, value in weights.items():
-            torch.testing.assert_close(final[place][name], value, rtol=1e-10, atol=1e-10, msg=name)
+            torch.testing.assert_close(final[place][name], value, rtol=1e-9, atol=1e-10, msg=name)
     return group
 
 
@@ -127,7 +127,9 @@ def without_seconds(points: dict[int, Point]) -> dict[int, tuple[Any, ...]]:
     return {k: (p.step, p.samples, p.train_loss, p.valid_metric) for k, p in points.items()}
 
 
-@pytest.mark.parametrize(("name", "optimizer"), [("aslstm", "adam"), ("hm-lstm", "rmsprop"), ("gru", "adam")])
+@pytest.mark.parametrize(
+    ("name", "optimizer"), [("aslstm", "adam"), ("hm-lstm", "rmsprop"), ("gru", "adam"), ("indrnn", "adam")]
+)
 def test_a_restored_group_ends_bit_for_bit_as_an_undisturbed_one(name, optimizer):
     def begin(first: int, stop: Callable[[], bool] = lambda: False) -> Training:
         modules = [built(name, first + k) for k in (0, 1)]

@@ -1,5 +1,6 @@
-"""Models of other papers since 2020.
+"""Models of other papers since 2019.
 
+nonsaturating  a relu layer beside a memory that heads write
 minimal        gates that read the input alone: minGRU and minLSTM
 lem            a state and a slower one, each at steps of time that it learns
 cornn          coupled oscillators

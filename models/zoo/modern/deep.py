@@ -1,12 +1,10 @@
 """What LRU and S4D stand in: a linear map, blocks that add to what they read, a classifier of the mean over time."""
 
-import math
 from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from ...engine.replicas import exponential
 from ...engine.scan import State
 from ...spec import Shape
 
@@ -63,17 +61,3 @@ def whole(width: float) -> tuple[int, int]:
     Those go into what is inside the blocks: one unit more everywhere is a large part of a small budget.
     """
     return divmod(round(width * STEPS), STEPS)
-
-
-def dropped(v: Tensor, share: float) -> Tensor:
-    """v (batch, time, width) without a share of its entries, the same ones at all steps."""
-    if not share:
-        return v
-    kept = exponential(v[:, 0]) > -math.log1p(-share)  # so with that probability
-    return v * (kept / (1 - share)).to(v).unsqueeze(1)
-
-
-def check_dropout(dropout: float) -> None:
-    """Raises ValueError."""
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}; give a share of at least 0 and below 1")

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 from ...engine.scan import State
 from ...parts.linear import linear
 from ...parts.paired import as_complex, as_real
+from ...parts.stack import check_dropout, dropped
 from ...spec import ModelSpec, Shape, spread
 from . import deep
 
@@ -73,8 +74,8 @@ class Block(nn.Module):
     def forward(self, v: Tensor, state: State | None) -> tuple[Tensor, State]:
         share = self.dropout if self.training else 0.0
         y, after = self.rnn(self.norm(v), state)
-        added = F.glu(self.out(deep.dropped(F.gelu(y, approximate="tanh"), share)), dim=2)
-        return v + deep.dropped(added, share), after
+        added = F.glu(self.out(dropped(F.gelu(y, approximate="tanh"), share)), dim=2)
+        return v + dropped(added, share), after
 
 
 class LinearNetwork(deep.Deep):
@@ -93,7 +94,7 @@ class LinearNetwork(deep.Deep):
         r_min: float = 0.0,
         dropout: float = 0.0,
     ) -> None:
-        deep.check_dropout(dropout)
+        check_dropout(dropout)
         width, eighths = deep.whole(width)
         modes = max(1, width // 2) if modes is None else modes
         if modes < 1 or modes != int(modes):

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from ...engine.scan import State
 from ...parts.paired import as_complex, as_real
+from ...parts.stack import check_dropout, dropped
 from ...spec import ModelSpec, Shape, spread
 from . import deep
 
@@ -84,7 +85,7 @@ class Block(nn.Module):
 
     def forward(self, v: Tensor, state: State | None) -> tuple[Tensor, State]:
         added, after = self.rnn(v, state)
-        return self.norm(v + deep.dropped(added, self.dropout if self.training else 0.0)), after
+        return self.norm(v + dropped(added, self.dropout if self.training else 0.0)), after
 
 
 class DiagonalStateSpaces(deep.Deep):
@@ -94,7 +95,7 @@ class DiagonalStateSpaces(deep.Deep):
     rate, decay = 0.1, 0.01
 
     def __init__(self, shape: Shape, width: float, *, layers: int = 4, states: int = 64, dropout: float = 0.0) -> None:
-        deep.check_dropout(dropout)
+        check_dropout(dropout)
         if states < 2 or states % 2:
             raise ValueError(f"states is {states}; give an even number of at least 2")
         width, eighths = deep.whole(width)

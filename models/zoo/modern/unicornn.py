@@ -24,9 +24,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from ...engine.scan import Recurrence, State, scan
-from ...parts.stack import Stack
+from ...parts.stack import Stack, check_dropout, dropped
 from ...spec import ModelSpec, Shape
-from .deep import check_dropout, dropped
 
 
 def step(weights: State, state: State, p: Tensor) -> tuple[State, State]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from support.agreement import assert_close, gradients, weighted
 from support.registry import EVERY
+from support.stacking import STANDS
 
 from harness import catalog
 from harness.checks import models as checks
@@ -31,7 +32,7 @@ CASES = [
 
 def answers(name, shape, back_end, dtype, *, batch, width):
     """Outputs and every gradient on one back end, and the back ends that were used."""
-    module = checks.built(catalog.find_model(name), shape, width=width).to(dtype)
+    module = checks.built(catalog.find_model(STANDS.get(name, name)), shape, width=width).to(dtype)
     with global_stream(5, "noise"):
         for parameter in module.parameters():
             if parameter.requires_grad:

@@ -76,6 +76,23 @@ def test_answers_and_gradients_are_those_of_the_authors_code(path, source, back_
         near(gradient, case[key], key)
 
 
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_batch_normalisation_keeps_statistics_for_evaluation_as_the_authors_code(name):
+    case = {key: torch.from_numpy(value) for key, value in np.load(CASES / f"indrnn-{name}.npz").items()}
+    source = SOURCES["indrnn"][1]
+    var = {key.removeprefix("var/"): value for key, value in case.items() if key.startswith("var/")}
+    shape = SequenceShape(case["x"].shape[1], case["x"].shape[2], case["logits"].shape[1])
+    module = catalog.find_model("indrnn").build(shape, source.width, **source.options(case)).double()
+    weights = {**source.weights(var, case), **{key: var[key] for key in var if key.startswith("classifier.")}}
+    module.load_state_dict(weights, strict=False)
+    with torch.no_grad():
+        module(case["x"])
+        for layer, rnn in enumerate(module.rnns):
+            for statistic in ("running_mean", "running_var"):
+                near(getattr(rnn.norm, statistic), case[f"buffer/RNNs.{layer}.bn.{statistic}"], statistic)
+        near(module.eval()(case["x"]), case["eval_logits"], "answers in evaluation")
+
+
 @pytest.mark.parametrize("path", sorted(CASES.glob("skip_*.npz")), ids=lambda path: path.stem)
 def test_the_cost_of_updates_and_its_gradients_are_those_of_the_authors_code(path):
     (source,) = SOURCES[path.stem.partition("-")[0]]

@@ -211,6 +211,14 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.b[120:]": ("uniform", math.sqrt(3 / N)),
         "classifier.weight": linear(N),
     },
+    "indrnn": {
+        "rnns.0.W": ("uniform", math.sqrt(6 / (65 * 20))),
+        "rnns.5.W": ("uniform", math.sqrt(6 / (65 * N))),
+        "rnns.1.b": ("constant", 0),
+        "rnns.1.norm.weight": ("constant", 1),
+        "classifier.weight": ("normal", math.sqrt(2 / N)),
+        "classifier.bias": ("constant", 0),
+    },
     "skip-lstm": {
         "layers.0.W": glorot(4 * N, 20 + N),
         "layers.0.U": glorot(4 * N, 20 + N),
@@ -292,6 +300,8 @@ def _whole(text: str) -> int | None:
         ("nru", 212, 165_554),
         ("goru@capacity=6", 100, 3 * 100 + 2 * 100**2 + 3 * 100 + 3 * 99 + 10 * 101),
         ("goru@style=fft", 128, 3 * 128 + 2 * 128**2 + 3 * 128 + 7 * 64 + 10 * 129),
+        ("indrnn", 128, 86_410),
+        ("indrnn@layers=12", 128, 187_786),
         ("skip-lstm", 110, 50_721),
         ("skip-gru", 110, 38_291),
         ("lru", 256, 4 * (3 * 128 + 4 * 128 * 256 + 256 + 2 * (256 * 257) + 2 * 256) + 2 * 256 + 10 * 257),
@@ -350,6 +360,8 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("lru@r_min=1.0", "r_min is 1.0; give a radius of at least 0 and below 1"),
         ("s4d@states=3", "states is 3; give an even number of at least 2"),
         ("s4d@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
+        ("indrnn@norm=other", "norm is 'other'; choose one of batch, layer, none"),
+        ("indrnn@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
         ("skip-lstm@layers=0", "layers is 0; give a whole number of at least 1"),
         ("skip-gru@cost=-1.0", "cost is -1.0; give a number of at least 0"),
         ("goru@style=other", "style is 'other'; choose one of tunable, fft"),
@@ -432,6 +444,19 @@ def test_what_makes_a_linear_recurrence_is_trained_slower_and_does_not_decay(nam
     assert {parameter: own for parameter, own in said.items() if own != {"decay": decay}} == {
         f"blocks.{block}.rnn.{part}": {"rate": rate} for block in range(4) for part in slow
     }
+
+
+def test_units_that_do_not_read_each_other_start_within_bounds_that_training_keeps():
+    module = catalog.find_model("indrnn").build(MNIST, 1000)
+    bound = 5 ** (1 / 784)
+    u = torch.cat([rnn.u for rnn in module.rnns])
+    assert u.min() >= 0
+    assert u.max() <= bound
+    assert u.mean().item() == pytest.approx(bound / 2, abs=0.03)
+    said = module.trained_as()
+    assert said["rnns.3.u"] == {"most": 10.0, "low": -bound, "high": bound}
+    assert said["rnns.3.W"] == said["rnns.3.norm.weight"] == said["classifier.weight"] == {"most": 10.0, "l2": 1e-4}
+    assert said["rnns.3.b"] == said["rnns.3.norm.bias"] == said["classifier.bias"] == {"most": 10.0}
 
 
 @pytest.mark.parametrize(("name", "width"), [("goru", 7), ("goru@capacity=3", 8), ("goru@style=fft", 8)])

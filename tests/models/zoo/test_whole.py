@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from models.engine.scan import Recurrence, scan
+from models.zoo import independent
 from models.zoo.modern import unicornn
 
 
@@ -21,5 +22,18 @@ def test_oscillators_in_one_pass_are_the_loop_of_their_steps_in_values_and_gradi
         (y, z), (every,) = scan(recurrence, weights, state, (p,))
         loss = (every * given(steps, 3, 4, seed=7)).sum() + (y * given(3, 4, seed=8) + z * given(3, 4, seed=9)).sum()
         found.append((every, y, z, *torch.autograd.grad(loss, (*weights, *state, p))))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_units_on_their_own_in_one_pass_are_the_loop_of_their_steps_in_values_and_gradients(steps):
+    u, h_0, p = given(4, seed=1), given(3, 4, seed=2), given(steps, 3, 4, seed=3)
+    found = []
+    for recurrence in (independent.RECURRENCE, Recurrence(independent.step)):
+        (h,), (every,) = scan(recurrence, (u,), (h_0,), (p,))
+        assert 0 < (every == 0).double().mean() < 1
+        loss = (every * given(steps, 3, 4, seed=4)).sum() + (h * given(3, 4, seed=5)).sum()
+        found.append((every, h, *torch.autograd.grad(loss, (u, h_0, p))))
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..engine.scan import Recurrence, State
-from ..parts import cells
-from ..spec import ModelSpec, Shape
+from ...engine.scan import Recurrence, State
+from ...parts import cells
+from ...spec import ModelSpec, Shape
 
 
 def recurrence(relu: bool) -> Recurrence:
