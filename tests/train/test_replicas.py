@@ -284,7 +284,6 @@ class Secret(nn.Module):
 STRANGE: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "lstm": (lambda: Wrapped(nn.LSTM(2, 4, batch_first=True), 4), "Batching rule not implemented"),
     "dropout": (lambda: Wrapped(nn.Dropout(0.5)), "random"),
-    "batch-norm": (lambda: Wrapped(nn.BatchNorm1d(SHAPE.length)), "."),
     "buffer": (lambda: Wrapped(Projection(buffer=True)), "'inner.drawn' is not trained and is another for each seed"),
     "frozen": (lambda: Wrapped(Projection(buffer=False)), "'inner.drawn' is not trained and is another for each seed"),
     "counter": (lambda: Wrapped(Counter()), "'inner.seen' changes while it answers"),
@@ -311,6 +310,16 @@ def test_what_cannot_be_stacked_is_found_before_training_and_stays_as_it_was(kin
         assert all(p.grad is None for p in module.parameters())
         for name, value in module.state_dict().items():
             assert torch.equal(value, then[name])
+
+
+def test_batch_normalisation_counts_for_each_seed_apart():
+    def build(seed: int) -> nn.Module:
+        return seeded(lambda: Wrapped(nn.BatchNorm1d(SHAPE.length)), seed).double()
+
+    assert unlike([build(seed) for seed in (0, 1)]) == ""
+    group = assert_each_is_as_alone(build, [3, 8])
+    first, second = (group.model.weights(place)["inner.running_mean"] for place in (0, 1))
+    assert not torch.equal(first, second)
 
 
 def test_a_model_that_gives_no_numbers_is_stacked_and_diverges():
