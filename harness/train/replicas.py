@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..engine import noise_streams
 from ..prepare.modules import doubled
@@ -185,9 +184,13 @@ def _scored(answer: Any, y: Tensor, score: Score, asked: dict[str, bool]) -> Ten
 
 
 def _statistics(module: nn.Module) -> dict[str, Tensor]:
-    """What batch normalisation counts while it trains, of each replica its own."""
-    counting = [(name, part) for name, part in module.named_modules() if isinstance(part, _BatchNorm)]
-    return {f"{name}.{buffer}".lstrip("."): value for name, part in counting for buffer, value in part.named_buffers()}
+    """What batch normalisation counts while it trains, of each replica its own; by torch's name for that it does."""
+    counting = [(name, part) for name, part in module.named_modules() if getattr(part, "track_running_stats", False)]
+    return {
+        f"{name}.{buffer}".lstrip("."): value
+        for name, part in counting
+        for buffer, value in part.named_buffers(recurse=False)
+    }
 
 
 def difference(modules: Sequence[nn.Module], seeds: Sequence[int], x: Tensor, y: Tensor, loss: Score) -> str:

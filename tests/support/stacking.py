@@ -10,7 +10,9 @@ from models.engine import replicas, scan
 SHAPE = checks.Example(23, 2, 3)
 STANDS = {
     "mist": "mist@delays=(1,2,4,16)",  # a step of its 128 states takes minutes to compile
-    "indrnn": "indrnn@norm=layer",  # vmap alone does not part its statistics, nor can they be of one number
+    # vmap alone does not part their statistics, nor can those be of one number
+    "indrnn": "indrnn@norm=layer",
+    "bn-lstm": "bn-lstm@norm=none",
 }
 
 

@@ -445,6 +445,44 @@ def independent_options(case: Arrays) -> dict[str, object]:
     return {"layers": int(case["hyper/layers"]), "before": not case["hyper/bn_after"]}
 
 
+def normalised(var: Arrays, case: Arrays) -> Arrays:
+    """Their columns are g, f, i, o."""
+
+    def ordered(value: Tensor) -> Tensor:
+        g, f, i, o = value.chunk(4, dim=-1)
+        return torch.cat([i, f, g, o], dim=-1)
+
+    gammas = {
+        f"gamma_{our}": var[f"{their}_gammas"] for our, their in zip("xhc", "bac", strict=True) if "a_gammas" in var
+    }
+    return {
+        "W_h": ordered(var["Wa"]).t(),
+        "W_x": ordered(var["Wx"]).t(),
+        "b": ordered(var["ab_betas"]),
+        **{name: gamma if name == "gamma_c" else ordered(gamma) for name, gamma in gammas.items()},
+        "b_c": var["c_betas"],
+        "h_0": var["h0"],
+        "c_0": var["c0"],
+    }
+
+
+def running(case: Arrays, when: str) -> Arrays:
+    """The statistics of a file, by our names."""
+    found = {}
+    for our, their in zip("xhc", "bac", strict=True):
+        for ours, theirs in (("mean", "mean"), ("variance", "var")):
+            value = case[f"pop_{when}/{their}_{theirs}"]
+            if their != "c":
+                g, f, i, o = value.chunk(4, dim=-1)
+                value = torch.cat([i, f, g, o], dim=-1)
+            found[f"{ours}_{our}"] = value
+    return found
+
+
+def as_given(module: torch.nn.Module, case: Arrays) -> None:
+    module.eval().load_state_dict(running(case, "given"), strict=False)
+
+
 def skipping(var: Arrays, case: Arrays) -> Arrays:
     """Their kernels are [x, h] -> units; the LSTM's gates i, j, f, o, and its forget bias 1 is added in the cell."""
     end = "rnn/cell/state_update_prob"
@@ -512,6 +550,12 @@ SOURCES = {
     "sfm_adaptive": frequency_source("fraction", adaptive=True),
     "nru": [Source("nru", nonsaturating, answers("_W_h2o", "_b_o"), options=nonsaturating_options)],
     "unicornn": [Source("unicornn", undamped, logits("classifier"), options=constants("layers", "dt", "alpha"))],
+    "bnlstm": [
+        Source("bn-lstm", normalised, serves=f"bnlstm-{name}".__eq__, width=width, **evaluated)
+        for name, width in (("short", 4), ("long", 3))
+        for evaluated in ({}, {"prepare": as_given, "out": "_test"})
+    ],
+    "bnlstm_baseline": [Source("bn-lstm", normalised, options=lambda case: {"norm": "none"})],
     "indrnn": [
         Source("indrnn", independent, options=independent_options, serves="indrnn-recurrence".__eq__),
         Source(

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.zoo import SOURCES
+from support.zoo import SOURCES, normalised, running
 from torch import Tensor
 from torch.func import functional_call
 
@@ -91,6 +91,19 @@ def test_batch_normalisation_keeps_statistics_for_evaluation_as_the_authors_code
             for statistic in ("running_mean", "running_var"):
                 near(getattr(rnn.norm, statistic), case[f"buffer/RNNs.{layer}.bn.{statistic}"], statistic)
         near(module.eval()(case["x"]), case["eval_logits"], "answers in evaluation")
+
+
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_statistics_of_each_step_are_counted_as_in_the_authors_code(name):
+    case = {key: torch.from_numpy(value) for key, value in np.load(CASES / f"bnlstm-{name}.npz").items()}
+    var = {key.removeprefix("var/"): value for key, value in case.items() if key.startswith("var/")}
+    shape = SequenceShape(case["x"].shape[1], case["x"].shape[2], 2)
+    module = catalog.find_model("bn-lstm").build(shape, len(var["h0"])).double()
+    module.load_state_dict(normalised(var, case), strict=False)
+    with torch.no_grad():
+        module(case["x"])
+    for statistic, value in running(case, "after").items():
+        near(getattr(module, statistic), value, statistic)
 
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("skip_*.npz")), ids=lambda path: path.stem)

@@ -9,6 +9,7 @@ import torch
 from harness import catalog
 from harness.prepare.budget import count_parameters, parameters_at
 from harness.prepare.modules import made
+from models.zoo.gated.normalised import normal
 
 MNIST = catalog.sequence_shape(784, 1, 10)
 SHAPE = catalog.sequence_shape(24, 20, 100)  # so many inputs and classes that a spread can be told
@@ -211,6 +212,19 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.b[120:]": ("uniform", math.sqrt(3 / N)),
         "classifier.weight": linear(N),
     },
+    "bn-lstm": {
+        "W_h[120:180]": ("identity", 1),
+        "W_x": ("orthogonal", 1),
+        "gamma_h": ("constant", 0.1),
+        "gamma_c": ("constant", 0.1),
+        "b[:60]": ("constant", 0),
+        "b[60:120]": ("constant", 1),
+        "b[120:]": ("constant", 0),
+        "h_0": ("constant", 0),
+        "classifier.weight": ("orthogonal", 1),
+        "classifier.bias": ("constant", 0),
+    },
+    "bn-lstm@start=orthogonal": {"W_h": ("orthogonal", 1)},
     "indrnn": {
         "rnns.0.W": ("uniform", math.sqrt(6 / (65 * 20))),
         "rnns.5.W": ("uniform", math.sqrt(6 / (65 * N))),
@@ -300,6 +314,8 @@ def _whole(text: str) -> int | None:
         ("nru", 212, 165_554),
         ("goru@capacity=6", 100, 3 * 100 + 2 * 100**2 + 3 * 100 + 3 * 99 + 10 * 101),
         ("goru@style=fft", 128, 3 * 128 + 2 * 128**2 + 3 * 128 + 7 * 64 + 10 * 129),
+        ("bn-lstm", 100, 43_010),
+        ("bn-lstm@norm=none", 100, 42_110),
         ("indrnn", 128, 86_410),
         ("indrnn@layers=12", 128, 187_786),
         ("skip-lstm", 110, 50_721),
@@ -360,6 +376,9 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("lru@r_min=1.0", "r_min is 1.0; give a radius of at least 0 and below 1"),
         ("s4d@states=3", "states is 3; give an even number of at least 2"),
         ("s4d@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
+        ("bn-lstm@norm=other", "norm is 'other'; choose one of batch, none"),
+        ("bn-lstm@start=other", "start is 'other'; choose one of identity, orthogonal"),
+        ("bn-lstm@noise=-1.0", "noise is -1.0; give a deviation of at least 0"),
         ("indrnn@norm=other", "norm is 'other'; choose one of batch, layer, none"),
         ("indrnn@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
         ("skip-lstm@layers=0", "layers is 0; give a whole number of at least 1"),
@@ -457,6 +476,23 @@ def test_units_that_do_not_read_each_other_start_within_bounds_that_training_kee
     assert said["rnns.3.u"] == {"most": 10.0, "low": -bound, "high": bound}
     assert said["rnns.3.W"] == said["rnns.3.norm.weight"] == said["classifier.weight"] == {"most": 10.0, "l2": 1e-4}
     assert said["rnns.3.b"] == said["rnns.3.norm.bias"] == said["classifier.bias"] == {"most": 10.0}
+
+
+def test_gates_of_an_lstm_that_normalises_start_orthogonal_together():
+    W = catalog.find_model("bn-lstm").build(SHAPE, N).W_h
+    gates = torch.cat([W[: 2 * N], W[3 * N :]])
+    torch.testing.assert_close(gates.t() @ gates, torch.eye(N), rtol=0, atol=1e-5)
+
+
+def test_noise_is_added_to_the_first_state_of_each_sequence():
+    found = normal(torch.empty(400, 50))
+    assert found.mean().item() == pytest.approx(0, abs=0.03)
+    assert found.std().item() == pytest.approx(1, abs=0.03)
+    assert found.quantile(0.9).item() == pytest.approx(NormalDist().inv_cdf(0.9), abs=0.05)
+    noisy = catalog.find_model("bn-lstm@noise=0.1").build(SHAPE, 5).eval()
+    x = torch.zeros(2, 24, 20)
+    assert not torch.equal(noisy(x)[0], noisy(x)[1])
+    assert not torch.equal(noisy(x), noisy(x))
 
 
 @pytest.mark.parametrize(("name", "width"), [("goru", 7), ("goru@capacity=3", 8), ("goru@style=fft", 8)])
