@@ -55,6 +55,7 @@ ZOO: dict[str, str] = {
     "goru": ".zoo.rotations:GORU",
     "skip-lstm": ".zoo.gated.skipping:SKIP_LSTM",
     "skip-gru": ".zoo.gated.skipping:SKIP_GRU",
+    "full-urnn": ".zoo.fullunitary:FULL_U_RNN",
     "bn-lstm": ".zoo.gated.normalised:BN_LSTM",
     "indrnn": ".zoo.independent:IND_RNN",
 }

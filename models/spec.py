@@ -79,7 +79,9 @@ class ModelSpec:
     number}}, by default as the protocol trains all. `rate`: times the protocol's learning rate. `decay`: the share of
     the weight that a step takes away, times that rate (decoupled, as AdamW's). `l2`: times the weight, added to its
     gradient. `most`: entries of the gradient are cut to +- this, before the clipping by norm. `low`, `high`: bounds of
-    its entries after each step.
+    its entries after each step. `step`: a function (weight, gradient, memory, rate) -> (weight, memory) that takes the
+    place of the optimizer's, where the weight is bound to a surface; memory is like the weight and begins at zero. A
+    part of the module then says in `free_numbers`, {a parameter's name: a count}, how many of the numbers are free.
 
     A module with a loss of its own beside the task's has `penalised = True`; a training step then calls it with
     `penalty=True`, and it returns that loss, a scalar and a mean over the batch, as one more value at the end.

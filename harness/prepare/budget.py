@@ -27,8 +27,16 @@ class Width:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Trainable numbers, each counted once; a complex one is two."""
-    return sum(numbers(parameter) for parameter in module.parameters() if parameter.requires_grad)
+    """Trainable numbers, each counted once; a complex one is two.
+
+    Of a parameter that is bound, as a unitary matrix is, so many as the `free_numbers` of its part of the module say.
+    """
+    free: dict[int, int] = {}
+    for part in module.modules():
+        for name, count in getattr(part, "free_numbers", {}).items():
+            free[id(part.get_parameter(name))] = count
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    return sum(free.get(id(parameter), numbers(parameter)) for parameter in trained)
 
 
 def numbers(tensor: torch.Tensor) -> int:

@@ -3,12 +3,16 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import BenchError
 from .replicas import Alone, Stacked
+
+Step = Callable[[Tensor, Tensor, Tensor, Any], tuple[Tensor, Tensor]]
+"""(weight, gradient, memory, rate) -> the new weight and memory, all of one shape; memory begins at zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class Trained:
     most: float = math.inf
     low: float = -math.inf
     high: float = math.inf
+    step: Step | None = None
 
 
 class Optimizer:
@@ -77,17 +82,31 @@ class Optimizer:
         if self.clip:
             self.model.clip(self.clip)
         for leaf, own in self.told:
+            rate = self.inner.param_groups[self.groups[own.rate, own.l2]]["lr"]
             if own.decay:
-                leaf.mul_(1 - self.inner.param_groups[self.groups[own.rate, own.l2]]["lr"] * own.decay)
+                leaf.mul_(1 - rate * own.decay)
+            if own.step is not None and leaf.grad is not None:
+                self._by(own.step, leaf, leaf.grad, rate)
+                leaf.grad = None  # the optimizer leaves it as it is
         self.inner.step()
         for leaf, own in self.told:
             if (own.low, own.high) != (-math.inf, math.inf):
                 leaf.clamp_(own.low, own.high)
 
+    def _by(self, step: Step, leaf: Tensor, gradient: Tensor, rate: float | Tensor) -> None:
+        """A step of the model's own, of each replica apart."""
+        if "memory" not in self.state[leaf]:
+            self.state[leaf]["memory"] = torch.zeros_like(leaf)
+        memory = self.state[leaf]["memory"]
+        every = step if self.model.count == 1 else torch.vmap(step, in_dims=(0, 0, 0, None))
+        weight, kept = every(leaf.detach(), gradient, memory, rate)
+        leaf.copy_(weight)
+        memory.copy_(kept)
+
 
 def trained_as(model: Alone | Stacked) -> dict[str, Trained]:
     """What the module says of its parameters, by their names. Raises BenchError where that cannot be."""
-    tell: Callable[[], Mapping[str, Mapping[str, float]]] | None = getattr(model.module, "trained_as", None)
+    tell: Callable[[], Mapping[str, Mapping[str, Any]]] | None = getattr(model.module, "trained_as", None)
     found = {}
     for name, numbers in (tell() if tell is not None else {}).items():
         if name not in model.names:

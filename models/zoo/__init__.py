@@ -9,6 +9,7 @@ hornn          one layer that reads its last states
 skip           a tanh layer that also reads its state of some steps ago
 mist           a tanh layer that attends to some of its states
 qrnn           gates that read the input alone
+fullunitary    a complex state that any unitary matrix may turn
 unitary        a complex state that a unitary matrix turns
 frequency      a memory that is kept apart by frequency
 independent    layers of relu whose units do not read each other

@@ -31,15 +31,18 @@ def project(weights: State, x: Tensor) -> State:
     return (as_complex(F.linear(x, weights[0])),)
 
 
-def step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
-    """turns: e^{i theta_k}; v (2, n, 1): of each reflection, and mirrored (2, 1, n): -2 conj(v) / |v|^2."""
-    _, b, turns, v, mirrored, permutation = weights
-    (h,) = state
+def turned(h: Tensor, turns: Tensor, v: Tensor, mirrored: Tensor, permutation: Tensor) -> Tensor:
+    """W h, of rows (batch, n); turns: e^{i theta_k}; v (2, n, 1), mirrored (2, 1, n): -2 conj(v) / |v|^2."""
     D_1, D_2, D_3 = turns.unbind(0)
     z = torch.fft.fft(h * D_1, norm="ortho")
     z = torch.addmm(z, z @ v[0], mirrored[0])
     z = torch.fft.ifft(z[:, permutation] * D_2, norm="ortho")
-    z = torch.addmm(z, z @ v[1], mirrored[1]) * D_3 + projected
+    return torch.addmm(z, z @ v[1], mirrored[1]) * D_3
+
+
+def step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    _, b, *parts = weights
+    z = turned(state[0], *parts) + projected
     size = z.abs()
     h = z * (torch.relu(size + b) / (size + 1e-5))
     return (h,), (h,)
@@ -85,11 +88,11 @@ class Unitary(nn.Module):
         return as_real(h.transpose(0, 1)), (as_real(last),)
 
 
-class UnitaryNetwork(cells.Classified):
-    """One layer; shapes as Classified, state: h - h_0, (batch, 2 width)."""
+class Begun(cells.Classified):
+    """One layer of complex states; shapes as Classified, state: h - h_0, (batch, 2 width)."""
 
-    def __init__(self, shape: Shape, width: int) -> None:
-        super().__init__(Unitary(shape.inputs, width), shape, 2 * width)
+    def __init__(self, rnn: nn.Module, shape: Shape, width: int) -> None:
+        super().__init__(rnn, shape, 2 * width)
         self.h_0 = nn.Parameter(torch.empty(2 * width))
         nn.init.uniform_(self.h_0, -math.sqrt(1.5 / width), math.sqrt(1.5 / width))
 
@@ -97,6 +100,13 @@ class UnitaryNetwork(cells.Classified):
         (h,) = self.initial_state(len(x)) if state is None else state
         answers, (h,) = super().forward(x, (h + self.h_0,))
         return answers if state is None else (answers, (h - self.h_0,))
+
+
+class UnitaryNetwork(Begun):
+    """As Begun."""
+
+    def __init__(self, shape: Shape, width: int) -> None:
+        super().__init__(Unitary(shape.inputs, width), shape, width)
 
 
 U_RNN = ModelSpec(

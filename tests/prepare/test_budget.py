@@ -39,6 +39,21 @@ def test_frozen_parameters_do_not_count_and_shared_ones_count_once():
     assert count_parameters(nn.ModuleList([first, second])) == 9 + 3
 
 
+class Bound(nn.Module):
+    """Of a matrix half of the numbers are free."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W, self.b = nn.Parameter(torch.zeros(4, 4)), nn.Parameter(torch.zeros(4))
+        self.free_numbers = {"W": 8}
+
+
+def test_what_is_bound_counts_by_its_free_numbers_wherever_it_stands():
+    assert count_parameters(Bound()) == 8 + 4
+    assert count_parameters(nn.Sequential(Bound(), nn.Linear(4, 1))) == 8 + 4 + 5
+    assert count_parameters(nn.Linear(4, 1)) == 5
+
+
 def test_counting_allocates_nothing():
     assert parameters_at(SQUARE, SHAPE, 10**6) == 10**12 + 10**6
 

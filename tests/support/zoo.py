@@ -55,6 +55,15 @@ def unitary(var: Arrays, case: Arrays) -> Arrays:
     }
 
 
+def full_unitary(var: Arrays, case: Arrays) -> Arrays:
+    """Of W all four blocks, each with a gradient of its own."""
+    return {"h_0": var["h_0"][0], "rnn.V": var["V"].t(), "rnn.W": var["Waug"], "rnn.b": var["hidden_bias"]}
+
+
+def as_blocks(module: torch.nn.Module, case: Arrays) -> None:
+    module.rnn.augmented = lambda W: W
+
+
 def permuted(module: torch.nn.Module, case: Arrays) -> None:
     module.rnn.permutation = case["permutation"]
 
@@ -544,6 +553,7 @@ SOURCES = {
     ],
     "lem": [Source("lem", expressive, logits("classifier"), options=constants("dt"))],
     "cornn": [Source("cornn", oscillators, logits("readout"), options=constants("dt", "gamma", "epsilon"))],
+    "fullurnn": [Source("full-urnn", full_unitary, answers("U", "out_bias"), prepare=as_blocks)],
     "urnn": [Source("urnn", unitary, answers("U", "out_bias"), prepare=permuted)],
     "sfm_time": frequency_source("fraction"),
     "sfm_released": frequency_source("released"),

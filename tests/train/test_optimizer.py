@@ -111,7 +111,10 @@ def test_rates_on_the_device_give_the_same():
     ("said", "sentence"),
     [
         ({"other": {}}, "trained_as speaks of 'other', and the model trains no parameter of that name"),
-        ({"told": {"speed": 1}}, "trained_as says 'speed' of 'told'; it can say rate, decay, l2, most, low, high"),
+        (
+            {"told": {"speed": 1}},
+            "trained_as says 'speed' of 'told'; it can say rate, decay, l2, most, low, high, step",
+        ),
         ({"told": {"rate": -1.0}}, "trained_as of 'told': rate, decay and l2 must be at least 0 and finite"),
         ({"told": {"decay": math.nan}}, "trained_as of 'told': rate, decay and l2 must be at least 0 and finite"),
         ({"told": {"low": 1.0, "high": 1.0}}, "trained_as of 'told': 'most' must be above 0, and 'low' below 'high'"),
@@ -123,9 +126,29 @@ def test_what_cannot_be_said_is_refused_in_a_sentence(said, sentence):
     assert str(error.value) == sentence
 
 
-def test_seeds_train_together_and_go_on_as_alone():
+def rolled(weight: Tensor, gradient: Tensor, memory: Tensor, rate: Any) -> tuple[Tensor, Tensor]:
+    memory = 0.9 * memory + gradient
+    return weight - rate * memory, memory
+
+
+@pytest.mark.usefixtures("recordable_optimizers")
+@pytest.mark.parametrize("recordable", [False, True])
+def test_a_step_of_the_models_own_takes_the_place_of_the_optimizers(recordable):
+    module, given = stepped("adam", {"told": {"rate": 0.5, "step": rolled}}, recordable=recordable)
+    told = Told()
+    by_hand = torch.optim.SGD([told.told], lr=0.025, momentum=0.9)
+    for step, gradient in enumerate(given[0]):
+        by_hand.param_groups[0]["lr"] = 0.025 / (1 + step)
+        told.told.grad = gradient.clone()
+        by_hand.step()
+    torch.testing.assert_close(module.told, told.told, rtol=1e-12, atol=1e-12)
+    assert torch.equal(module.free, stepped("adam", {}, recordable=recordable)[0].free)
+
+
+@pytest.mark.parametrize("said", [SAID, {"told": {"rate": 0.5, "step": rolled}}], ids=["numbers", "step"])
+def test_seeds_train_together_and_go_on_as_alone(said):
     def begin(first: int, stop: Any = lambda: False) -> Any:
-        modules = [Told(first + k, SAID, True) for k in (0, 1)]
+        modules = [Told(first + k, said, True) for k in (0, 1)]
         x, y = data().train
         assert difference(modules, [0, 1], x[:4], y[:4], nn.functional.cross_entropy) == ""
         return training(modules, [0, 1], data(40), max_steps=14, stop=stop)
@@ -139,7 +162,7 @@ def test_seeds_train_together_and_go_on_as_alone():
     rest = ended(second, 2)
     assert [point.train_loss for point in rest[-1].values()] == [p.train_loss for p in expected[-1].values()]
     for place in (0, 1):
-        alone = training([Told(place, SAID, True)], [place], data(40), max_steps=14)
+        alone = training([Told(place, said, True)], [place], data(40), max_steps=14)
         curve = ended(alone, place)
         for name, value in alone.model.weights(0).items():
             assert torch.equal(second.model.weights(place)[name], whole.model.weights(place)[name])

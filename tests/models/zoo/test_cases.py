@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.zoo import SOURCES, normalised, running
+from support.zoo import SOURCES, full_unitary, normalised, running
 from torch import Tensor
 from torch.func import functional_call
 
 from harness import catalog
 from models.engine import scan
+from models.zoo import fullunitary
 from tasks.spec import SequenceShape
 
 CASES = Path(__file__).parent / "cases"
@@ -91,6 +92,37 @@ def test_batch_normalisation_keeps_statistics_for_evaluation_as_the_authors_code
             for statistic in ("running_mean", "running_var"):
                 near(getattr(rnn.norm, statistic), case[f"buffer/RNNs.{layer}.bn.{statistic}"], statistic)
         near(module.eval()(case["x"]), case["eval_logits"], "answers in evaluation")
+
+
+@pytest.mark.parametrize("name", ["short", "long"])
+def test_a_unitary_matrix_is_moved_as_by_the_authors_code(name):
+    case = {key: torch.from_numpy(value) for key, value in np.load(CASES / f"fullurnn-{name}.npz").items()}
+    n = len(case["var/hidden_bias"])
+
+    def blocks(augmented):  # the first row of them
+        return torch.stack(augmented[:n].split(n, dim=1))
+
+    W, memory, rate = blocks(case["var/Waug"]), torch.zeros(2, n, n, dtype=torch.float64), case["lr_natgrad"].item()
+    near(
+        fullunitary.along(W, blocks(case["grad/Waug"]), rate), blocks(case["after1_noRMS/Waug"]), "one step of G itself"
+    )
+    for step in ("after1", "after2"):
+        W, memory = fullunitary.turned(W, blocks(case["grad/Waug"]), memory, rate)
+        near(W, blocks(case[f"{step}/Waug"]), step)
+    turning = torch.complex(*W)
+    near(turning @ turning.mH, torch.eye(n).to(turning), "unitary")
+    for released, first, second in ((False, 1, 1), (True, 1, 0)):
+        x, R = case["x"], case["R"]
+        module = catalog.find_model("full-urnn").build(
+            SequenceShape(*x.shape[1:], R.shape[2], True), n, released=released
+        )
+        var = {key.removeprefix("var/"): value for key, value in case.items() if key.startswith("var/")}
+        weights = full_unitary(var, case) | {"classifier.weight": var["U"].t(), "classifier.bias": var["out_bias"]}
+        weights["rnn.W"] = blocks(case["var/Waug"])
+        module.double().load_state_dict(weights)
+        (module(x) * R).sum().backward()
+        (g11, g12), (g21, g22) = (rows.split(n, dim=1) for rows in case["grad/Waug"].split(n))
+        near(module.rnn.W.grad, torch.stack([first * g11 + second * g22, first * g12 - second * g21]), "gradient")
 
 
 @pytest.mark.parametrize("name", ["short", "long"])

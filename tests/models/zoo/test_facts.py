@@ -9,6 +9,8 @@ import torch
 from harness import catalog
 from harness.prepare.budget import count_parameters, parameters_at
 from harness.prepare.modules import made
+from harness.train.optimizer import Optimizer
+from harness.train.replicas import Alone
 from models.zoo.gated.normalised import normal
 
 MNIST = catalog.sequence_shape(784, 1, 10)
@@ -140,6 +142,13 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.theta": ("uniform", math.pi),
         "rnn.reflection": glorot(2, 2 * N),
         "rnn.b": ("uniform", 0.01),
+        "h_0": ("uniform", math.sqrt(3 / (2 * N))),
+        "classifier.weight": glorot(100, 2 * N),
+        "classifier.bias": ("constant", 0),
+    },
+    "full-urnn": {
+        "rnn.V": glorot(2 * N, 20),
+        "rnn.b": ("constant", 0),
         "h_0": ("uniform", math.sqrt(3 / (2 * N))),
         "classifier.weight": glorot(100, 2 * N),
         "classifier.bias": ("constant", 0),
@@ -314,6 +323,8 @@ def _whole(text: str) -> int | None:
         ("nru", 212, 165_554),
         ("goru@capacity=6", 100, 3 * 100 + 2 * 100**2 + 3 * 100 + 3 * 99 + 10 * 101),
         ("goru@style=fft", 128, 3 * 128 + 2 * 128**2 + 3 * 128 + 7 * 64 + 10 * 129),
+        ("full-urnn", 512, 274_954),  # the paper's table has 270K, and 16K
+        ("full-urnn", 116, 16_366),
         ("bn-lstm", 100, 43_010),
         ("bn-lstm@norm=none", 100, 42_110),
         ("indrnn", 128, 86_410),
@@ -482,6 +493,21 @@ def test_gates_of_an_lstm_that_normalises_start_orthogonal_together():
     W = catalog.find_model("bn-lstm").build(SHAPE, N).W_h
     gates = torch.cat([W[: 2 * N], W[3 * N :]])
     torch.testing.assert_close(gates.t() @ gates, torch.eye(N), rtol=0, atol=1e-5)
+
+
+def test_a_matrix_of_full_capacity_starts_unitary_and_stays_so_in_training():
+    module = catalog.find_model("full-urnn").build(MNIST, 8).double()
+    drawn, optimizer = (
+        module.rnn.W.detach().clone(),
+        Optimizer(Alone(module, torch.device("cpu")), "adam", 1.0, 0, False),
+    )
+    for _ in range(5):
+        module(torch.randn(3, 30, 1, dtype=torch.float64)).square().sum().backward()
+        optimizer.step()
+    for W in (drawn, module.rnn.W.detach()):
+        W = torch.complex(*W)
+        torch.testing.assert_close(W @ W.mH, torch.eye(8).to(W), rtol=0, atol=1e-6)
+    assert not torch.allclose(drawn, module.rnn.W, atol=1e-4)
 
 
 def test_noise_is_added_to_the_first_state_of_each_sequence():
