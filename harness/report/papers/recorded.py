@@ -59,7 +59,9 @@ class Recorded:
         return self.runs.get(place, []) if place else []
 
     def offers(self, number: Published) -> bool:
-        """Does the task exist at this protocol's scale?"""
+        """Is there something to report, and does the task exist at this protocol's scale?"""
+        if number.status == "not_applicable":
+            return False
         return self.scale != "robust" or papers.book().tasks[number.task].robust
 
     def lacks(self, number: Published) -> bool:
