@@ -14,6 +14,7 @@ seed depends on it.
     lecun         weight N(0, 1 / inputs), bias 0
     he            weight N(0, 2 / inputs), bias as torch's Linear
     he-zero       weight N(0, 2 / inputs), bias 0
+    orthogonal    weight orthogonal, bias 0
     truncated     weight N(0, 0.1^2) cut at two standard deviations, bias 0.1
 """
 
@@ -63,6 +64,11 @@ def _he(classifier: nn.Linear) -> None:
     nn.init.normal_(classifier.weight, std=math.sqrt(2 / classifier.in_features))
 
 
+def _orthogonal(classifier: nn.Linear) -> None:
+    nn.init.orthogonal_(classifier.weight)
+    nn.init.zeros_(classifier.bias)
+
+
 def _truncated(classifier: nn.Linear) -> None:
     nn.init.trunc_normal_(classifier.weight, std=0.1, a=-0.2, b=0.2)
     nn.init.constant_(classifier.bias, 0.1)
@@ -79,6 +85,7 @@ STARTS: dict[str, Callable[[nn.Linear], None]] = {
     "lecun": _lecun,
     "he": _he,
     "he-zero": _he_zero,
+    "orthogonal": _orthogonal,
     "truncated": _truncated,
 }
 

@@ -13,5 +13,6 @@ unitary        a complex state that a unitary matrix turns
 frequency      a memory that is kept apart by frequency
 nonsaturating  a relu layer beside a memory that heads write
 rotations      a GRU whose candidate reads a state that rotations turn
+gated          what adds to an LSTM or GRU
 modern         since 2020
 """

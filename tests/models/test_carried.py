@@ -13,6 +13,7 @@ from models import MODELS, PAPERS, VARIANTS, ZOO, asrnn
 from models.engine import scan
 from models.engine.native import kernels as native
 from models.spec import carries
+from models.zoo.gated import zoneout
 from tasks.spec import SequenceShape
 
 PIECES = 3
@@ -25,7 +26,7 @@ def shape_of(length):
 
 CARRY = [name for name in MODELS if catalog.find_model(name).why_not(shape_of(16)) is None]
 OPTIONS = ["aslstm@taps=1", "asgru@mixture=straight-through", "sgru@fixed_scale=0", "clockwork@modules=5"]
-OPTIONS += ["dilated-lstm@dilations=(1, 3, 20)"]
+OPTIONS += ["dilated-lstm@dilations=(1, 3, 20)", "zoneout-lstm@released=True"]
 CASES = [(name, n) for n in LENGTHS for name in CARRY if catalog.find_model(name).why_not(shape_of(n)) is None]
 CASES += [(name, 16) for name in OPTIONS]
 every_case = pytest.mark.parametrize(
@@ -39,6 +40,7 @@ WAYS = [("eager", 0), ("eager", 5), ("auto", 0), ("auto", 5)]
 def noise_is_one(monkeypatch):
     """Noise is drawn in each call; the same at all steps, it is the same in pieces and at once."""
     monkeypatch.setattr(asrnn, "exponential", torch.ones_like)
+    monkeypatch.setattr(zoneout, "uniform", lambda like: torch.linspace(0, 0.9, like.shape[-1]).expand_as(like))
 
 
 def built(name, length=16, seed=4, dtype=torch.float64):

@@ -428,6 +428,25 @@ def rotations_options(case: Arrays) -> dict[str, object]:
     return {"style": "fft"} if case["hyper/fft"] else {"capacity": int(case["hyper/capacity"])}
 
 
+def zoneout(var: Arrays, case: Arrays) -> Arrays:
+    return {
+        "start": torch.stack([var["h0"], var["c0"]]),
+        "rnn.weight_x": var["Wx"].t(),
+        "rnn.weight_h": var["Wa"].t(),
+        "rnn.bias": var["ab_betas"],
+        "rnn.beta": var["c_betas"],
+    }
+
+
+def zoned(module: torch.nn.Module, case: Arrays) -> None:
+    module.rnn.renewed = lambda *_: (case["update_mask_c"], case["update_mask_h"])
+
+
+def zoned_by_the_mean(module: torch.nn.Module, case: Arrays) -> None:
+    module.eval()
+    module.rnn.z_c, module.rnn.z_h = (1 - case[f"update_mask_{state}"][0, 0, 0].item() for state in "ch")
+
+
 def constants(*names: str) -> Callable[[Arrays], dict[str, object]]:
     return lambda case: {name: case[f"hyper/{name}"].item() for name in names}
 
@@ -437,6 +456,7 @@ feedback_source = partial(Source, options=lambda case: {"layers": len(case["hidd
 minimal_source = partial(
     Source, classifier=projection, state=lambda case, given: tuple(h.squeeze(1) for h in given)
 )  # of one layer
+zoneout_source = partial(Source, "zoneout-lstm", zoneout, options=lambda case: {"released": True})
 min_lstm = partial(minimal_source, "minlstm", minimal("to_hidden_and_f_i_gate.weight"))
 SOURCES = {
     "tanhrnn": [plain_source("tanh-rnn", simple)],
@@ -501,6 +521,10 @@ SOURCES = {
     "goru": [
         Source("goru", rotations, options=rotations_options, width=6, serves="goru-long".__eq__),
         Source("goru", rotations, options=rotations_options, width=8, serves="goru-short".__eq__),
+    ],
+    "zoneout": [
+        zoneout_source(prepare=zoned, serves=lambda name: name != "zoneout-expected"),
+        zoneout_source(prepare=zoned_by_the_mean, serves="zoneout-expected".__eq__),
     ],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),

@@ -211,6 +211,21 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.b[120:]": ("uniform", math.sqrt(3 / N)),
         "classifier.weight": linear(N),
     },
+    "zoneout-lstm": {
+        "rnn.weight_x": ("orthogonal", 1),
+        "rnn.weight_h": ("orthogonal", 1),
+        "rnn.bias[:60]": ("constant", 0),
+        "rnn.bias[60:120]": ("constant", 1),
+        "rnn.bias[120:]": ("constant", 0),
+        "classifier.weight": ("orthogonal", 1),
+        "classifier.bias": ("constant", 0),
+    },
+    "zoneout-lstm@init=identity+released=True": {
+        "rnn.weight_h[:60]": ("identity", 1),
+        "rnn.weight_h[60:]": ("orthogonal", 1),
+        "rnn.beta": ("constant", 0),
+        "start": ("constant", 0),
+    },
 }
 """Model -> weight, or a part of it -> (kind, size): the limit of a uniform, the deviation of a normal."""
 
@@ -281,6 +296,8 @@ def _whole(text: str) -> int | None:
         ),
         ("xlstm-s@form=cell", 100, 4 * 100 * (1 + 100 + 1) + 10 * 101),
         ("unicornn", 256, 136_202),
+        ("zoneout-lstm", 100, 4 * 100 * (100 + 1 + 1) + 10 * 101),
+        ("zoneout-lstm@released=True", 100, 42_110),
         ("sfm@units=50", 88, (3 * 50 + 4) * (88 + 2) + 4 * 88 * (2 * 50 + 88 + 1 + 2) + 10 * 89),
     ],
 )
@@ -331,6 +348,9 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("goru@style=other", "style is 'other'; choose one of tunable, fft"),
         ("goru@style=fft", "the width is 5; style=fft takes a power of 2"),
         ("goru@capacity=0", "capacity is 0; give a whole number of at least 1"),
+        ("zoneout-lstm@z_c=1.0", "z_c is 1.0; give a share of at least 0 and below 1"),
+        ("zoneout-lstm@z_h=-0.1", "z_h is -0.1; give a share of at least 0 and below 1"),
+        ("zoneout-lstm@init=other", "init is 'other'; choose one of orthogonal, identity"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
         (
             "dilated-gru@dilations=(1000, 2000)",
@@ -358,6 +378,18 @@ def test_zoneout_keeps_entries_in_training_and_scales_in_evaluation():
     assert kept.unique().tolist() == [0, 1]
     assert (kept == 0).double().mean().item() == pytest.approx(0.25, abs=0.01)
     assert layer.eval().kept(kept) == 0.75
+
+
+def test_entries_of_h_and_c_stay_by_masks_of_their_own_in_training_and_by_their_mean_in_evaluation():
+    rnn = catalog.find_model("zoneout-lstm@z_c=0.4+z_h=0.1").build(SHAPE, N).rnn
+    c, h = rnn.renewed(400, 10)
+    for mask, share in ((c, 0.4), (h, 0.1)):
+        assert mask.unique().tolist() == [0, 1]
+        assert (mask == 0).double().mean().item() == pytest.approx(share, abs=0.01)
+        assert (mask.mean((0, 1)) < 1).all()
+    assert ((c == 0) & (h == 0)).double().mean().item() == pytest.approx(0.4 * 0.1, abs=0.005)
+    for mean, share in zip(rnn.eval().renewed(400, 10), (0.4, 0.1), strict=True):
+        assert mean.unique().item() == pytest.approx(1 - share)
 
 
 def test_oscillators_that_are_not_coupled_start_and_drop_as_their_source_says():
