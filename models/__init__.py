@@ -54,6 +54,7 @@ ZOO: dict[str, str] = {
     "s4d": ".zoo.modern.s4d:S4D",
     "goru": ".zoo.rotations:GORU",
     "zoneout-lstm": ".zoo.gated.zoneout:ZONEOUT_LSTM",
+    "plstm": ".zoo.gated.phased:P_LSTM",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

@@ -1,4 +1,4 @@
-"""Zoneout LSTM in evaluation, one sequence and one step at a time, from its equations."""
+"""Zoneout LSTM in evaluation and Phased LSTM, one sequence and one step at a time, from their equations."""
 
 import torch
 
@@ -7,29 +7,42 @@ def sigmoid(v):
     return 1 / (1 + torch.exp(-v))
 
 
-def new(W, U, b, x_t, h, c):
-    """c~ and h~."""
-    g, f, i, o = (W @ x_t + U @ h + b).chunk(4)
-    c = sigmoid(f) * c + sigmoid(i) * torch.tanh(g)
-    return c, sigmoid(o) * torch.tanh(c)
+def loop(shares):
+    """shares: the weights and t -> k_c, k_h."""
+
+    def of(module, shape):
+        def answer(weights, x):
+            W, U, b = (weights[f"rnn.{name}"] for name in ("weight_x", "weight_h", "bias"))
+            C, a = weights["classifier.weight"], weights["classifier.bias"]
+            answers = []
+            for sequence in x:
+                h = c = U.new_zeros(U.shape[1])
+                row = []
+                for t, x_t in enumerate(sequence):
+                    g, f, i, o = (W @ x_t + U @ h + b).chunk(4)
+                    k_c, k_h = shares(weights, t)
+                    new = sigmoid(f) * c + sigmoid(i) * torch.tanh(g)
+                    h = (1 - k_h) * h + k_h * sigmoid(o) * torch.tanh(new)
+                    c = (1 - k_c) * c + k_c * new
+                    row.append(C @ h + a)
+                answers.append(torch.stack(row) if shape.per_step else row[-1])
+            return torch.stack(answers)
+
+        return answer
+
+    return of
 
 
-def zoneout(module, shape):
-    def answer(weights, x):
-        W, U, b = (weights[f"rnn.{name}"] for name in ("weight_x", "weight_h", "bias"))
-        C, a = weights["classifier.weight"], weights["classifier.bias"]
-        answers = []
-        for sequence in x:
-            h = c = U.new_zeros(U.shape[1])
-            row = []
-            for x_t in sequence:
-                new_c, new_h = new(W, U, b, x_t, h, c)
-                c, h = 0.15 * c + 0.85 * new_c, 0.15 * h + 0.85 * new_h
-                row.append(C @ h + a)
-            answers.append(torch.stack(row) if shape.per_step else row[-1])
-        return torch.stack(answers)
-
-    return answer
+def zoneout(weights, t):
+    return 0.85, 0.85
 
 
-LOOPS = {"zoneout-lstm": zoneout}
+def phased(weights, t):
+    tau, s, r = (weights[f"rnn.{name}"] for name in ("tau", "s", "r"))
+    turns = (t + s) / tau
+    phi = turns - turns.detach().floor()
+    k = torch.where(phi < r / 2, 2 * phi / r, torch.where(phi < r, 2 - 2 * phi / r, 0.001 * phi))
+    return k, k
+
+
+LOOPS = {"zoneout-lstm": loop(zoneout), "plstm": loop(phased)}

@@ -447,6 +447,27 @@ def zoned_by_the_mean(module: torch.nn.Module, case: Arrays) -> None:
     module.rnn.z_c, module.rnn.z_h = (1 - case[f"update_mask_{state}"][0, 0, 0].item() for state in "ch")
 
 
+def phased(var: Arrays, case: Arrays) -> Arrays:
+    """Their parts are i, f, g, o; ours g, f, i, o."""
+
+    def ordered(entry: Tensor) -> Tensor:
+        i, f, g, o = entry.chunk(4, dim=-1)
+        return torch.cat([g, f, i, o], dim=-1).t() if entry.dim() == 2 else torch.cat([g, f, i, o])
+
+    return {
+        "rnn.weight_x": ordered(var["W"]),
+        "rnn.weight_h": ordered(var["U"]),
+        "rnn.bias": ordered(var["bias"]),
+        "rnn.tau": var["Periods"][:, 0],
+        "rnn.s": var["Shifts"][:, 0],
+        "rnn.r": var["On_End"][:, 0],
+    }
+
+
+def timed(module: torch.nn.Module, case: Arrays) -> None:
+    module.rnn.times = lambda *_: case["times"]
+
+
 def constants(*names: str) -> Callable[[Arrays], dict[str, object]]:
     return lambda case: {name: case[f"hyper/{name}"].item() for name in names}
 
@@ -526,6 +547,7 @@ SOURCES = {
         zoneout_source(prepare=zoned, serves=lambda name: name != "zoneout-expected"),
         zoneout_source(prepare=zoned_by_the_mean, serves="zoneout-expected".__eq__),
     ],
+    "plstm": [Source("plstm", phased, options=lambda case: {"leak": case["hyper/off_slope"].item()}, prepare=timed)],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),
     "dilated_gru": dilated_sources("gru", "gru"),

@@ -226,6 +226,13 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.beta": ("constant", 0),
         "start": ("constant", 0),
     },
+    "plstm": {
+        "rnn.weight_x": linear(N),
+        "rnn.weight_h": linear(N),
+        "rnn.bias": linear(N),
+        "rnn.r": ("constant", 0.05),
+        "classifier.weight": linear(N),
+    },
 }
 """Model -> weight, or a part of it -> (kind, size): the limit of a uniform, the deviation of a normal."""
 
@@ -298,6 +305,7 @@ def _whole(text: str) -> int | None:
         ("unicornn", 256, 136_202),
         ("zoneout-lstm", 100, 4 * 100 * (100 + 1 + 1) + 10 * 101),
         ("zoneout-lstm@released=True", 100, 42_110),
+        ("plstm", 100, 4 * 100 * (1 + 100 + 1) + 3 * 100 + 10 * 101),
         ("sfm@units=50", 88, (3 * 50 + 4) * (88 + 2) + 4 * 88 * (2 * 50 + 88 + 1 + 2) + 10 * 89),
     ],
 )
@@ -351,6 +359,9 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("zoneout-lstm@z_c=1.0", "z_c is 1.0; give a share of at least 0 and below 1"),
         ("zoneout-lstm@z_h=-0.1", "z_h is -0.1; give a share of at least 0 and below 1"),
         ("zoneout-lstm@init=other", "init is 'other'; choose one of orthogonal, identity"),
+        ("plstm@log_tau=(3.0, 1.0)", r"log_tau is \(3.0, 1.0\); give two numbers, the smaller one first"),
+        ("plstm@r=0.0", "r is 0.0; give a share above 0 and at most 1"),
+        ("plstm@leak=-0.1", "leak is -0.1; give a number between 0 and 1"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
         (
             "dilated-gru@dilations=(1000, 2000)",
@@ -390,6 +401,28 @@ def test_entries_of_h_and_c_stay_by_masks_of_their_own_in_training_and_by_their_
     assert ((c == 0) & (h == 0)).double().mean().item() == pytest.approx(0.4 * 0.1, abs=0.005)
     for mean, share in zip(rnn.eval().renewed(400, 10), (0.4, 0.1), strict=True):
         assert mean.unique().item() == pytest.approx(1 - share)
+
+
+def test_periods_and_shifts_start_in_their_ranges():
+    rnn = catalog.find_model("plstm@log_tau=(0.0, 4.0)").build(SHAPE, 4000).rnn
+    for value, last in ((rnn.tau.log(), 4), (rnn.s, 100)):
+        assert value.min() >= 0
+        assert value.max() <= last
+        for share in (0.25, 0.75):
+            assert value.quantile(share).item() == pytest.approx(share * last, rel=0.1)
+
+
+def test_a_unit_opens_and_closes_in_its_period_and_leaks_after_it():
+    rnn = catalog.find_model("plstm").build(SHAPE, 1).double().rnn
+    with torch.no_grad():
+        for weight, value in ((rnn.tau, -10.0), (rnn.s, -3.0), (rnn.r, 0.4)):
+            weight.fill_(value)
+    k = rnn.openness(torch.tensor([3.0, 4.0, 5.0, 6.5, 8.0, 13.5, 2.0], dtype=torch.float64))
+    assert k.flatten().tolist() == pytest.approx([0, 0.5, 1, 0.25, 0.001 * 0.5, 0.25, 0.001 * 0.9])
+    found = torch.autograd.grad(k[5] + k[6], [rnn.tau, rnn.s])  # the second time before the shift
+    of_tau = -0.5 * 1 + 0.001 * (0.1 - 0.9 / 10) - 0.5 * 0.05
+    assert found[1].item() == pytest.approx(0.5 + 0.001 / 10)
+    assert found[0].item() == pytest.approx(-of_tau)
 
 
 def test_oscillators_that_are_not_coupled_start_and_drop_as_their_source_says():
