@@ -55,6 +55,7 @@ ZOO: dict[str, str] = {
     "goru": ".zoo.rotations:GORU",
     "zoneout-lstm": ".zoo.gated.zoneout:ZONEOUT_LSTM",
     "plstm": ".zoo.gated.phased:P_LSTM",
+    "sab": ".zoo.gated.backtracking:SAB",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

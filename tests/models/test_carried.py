@@ -26,7 +26,7 @@ def shape_of(length):
 
 CARRY = [name for name in MODELS if catalog.find_model(name).why_not(shape_of(16)) is None]
 OPTIONS = ["aslstm@taps=1", "asgru@mixture=straight-through", "sgru@fixed_scale=0", "clockwork@modules=5"]
-OPTIONS += ["dilated-lstm@dilations=(1, 3, 20)", "zoneout-lstm@released=True"]
+OPTIONS += ["dilated-lstm@dilations=(1, 3, 20)", "zoneout-lstm@released=True", "sab@block=True+k_top=3"]
 CASES = [(name, n) for n in LENGTHS for name in CARRY if catalog.find_model(name).why_not(shape_of(n)) is None]
 CASES += [(name, 16) for name in OPTIONS]
 every_case = pytest.mark.parametrize(

@@ -468,6 +468,21 @@ def timed(module: torch.nn.Module, case: Arrays) -> None:
     module.rnn.times = lambda *_: case["times"]
 
 
+def backtracking(var: Arrays, case: Arrays) -> Arrays:
+    return {
+        "rnn.weight_x": var["lstm1.weight_ih"],
+        "rnn.weight_h": var["lstm1.weight_hh"],
+        "rnn.bias": var["lstm1.bias_ih"] + var["lstm1.bias_hh"],
+        "rnn.w": var["w_t"][:, 0],
+    }
+
+
+def backtracking_options(case: Arrays) -> dict[str, object]:
+    names = {"k_top": "top_k", "k_att": "attn_every_k", "k_trunc": "truncate_length"}
+    counts = {ours: int(case[f"hyper/{theirs}"]) for ours, theirs in names.items()}
+    return {**counts, "block": bool(case["hyper/block_attn_grad_past"])}
+
+
 def constants(*names: str) -> Callable[[Arrays], dict[str, object]]:
     return lambda case: {name: case[f"hyper/{name}"].item() for name in names}
 
@@ -548,6 +563,7 @@ SOURCES = {
         zoneout_source(prepare=zoned_by_the_mean, serves="zoneout-expected".__eq__),
     ],
     "plstm": [Source("plstm", phased, options=lambda case: {"leak": case["hyper/off_slope"].item()}, prepare=timed)],
+    "sab": [Source("sab", backtracking, logits("fc"), options=backtracking_options)],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),
     "dilated_gru": dilated_sources("gru", "gru"),

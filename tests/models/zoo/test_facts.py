@@ -233,6 +233,13 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.r": ("constant", 0.05),
         "classifier.weight": linear(N),
     },
+    "sab": {
+        "rnn.weight_x": linear(N),
+        "rnn.weight_h": linear(N),
+        "rnn.bias": linear(N),
+        "rnn.w": ("normal", 0.01),
+        "classifier.weight": linear(2 * N),
+    },
 }
 """Model -> weight, or a part of it -> (kind, size): the limit of a uniform, the deviation of a normal."""
 
@@ -305,6 +312,7 @@ def _whole(text: str) -> int | None:
         ("unicornn", 256, 136_202),
         ("zoneout-lstm", 100, 4 * 100 * (100 + 1 + 1) + 10 * 101),
         ("zoneout-lstm@released=True", 100, 42_110),
+        ("sab", 128, 4 * 128 * (1 + 128 + 2) + 2 * 128 + 2 * 128 * 10 + 10 - 4 * 128),  # that code has a second bias
         ("plstm", 100, 4 * 100 * (1 + 100 + 1) + 3 * 100 + 10 * 101),
         ("sfm@units=50", 88, (3 * 50 + 4) * (88 + 2) + 4 * 88 * (2 * 50 + 88 + 1 + 2) + 10 * 89),
     ],
@@ -359,6 +367,9 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("zoneout-lstm@z_c=1.0", "z_c is 1.0; give a share of at least 0 and below 1"),
         ("zoneout-lstm@z_h=-0.1", "z_h is -0.1; give a share of at least 0 and below 1"),
         ("zoneout-lstm@init=other", "init is 'other'; choose one of orthogonal, identity"),
+        ("sab@k_top=0", "k_top is 0; give a whole number of at least 1"),
+        ("sab@k_att=0", "k_att is 0; give a whole number of at least 1"),
+        ("sab@k_trunc=-1", "k_trunc is -1; give a whole number of at least 0"),
         ("plstm@log_tau=(3.0, 1.0)", r"log_tau is \(3.0, 1.0\); give two numbers, the smaller one first"),
         ("plstm@r=0.0", "r is 0.0; give a share above 0 and at most 1"),
         ("plstm@leak=-0.1", "leak is -0.1; give a number between 0 and 1"),
@@ -401,6 +412,21 @@ def test_entries_of_h_and_c_stay_by_masks_of_their_own_in_training_and_by_their_
     assert ((c == 0) & (h == 0)).double().mean().item() == pytest.approx(0.4 * 0.1, abs=0.005)
     for mean, share in zip(rnn.eval().renewed(400, 10), (0.4, 0.1), strict=True):
         assert mean.unique().item() == pytest.approx(1 - share)
+
+
+@pytest.mark.parametrize(
+    ("options", "reached"),
+    [
+        ("k_att=99+k_trunc=4", [8, 9, 10]),
+        ("k_att=6+k_trunc=4", [4, 5, 6, 8, 9, 10]),  # by h_6, which is in the memory
+        ("k_trunc=0", list(range(1, 11))),
+    ],
+)
+def test_errors_go_back_to_the_last_stop_and_through_the_memory(options, reached):
+    module = catalog.find_model(f"sab@{options}").build(SHAPE, N)
+    x = torch.randn(3, 10, 20, requires_grad=True)
+    (found,) = torch.autograd.grad(module(x).square().sum(), x)
+    assert [t for t, step in enumerate(found.unbind(1), 1) if step.any()] == reached
 
 
 def test_periods_and_shifts_start_in_their_ranges():
