@@ -58,6 +58,9 @@ ZOO: dict[str, str] = {
     "full-urnn": ".zoo.fullunitary:FULL_U_RNN",
     "bn-lstm": ".zoo.gated.normalised:BN_LSTM",
     "indrnn": ".zoo.independent:IND_RNN",
+    "zoneout-lstm": ".zoo.gated.zoneout:ZONEOUT_LSTM",
+    "plstm": ".zoo.gated.phased:P_LSTM",
+    "sab": ".zoo.gated.backtracking:SAB",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

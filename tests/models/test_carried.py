@@ -13,6 +13,7 @@ from models import MODELS, PAPERS, VARIANTS, ZOO, asrnn
 from models.engine import scan
 from models.engine.native import kernels as native
 from models.spec import carries
+from models.zoo.gated import zoneout
 from tasks.spec import SequenceShape
 
 PIECES = 3
@@ -25,7 +26,7 @@ def shape_of(length):
 
 CARRY = [name for name in MODELS if catalog.find_model(name).why_not(shape_of(16)) is None]
 OPTIONS = ["aslstm@taps=1", "asgru@mixture=straight-through", "sgru@fixed_scale=0", "clockwork@modules=5"]
-OPTIONS += ["dilated-lstm@dilations=(1, 3, 20)"]
+OPTIONS += ["dilated-lstm@dilations=(1, 3, 20)", "zoneout-lstm@released=True", "sab@block=True+k_top=3"]
 CASES = [(name, n) for n in LENGTHS for name in CARRY if catalog.find_model(name).why_not(shape_of(n)) is None]
 CASES += [(name, 16) for name in OPTIONS]
 every_case = pytest.mark.parametrize(
@@ -35,10 +36,16 @@ every_model = pytest.mark.parametrize("name", marked(CARRY))
 WAYS = [("eager", 0), ("eager", 5), ("auto", 0), ("auto", 5)]
 
 
+def every_second(like):
+    """Units of which every second one is 1 and the others 0, at all steps."""
+    return torch.arange(like.shape[-1]).remainder(2).expand_as(like).to(like)
+
+
 @pytest.fixture(autouse=True)
 def noise_is_one(monkeypatch):
     """Noise is drawn in each call; the same at all steps, it is the same in pieces and at once."""
     monkeypatch.setattr(asrnn, "exponential", torch.ones_like)
+    monkeypatch.setattr(zoneout, "uniform", every_second)
 
 
 def built(name, length=16, seed=4, dtype=torch.float64):

@@ -51,6 +51,7 @@ def test_without_an_option_it_starts_as_the_spec_says(name):
         ("glorot", math.sqrt(2 / 360), 0.0),
         ("glorot-normal", math.sqrt(2 / 360), 0.0),
         ("he-zero", math.sqrt(2 / 60), 0.0),
+        ("orthogonal", 1 / math.sqrt(300), 0.0),
         ("lecun", 1 / math.sqrt(60), 0.0),
         ("truncated", 0.088, 0.1),
     ],

@@ -514,6 +514,61 @@ def skipping(var: Arrays, case: Arrays) -> Arrays:
     return ours
 
 
+def zoneout(var: Arrays, case: Arrays) -> Arrays:
+    return {
+        "start": torch.stack([var["h0"], var["c0"]]),
+        "rnn.weight_x": var["Wx"].t(),
+        "rnn.weight_h": var["Wa"].t(),
+        "rnn.bias": var["ab_betas"],
+        "rnn.beta": var["c_betas"],
+    }
+
+
+def zoned(module: torch.nn.Module, case: Arrays) -> None:
+    module.rnn.renewed = lambda *_: (case["update_mask_c"], case["update_mask_h"])
+
+
+def zoned_by_the_mean(module: torch.nn.Module, case: Arrays) -> None:
+    module.eval()
+    module.rnn.z_c, module.rnn.z_h = (1 - case[f"update_mask_{state}"][0, 0, 0].item() for state in "ch")
+
+
+def phased(var: Arrays, case: Arrays) -> Arrays:
+    """Their parts are i, f, g, o; ours g, f, i, o."""
+
+    def ordered(entry: Tensor) -> Tensor:
+        i, f, g, o = entry.chunk(4, dim=-1)
+        return torch.cat([g, f, i, o], dim=-1).t() if entry.dim() == 2 else torch.cat([g, f, i, o])
+
+    return {
+        "rnn.weight_x": ordered(var["W"]),
+        "rnn.weight_h": ordered(var["U"]),
+        "rnn.bias": ordered(var["bias"]),
+        "rnn.tau": var["Periods"][:, 0],
+        "rnn.s": var["Shifts"][:, 0],
+        "rnn.r": var["On_End"][:, 0],
+    }
+
+
+def timed(module: torch.nn.Module, case: Arrays) -> None:
+    module.rnn.times = lambda *_: case["times"]
+
+
+def backtracking(var: Arrays, case: Arrays) -> Arrays:
+    return {
+        "rnn.weight_x": var["lstm1.weight_ih"],
+        "rnn.weight_h": var["lstm1.weight_hh"],
+        "rnn.bias": var["lstm1.bias_ih"] + var["lstm1.bias_hh"],
+        "rnn.w": var["w_t"][:, 0],
+    }
+
+
+def backtracking_options(case: Arrays) -> dict[str, object]:
+    names = {"k_top": "top_k", "k_att": "attn_every_k", "k_trunc": "truncate_length"}
+    counts = {ours: int(case[f"hyper/{theirs}"]) for ours, theirs in names.items()}
+    return {**counts, "block": bool(case["hyper/block_attn_grad_past"])}
+
+
 def constants(*names: str) -> Callable[[Arrays], dict[str, object]]:
     return lambda case: {name: case[f"hyper/{name}"].item() for name in names}
 
@@ -524,6 +579,7 @@ minimal_source = partial(
     Source, classifier=projection, state=lambda case, given: tuple(h.squeeze(1) for h in given)
 )  # of one layer
 skipping_source = partial(Source, weights=skipping, options=lambda case: {"cost": case["lam"].item()})
+zoneout_source = partial(Source, "zoneout-lstm", zoneout, options=lambda case: {"released": True})
 min_lstm = partial(minimal_source, "minlstm", minimal("to_hidden_and_f_i_gate.weight"))
 SOURCES = {
     "tanhrnn": [plain_source("tanh-rnn", simple)],
@@ -611,6 +667,12 @@ SOURCES = {
     "skip_gru_2layers": [
         skipping_source("skip-gru", options=lambda case: {"layers": 2, "released": True, "cost": case["lam"].item()})
     ],
+    "zoneout": [
+        zoneout_source(prepare=zoned, serves=lambda name: name != "zoneout-expected"),
+        zoneout_source(prepare=zoned_by_the_mean, serves="zoneout-expected".__eq__),
+    ],
+    "plstm": [Source("plstm", phased, options=lambda case: {"leak": case["hyper/off_slope"].item()}, prepare=timed)],
+    "sab": [Source("sab", backtracking, logits("fc"), options=backtracking_options)],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),
     "dilated_gru": dilated_sources("gru", "gru"),

@@ -1,5 +1,6 @@
 """The engine of all recurrences: back ends, replicas and recomputation give the same values and gradients."""
 
+import math
 from functools import partial
 from types import SimpleNamespace
 
@@ -91,21 +92,36 @@ def test_the_whole_compiler_agrees_too(monkeypatch):
         assert torch.allclose(y[seed], alone(module, seed, x[seed]), rtol=1e-10)
 
 
-def test_noise_without_streams_is_refused():
+every_draw = pytest.mark.parametrize("draw", [replicas.exponential, replicas.uniform])
+
+
+@every_draw
+def test_noise_without_streams_is_refused(draw):
     x = torch.zeros(3, 4)
     with pytest.raises(RuntimeError, match="a generator each"):
-        torch.vmap(replicas.exponential)(x)
+        torch.vmap(draw)(x)
     with replicas.streams([torch.Generator()] * 2), pytest.raises(RuntimeError, match="a generator each"):
-        torch.vmap(replicas.exponential)(x)
+        torch.vmap(draw)(x)
 
 
-def test_noise_of_a_replica_is_that_of_its_seed_alone():
+@every_draw
+def test_noise_of_a_replica_is_that_of_its_seed_alone(draw):
     with replicas.streams([torch.Generator().manual_seed(seed) for seed in (4, 5)]):
-        drawn = [torch.vmap(replicas.exponential)(torch.zeros(2, 6)) for _ in range(2)]
+        drawn = [torch.vmap(draw)(torch.zeros(2, 6)) for _ in range(2)]
     for place, seed in enumerate((4, 5)):
         torch.manual_seed(seed)
         for one in drawn:
-            assert torch.equal(one[place], replicas.exponential(torch.zeros(6)))
+            assert torch.equal(one[place], draw(torch.zeros(6)))
+
+
+def test_noise_is_drawn_from_its_distribution():
+    torch.manual_seed(1)
+    exponential, uniform = (draw(torch.empty(20_000)) for draw in (replicas.exponential, replicas.uniform))
+    assert (exponential > 1).double().mean().item() == pytest.approx(math.exp(-1), abs=0.015)
+    assert uniform.min() >= 0
+    assert uniform.max() < 1
+    for share in (0.1, 0.5, 0.9):
+        assert (uniform < share).double().mean().item() == pytest.approx(share, abs=0.015)
 
 
 # ---- the choice of a back end, on tensors of devices that need not be there

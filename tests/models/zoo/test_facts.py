@@ -262,6 +262,35 @@ STARTS: dict[str, dict[str, Start]] = {
         "layers.0.b[120:]": ("constant", 0),
     },
     "skip-gru@layers=2+released=True": {"layers.1.W": glorot(2 * N, 2 * N), "layers.1.W_g": glorot(N, 20 + N)},
+    "zoneout-lstm": {
+        "rnn.weight_x": ("orthogonal", 1),
+        "rnn.weight_h": ("orthogonal", 1),
+        "rnn.bias[:60]": ("constant", 0),
+        "rnn.bias[60:120]": ("constant", 1),
+        "rnn.bias[120:]": ("constant", 0),
+        "classifier.weight": ("orthogonal", 1),
+        "classifier.bias": ("constant", 0),
+    },
+    "zoneout-lstm@init=identity+released=True": {
+        "rnn.weight_h[:60]": ("identity", 1),
+        "rnn.weight_h[60:]": ("orthogonal", 1),
+        "rnn.beta": ("constant", 0),
+        "start": ("constant", 0),
+    },
+    "plstm": {
+        "rnn.weight_x": linear(N),
+        "rnn.weight_h": linear(N),
+        "rnn.bias": linear(N),
+        "rnn.r": ("constant", 0.05),
+        "classifier.weight": linear(N),
+    },
+    "sab": {
+        "rnn.weight_x": linear(N),
+        "rnn.weight_h": linear(N),
+        "rnn.bias": linear(N),
+        "rnn.w": ("normal", 0.01),
+        "classifier.weight": linear(2 * N),
+    },
 }
 """Model -> weight, or a part of it -> (kind, size): the limit of a uniform, the deviation of a normal."""
 
@@ -340,6 +369,10 @@ def _whole(text: str) -> int | None:
         ),
         ("xlstm-s@form=cell", 100, 4 * 100 * (1 + 100 + 1) + 10 * 101),
         ("unicornn", 256, 136_202),
+        ("zoneout-lstm", 100, 4 * 100 * (100 + 1 + 1) + 10 * 101),
+        ("zoneout-lstm@released=True", 100, 42_110),
+        ("sab", 128, 4 * 128 * (1 + 128 + 2) + 2 * 128 + 2 * 128 * 10 + 10 - 4 * 128),  # that code has a second bias
+        ("plstm", 100, 4 * 100 * (1 + 100 + 1) + 3 * 100 + 10 * 101),
         ("sfm@units=50", 88, (3 * 50 + 4) * (88 + 2) + 4 * 88 * (2 * 50 + 88 + 1 + 2) + 10 * 89),
     ],
 )
@@ -397,6 +430,15 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("goru@style=other", "style is 'other'; choose one of tunable, fft"),
         ("goru@style=fft", "the width is 5; style=fft takes a power of 2"),
         ("goru@capacity=0", "capacity is 0; give a whole number of at least 1"),
+        ("zoneout-lstm@z_c=1.0", "z_c is 1.0; give a share of at least 0 and below 1"),
+        ("zoneout-lstm@z_h=-0.1", "z_h is -0.1; give a share of at least 0 and below 1"),
+        ("zoneout-lstm@init=other", "init is 'other'; choose one of orthogonal, identity"),
+        ("sab@k_top=0", "k_top is 0; give a whole number of at least 1"),
+        ("sab@k_att=0", "k_att is 0; give a whole number of at least 1"),
+        ("sab@k_trunc=-1", "k_trunc is -1; give a whole number of at least 0"),
+        ("plstm@log_tau=(3.0, 1.0)", r"log_tau is \(3.0, 1.0\); give two numbers, the smaller one first"),
+        ("plstm@r=0.0", "r is 0.0; give a share above 0 and at most 1"),
+        ("plstm@leak=-0.1", "leak is -0.1; give a number between 0 and 1"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
         (
             "dilated-gru@dilations=(1000, 2000)",
@@ -424,6 +466,55 @@ def test_zoneout_keeps_entries_in_training_and_scales_in_evaluation():
     assert kept.unique().tolist() == [0, 1]
     assert (kept == 0).double().mean().item() == pytest.approx(0.25, abs=0.01)
     assert layer.eval().kept(kept) == 0.75
+
+
+def test_entries_of_h_and_c_stay_by_masks_of_their_own_in_training_and_by_their_mean_in_evaluation():
+    rnn = catalog.find_model("zoneout-lstm@z_c=0.4+z_h=0.1").build(SHAPE, N).rnn
+    c, h = rnn.renewed(400, 10)
+    for mask, share in ((c, 0.4), (h, 0.1)):
+        assert mask.unique().tolist() == [0, 1]
+        assert (mask == 0).double().mean().item() == pytest.approx(share, abs=0.01)
+        assert (mask.mean((0, 1)) < 1).all()
+    assert ((c == 0) & (h == 0)).double().mean().item() == pytest.approx(0.4 * 0.1, abs=0.005)
+    for mean, share in zip(rnn.eval().renewed(400, 10), (0.4, 0.1), strict=True):
+        assert mean.unique().item() == pytest.approx(1 - share)
+
+
+@pytest.mark.parametrize(
+    ("options", "reached"),
+    [
+        ("k_att=99+k_trunc=4", [8, 9, 10]),
+        ("k_att=6+k_trunc=4", [4, 5, 6, 8, 9, 10]),  # by h_6, which is in the memory
+        ("k_trunc=0", list(range(1, 11))),
+    ],
+)
+def test_errors_go_back_to_the_last_stop_and_through_the_memory(options, reached):
+    module = catalog.find_model(f"sab@{options}").build(SHAPE, N)
+    x = torch.randn(3, 10, 20, requires_grad=True)
+    (found,) = torch.autograd.grad(module(x).square().sum(), x)
+    assert [t for t, step in enumerate(found.unbind(1), 1) if step.any()] == reached
+
+
+def test_periods_and_shifts_start_in_their_ranges():
+    rnn = catalog.find_model("plstm@log_tau=(0.0, 4.0)").build(SHAPE, 4000).rnn
+    for value, last in ((rnn.tau.log(), 4), (rnn.s, 100)):
+        assert value.min() >= 0
+        assert value.max() <= last
+        for share in (0.25, 0.75):
+            assert value.quantile(share).item() == pytest.approx(share * last, rel=0.1)
+
+
+def test_a_unit_opens_and_closes_in_its_period_and_leaks_after_it():
+    rnn = catalog.find_model("plstm").build(SHAPE, 1).double().rnn
+    with torch.no_grad():
+        for weight, value in ((rnn.tau, -10.0), (rnn.s, -3.0), (rnn.r, 0.4)):
+            weight.fill_(value)
+    k = rnn.openness(torch.tensor([3.0, 4.0, 5.0, 6.5, 8.0, 13.5, 2.0], dtype=torch.float64))
+    assert k.flatten().tolist() == pytest.approx([0, 0.5, 1, 0.25, 0.001 * 0.5, 0.25, 0.001 * 0.9])
+    found = torch.autograd.grad(k[5] + k[6], [rnn.tau, rnn.s])  # the second time before the shift
+    of_tau = -0.5 * 1 + 0.001 * (0.1 - 0.9 / 10) - 0.5 * 0.05
+    assert found[1].item() == pytest.approx(0.5 + 0.001 / 10)
+    assert found[0].item() == pytest.approx(-of_tau)
 
 
 def test_oscillators_that_are_not_coupled_start_and_drop_as_their_source_says():
