@@ -53,6 +53,7 @@ ZOO: dict[str, str] = {
     "lru": ".zoo.modern.lru:LRU_NET",
     "s4d": ".zoo.modern.s4d:S4D",
     "goru": ".zoo.rotations:GORU",
+    "exprnn": ".zoo.modern.exprnn:EXP_RNN",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

@@ -428,6 +428,12 @@ def rotations_options(case: Arrays) -> dict[str, object]:
     return {"style": "fft"} if case["hyper/fft"] else {"capacity": int(case["hyper/capacity"])}
 
 
+def exponential(var: Arrays, case: Arrays) -> Arrays:
+    """Of their A the entries above the diagonal."""
+    A = var["A"]
+    return {"rnn.T": var["input"], "rnn.b": var["b"], "rnn.A": A[tuple(torch.triu_indices(*A.shape, 1))]}
+
+
 def constants(*names: str) -> Callable[[Arrays], dict[str, object]]:
     return lambda case: {name: case[f"hyper/{name}"].item() for name in names}
 
@@ -502,6 +508,7 @@ SOURCES = {
         Source("goru", rotations, options=rotations_options, width=6, serves="goru-long".__eq__),
         Source("goru", rotations, options=rotations_options, width=8, serves="goru-short".__eq__),
     ],
+    "exprnn": [Source("exprnn", exponential, options=lambda case: {"map": case["hyper/map"].item()})],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),
     "dilated_gru": dilated_sources("gru", "gru"),

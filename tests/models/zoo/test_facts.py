@@ -211,6 +211,11 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.b[120:]": ("uniform", math.sqrt(3 / N)),
         "classifier.weight": linear(N),
     },
+    "exprnn": {
+        "rnn.T": ("normal", math.sqrt(2 / 20)),
+        "rnn.b": ("uniform", 0.01),
+        "classifier.weight": linear(N),
+    },
 }
 """Model -> weight, or a part of it -> (kind, size): the limit of a uniform, the deviation of a normal."""
 
@@ -272,6 +277,7 @@ def _whole(text: str) -> int | None:
         ("nru", 212, 165_554),
         ("goru@capacity=6", 100, 3 * 100 + 2 * 100**2 + 3 * 100 + 3 * 99 + 10 * 101),
         ("goru@style=fft", 128, 3 * 128 + 2 * 128**2 + 3 * 128 + 7 * 64 + 10 * 129),
+        ("exprnn", 170, 14_705 + 10 * 171),
         ("lru", 256, 4 * (3 * 128 + 4 * 128 * 256 + 256 + 2 * (256 * 257) + 2 * 256) + 2 * 256 + 10 * 257),
         ("s4d", 128, 4 * (2 * 128 + 2 * 64 * 128 + 2 * 128 * 129 + 2 * 128) + 2 * 128 + 10 * 129),
         (
@@ -331,6 +337,8 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("goru@style=other", "style is 'other'; choose one of tunable, fft"),
         ("goru@style=fft", "the width is 5; style=fft takes a power of 2"),
         ("goru@capacity=0", "capacity is 0; give a whole number of at least 1"),
+        ("exprnn@map=other", "map is 'other'; choose one of exp, cayley"),
+        ("exprnn@init=other", "init is 'other'; choose one of cayley, henaff"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
         (
             "dilated-gru@dilations=(1000, 2000)",
@@ -398,6 +406,36 @@ def test_a_state_space_starts_with_steps_of_time_from_a_thousandth_to_a_tenth():
 def test_rotations_make_an_orthogonal_matrix(name, width):
     Q = catalog.find_model(name).build(SHAPE, width).double().rnn.rotation
     torch.testing.assert_close(Q @ Q.t(), torch.eye(width, dtype=Q.dtype))
+
+
+@pytest.mark.parametrize("width", [1, 7, 8])
+@pytest.mark.parametrize("name", ["exprnn", "exprnn@map=cayley+init=henaff"])
+def test_a_skew_symmetric_matrix_makes_an_orthogonal_one(name, width):
+    rnn = catalog.find_model(name).build(SHAPE, width).double().rnn
+    torch.nn.init.normal_(rnn.A)
+    torch.testing.assert_close(rnn.rotation @ rnn.rotation.t(), torch.eye(width, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("init", "quartiles"), [("cayley", (-0.6682, -0.1989)), ("henaff", (-1.5708, 1.5708))])
+def test_an_orthogonal_matrix_starts_with_pairs_of_units_that_turn(init, quartiles):
+    """The quartiles of -tan(u / 2), u U(0, pi / 2), are those of u: 3 pi / 8 and pi / 8."""
+    rnn = catalog.find_model(f"exprnn@init={init}").build(SHAPE, 801).rnn
+    A = torch.zeros(801, 801)
+    A[tuple(torch.triu_indices(801, 801, 1))] = rnn.A.detach()
+    drawn = A.diagonal(1)[::2]
+    assert torch.equal(A.nonzero()[:, 0], torch.arange(0, 800, 2))
+    assert drawn.abs().max() <= (1 if init == "cayley" else math.pi)
+    width = quartiles[1] - quartiles[0]
+    for share, quartile in zip((0.25, 0.75), quartiles, strict=True):
+        assert drawn.quantile(share).item() == pytest.approx(quartile, abs=0.15 * width)
+
+
+@pytest.mark.parametrize(("name", "angle"), [("exprnn", 2.0), ("exprnn@map=cayley", -2 * math.atan(2.0))])
+def test_two_units_turn_by_the_angle_that_the_map_makes_of_an_entry(name, angle):
+    rnn = catalog.find_model(name).build(SHAPE, 2).rnn
+    torch.nn.init.constant_(rnn.A, 2.0)
+    cos, sin = math.cos(angle), math.sin(angle)
+    assert rnn.rotation.flatten().tolist() == pytest.approx([cos, -sin, sin, cos])
 
 
 def test_forget_biases_fall_over_the_units_of_a_head_and_faster_in_later_blocks():
