@@ -54,6 +54,7 @@ ZOO: dict[str, str] = {
     "s4d": ".zoo.modern.s4d:S4D",
     "goru": ".zoo.rotations:GORU",
     "exprnn": ".zoo.modern.exprnn:EXP_RNN",
+    "lmu": ".zoo.modern.lmu:LMU",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

@@ -54,7 +54,7 @@ def gru_step(weights: State, state: State, projected: Tensor) -> tuple[State, St
 
 
 def tanh_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
-    _, _, U, *_ = weights
+    *_, U = weights
     h = torch.tanh(torch.addmm(projected, state[0], U.t()))
     return (h,), (h,)
 
@@ -70,8 +70,12 @@ def gru_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
 
 
 def tanh_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
-    W, b, U, *_ = weights
-    h, last = recurrences.Tanh.apply(F.linear(x, W, b), U, *state, None)
+    return projected_native(weights, state, *project(weights, x))
+
+
+def projected_native(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    *_, U = weights
+    h, last = recurrences.Tanh.apply(projected, U, *state, None)
     return (last,), (h,)
 
 
@@ -86,6 +90,7 @@ def lstm_triton(weights: State, state: State, x: Tensor) -> tuple[State, State]:
 LSTM = Recurrence(lstm_step, project, native=lstm_native, triton=lstm_triton)
 GRU = Recurrence(gru_step, project, native=gru_native)
 TANH = Recurrence(tanh_step, project, native=tanh_native)
+PROJECTED = Recurrence(tanh_step, native=projected_native)  # TANH of a W x + b that is given, over U alone
 
 
 class Layer:

@@ -1,4 +1,4 @@
-"""Models of other papers since 2020, and of 2019 expRNN.
+"""Models of other papers since 2020, and of 2019 expRNN and LMU.
 
 minimal        gates that read the input alone: minGRU and minLSTM
 lem            a state and a slower one, each at steps of time that it learns
@@ -9,4 +9,5 @@ s4d            diagonal state spaces, as a convolution
 deep           what those two stand in
 unicornn       layers of oscillators that are not coupled
 exprnn         an orthogonal matrix, the exponential of a skew-symmetric one
+lmu            the Legendre coefficients of a window of the past
 """

@@ -3,7 +3,8 @@
 A file of cases/ has x, the trained weights `var/NAME` as that code stores them, `out`, a cotangent R, the loss
 sum(out R) and its gradients `grad/NAME` and `grad_x` or `grad/x`; some have an initial state, some besides `logits`,
 a few no R. support/zoo.py says how a model's weights are made from those, and the gradients are taken by
-theirs.
+theirs. LMU has no case, since the licence of its authors' code does not let it be followed: test_facts.py and
+test_whole.py hold it to its equations.
 """
 
 from pathlib import Path

@@ -9,6 +9,7 @@ import torch
 from harness import catalog
 from harness.prepare.budget import count_parameters, parameters_at
 from harness.prepare.modules import made
+from models.zoo.modern import lmu
 
 MNIST = catalog.sequence_shape(784, 1, 10)
 SHAPE = catalog.sequence_shape(24, 20, 100)  # so many inputs and classes that a spread can be told
@@ -211,6 +212,19 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.b[120:]": ("uniform", math.sqrt(3 / N)),
         "classifier.weight": linear(N),
     },
+    "lmu": {
+        "rnn.e_x": ("constant", 1),
+        "rnn.W": glorot(N, 72 + 20),  # 256 / 212 of 60
+        "rnn.U": ("orthogonal", 1),
+        "rnn.b": ("constant", 0),
+        "classifier.weight": glorot(100, N),
+        "classifier.bias": ("constant", 0),
+    },
+    "lmu@init=glorot+memory_d=40+hidden_to_memory=True": {
+        "rnn.e_x": glorot(40, 20 + N),
+        "rnn.e_h": glorot(40, 20 + N),
+    },
+    "lmu@memory_d=2+memory_to_memory=True": {"rnn.e_m": ("orthogonal", 1)},
     "exprnn": {
         "rnn.T": ("normal", math.sqrt(2 / 20)),
         "rnn.b": ("uniform", 0.01),
@@ -277,6 +291,13 @@ def _whole(text: str) -> int | None:
         ("nru", 212, 165_554),
         ("goru@capacity=6", 100, 3 * 100 + 2 * 100**2 + 3 * 100 + 3 * 99 + 10 * 101),
         ("goru@style=fft", 128, 3 * 128 + 2 * 128**2 + 3 * 128 + 7 * 64 + 10 * 129),
+        ("lmu", 212, 101_771),
+        (
+            "lmu@order=6+memory_d=2+hidden_to_memory=True+memory_to_memory=True",
+            100,
+            (1 + 100) * 2 + 12 * 2 + (12 + 1) * 100 + 100**2 + 100 + 10 * 101,
+        ),
+        ("lmu@order=4+input_to_hidden=False", 100, 1 + 4 * 100 + 100**2 + 100 + 10 * 101),
         ("exprnn", 170, 14_705 + 10 * 171),
         ("lru", 256, 4 * (3 * 128 + 4 * 128 * 256 + 256 + 2 * (256 * 257) + 2 * 256) + 2 * 256 + 10 * 257),
         ("s4d", 128, 4 * (2 * 128 + 2 * 64 * 128 + 2 * 128 * 129 + 2 * 128) + 2 * 128 + 10 * 129),
@@ -337,6 +358,10 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("goru@style=other", "style is 'other'; choose one of tunable, fft"),
         ("goru@style=fft", "the width is 5; style=fft takes a power of 2"),
         ("goru@capacity=0", "capacity is 0; give a whole number of at least 1"),
+        ("lmu@order=0", "order is 0; give a whole number of at least 1"),
+        ("lmu@memory_d=0", "memory_d is 0; give a whole number of at least 1"),
+        ("lmu@theta=0.0", "theta is 0.0; give a number of steps above 0"),
+        ("lmu@init=other", "init is 'other'; choose one of ones, glorot"),
         ("exprnn@map=other", "map is 'other'; choose one of exp, cayley"),
         ("exprnn@init=other", "init is 'other'; choose one of cayley, henaff"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
@@ -436,6 +461,26 @@ def test_two_units_turn_by_the_angle_that_the_map_makes_of_an_entry(name, angle)
     torch.nn.init.constant_(rnn.A, 2.0)
     cos, sin = math.cos(angle), math.sin(angle)
     assert rnn.rotation.flatten().tolist() == pytest.approx([cos, -sin, sin, cos])
+
+
+def test_a_legendre_memory_is_held_over_a_step_in_float64():
+    """Numbers by scipy."""
+    rnn = catalog.find_model("lmu").build(MNIST, 212).rnn
+    assert rnn.A[0, :3].tolist() == pytest.approx([0.99872488, -0.00127427, -0.00127024], abs=5e-9)
+    assert rnn.B[:3].tolist() == pytest.approx([0.00127512, -0.00382282, 0.00635121], abs=5e-9)
+    assert torch.linalg.eigvals(rnn.A).abs().max().item() == pytest.approx(0.97588, abs=5e-6)
+
+
+def test_a_legendre_memory_has_the_coefficients_of_its_window():
+    """Of u = s, seen as s from the window's start, the coefficients are those of a line: 1/2, 1/2 and nothing more."""
+    theta, order = 400, 6
+    A, B = lmu.discrete(order, theta)
+    m = torch.zeros(1, order, dtype=A.dtype)
+    for t in range(3 * theta):
+        m = lmu.remembered(A, B, m, torch.full((1, 1), (t + 1) / theta, dtype=A.dtype))
+    assert (m[0, 0] - 2.5).abs() < 0.01  # the mean of the window from 2 to 3
+    assert (m[0, 1] + 0.5).abs() < 0.01  # from its newest step to its oldest it falls
+    assert m[0, 2:].abs().max() < 0.01
 
 
 def test_forget_biases_fall_over_the_units_of_a_head_and_faster_in_later_blocks():
