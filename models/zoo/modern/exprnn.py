@@ -21,7 +21,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from ...engine.scan import Recurrence, State
+from ...engine.scan import State
 from ...parts import cells
 from ...spec import ModelSpec, Shape
 
@@ -39,20 +39,10 @@ MAPS = {"exp": exponential, "cayley": cayley}
 INITS = ("cayley", "henaff")
 
 
-def step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
-    _, _, W, b = weights
-    a = torch.addmm(projected, state[0], W.t())
-    h = torch.sign(a) * torch.relu(a.abs() + b)
-    return (h,), (h,)
-
-
-RECURRENCE = Recurrence(step, cells.project)
-
-
 class Orthogonal(cells.Layer, nn.Module):
     """T (h, d), b (h), A: its h (h - 1) / 2 entries, row after row."""
 
-    recurrence = RECURRENCE
+    recurrence = cells.MODRELU
 
     def __init__(self, inputs: int, width: int, map: str, init: str) -> None:
         super().__init__()
@@ -78,8 +68,7 @@ class Orthogonal(cells.Layer, nn.Module):
 
     @property
     def weights(self) -> State:
-        """b is inside the relu, apart from T x."""
-        return self.T, torch.zeros_like(self.b), self.rotation, self.b
+        return self.T, self.b, self.rotation
 
 
 class OrthogonalNetwork(cells.Classified):

@@ -100,7 +100,8 @@ def memory(weights: State, state: State, u: Tensor) -> tuple[State, State]:
     return (after.view_as(state[0]),), (z.flatten(0, 1)[:time],)
 
 
-MEMORY = Recurrence(memory_step, library=memory)
+# not as `library`, which the eager back end takes too: FLOPs are counted on the loop of the steps
+MEMORY = Recurrence(memory_step, native=memory)
 RECURRENCE = Recurrence(step)
 
 

@@ -34,8 +34,11 @@ def test_a_memory_in_stretches_is_the_loop_of_its_steps_in_values_and_gradients(
     A, B = lmu.discrete(6, 20)
     W_m, m_0, u = given(4, 6 * p, seed=1), given(3, 6 * p, seed=2), given(steps, 3, p, seed=3)
     found = []
-    for recurrence in (lmu.MEMORY, Recurrence(lmu.memory_step)):
-        (m,), (read,) = scan(recurrence, (A, B, W_m), (m_0,), (u,))
+    weights = A, B, W_m
+    for (m,), (read,) in (
+        lmu.memory(weights, (m_0,), u),
+        scan(Recurrence(lmu.memory_step), weights, (m_0,), (u,)),
+    ):
         loss = (read * given(steps, 3, 4, seed=4)).sum() + (m * given(3, 6 * p, seed=5)).sum()
         found.append((read, m, *torch.autograd.grad(loss, (W_m, m_0, u))))
     for one, other in zip(*found, strict=True):
