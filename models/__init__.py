@@ -61,6 +61,8 @@ ZOO: dict[str, str] = {
     "zoneout-lstm": ".zoo.gated.zoneout:ZONEOUT_LSTM",
     "plstm": ".zoo.gated.phased:P_LSTM",
     "sab": ".zoo.gated.backtracking:SAB",
+    "exprnn": ".zoo.modern.exprnn:EXP_RNN",
+    "lmu": ".zoo.modern.lmu:LMU",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

@@ -1,10 +1,11 @@
-"""The plain cells: LSTM, GRU and tanh, one bias a gate, as TP-RNN and ASRNN build on them.
+"""The plain cells: LSTM, GRU and tanh, one bias a gate, as TP-RNN and ASRNN build on them; and modReLU's recurrence.
 
     LSTM   i, f, o = sigmoid(W x_t + U h_{t-1} + b);  g = tanh(W_g x_t + U_g h_{t-1} + b_g)
            c_t = f c_{t-1} + i g;  h_t = o tanh(c_t)                                  (order i, f, g, o)
     GRU    r, z = sigmoid(W x_t + U h_{t-1} + b);  g = tanh(W_g x_t + U_g (r h_{t-1}) + b_g)
            h_t = z h_{t-1} + (1 - z) g                                                (order r, z, g)
     tanh   h_t = tanh(W x_t + U h_{t-1} + b)
+    modReLU  h_t = sign(a) max(0, |a| + b), a = W x_t + U h_{t-1}
 
 Each cell has a `recurrence` (scan.py) over its `weights` W, b, U and the input x, (time, batch, d),
 and states, of which the first is h. The outputs of a recurrence are its states at all steps.
@@ -54,9 +55,21 @@ def gru_step(weights: State, state: State, projected: Tensor) -> tuple[State, St
 
 
 def tanh_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
-    _, _, U, *_ = weights
+    *_, U = weights
     h = torch.tanh(torch.addmm(projected, state[0], U.t()))
     return (h,), (h,)
+
+
+def modrelu_step(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    _, b, U = weights
+    a = torch.addmm(projected, state[0], U.t())
+    h = torch.sign(a) * torch.relu(a.abs() + b)
+    return (h,), (h,)
+
+
+def without_bias(weights: State, x: Tensor) -> State:
+    """W x, as b is inside the relu."""
+    return (F.linear(x, weights[0]),)
 
 
 def lstm_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
@@ -70,8 +83,18 @@ def gru_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
 
 
 def tanh_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
-    W, b, U, *_ = weights
-    h, last = recurrences.Tanh.apply(F.linear(x, W, b), U, *state, None)
+    return projected_native(weights, state, *project(weights, x))
+
+
+def projected_native(weights: State, state: State, projected: Tensor) -> tuple[State, State]:
+    *_, U = weights
+    h, last = recurrences.Tanh.apply(projected, U, *state, None)
+    return (last,), (h,)
+
+
+def modrelu_native(weights: State, state: State, x: Tensor) -> tuple[State, State]:
+    _, b, U = weights
+    h, last = recurrences.ModReLU.apply(*without_bias(weights, x), U, b, *state)
     return (last,), (h,)
 
 
@@ -86,6 +109,8 @@ def lstm_triton(weights: State, state: State, x: Tensor) -> tuple[State, State]:
 LSTM = Recurrence(lstm_step, project, native=lstm_native, triton=lstm_triton)
 GRU = Recurrence(gru_step, project, native=gru_native)
 TANH = Recurrence(tanh_step, project, native=tanh_native)
+PROJECTED = Recurrence(tanh_step, native=projected_native)  # TANH of a W x + b that is given, over U alone
+MODRELU = Recurrence(modrelu_step, without_bias, native=modrelu_native)
 
 
 class Layer:

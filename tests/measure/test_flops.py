@@ -121,7 +121,8 @@ def test_a_step_is_three_forward_passes_less_the_gradients_that_inputs_do_not_ne
     module = spec.build(shape, 16)
     three = 3 * forward_flops(module, torch.randn(1, length, 1))
     step = step_flops(lambda: module, length=length, inputs=1, batch=1)
-    assert 0.9 * three <= step <= three
+    least = 0.8 if name == "lmu" else 0.9  # the matrix of its memory is not trained
+    assert least * three <= step <= three
 
 
 def test_counting_a_module_leaves_it_where_and_as_it_is():

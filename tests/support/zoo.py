@@ -569,6 +569,12 @@ def backtracking_options(case: Arrays) -> dict[str, object]:
     return {**counts, "block": bool(case["hyper/block_attn_grad_past"])}
 
 
+def exponential(var: Arrays, case: Arrays) -> Arrays:
+    """Of their A the entries above the diagonal."""
+    A = var["A"]
+    return {"rnn.T": var["input"], "rnn.b": var["b"], "rnn.A": A[tuple(torch.triu_indices(*A.shape, 1))]}
+
+
 def constants(*names: str) -> Callable[[Arrays], dict[str, object]]:
     return lambda case: {name: case[f"hyper/{name}"].item() for name in names}
 
@@ -673,6 +679,7 @@ SOURCES = {
     ],
     "plstm": [Source("plstm", phased, options=lambda case: {"leak": case["hyper/off_slope"].item()}, prepare=timed)],
     "sab": [Source("sab", backtracking, logits("fc"), options=backtracking_options)],
+    "exprnn": [Source("exprnn", exponential, options=lambda case: {"map": case["hyper/map"].item()})],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),
     "dilated_gru": dilated_sources("gru", "gru"),

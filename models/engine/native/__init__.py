@@ -2,6 +2,6 @@
 
 kernels      the C++ beside it as a library, from the user's cache
 build        compiles it
-recurrences  LSTM, GRU, clockwork, attention: forward and backward
+recurrences  LSTM, GRU, clockwork, modReLU, attention: forward and backward
 hmlstm       the same for HM-LSTM
 """

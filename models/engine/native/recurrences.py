@@ -98,6 +98,27 @@ class Tanh(torch.autograd.Function):
         return d_projected, _over_time(d_projected, hs, h0), d_h, None
 
 
+class ModReLU(torch.autograd.Function):
+    """(W x (time, batch, h), U (h, h), b (h), h_0 (batch, h)) -> h of every step, and of the last one."""
+
+    @staticmethod
+    def forward(ctx, projected, U, b, h0):
+        projected, U, b, h0 = dense(projected, U, b, h0)
+        hs = torch.empty_like(projected)
+        call("modrelu_forward", hs.dtype, *hs.shape, projected, U, b, h0, hs)
+        ctx.save_for_backward(U, h0, hs)
+        ctx.set_materialize_grads(False)
+        return hs, hs[-1].clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, d_hs, d_h):
+        U, h0, hs = ctx.saved_tensors
+        d_projected, d_h = torch.empty_like(hs), fresh(d_h, h0)
+        call("modrelu_backward", hs.dtype, *hs.shape, U, hs, optional(d_hs), d_h, d_projected)
+        return d_projected, _over_time(d_projected, hs, h0), (d_projected * torch.sign(hs)).sum((0, 1)), d_h
+
+
 class Scaled(torch.autograd.Function):
     """The adaptive-scale cells: (z (time, batch, J), X (time, batch, J, d), W_z (J, h), W (G h, d), b (G h),
     U (G h, h), hard, state) -> (h of every step, y (time, batch, J), the last state); G = 4 for an LSTM's

@@ -9,4 +9,6 @@ lru            diagonal linear recurrences of complex numbers
 s4d            diagonal state spaces, as a convolution
 deep           what those two stand in
 unicornn       layers of oscillators that are not coupled
+exprnn         an orthogonal matrix, the exponential of a skew-symmetric one
+lmu            the Legendre coefficients of a window of the past
 """

@@ -43,6 +43,15 @@ def tanh_cell(projected, U, h, due):
     return torch.stack(hs), h
 
 
+def modrelu(projected, U, b, h):
+    hs = []
+    for p_t in projected:
+        a = p_t + h @ U.t()
+        h = torch.sign(a) * torch.relu(a.abs() + b)
+        hs.append(h)
+    return torch.stack(hs), h
+
+
 def scaled(z, X, W_z, W, b, U, hard, h, *c):
     hs, ys, state = [], [], (h, *c)
     for z_t, X_t in zip(z, X, strict=True):
@@ -74,6 +83,8 @@ def case(kind, sizes, dtype):
         return recurrences.GRU.apply, gru, [*given, kind == "gru-after"]
     if kind == "tanh":
         return recurrences.Tanh.apply, tanh_cell, [*tensors((time, batch, h), (h, h), state, dtype=dtype), None]
+    if kind == "modrelu":
+        return recurrences.ModReLU.apply, modrelu, tensors((time, batch, h), (h, h), (h,), state, dtype=dtype)
     if kind == "clockwork":
         due = torch.tensor([h if t % 3 == 0 else (h + 1) // 2 for t in range(time)], dtype=torch.int32)
         given = tensors((time, batch, h), (h, h), state, dtype=dtype)
@@ -85,7 +96,7 @@ def case(kind, sizes, dtype):
     return recurrences.Scaled.apply, scaled, [*given[:6], False, *given[6:]]
 
 
-KINDS = ["lstm", "gru", "gru-after", "tanh", "clockwork", "scaled-lstm", "scaled-gru"]
+KINDS = ["lstm", "gru", "gru-after", "tanh", "modrelu", "clockwork", "scaled-lstm", "scaled-gru"]
 
 
 def used(function, given, which, *, wanted=None, twice=False):
@@ -164,6 +175,19 @@ def test_chunks_that_hand_on_their_state_are_the_whole(kind):
 
     assert_close(*(used(f, given, range(1 + states))[0] for f in (in_chunks, whole)), 1e-10)
     assert_close(*(used(f, given, range(1 + states))[1] for f in (in_chunks, whole)), 1e-10)
+
+
+@pytest.mark.parametrize("b", [-1.0, 0.0, 1.0])
+def test_a_modrelu_of_nothing_is_nothing_and_one_of_no_number_is_none(b):
+    a = torch.tensor([0.0, -0.0, 2.0, -2.0, torch.nan, 0.5]).view(1, -1, 1)
+    given = [a, torch.zeros(1, 1), torch.tensor([b]), torch.zeros(6, 1)]
+    for function in (recurrences.ModReLU.apply, modrelu):
+        outputs, (of_a, *_) = used(function, given, [0])
+        h = outputs[0].flatten()
+        assert h[[0, 1, 2, 3, 5]].tolist() == [0, 0, max(0, 2 + b), -max(0, 2 + b), max(0, 0.5 + b)]
+        assert h[4].isnan()
+        assert of_a.flatten()[:2].tolist() == [0, 0]
+        assert (of_a.flatten()[5] != 0).item() == (b > -0.5)
 
 
 def test_a_hard_choice_reads_one_scale():

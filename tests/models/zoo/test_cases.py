@@ -3,7 +3,8 @@
 A file of cases/ has x, the trained weights `var/NAME` as that code stores them, `out`, a cotangent R, the loss
 sum(out R) and its gradients `grad/NAME` and `grad_x` or `grad/x`; some have an initial state, some besides `logits`,
 a few no R. support/zoo.py says how a model's weights are made from those, and the gradients are taken by
-theirs.
+theirs. LMU has no case, since the licence of its authors' code does not let it be followed: test_facts.py and
+test_whole.py hold it to its equations.
 """
 
 from pathlib import Path
@@ -37,7 +38,7 @@ def test_there_is_a_case_for_every_source():
 @pytest.mark.parametrize("back_end", ["eager", "auto"])
 @pytest.mark.parametrize(("path", "source"), EVERY)
 def test_answers_and_gradients_are_those_of_the_authors_code(path, source, back_end):
-    case = {key: torch.from_numpy(value) for key, value in np.load(path).items()}
+    case = {key: value if value.dtype.kind == "U" else torch.from_numpy(value) for key, value in np.load(path).items()}
     if "out" not in case:
         case["out"], case["R"] = case.pop("logits"), case.pop("R_logits")
     var = {key.removeprefix("var/"): value.requires_grad_() for key, value in case.items() if key.startswith("var/")}

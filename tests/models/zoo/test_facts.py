@@ -12,6 +12,7 @@ from harness.prepare.modules import made
 from harness.train.optimizer import Optimizer
 from harness.train.replicas import Alone
 from models.zoo.gated.normalised import normal
+from models.zoo.modern import lmu
 
 MNIST = catalog.sequence_shape(784, 1, 10)
 SHAPE = catalog.sequence_shape(24, 20, 100)  # so many inputs and classes that a spread can be told
@@ -291,6 +292,24 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.w": ("normal", 0.01),
         "classifier.weight": linear(2 * N),
     },
+    "lmu": {
+        "rnn.e_x": ("constant", 1),
+        "rnn.W": glorot(N, 72 + 20),  # 256 / 212 of 60
+        "rnn.U": ("orthogonal", 1),
+        "rnn.b": ("constant", 0),
+        "classifier.weight": glorot(100, N),
+        "classifier.bias": ("constant", 0),
+    },
+    "lmu@init=glorot+memory_d=40+hidden_to_memory=True": {
+        "rnn.e_x": glorot(40, 20 + N),
+        "rnn.e_h": glorot(40, 20 + N),
+    },
+    "lmu@memory_d=2+memory_to_memory=True": {"rnn.e_m": ("orthogonal", 1)},
+    "exprnn": {
+        "rnn.T": ("normal", math.sqrt(2 / 20)),
+        "rnn.b": ("uniform", 0.01),
+        "classifier.weight": linear(N),
+    },
 }
 """Model -> weight, or a part of it -> (kind, size): the limit of a uniform, the deviation of a normal."""
 
@@ -360,6 +379,14 @@ def _whole(text: str) -> int | None:
         ("indrnn@layers=12", 128, 187_786),
         ("skip-lstm", 110, 50_721),
         ("skip-gru", 110, 38_291),
+        ("lmu", 212, 101_771),
+        (
+            "lmu@order=6+memory_d=2+hidden_to_memory=True+memory_to_memory=True",
+            100,
+            (1 + 100) * 2 + 12 * 2 + (12 + 1) * 100 + 100**2 + 100 + 10 * 101,
+        ),
+        ("lmu@order=4+input_to_hidden=False", 100, 1 + 4 * 100 + 100**2 + 100 + 10 * 101),
+        ("exprnn", 170, 14_705 + 10 * 171),
         ("lru", 256, 4 * (3 * 128 + 4 * 128 * 256 + 256 + 2 * (256 * 257) + 2 * 256) + 2 * 256 + 10 * 257),
         ("s4d", 128, 4 * (2 * 128 + 2 * 64 * 128 + 2 * 128 * 129 + 2 * 128) + 2 * 128 + 10 * 129),
         (
@@ -439,6 +466,12 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("plstm@log_tau=(3.0, 1.0)", r"log_tau is \(3.0, 1.0\); give two numbers, the smaller one first"),
         ("plstm@r=0.0", "r is 0.0; give a share above 0 and at most 1"),
         ("plstm@leak=-0.1", "leak is -0.1; give a number between 0 and 1"),
+        ("lmu@order=0", "order is 0; give a whole number of at least 1"),
+        ("lmu@memory_d=0", "memory_d is 0; give a whole number of at least 1"),
+        ("lmu@theta=0.0", "theta is 0.0; give a number of steps above 0"),
+        ("lmu@init=other", "init is 'other'; choose one of ones, glorot"),
+        ("exprnn@map=other", "map is 'other'; choose one of exp, cayley"),
+        ("exprnn@init=other", "init is 'other'; choose one of cayley, henaff"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
         (
             "dilated-gru@dilations=(1000, 2000)",
@@ -616,6 +649,56 @@ def test_noise_is_added_to_the_first_state_of_each_sequence():
 def test_rotations_make_an_orthogonal_matrix(name, width):
     Q = catalog.find_model(name).build(SHAPE, width).double().rnn.rotation
     torch.testing.assert_close(Q @ Q.t(), torch.eye(width, dtype=Q.dtype))
+
+
+@pytest.mark.parametrize("width", [1, 7, 8])
+@pytest.mark.parametrize("name", ["exprnn", "exprnn@map=cayley+init=henaff"])
+def test_a_skew_symmetric_matrix_makes_an_orthogonal_one(name, width):
+    rnn = catalog.find_model(name).build(SHAPE, width).double().rnn
+    torch.nn.init.normal_(rnn.A)
+    torch.testing.assert_close(rnn.rotation @ rnn.rotation.t(), torch.eye(width, dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("init", "quartiles"), [("cayley", (-0.6682, -0.1989)), ("henaff", (-1.5708, 1.5708))])
+def test_an_orthogonal_matrix_starts_with_pairs_of_units_that_turn(init, quartiles):
+    """The quartiles of -tan(u / 2), u U(0, pi / 2), are those of u: 3 pi / 8 and pi / 8."""
+    rnn = catalog.find_model(f"exprnn@init={init}").build(SHAPE, 801).rnn
+    A = torch.zeros(801, 801)
+    A[tuple(torch.triu_indices(801, 801, 1))] = rnn.A.detach()
+    drawn = A.diagonal(1)[::2]
+    assert torch.equal(A.nonzero()[:, 0], torch.arange(0, 800, 2))
+    assert drawn.abs().max() <= (1 if init == "cayley" else math.pi)
+    width = quartiles[1] - quartiles[0]
+    for share, quartile in zip((0.25, 0.75), quartiles, strict=True):
+        assert drawn.quantile(share).item() == pytest.approx(quartile, abs=0.15 * width)
+
+
+@pytest.mark.parametrize(("name", "angle"), [("exprnn", 2.0), ("exprnn@map=cayley", -2 * math.atan(2.0))])
+def test_two_units_turn_by_the_angle_that_the_map_makes_of_an_entry(name, angle):
+    rnn = catalog.find_model(name).build(SHAPE, 2).rnn
+    torch.nn.init.constant_(rnn.A, 2.0)
+    cos, sin = math.cos(angle), math.sin(angle)
+    assert rnn.rotation.flatten().tolist() == pytest.approx([cos, -sin, sin, cos])
+
+
+def test_a_legendre_memory_is_held_over_a_step_in_float64():
+    """Numbers by scipy."""
+    rnn = catalog.find_model("lmu").build(MNIST, 212).rnn
+    assert rnn.A[0, :3].tolist() == pytest.approx([0.99872488, -0.00127427, -0.00127024], abs=5e-9)
+    assert rnn.B[:3].tolist() == pytest.approx([0.00127512, -0.00382282, 0.00635121], abs=5e-9)
+    assert torch.linalg.eigvals(rnn.A).abs().max().item() == pytest.approx(0.97588, abs=5e-6)
+
+
+def test_a_legendre_memory_has_the_coefficients_of_its_window():
+    """Of u = s, seen as s from the window's start, the coefficients are those of a line: 1/2, 1/2 and nothing more."""
+    theta, order = 400, 6
+    A, B = lmu.discrete(order, theta)
+    m = torch.zeros(1, order, dtype=A.dtype)
+    for t in range(3 * theta):
+        m = lmu.remembered(A, B, m, torch.full((1, 1), (t + 1) / theta, dtype=A.dtype))
+    assert (m[0, 0] - 2.5).abs() < 0.01  # the mean of the window from 2 to 3
+    assert (m[0, 1] + 0.5).abs() < 0.01  # from its newest step to its oldest it falls
+    assert m[0, 2:].abs().max() < 0.01
 
 
 def test_forget_biases_fall_over_the_units_of_a_head_and_faster_in_later_blocks():

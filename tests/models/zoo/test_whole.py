@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+from plain.lmu import LOOPS
 
-from models.engine.scan import Recurrence, scan
+from harness import catalog
+from harness.checks import models as checks
+from models.engine.scan import Recurrence, backend, scan
 from models.zoo import independent
 from models.zoo.gated import leaky
-from models.zoo.modern import unicornn
+from models.zoo.modern import lmu, unicornn
 
 
 def given(*size, seed):
@@ -51,3 +54,39 @@ def test_a_leaky_lstm_in_one_pass_is_the_loop_of_its_steps_in_values_and_gradien
         found.append((every, *last, *torch.autograd.grad(loss, (*weights, *state, *inputs))))
     for one, other in zip(*found, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("steps", [1, 15, 16, 17, 50])
+def test_a_memory_in_stretches_is_the_loop_of_its_steps_in_values_and_gradients(steps, p):
+    A, B = lmu.discrete(6, 20)
+    W_m, m_0, u = given(4, 6 * p, seed=1), given(3, 6 * p, seed=2), given(steps, 3, p, seed=3)
+    found = []
+    weights = A, B, W_m
+    for (m,), (read,) in (
+        lmu.memory(weights, (m_0,), u),
+        scan(Recurrence(lmu.memory_step), weights, (m_0,), (u,)),
+    ):
+        loss = (read * given(steps, 3, 4, seed=4)).sum() + (m * given(3, 6 * p, seed=5)).sum()
+        found.append((read, m, *torch.autograd.grad(loss, (W_m, m_0, u))))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("back_end", ["eager", "auto"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        "memory_d=2",
+        "input_to_hidden=False",
+        "hidden_to_memory=True",
+        "memory_to_memory=True",
+        "order=3+memory_d=2+hidden_to_memory=True+memory_to_memory=True",
+    ],
+)
+def test_a_memory_that_reads_what_it_may_agrees_with_its_plain_loop(options, back_end):
+    spec = catalog.find_model(f"lmu@{options}")
+    for shape in (checks.Example(19, 2, 3), checks.Example(19, 2, 3, per_step=True)):
+        module = checks.built(spec, shape).eval()
+        with backend(back_end):
+            checks.check_agrees(options, module, LOOPS["lmu"](module, shape), checks.inputs_for(shape))
