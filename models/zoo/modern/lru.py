@@ -25,8 +25,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...engine.scan import State
-from ...parts.linear import linear
-from ...parts.paired import as_complex, as_real
 from ...spec import ModelSpec, Shape, spread
 from . import deep
 
@@ -53,10 +51,8 @@ class LRU(nn.Module):
     def forward(self, u: Tensor, state: State | None) -> tuple[Tensor, State]:
         (before,) = self.initial_state(len(u)) if state is None else state
         decay = torch.polar(torch.exp(-self.nu.exp()), self.theta.exp())
-        read = as_complex(F.linear(u, self.B * self.gamma.exp().repeat(2).unsqueeze(1)))
-        h = as_real(linear(decay.expand_as(read), read, as_complex(before)))
-        real, imaginary = self.C.chunk(2, dim=1)
-        return F.linear(h, torch.cat([real, -imaginary], dim=1)) + self.D * u, (h[:, -1],)
+        y, last = deep.turned(u, decay, self.B * self.gamma.exp().repeat(2).unsqueeze(1), self.C, before)
+        return y + self.D * u, (last,)
 
 
 class Block(nn.Module):
