@@ -53,6 +53,8 @@ ZOO: dict[str, str] = {
     "lru": ".zoo.modern.lru:LRU_NET",
     "s4d": ".zoo.modern.s4d:S4D",
     "goru": ".zoo.rotations:GORU",
+    "mamba": ".zoo.modern.mamba:MAMBA",
+    "s5": ".zoo.modern.s5:S5",
 }
 """Models of other papers, beside which those of the two may be seen."""
 
