@@ -63,6 +63,8 @@ ZOO: dict[str, str] = {
     "sab": ".zoo.gated.backtracking:SAB",
     "exprnn": ".zoo.modern.exprnn:EXP_RNN",
     "lmu": ".zoo.modern.lmu:LMU",
+    "mamba": ".zoo.modern.mamba:MAMBA",
+    "s5": ".zoo.modern.s5:S5",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

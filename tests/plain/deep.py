@@ -1,4 +1,4 @@
-"""LRU and S4D, one sequence and one step at a time, from their equations."""
+"""LRU, S4D and S5, one sequence and one step at a time, from their equations."""
 
 import torch
 
@@ -14,6 +14,10 @@ def mixed(get, g):
     return first / (1 + torch.exp(-second))
 
 
+def gelu(y):
+    return y / 2 * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (y + 0.044715 * y**3)))
+
+
 def lru(get, below):
     nu, theta, gamma, D = (get(f"rnn.{name}") for name in ("nu", "theta", "gamma", "D"))
     n = len(nu)
@@ -25,8 +29,22 @@ def lru(get, below):
         u = norm(v, get("norm.weight"), get("norm.bias"), 1e-6)
         h = decay * h + torch.exp(gamma) * (B @ u.to(B.dtype))
         y = (C @ h).real + D * u
-        g = y / 2 * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (y + 0.044715 * y**3)))
-        above.append(v + mixed(lambda name: get(f"out.{name}"), g))
+        above.append(v + mixed(lambda name: get(f"out.{name}"), gelu(y)))
+    return above
+
+
+def s5(get, below):
+    real, imaginary, log_step, D = (get(f"rnn.{name}") for name in ("Lambda_re", "Lambda_im", "log_step", "D"))
+    Lambda, P = real + 1j * imaginary, len(real)
+    B = get("rnn.B")[:P] + 1j * get("rnn.B")[P:]
+    C = get("rnn.C")[:, :P] + 1j * get("rnn.C")[:, P:]
+    now = torch.exp(Lambda * torch.exp(log_step))
+    s, above = torch.zeros_like(now), []
+    for v in below:
+        u = norm(v, get("norm.weight"), get("norm.bias"), 1e-6)
+        s = now * s + (now - 1) / Lambda * (B @ u.to(B.dtype))
+        g = gelu(2 * (C @ s).real + D * u)
+        above.append(v + g / (1 + torch.exp(-(get("out.weight") @ g + get("out.bias")))))
     return above
 
 
@@ -52,7 +70,7 @@ def loop(block):
             answers = []
             for sequence in x:
                 every = [weights["encoder.weight"] @ x_t + weights["encoder.bias"] for x_t in sequence]
-                for number in range(4):
+                for number in range(len(module.blocks)):
                     every = block(lambda name, number=number: weights[f"blocks.{number}.{name}"], every)
                 row = torch.stack(every) if shape.per_step else sum(every) / len(every)
                 answers.append(row @ C.t() + a)
@@ -63,4 +81,4 @@ def loop(block):
     return of
 
 
-LOOPS = {"lru": loop(lru), "s4d": loop(s4d)}
+LOOPS = {"lru": loop(lru), "s4d": loop(s4d), "s5": loop(s5)}

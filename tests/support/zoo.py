@@ -400,6 +400,7 @@ def as_port(module: torch.nn.Module, case: Arrays) -> None:
 def only_the_layer(module: torch.nn.Module, case: Arrays) -> None:
     module.encoder = torch.nn.Identity()
     module.blocks = torch.nn.ModuleList([module.blocks[0].rnn])
+    module.norm = None
 
 
 def state_space(var: Arrays, case: Arrays) -> Arrays:
@@ -420,6 +421,56 @@ def state_space_layer(var: Arrays, prefix: str) -> Arrays:
         "out.weight": var[f"{prefix}output_linear.0.weight"].squeeze(2),
         "out.bias": var[f"{prefix}output_linear.0.bias"],
     }
+
+
+def shared(var: Arrays, case: Arrays) -> Arrays:
+    """Of one layer, or of a block: their x is read as it is."""
+    if "B" in var:
+        return {f"blocks.0.{name}": value for name, value in shared_layer(var, "").items()}
+    x = case["x"]
+    block = {f"rnn.{name}": value for name, value in shared_layer(var, "seq.").items()} | {
+        "norm.weight": var["norm.scale"],
+        "norm.bias": var["norm.bias"],
+        "out.weight": var["out2.kernel"].t(),
+        "out.bias": var["out2.bias"],
+    }
+    encoder = {"encoder.weight": seen(x), "encoder.bias": x.new_zeros(x.shape[2])}
+    return {f"blocks.0.{name}": value for name, value in block.items()} | encoder
+
+
+def shared_layer(var: Arrays, prefix: str) -> Arrays:
+    return {
+        **{name: var[f"{prefix}{name}"] for name in ("Lambda_re", "Lambda_im", "D")},
+        "log_step": var[f"{prefix}log_step"].squeeze(1),
+        "B": torch.cat(var[f"{prefix}B"].unbind(2)),
+        "C": torch.cat(var[f"{prefix}C"].unbind(2), dim=1),
+    }
+
+
+def shared_options(case: Arrays) -> dict[str, object]:
+    return {
+        "layers": 1,
+        "clip": bool(case["hyper/clip_eigs"]),
+        "discretization": case["hyper/discretization"].item(),
+    }
+
+
+def selective(var: Arrays, case: Arrays) -> Arrays:
+    names = {"into": "in_proj", "select": "x_proj", "step": "dt_proj", "out": "out_proj"}
+    maps = {f"{name}.{part}": f"{names[name]}.{part}" for name in names for part in ("weight", "bias")}
+    ours = {name: var[theirs] for name, theirs in maps.items() if theirs in var} | {
+        "A_log": var["A_log"],
+        "D": var["D"],
+        "taps": var["conv1d.weight"][:, 0].t(),
+        "shift": var["conv1d.bias"],
+    }
+    return {f"blocks.0.{name}": value for name, value in ours.items()}
+
+
+def selective_options(case: Arrays) -> dict[str, object]:
+    theirs = {"states": "d_state", "taps": "d_conv", "rank": "dt_rank"}
+    sizes = {name: int(case[f"hyper/{key}"]) for name, key in theirs.items()}
+    return {"layers": 1, "bias": "var/in_proj.bias" in case} | sizes
 
 
 def rotations(var: Arrays, case: Arrays) -> Arrays:
@@ -586,6 +637,7 @@ minimal_source = partial(
 )  # of one layer
 skipping_source = partial(Source, weights=skipping, options=lambda case: {"cost": case["lam"].item()})
 zoneout_source = partial(Source, "zoneout-lstm", zoneout, options=lambda case: {"released": True})
+selective_source = partial(Source, "mamba", selective, options=selective_options, prepare=only_the_layer)
 min_lstm = partial(minimal_source, "minlstm", minimal("to_hidden_and_f_i_gate.weight"))
 SOURCES = {
     "tanhrnn": [plain_source("tanh-rnn", simple)],
@@ -663,6 +715,14 @@ SOURCES = {
             per_step=False,
             width=3,
         ),
+    ],
+    "mamba": [
+        selective_source(width=3, serves="mamba-long".__eq__),
+        selective_source(width=4, serves="mamba-short".__eq__),
+    ],
+    "s5": [
+        Source("s5", shared, options=shared_options, width=4, serves="s5-block".__eq__),
+        Source("s5", shared, options=shared_options, prepare=only_the_layer, serves=lambda name: name != "s5-block"),
     ],
     "goru": [
         Source("goru", rotations, options=rotations_options, width=6, serves="goru-long".__eq__),

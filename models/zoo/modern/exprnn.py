@@ -10,8 +10,8 @@ Weights start as in the authors' code: A is zero but for its entries (1, 2), (3,
 `init=cayley`: they are -tan(u / 2), u U(0, pi / 2), also where `map` is the exponential; `init=henaff`: U(-pi, pi). T
 is N(0, 2 / inputs), b U(-0.01, 0.01). The classifier is torch's.
 
-Departures: none of the equations. Of A the entries that S reads are kept, and no others. The authors train A at a tenth
-of the rate, 7e-5 beside 7e-4 on their digits; here all are trained alike. Their code also has a dynamic mode, of a
+Departures: none of the equations. Of A the entries that S reads are kept, and no others. As in their code A is trained
+at a tenth of the rate. Their code also has a dynamic mode, of a
 second paper ("dtriv"): it takes W as the new place from which A is counted every 100 steps. That asks the trainer for
 help after a step, and is left out. The width for the budget "paper" is the 170 units of their digits.
 """
@@ -79,6 +79,9 @@ class OrthogonalNetwork(cells.Classified):
             if value not in known:
                 raise ValueError(f"{name} is '{value}'; choose one of {', '.join(known)}")
         super().__init__(Orthogonal(shape.inputs, width, map, init), shape, width)
+
+    def trained_as(self) -> dict[str, dict[str, float]]:
+        return {"rnn.A": {"rate": 0.1}}
 
 
 EXP_RNN = ModelSpec(

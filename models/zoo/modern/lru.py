@@ -25,8 +25,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...engine.scan import State
-from ...parts.linear import linear
-from ...parts.paired import as_complex, as_real
 from ...parts.stack import check_dropout, dropped
 from ...spec import ModelSpec, Shape, spread
 from . import deep
@@ -54,10 +52,8 @@ class LRU(nn.Module):
     def forward(self, u: Tensor, state: State | None) -> tuple[Tensor, State]:
         (before,) = self.initial_state(len(u)) if state is None else state
         decay = torch.polar(torch.exp(-self.nu.exp()), self.theta.exp())
-        read = as_complex(F.linear(u, self.B * self.gamma.exp().repeat(2).unsqueeze(1)))
-        h = as_real(linear(decay.expand_as(read), read, as_complex(before)))
-        real, imaginary = self.C.chunk(2, dim=1)
-        return F.linear(h, torch.cat([real, -imaginary], dim=1)) + self.D * u, (h[:, -1],)
+        y, last = deep.turned(u, decay, self.B * self.gamma.exp().repeat(2).unsqueeze(1), self.C, before)
+        return y + self.D * u, (last,)
 
 
 class Block(nn.Module):
@@ -81,7 +77,7 @@ class Block(nn.Module):
 class LinearNetwork(deep.Deep):
     """As Deep. modes: n, None: half of the width. An eighth of a unit is a mode in one of four layers."""
 
-    slow = ("nu", "theta", "gamma", "B")
+    slow = ("rnn.nu", "rnn.theta", "rnn.gamma", "rnn.B")
     rate, decay = 0.5, 0.05
 
     def __init__(

@@ -91,7 +91,7 @@ class Block(nn.Module):
 class DiagonalStateSpaces(deep.Deep):
     """As Deep. states: N, of a unit; an eighth of a unit is a few states more in the first layers."""
 
-    slow = ("log_dt", "log_A_real", "A_imag")
+    slow = ("rnn.log_dt", "rnn.log_A_real", "rnn.A_imag")
     rate, decay = 0.1, 0.01
 
     def __init__(self, shape: Shape, width: float, *, layers: int = 4, states: int = 64, dropout: float = 0.0) -> None:

@@ -30,7 +30,7 @@ from torch.nn import functional as F
 from ...engine.scan import Recurrence, State, scan
 from ...parts import library
 from ...spec import ModelSpec, Shape
-from .deep import STEPS, whole
+from .deep import STEPS, convolved, whole
 
 TAPS = 4
 
@@ -113,10 +113,7 @@ class Block(nn.Module):
         *cell, past = self.initial_state(len(v)) if state is None else state
         now = self.before(v)
         long = torch.cat([past, now], dim=1)
-        soft = self.shift
-        for k, tap in enumerate(self.taps):
-            soft = torch.addcmul(soft, tap, long[:, k : k + now.shape[1]])
-        soft = F.silu(soft)
+        soft = F.silu(convolved(long, self.taps, self.shift))
         heads = (-1, self.W.shape[2])
         read = [
             torch.einsum("btni,gnoi->btgno", source.unflatten(2, heads), W).flatten(2)

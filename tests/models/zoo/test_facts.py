@@ -213,6 +213,32 @@ STARTS: dict[str, dict[str, Start]] = {
         "blocks.3.rnn.out.weight": linear(N),
         "classifier.weight": linear(N),
     },
+    "mamba": {
+        "encoder.weight": linear(20),
+        "blocks.0.norm.weight": ("constant", 1),
+        "blocks.0.rnn.into.weight": linear(N),
+        "blocks.0.rnn.taps": linear(4),
+        "blocks.1.rnn.shift": linear(4),
+        "blocks.0.rnn.select.weight": linear(2 * N),
+        "blocks.1.rnn.step.weight": linear(4),
+        "blocks.0.rnn.A_log[:,:1]": ("constant", 0),
+        "blocks.1.rnn.A_log[:,15:]": ("constant", torch.tensor(16).log().item()),
+        "blocks.0.rnn.D": ("constant", 1),
+        "blocks.1.rnn.out.weight": ("uniform", 1 / math.sqrt(2 * 2 * N)),
+        "classifier.weight": linear(N),
+    },
+    "s5": {
+        "encoder.weight": ("normal", 1 / math.sqrt(20)),
+        "encoder.bias": ("constant", 0),
+        "blocks.0.rnn.Lambda_re": ("constant", -0.5),
+        "blocks.0.rnn.B": ("normal", 1 / math.sqrt(4 * N)),
+        "blocks.1.rnn.C": ("normal", 1 / math.sqrt(2 * N)),
+        "blocks.2.rnn.D": ("normal", 1),
+        "blocks.5.out.weight": ("normal", 1 / math.sqrt(N)),
+        "blocks.5.norm.weight": ("constant", 1),
+        "classifier.weight": ("normal", 1 / math.sqrt(N)),
+        "classifier.bias": ("constant", 0),
+    },
     "goru": {
         "rnn.U": ("uniform", 0.01),
         "rnn.W": ("uniform", 0.01),
@@ -389,6 +415,13 @@ def _whole(text: str) -> int | None:
         ("exprnn", 170, 14_705 + 10 * 171),
         ("lru", 256, 4 * (3 * 128 + 4 * 128 * 256 + 256 + 2 * (256 * 257) + 2 * 256) + 2 * 256 + 10 * 257),
         ("s4d", 128, 4 * (2 * 128 + 2 * 64 * 128 + 2 * 128 * 129 + 2 * 128) + 2 * 128 + 10 * 129),
+        ("s5", 128, 6 * (3 * 128 + 4 * 128 * 128 + 128 + 128 * 129 + 2 * 128) + 2 * 128 + 10 * 129),
+        (
+            "mamba",
+            64,
+            2 * (3 * 64 * 128 + 128 * (4 + 1 + 4 + 2 * 16 + 4 + 1 + 16 + 1) + 64) + 2 * 64 + 64 + 10 * 65,
+        ),
+        ("mamba@layers=1+bias=True+rank=1", 8, 3 * 8 * 16 + 16 * (4 + 1 + 33 + 2 + 17) + 32 + 8 + 8 + 16 + 8 + 90),
         (
             "xlstm-s@blocks=1+multiple=64+heads=4",
             64,
@@ -454,6 +487,12 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("indrnn@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
         ("skip-lstm@layers=0", "layers is 0; give a whole number of at least 1"),
         ("skip-gru@cost=-1.0", "cost is -1.0; give a number of at least 0"),
+        ("mamba@layers=0", "layers is 0; give a whole number of at least 1"),
+        ("mamba@taps=0", "taps is 0; give a whole number of at least 1"),
+        ("mamba@dt_min=0.2", "dt_min is 0.2; give a number above 0 and at most 0.1"),
+        ("s5@discretization=other", "discretization is 'other'; choose one of zoh, bilinear"),
+        ("s5@modes=0", "modes is 0; give a whole number of at least 1"),
+        ("s5@dt_min=0.0", "dt_min is 0.0; give a number above 0 and at most 0.1"),
         ("goru@style=other", "style is 'other'; choose one of tunable, fft"),
         ("goru@style=fft", "the width is 5; style=fft takes a power of 2"),
         ("goru@capacity=0", "capacity is 0; give a whole number of at least 1"),
@@ -584,11 +623,15 @@ def test_a_state_space_starts_with_steps_of_time_from_a_thousandth_to_a_tenth():
     assert log_dt.quantile(0.25).item() == pytest.approx(-2.5, abs=0.1)
 
 
+SCALES = {"norm.weight", "norm.bias"}
+
+
 @pytest.mark.parametrize(
     ("name", "slow", "rate", "decay"),
     [
-        ("lru", {"nu", "theta", "gamma", "B"}, 0.5, 0.05),
-        ("s4d", {"log_dt", "log_A_real", "A_imag"}, 0.1, 0.01),
+        ("lru", {"rnn.nu", "rnn.theta", "rnn.gamma", "rnn.B"}, 0.5, 0.05),
+        ("s4d", {"rnn.log_dt", "rnn.log_A_real", "rnn.A_imag"}, 0.1, 0.01),
+        ("s5", {f"rnn.{part}" for part in ("Lambda_re", "Lambda_im", "B", "log_step")} | SCALES, 1.0, 0.05),
     ],
 )
 def test_what_makes_a_linear_recurrence_is_trained_slower_and_does_not_decay(name, slow, rate, decay):
@@ -596,7 +639,7 @@ def test_what_makes_a_linear_recurrence_is_trained_slower_and_does_not_decay(nam
     said = module.trained_as()
     assert said.keys() == {parameter for parameter, _ in module.named_parameters()}
     assert {parameter: own for parameter, own in said.items() if own != {"decay": decay}} == {
-        f"blocks.{block}.rnn.{part}": {"rate": rate} for block in range(4) for part in slow
+        f"blocks.{block}.{part}": {"rate": rate} for block in range(len(module.blocks)) for part in slow
     }
 
 
@@ -643,6 +686,24 @@ def test_noise_is_added_to_the_first_state_of_each_sequence():
     x = torch.zeros(2, 24, 20)
     assert not torch.equal(noisy(x)[0], noisy(x)[1])
     assert not torch.equal(noisy(x), noisy(x))
+
+
+@pytest.mark.parametrize(("name", "low"), [("mamba", 1e-3), ("mamba@dt_min=0.00001", 1e-4), ("s5", 1e-3)])
+def test_steps_of_time_start_log_uniform_up_to_a_tenth(name, low):
+    rnn = catalog.find_model(name).build(SHAPE, 600).double().blocks[0].rnn
+    dt = rnn.log_step.exp() if name == "s5" else torch.nn.functional.softplus(rnn.step.bias)
+    assert dt.min() >= low * (1 - 1e-4)
+    assert dt.max() <= 0.1 * (1 + 1e-6)
+    drawn = 1e-5 if "@" in name else low
+    assert math.log(dt.quantile(0.75).item()) == pytest.approx(math.log(drawn) / 4 + math.log(0.1) * 3 / 4, abs=0.3)
+
+
+def test_a_shared_state_space_starts_at_hippos_eigenvalues_of_each_block_of_modes():
+    rnn = catalog.find_model("s5@modes=7+block=4").build(SHAPE, N).blocks[0].rnn
+    of_eight = [-19.85741, -5.35421, -1.95779, -0.42749]  # as the authors' code gives them for its order 8
+    assert rnn.Lambda_im[:4].tolist() == pytest.approx(of_eight, abs=1e-5)
+    squares = sum((i + 0.5) * (j + 0.5) for i in range(6) for j in range(i))  # half of all in the matrix of order 6
+    assert (rnn.Lambda_im[4:] ** 2).sum().item() == pytest.approx(squares, rel=1e-5)
 
 
 @pytest.mark.parametrize(("name", "width"), [("goru", 7), ("goru@capacity=3", 8), ("goru@style=fft", 8)])
