@@ -49,7 +49,7 @@ class Selective(nn.Module):
         self.shift = nn.Parameter(torch.empty(inner).uniform_(-1 / math.sqrt(taps), 1 / math.sqrt(taps)))
         self.select = nn.Linear(inner, sum(self.parts), bias=False)
         self.step = nn.Linear(rank, inner)
-        self.A_log = nn.Parameter(torch.log(torch.arange(1, states + 1).float()).repeat(inner, 1))
+        self.A_log = nn.Parameter(torch.log(torch.arange(1.0, states + 1)).repeat(inner, 1))
         self.D = nn.Parameter(torch.ones(inner))
         self.out = nn.Linear(inner, width, bias=bias)
         dt = (dt_min * (DT_MAX / dt_min) ** torch.rand(inner)).clamp(min=DT_FLOOR)
