@@ -24,7 +24,7 @@ from .protocol import parse_changes
 if message := foreign_package():
     raise BenchError(message)
 
-from models import GROUPS, MODELS, SHOWN_AFTER
+from models import GROUPS, MODELS, PARTS, SHOWN_AFTER
 from models.targets import GATED, STEP_TARGETS
 from models.vitals import ENOUGH as VITALS_ENOUGH
 from models.vitals import SEEDS as VITALS_SEEDS
@@ -81,7 +81,7 @@ def groups() -> dict[str, list[str]]:
     Raises BenchError where an entry point claims such a word.
     """
     plugged = _plugged("bench.models", MODELS)
-    found = {word: list(names) for word, names in GROUPS.items()} | {"all": [*GROUPS["papers"], *plugged]}
+    found = {word: list(names) for word, names in (GROUPS | PARTS).items()} | {"all": [*GROUPS["papers"], *plugged]}
     for word in found.keys() & plugged.keys():
         raise BenchError(f"'{word}' has two owners: it is a group of models, and {plugged[word].value} claims it")
     return found

@@ -65,10 +65,18 @@ ZOO: dict[str, str] = {
     "lmu": ".zoo.modern.lmu:LMU",
     "mamba": ".zoo.modern.mamba:MAMBA",
     "s5": ".zoo.modern.s5:S5",
+    "tcn": ".zoo.yardsticks.tcn:TCN",
+    "transformer": ".zoo.yardsticks.attention:TRANSFORMER",
 }
 """Models of other papers, beside which those of the two may be seen."""
 
 GROUPS = {"papers": PAPERS, "variants": VARIANTS, "zoo": ZOO}
+
+PARTS = {
+    room: {name: place for name, place in ZOO.items() if place.startswith(f".zoo.{room}.")}
+    for room in ("modern", "yardsticks")
+}
+"""Groups whose models are also in one of GROUPS: since 2019, and without a recurrence."""
 
 MODELS = PAPERS | VARIANTS | ZOO
 

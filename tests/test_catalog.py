@@ -8,7 +8,7 @@ from support import ROOT
 
 from harness import catalog
 from harness.errors import BenchError
-from models import GROUPS, MODELS, PAPERS, VARIANTS
+from models import GROUPS, MODELS, PAPERS, PARTS, VARIANTS, ZOO
 from tasks import TASKS
 
 STRANGER = ROOT / "tests" / "support" / "stranger"
@@ -26,7 +26,10 @@ def test_every_built_in_name_resolves_to_a_spec_of_that_name(find, names):
 
 def test_groups_part_the_models_and_none_has_the_name_of_a_model():
     assert [name for names in GROUPS.values() for name in names] == list(MODELS)
-    assert not {*GROUPS, "all", "models", "tasks"} & {*MODELS, *TASKS}
+    assert not {*GROUPS, *PARTS, "all", "models", "tasks"} & {*MODELS, *TASKS}
+    assert all({*names} < {*ZOO} for names in PARTS.values())
+    assert catalog.chosen("yardsticks") == ["tcn", "transformer"]
+    assert {"lem", "mamba"} < {*catalog.chosen("modern")}
     assert len(PAPERS) == 12
     assert sorted(catalog.model_names()) == sorted(MODELS)
 

@@ -60,6 +60,7 @@ ROOMS = {
     "models.zoo": "models.spec models.parts models.engine",
     "models.zoo.gated": "models.spec models.parts models.engine",
     "models.zoo.modern": "models.spec models.parts models.engine",
+    "models.zoo.yardsticks": "models.spec models.parts models.engine",
     "models.spec": "",
     "models.targets": "",
     "models.starts": "",

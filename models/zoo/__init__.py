@@ -16,4 +16,5 @@ independent    layers of relu whose units do not read each other
 rotations      a GRU whose candidate reads a state that rotations turn
 gated          an LSTM or a GRU that does something else with its state
 modern         since 2019
+yardsticks     without a recurrence
 """
