@@ -1,8 +1,10 @@
 """An LSTM that takes a share of its new state, given for every unit and step: in Zoneout as in Phased LSTM.
 
-g, f, i, o = tanh, sigmoid, sigmoid, sigmoid (W x_t + U h_{t-1} + b)
-c~ = f c_{t-1} + i g;  h~ = o tanh(c~ + beta)
-c_t = k_c c~ + (1 - k_c) c_{t-1};  h_t = k_h h~ + (1 - k_h) h_{t-1}
+    g, f, i, o = tanh, sigmoid, sigmoid, sigmoid (W x_t + U h_{t-1} + b)
+    c~ = f c_{t-1} + i g;  h~ = o tanh(c~ + beta)
+    c_t = k_c c~ + (1 - k_c) c_{t-1};  h_t = k_h h~ + (1 - k_h) h_{t-1}
+
+h~ is made from all of c~, and not from the share of it that is in c_t.
 """
 
 import torch
