@@ -8,8 +8,8 @@ Vaswani et al.: Attention is all you need, NIPS 2017; the norm before each part 
 Language models are unsupervised multitask learners, 2019.
 
 Two layers of four heads, an inner width of twice the outer one and 64 units for the budget "paper" are ours: there is
-no paper of this size on these tasks. A sixteenth of a unit is an inner unit of one layer. Weights are Glorot-uniform and
-biases zero, as the first paper's code has them.
+no paper of this size on these tasks. A sixteenth of a unit is an inner unit of one layer. Weights are Glorot-uniform
+and biases zero, as the first paper's code has them.
 
 What it remembers grows with the sequence, so no state is carried.
 """
