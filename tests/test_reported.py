@@ -37,8 +37,9 @@ def test_the_committed_pages_are_those_of_the_committed_records(written):
     here = {path.relative_to(ROOT / "reports") for path in (ROOT / "reports").glob("*/*") if path.suffix in KINDS}
     others = {
         "quick/search.md",
+        *(f"zoo/{name}" for name in ("speed.md", "speed.csv", "speed.tex", "speed-2.tex", "speed-3.tex")),
         *(f"quality/{name}.md" for name in ("campaign", "claims", "faults", "gate", "statistics")),
-    }  # by hand, tests/quality
+    }  # by hand, `bench speed` and tests/quality
     assert here - made == set(map(Path, others))
     assert not made - here
     for path in sorted(made):
