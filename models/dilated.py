@@ -200,6 +200,7 @@ SPEC = partial(
     layers=layers,
     cite=CITE,
     source="https://github.com/code-terminator/DilatedRNN",
+    licence="Apache-2.0",
     start="Glorot-uniform cells, classifier N(0, 1): the authors' code",
     head="normal",
 )

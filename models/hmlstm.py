@@ -271,4 +271,5 @@ HM_LSTM_COMPACT_GATES = _spec(
     partial(HMLSTM, True),
     what="HM-LSTM in the layout of a public port, which has TP-RNN's count, 353,111",
     source="https://github.com/n-s-f/hierarchical-rnn",
+    licence="none",
 )

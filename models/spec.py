@@ -59,7 +59,8 @@ class ModelSpec:
     to (batch, outputs), or to (batch, time, outputs) where `shape.per_step`. `width` is the mean
     number of hidden units of a layer: a whole number, or a multiple of 1 / layers (see `spread`).
     The keyword-only parameters of `build` are the options that `name@key=value` may change.
-    `what` says in a clause what sets it apart, `cite` where it was published, `source` where code of it lies.
+    `what` says in a clause what sets it apart, `cite` where it was published, `source` where code of it lies, `licence`
+    that code's (SPDX, none or proprietary).
     `start` says how its weights start and who says so, `head` which of starts.py's its classifier has.
     `opening` and `further` are options with the values that tuning may give them, in order: how the cell starts, as
     its forget bias (a unit of bias b forgets in about e^b steps) or its scale, and one option more.
@@ -102,6 +103,7 @@ class ModelSpec:
     revision: int = 1  # raised where what it computes changes; records of two revisions are not compared
     cite: str = ""
     source: str = ""
+    licence: str = ""
     start: str = ""
     head: str = ""  # of a model of ours; a stranger's has none
     opening: tuple[str, tuple[Any, ...]] | None = None

@@ -115,14 +115,19 @@ def _start_of(name: str) -> str | None:
 
 
 def _model_table(names: Iterable[str]) -> str:
+    from tasks.spec import SequenceShape
+
     from .. import catalog
 
-    rows = []
+    rows, text = [], SequenceShape(64, 2, 3, per_step=True, carried=True)
     for name in names:
         spec = catalog.find_model(name)
         code = f"; [code]({spec.source})" if spec.source else ""
-        rows.append((f"`{name}`", spec.what, f"{spec.cite}{code}"))
-    return _table(("name", "what", "source"), rows)
+        licence = f", {spec.licence}" if spec.licence else ""
+        carries = "–" if name not in catalog.MODELS else "yes" if spec.why_not(text) is None else "no"
+        row = (f"`{name}`", spec.what, f"{spec.cite}{code}{licence}", "yes" if spec.causal else "no", carries)
+        rows.append(row)
+    return _table(("name", "what", "source, licence of its code", "causal", "carries a state"), rows)
 
 
 def _task_table() -> str:

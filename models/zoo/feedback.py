@@ -137,6 +137,7 @@ SPEC = partial(
     layers=3,
     cite="Chung, Gulcehre, Cho, Bengio: Gated feedback recurrent neural networks, ICML 2015",
     source="https://github.com/jych/cle",
+    licence="none",
     start="U orthogonal, W N(0, 0.01^2), feedback gates U(-0.08, 0.08): the authors' code; classifier as torch's",
     head="default",
 )

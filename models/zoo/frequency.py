@@ -126,6 +126,7 @@ SFM = ModelSpec(
     what="one layer whose memory is kept apart by frequency",
     cite="Hu, Qi: State-frequency memory recurrent neural networks, ICML 2017",
     source="https://github.com/hhkunming/State-Frequency-Memory-Recurrent-Neural-Networks",
+    licence="none",
     start="Gaussian with rows of norm 1, biases N(0, 1): the authors' code; classifier as torch's Linear",
     head="default",
     opening=("clock", ("steps", "fraction")),

@@ -115,6 +115,7 @@ FULL_U_RNN = ModelSpec(
     what="one complex state that any unitary matrix may turn, moved by steps along these matrices",
     cite="Wisdom, Powers, Hershey, Le Roux, Atlas: Full-capacity unitary recurrent neural networks, NIPS 2016",
     source="https://github.com/stwisdom/urnn",
+    licence="none",
     start="W as the uRNN's at random, V Glorot-uniform, b zero, classifier Glorot-uniform: the authors' code",
     head="glorot",
 )

@@ -112,6 +112,7 @@ RHN = ModelSpec(
     what="several highway layers inside one step of time",
     cite="Zilly, Srivastava, Koutnik, Schmidhuber: Recurrent highway networks, ICML 2017",
     source="https://github.com/jzilly/RecurrentHighwayNetworks",
+    licence="MIT",
     start="U(-0.04, 0.04), classifier included, the gates' biases -2: the authors' code",
     head="uniform-0.04",
     opening=("bias_t", (-2.0, -4.0)),

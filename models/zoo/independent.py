@@ -153,6 +153,7 @@ IND_RNN = ModelSpec(
     cite="Li, Li, Cook, Zhu, Gao: Independently recurrent neural network (IndRNN): building a longer and deeper RNN, "
     "CVPR 2018",
     source="https://github.com/Sunnydreamrain/IndRNN_pytorch",
+    licence="none",
     start="u U(0, 5^(1 / T)), W U(-l, l), l^2 = 6 / (65 inputs), classifier N(0, 2 / width): the authors' code",
     head="he-zero",
     further=("norm", ("batch", "layer", "none")),

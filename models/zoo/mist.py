@@ -83,6 +83,7 @@ MIST_RNN = ModelSpec(
     cite="DiPietro, Rupprecht, Navab, Hager: Analyzing and exploiting NARX recurrent neural networks for long-term "
     "dependencies, arXiv 1702.07805, 2017",
     source="https://github.com/rdipietro/mist-rnns",
+    licence="Apache-2.0",
     start="N(0, 1 / width), biases zero, classifier included: the authors' code",
     head="lecun",
     opening=("delays", (DELAYS, (1, 2, 4, 8), (1, 4, 16, 64, 256))),

@@ -80,6 +80,7 @@ QRNN = ModelSpec(
     what="two layers whose gates read two steps of their input, and no state",
     cite="Bradbury, Merity, Xiong, Socher: Quasi-recurrent neural networks, ICLR 2017",
     source="https://github.com/salesforce/pytorch-qrnn",
+    licence="BSD-3-Clause",
     start="as torch's Linear: the authors' code; classifier likewise",
     head="default",
     opening=("window", (2, 1)),

@@ -117,6 +117,7 @@ GORU = ModelSpec(
     what="one layer of GRU whose candidate reads a state that an orthogonal matrix turns",
     cite="Jing et al.: Gated orthogonal recurrent units: On learning to forget, arXiv 1706.02761, 2017",
     source="https://github.com/jingli9111/GORU-tensorflow",
+    licence="MIT",
     start="angles U(-pi, pi), U and W U(-0.01, 0.01), b_r 2: the authors' code; classifier as torch's Linear",
     head="default",
     opening=("capacity", (4, 2, 8)),

@@ -72,7 +72,7 @@ class ReluCell(cells.Cell):
     recurrence = Recurrence(relu_step, cells.project)
 
 
-SPEC = partial(ModelSpec, paper_width=100, source="https://github.com/amarshah/complex_RNN")
+SPEC = partial(ModelSpec, paper_width=100, source="https://github.com/amarshah/complex_RNN", licence="BSD-3-Clause")
 TANH_RNN = SPEC(
     "tanh-rnn",
     "TANH-RNN",

@@ -73,6 +73,7 @@ MTGRU = ModelSpec(
     cite="Kim, Moirangthem, Lee: Towards abstraction from extraction: Multiple timescale gated recurrent unit for "
     "summarization, RepL4NLP 2016",
     source="https://github.com/dennissm/mtgru",
+    licence="none",
     start="orthogonal, biases Glorot-uniform: the authors' code; classifier as torch's Linear",
     head="default",
     opening=("taus", (TAUS, (1.0, 4.0, 16.0), (1.0, 8.0, 64.0))),

@@ -117,6 +117,7 @@ U_RNN = ModelSpec(
     what="one complex state that a unitary matrix turns, of rotations, reflections and Fourier transforms",
     cite="Arjovsky, Shah, Bengio: Unitary evolution recurrent neural networks, ICML 2016",
     source="https://github.com/amarshah/complex_RNN",
+    licence="BSD-3-Clause",
     start="Glorot-uniform, angles U(-pi, pi), b U(-0.01, 0.01), classifier included: the authors' code",
     head="glorot",
 )

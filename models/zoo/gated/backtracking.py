@@ -127,6 +127,7 @@ SAB = ModelSpec(
     what="one layer of LSTM that attends to ten of its past states, through which alone errors go far back",
     cite="Ke et al.: Sparse attentive backtracking: Temporal credit assignment through reminding, NeurIPS 2018",
     source="https://github.com/nke001/sparse_attentive_backtracking_release",
+    licence="none",
     start="LSTM U(-1 / sqrt(width), 1 / sqrt(width)), w N(0, 0.01^2), classifier as torch's Linear: the authors' code",
     head="default",
     opening=("k_trunc", (10, 50, 0)),

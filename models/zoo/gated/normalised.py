@@ -157,6 +157,7 @@ BN_LSTM = ModelSpec(
     what="an LSTM with batch normalisation of state, input and cell, at each step apart",
     cite="Cooijmans, Ballas, Laurent, Gulcehre, Courville: Recurrent batch normalization, ICLR 2017",
     source="https://github.com/cooijmanstim/recurrent-batch-normalization",
+    licence="none",
     start="orthogonal, the candidate's recurrent matrix the identity, gamma 0.1: the authors' code",
     head="orthogonal",
     opening=("start", ("identity", "orthogonal")),

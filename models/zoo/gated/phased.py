@@ -94,6 +94,7 @@ P_LSTM = ModelSpec(
     cite="Neil, Pfeiffer, Liu: Phased LSTM: Accelerating recurrent network training for long or event-based sequences, "
     "NeurIPS 2016",
     source="https://github.com/dannyneil/pytorch_plstm",
+    licence="MIT",
     start="U(-1 / sqrt(width), 1 / sqrt(width)), r 0.05, s U(0, 100), tau exp(U(1, 3)): an author's code; classifier "
     "as torch's Linear",
     head="default",

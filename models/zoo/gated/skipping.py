@@ -188,6 +188,7 @@ SPEC = partial(
     cite="Campos, Jou, Giro-i-Nieto, Torres, Chang: Skip RNN: learning to skip state updates in recurrent neural "
     "networks, ICLR 2018",
     source="https://github.com/imatge-upc/skiprnn-2017-telecombcn",
+    licence="MIT",
     start="Glorot-uniform, s_0 N(0, 1), what says when to move begins with a bias of 1: the authors' code",
     head="glorot",
     further=("cost", (1e-4, 1e-5, 0.0)),

@@ -100,6 +100,7 @@ ZONEOUT_LSTM = ModelSpec(
     what="one layer of LSTM of which random entries stay as they are for a step in training",
     cite="Krueger et al.: Zoneout: Regularizing RNNs by randomly preserving hidden activations, ICLR 2017",
     source="https://github.com/teganmaharaj/zoneout",
+    licence="none",
     start="matrices orthogonal, classifier included, forget bias 1, other biases 0: the authors' code",
     head="orthogonal",
     opening=FORGET_BIASES,

@@ -80,6 +80,7 @@ CO_RNN = ModelSpec(
     cite="Rusch, Mishra: Coupled oscillatory recurrent neural network (coRNN): An accurate and (gradient) stable "
     "architecture for learning long time dependencies, ICLR 2021",
     source="https://github.com/tk-rusch/coRNN",
+    licence="MIT",
     start="as torch's Linear of [x, z, y]: the authors' code; classifier as torch's Linear",
     head="default",
     opening=("dt", (0.042, 0.1, 0.2)),

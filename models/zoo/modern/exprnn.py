@@ -93,6 +93,7 @@ EXP_RNN = ModelSpec(
     cite="Lezcano-Casado, Martinez-Rubio: Cheap orthogonal constraints in neural networks: A simple parametrization "
     "of the orthogonal and unitary group, ICML 2019",
     source="https://github.com/Lezcano/expRNN",
+    licence="MIT",
     start="W turns pairs of units by -tan(u / 2), u U(0, pi / 2), T N(0, 2 / inputs), b U(-0.01, 0.01): the authors' "
     "code; classifier as torch's Linear",
     head="default",

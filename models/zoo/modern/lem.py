@@ -78,6 +78,7 @@ LEM = ModelSpec(
     what="two states that follow each other, each by steps of time that it learns",
     cite="Rusch, Mishra, Erichson, Mahoney: Long expressive memory for sequence modeling, ICLR 2022",
     source="https://github.com/tk-rusch/LEM",
+    licence="none",
     start="U(-1 / sqrt(width), 1 / sqrt(width)), classifier N(0, 2 / width): the authors' code",
     head="he",
     opening=("dt", (0.21, 1.0, 0.05)),

@@ -205,6 +205,7 @@ LMU = ModelSpec(
     cite="Voelker, Kajic, Eliasmith: Legendre memory units: Continuous-time representation in recurrent neural "
     "networks, NeurIPS 2019",
     source="https://github.com/nengo/keras-lmu",
+    licence="proprietary",
     start="e_x ones, W Glorot-uniform, U orthogonal, classifier Glorot-uniform: what the authors' code is said to do",
     head="glorot",
     opening=("init", ("ones", "glorot")),

@@ -114,6 +114,7 @@ LRU_NET = ModelSpec(
     what="four layers of a diagonal linear recurrence of complex numbers",
     cite="Orvieto et al.: Resurrecting recurrent neural networks for long sequences, ICML 2023",
     source="https://github.com/NicolasZucchet/minimal-LRU",
+    licence="MIT",
     start="|lambda| uniform in area in the circle, maps N(0, 1 / inputs): a port, as no code of the authors is known",
     head="lecun",
     opening=("r_min", (0.0, 0.9, 0.99)),

@@ -125,6 +125,7 @@ MAMBA = ModelSpec(
     what="two layers of diagonal state spaces that choose their steps of time, what they take in and what they tell",
     cite="Gu, Dao: Mamba: Linear-time sequence modeling with selective state spaces, COLM 2024",
     source="https://github.com/state-spaces/mamba",
+    licence="Apache-2.0",
     start="A -1 to -16, steps of time log-uniform in 0.001 to 0.1: the authors' code; classifier as torch's Linear",
     head="default",
     opening=("dt_min", (0.001, 0.0001, 0.01)),

@@ -123,6 +123,7 @@ SPEC = partial(
     layers=2,
     cite="Feng, Tung, Ahmed, Bengio, Hajimirsadeghi: Were RNNs all we needed?, arXiv 2410.01201, 2024",
     source="https://github.com/lucidrains/minGRU-pytorch",
+    licence="MIT",
     start="as torch's Linear: a port, as no code of the authors is known; classifier likewise",
     head="default",
     opening=("forget_bias", (0.0, 2.0, 4.0)),

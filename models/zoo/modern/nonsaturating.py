@@ -109,6 +109,7 @@ NRU = ModelSpec(
     what="one layer of relu beside a memory that four heads add to and take from",
     cite="Chandar et al.: Towards non-saturating recurrent units for modelling long-term dependencies, AAAI 2019",
     source="https://github.com/apsarath/NRU",
+    licence="Apache-2.0",
     start="as torch's Linear, classifier Glorot-normal: the authors' code",
     head="glorot-normal",
     opening=("relu", (False, True)),

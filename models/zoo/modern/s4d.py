@@ -114,6 +114,7 @@ S4D = ModelSpec(
     what="four layers of diagonal linear state spaces, one a unit, as a long convolution",
     cite="Gu, Gupta, Goel, Re: On the parameterization and initialization of diagonal state space models, NeurIPS 2022",
     source="https://github.com/state-spaces/s4",
+    licence="Apache-2.0",
     start="S4D-Lin, dt log-uniform from 0.001 to 0.1, maps as torch's Linear: the authors' code; classifier likewise",
     head="default",
     opening=("states", (64, 16)),

@@ -153,6 +153,7 @@ S5 = ModelSpec(
     what="six layers of one diagonal linear state space, which all units share",
     cite="Smith, Warrington, Linderman: Simplified state space layers for sequence modeling, ICLR 2023",
     source="https://github.com/lindermanlab/S5",
+    licence="MIT",
     start="HiPPO's eigenvalues, steps of time log-uniform in 0.001 to 0.1, maps N(0, 1 / inputs): the authors' code",
     head="lecun",
     opening=("dt_min", (0.001, 0.0001, 0.01)),

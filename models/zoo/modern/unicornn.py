@@ -135,6 +135,7 @@ UNI_CO_RNN = ModelSpec(
     what="three layers of undamped oscillators, each at its own steps of time",
     cite="Rusch, Mishra: UnICORNN: A recurrent model for learning very long time dependencies, ICML 2021",
     source="https://github.com/tk-rusch/unicornn",
+    licence="none",
     start="V U(-l, l), l^2 = 6 / (65 inputs), w U(0, 1), c U(-0.1, 0.1), classifier N(0, 2 / width): the authors' code",
     head="he-zero",
     opening=("dt", (0.19, 0.05, 0.5)),

@@ -183,6 +183,7 @@ XLSTM_S = ModelSpec(
     what="two blocks of LSTM with an exponential input gate and a normalised memory",
     cite="Beck et al.: xLSTM: Extended long short-term memory, NeurIPS 2024",
     source="https://github.com/NX-AI/xlstm",
+    licence="Apache-2.0",
     start="R zero, b_f from 5 to -7, maps N(0, 2 / 5 width): the authors' code; classifier as torch's Linear",
     head="default",
     opening=("blocks", (2, 1, 3)),

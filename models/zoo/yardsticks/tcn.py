@@ -122,6 +122,7 @@ TCN = ModelSpec(
     cite="Bai, Kolter, Koltun: An empirical evaluation of generic convolutional and recurrent networks for sequence "
     "modeling, arXiv 1803.01271, 2018",
     source="https://github.com/locuslab/TCN",
+    licence="MIT",
     start="as torch's convolution, N(0, 0.01^2) past the layers: the authors' code; classifier as torch's Linear",
     head="default",
 )
