@@ -543,6 +543,20 @@ def as_given(module: torch.nn.Module, case: Arrays) -> None:
     module.eval().load_state_dict(running(case, "given"), strict=False)
 
 
+def some_stay(case: Arrays) -> dict[str, object]:
+    return {"z_c": 0.15, "z_h": 0.15}
+
+
+def zoned_bn(module: torch.nn.Module, case: Arrays) -> None:
+    module.renewed = lambda *_: (case["update_mask_c"], case["update_mask_h"])
+
+
+def as_given_and_zoned(module: torch.nn.Module, case: Arrays) -> None:
+    """The file has its masks in evaluation too."""
+    as_given(module, case)
+    zoned_bn(module, case)
+
+
 def skipping(var: Arrays, case: Arrays) -> Arrays:
     """Their kernels are [x, h] -> units; the LSTM's gates i, j, f, o, and its forget bias 1 is added in the cell."""
     end = "rnn/cell/state_update_prob"
@@ -678,6 +692,10 @@ SOURCES = {
         Source("bn-lstm", normalised, serves=f"bnlstm-{name}".__eq__, width=width, **evaluated)
         for name, width in (("short", 4), ("long", 3))
         for evaluated in ({}, {"prepare": as_given, "out": "_test"})
+    ],
+    "zoneout_bn": [
+        Source("bn-lstm", normalised, options=some_stay, prepare=zoned_bn, width=3),
+        Source("bn-lstm", normalised, options=some_stay, prepare=as_given_and_zoned, out="_test", width=3),
     ],
     "bnlstm_baseline": [Source("bn-lstm", normalised, options=lambda case: {"norm": "none"})],
     "indrnn": [

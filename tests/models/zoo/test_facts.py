@@ -498,6 +498,7 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("s4d@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
         ("bn-lstm@norm=other", "norm is 'other'; choose one of batch, none"),
         ("bn-lstm@start=other", "start is 'other'; choose one of identity, orthogonal"),
+        ("bn-lstm@z_c=1.0", "z_c is 1.0; give a share of at least 0 and below 1"),
         ("bn-lstm@noise=-1.0", "noise is -1.0; give a deviation of at least 0"),
         ("indrnn@norm=other", "norm is 'other'; choose one of batch, layer, none"),
         ("indrnn@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
@@ -694,6 +695,14 @@ def test_a_matrix_of_full_capacity_starts_unitary_and_stays_so_in_training():
         W = torch.complex(*W)
         torch.testing.assert_close(W @ W.mH, torch.eye(8).to(W), rtol=0, atol=1e-6)
     assert not torch.allclose(drawn, module.rnn.W, atol=1e-4)
+
+
+def test_some_of_an_lstm_that_normalises_stays_in_training_and_a_share_in_evaluation():
+    module = catalog.find_model("bn-lstm@z_c=0.25+z_h=0.5").build(SHAPE, N)
+    for share, kept in zip((0.75, 0.5), module.renewed(100, 10), strict=True):
+        assert kept.unique().tolist() == [0, 1]
+        assert kept.mean().item() == pytest.approx(share, abs=0.01)
+    assert [share.unique().tolist() for share in module.eval().renewed(100, 10)] == [[0.75], [0.5]]
 
 
 def test_noise_is_added_to_the_first_state_of_each_sequence():
