@@ -164,7 +164,7 @@ class BatchNormalisedLSTM(nn.Module):
     @torch.no_grad()
     def _count(self, found: State) -> None:
         for running, now in zip(self._statistics(), found, strict=True):
-            running[: len(now)].lerp_(now[: len(running)], TAKEN)
+            running[: len(now)].mul_(1 - TAKEN).add_(now[: len(running)], alpha=TAKEN)
 
 
 def normal(like: Tensor) -> Tensor:
