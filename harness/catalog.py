@@ -204,11 +204,11 @@ def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, obje
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is p.KEYWORD_ONLY}
 
 
-def sequence_shape(length: int, inputs: int, outputs: int) -> Shape:
-    """A shape without a task, with one answer a sequence."""
+def sequence_shape(length: int, inputs: int, outputs: int, *, carried: bool = False) -> Shape:
+    """A shape without a task, with one answer a sequence; carried: pieces of one text, with an answer a step."""
     from tasks.spec import SequenceShape
 
-    return SequenceShape(length, inputs, outputs)
+    return SequenceShape(length, inputs, outputs, per_step=carried, carried=carried)
 
 
 def task_options(name: str) -> dict[str, object]:

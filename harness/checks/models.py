@@ -17,7 +17,9 @@ from ..errors import BenchError, sentence
 from ..plan import Budget
 from ..prepare.budget import bare, count_parameters, misses, parameters_at, solve
 from ..prepare.modules import doubled, made
-from ..train.evaluate import check_output
+from ..train.evaluate import check_output, loss_of
+from ..train.optimizer import Optimizer
+from ..train.replicas import Alone
 
 if TYPE_CHECKING:
     from ..catalog import ModelSpec, Shape
@@ -139,6 +141,22 @@ def check_scale_use(spec: ModelSpec, shape: Shape) -> None:
         raise CheckFailed(f"{spec.name}: scale_use calls itself exclusive, but not one label has 1 at every step")
 
 
+def check_training(spec: ModelSpec, shape: Shape) -> None:
+    """What a module says of its own training can be done, and a loss of its own is a number."""
+    module = built(spec, shape)
+    alone = Alone(module, torch.device("cpu"))
+    try:
+        optimizer = Optimizer(alone, "adam", 0.01, 0.0, False)
+    except BenchError as error:
+        raise CheckFailed(f"{spec.name}: {error}") from None
+    x = inputs_for(shape)
+    y = torch.zeros((3, shape.length) if shape.per_step else (3,), dtype=torch.int64)
+    alone.scores(loss_of, x[None], y[None]).sum().backward()
+    optimizer.step()
+    if not all(bool(torch.isfinite(leaf).all()) for leaf in alone.leaves):
+        raise CheckFailed(f"{spec.name}: a weight is no number after a step of training")
+
+
 def check_budget(spec: ModelSpec, shape: Shape, budget: int = 20_000) -> None:
     """The solver's width meets the budget, or is the nearest there is; counts are those of the real module."""
     wanted = Budget(str(budget), budget)
@@ -162,6 +180,7 @@ MODEL_CHECKS: tuple[Callable[[ModelSpec, Shape], None], ...] = (
     check_determinism,
     check_state_dict,
     check_scale_use,
+    check_training,
     check_budget,
 )
 

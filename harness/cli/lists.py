@@ -115,11 +115,9 @@ def _start_of(name: str) -> str | None:
 
 
 def _model_table(names: Iterable[str]) -> str:
-    from tasks.spec import SequenceShape
-
     from .. import catalog
 
-    rows, text = [], SequenceShape(64, 2, 3, per_step=True, carried=True)
+    rows, text = [], catalog.sequence_shape(64, 2, 3, carried=True)
     for name in names:
         spec = catalog.find_model(name)
         code = f"; [code]({spec.source})" if spec.source else ""

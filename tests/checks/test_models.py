@@ -69,6 +69,37 @@ def test_the_checks_notice_a_broken_model(check, shape, forward):
         check(ModelSpec("broken", "Broken", partial(Net, forward=forward)), shape)
 
 
+@pytest.mark.parametrize(
+    ("said", "penalty", "sentence"),
+    [
+        (
+            {"out": {"rate": 2.0}},
+            None,
+            "broken: trained_as speaks of 'out', and the model trains no parameter of that name",
+        ),
+        ({}, lambda y: y.square().mean(0), "broken: check_training: RuntimeError: shape '[1]' is invalid"),
+        ({}, lambda y: y.square().mean() * float("nan"), "broken: a weight is no number after a step of training"),
+        ({"out.weight": {"rate": 2.0, "low": -0.1}}, lambda y: y.square().mean(), None),
+    ],
+)
+def test_what_a_model_says_of_its_training_is_tried(said, penalty, sentence):
+    class Told(Net):
+        penalised = penalty is not None
+
+        def trained_as(self):
+            return said
+
+        def forward(self, x, *, penalty=None):
+            y = self.answer(self, x)
+            return (y, loss(y)) if penalty else y
+
+    loss = penalty
+    spec = ModelSpec("broken", "Broken", partial(Told, forward=lambda net, x: net.out(net.rnn(x)[0][:, -1])))
+    found = [one for one in checks.problems(spec, checks.Example()) if "scale_use" not in one]
+    assert len(found) == (sentence is not None)
+    assert sentence is None or found[0].startswith(sentence)
+
+
 @pytest.mark.parametrize("model", ["Diagonal", "Lazy"])
 def test_complex_and_lazy_models_that_are_in_order_pass(model):
     spec = catalog.find_model(f"support.unusual:{model}")
