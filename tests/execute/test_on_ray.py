@@ -248,13 +248,13 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_a_task_that_its_node_lacks_memory_for_is_not_begun_for_ever(tmp_path, mine):
-    """A cluster of its own, whose node ends the youngest process when 1.5 GiB more than now are taken."""
+    """A cluster of its own, whose node ends the youngest process when 2.5 GiB more than now are taken: a start takes one."""
     words = ["run", "--task", "sfc", "--models", mine("Hungry"), "--protocol", "smoke", "--seeds", "1", "--no-measure"]
     words += ["--set", "max_steps=3", "--executor", "ray", "--workers", "1", "--results", str(tmp_path / "results")]
     env = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
     memory = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     total, free = (int(memory[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
-    env |= {"RAY_memory_usage_threshold": f"{(total - free + 1.5 * 2**30) / total:.3f}"}
+    env |= {"RAY_memory_usage_threshold": f"{(total - free + 2.5 * 2**30) / total:.3f}"}
     env |= {"RAY_memory_monitor_refresh_ms": "100"}
     done = subprocess.run(
         [sys.executable, "-m", "harness", *words], env=env, capture_output=True, text=True, timeout=300
@@ -263,5 +263,4 @@ def test_a_task_that_its_node_lacks_memory_for_is_not_begun_for_ever(tmp_path, m
     (record,) = records(tmp_path / "results")
     assert record["status"] == "out-of-memory"
     assert record["reason"] == "Ray ended its process, as its node ran out of memory"
-    begun = len((tmp_path / "begun").read_text().split())  # one may be ended before it says so
-    assert 1 < begun <= 1 + on_ray.RETRIES
+    assert len((tmp_path / "begun").read_text().split()) == 1 + on_ray.RETRIES

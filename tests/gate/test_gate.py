@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -326,13 +327,16 @@ def test_planted_faults_are_found_and_what_was_not_touched_is_the_same(copy, mon
     monkeypatch.chdir(copy)
     told = []
     found = gate("main", "planted", QUICKLY, lambda *words: told.append(words))
+    if found.rows[0].times.verdict == CANNOT_TELL:  # the machine was busy: as its page says, for longer
+        told.clear()
+        found = gate("main", "planted", replace(QUICKLY, seconds=8.0), lambda *words: told.append(words))
     faulty, sound = found.rows
     verdicts = {each.metric.key: each.verdict for each in faulty.numbers}
     assert found.verdict == WORSE, page(found, "bench gate", "a machine")
     assert (verdicts["params"], verdicts["flops"]) == (SAME, SAME)
     assert verdicts["peak_bytes"] == WORSE
     assert verdicts["loss"] == WORSE
-    assert faulty.times.verdict in (WORSE, CANNOT_TELL)  # this machine may be busy
+    assert faulty.times.verdict == WORSE
     assert faulty.times.ratio.mean > 1.5
     assert [each.metric.key for each in sound.numbers] == list(METRIC)
     assert not any(each.changed for each in sound.numbers)

@@ -25,7 +25,7 @@ from harness.train.replicas import difference
 
 def numbers(point: Point) -> tuple[Any, ...]:
     values = (point.train_loss, point.valid_metric)
-    near = (None if value is None else pytest.approx(value, rel=1e-9, abs=1e-9) for value in values)
+    near = (None if value is None else pytest.approx(value, rel=1e-10, abs=1e-10) for value in values)
     return point.step, point.samples, *near
 
 
@@ -46,18 +46,20 @@ def assert_each_is_as_alone(build: Callable[[int], nn.Module], seeds: list[int],
         assert (ours.best_step, ours.diverged) == (theirs.best_step, theirs.diverged)
         if ours.diverged:  # it goes on with the others, but nobody looks
             continue
-        assert tested[place] == pytest.approx(expected, rel=1e-9)
+        assert tested[place] == pytest.approx(expected, rel=1e-10)
         assert weights.keys() == final[place].keys()
         for name, value in weights.items():
-            torch.testing.assert_close(final[place][name], value, rtol=1e-9, atol=1e-9, msg=name)
+            torch.testing.assert_close(final[place][name], value, rtol=1e-10, atol=1e-10, msg=name)
     return group
 
 
 @pytest.mark.parametrize("backend", ["eager", "auto"])
 @pytest.mark.parametrize("name", EVERY)
 def test_a_replica_of_every_model_is_what_its_seed_is_alone(name, backend):
+    # six layers that are normalised: at the usual rate a rounding error grows tenfold in five steps
+    changes = {"learning_rate": 0.002} if name in ("indrnn", "s5") else {}
     with engine.backend(backend):
-        assert_each_is_as_alone(partial(built, name), [3, 8])
+        assert_each_is_as_alone(partial(built, name), [3, 8], **changes)
 
 
 def seeded(kind: Callable[[], nn.Module], seed: int) -> nn.Module:
