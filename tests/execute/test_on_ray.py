@@ -248,7 +248,7 @@ def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_a_task_that_its_node_lacks_memory_for_is_not_begun_for_ever(tmp_path, mine):
-    """A cluster of its own, whose node ends the youngest process when 2.5 GiB more than now are taken: a start takes one."""
+    """A cluster of its own, that ends the youngest process when 2.5 GiB more than now are taken; a start takes 1."""
     words = ["run", "--task", "sfc", "--models", mine("Hungry"), "--protocol", "smoke", "--seeds", "1", "--no-measure"]
     words += ["--set", "max_steps=3", "--executor", "ray", "--workers", "1", "--results", str(tmp_path / "results")]
     env = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
