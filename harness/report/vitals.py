@@ -19,11 +19,11 @@ from ..write.words import DASH, heading, literal, score
 NAME = "vitals.md"
 INTRODUCTION = """\
 Before a model may lose a comparison it must be alive: it must learn where its own source says that it does. For each
-model of the papers this is one small experiment, at a scale of minutes of one core, with the level of the test metric
-that it must come to. The level is the source's number less a tenth of the way from chance to it; where the source has
-none here, it is halfway from chance to a perfect score, above what the last step alone gives. The levels, in
-`models/vitals.py`, were committed before the runs. Alive: at least two of three seeds come to it. Everywhere else a
-model that is not alive bears the mark ‡."""
+model this is one small experiment, at a scale of minutes of one core, with the level of the test metric that it must
+come to. The level is the source's number less a tenth of the way from chance to it; where the source has none here, it
+is halfway from chance to a perfect score, above what the last step alone gives. The levels, in `models/vitals.py`, were
+committed before the runs. Alive: at least two of three seeds come to it. Everywhere else a model that is not alive
+bears the mark ‡."""
 
 
 def sheet(found: Sequence[Sign], runs: Sequence[RunRecord], seeds: int) -> Sheet:
