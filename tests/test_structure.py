@@ -50,6 +50,7 @@ ROOMS = {
     "harness.report": " ".join(["records compare stats draw write catalog", *map("report.{}".format, REPORT)]),
     **{f"harness.report.{name}": PAGES for name in REPORT},
     "harness.report.measured": f"{PAGES} catalog",
+    "harness.report.overall": f"{PAGES} report.task catalog",
     "harness.report.cards": f"{PAGES} report.insight report.task catalog",
     "harness.report.papers": f"{PAGES} report.insight catalog",
     "harness.report.tuning": f"{PAGES} tune",

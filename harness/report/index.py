@@ -20,7 +20,7 @@ from .convergence import page as convergence
 from .insight import gradients, scales
 from .measured import latency, memory, tradeoffs
 from .overall import page as overall
-from .overall import pairwise
+from .overall import pairwise, zoo
 from .papers import agreement, differences
 from .papers import scales as scale_figures
 from .papers import tables as paper_tables
@@ -33,6 +33,7 @@ PAGES: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
     "differences.md": (differences.TITLE, differences.sheet),
     "overall.md": ("All tasks together", overall.sheet),
     "pairwise.md": (pairwise.TITLE, pairwise.sheet),
+    "zoo.md": (zoo.TITLE, zoo.sheet),
     "convergence.md": ("How fast the models learn", convergence.sheet),
     "tradeoffs.md": ("Accuracy against cost", tradeoffs.sheet),
     "latency.md": ("How long a step takes", latency.sheet),

@@ -1,0 +1,109 @@
+"""All models of a task from the best on, where models of other papers ran beside those of the two: a description."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ...catalog import GROUPS, find_model, groups
+from ...compare.material import Material
+from ...compare.order import facts_of
+from ...compare.selection import has_run
+from ...compare.way import learned
+from ...errors import BenchError, counted
+from ...plan import split_options
+from ...records.kinds import RunRecord, TaskFacts
+from ...write import tables
+from ...write.sheet import Sheet
+from ...write.words import DASH, count, heading, literal, missing, number
+from ..task.table import compare, score_of, steps_of
+
+TITLE = "All models, from the best on"
+KINDS = {
+    "zoo": "another paper",
+    "modern": "since 2019",
+    "yardsticks": "no recurrence",
+    "papers": "the two papers",
+    "variants": "the two papers",
+}  # the words of groups -> what their models are; of two that fit the later counts
+INTRODUCTION = """\
+The models of TP-RNN's and ASRNN's tables among those of other papers, sorted by their means. **This describes and
+judges nothing**: few seeds part few of so many models, so neighbours may well be equal, and the first of many is
+flattered. What was asked beforehand, with seeds enough, stands on the page of claims where there are any."""
+READ = """\
+*Way*: from chance, 0, to a perfect score, 1, of the mean. *At the target*: steps until validation stays there, as on
+the tasks' pages, and how many seeds got there. *Trained at*: the learning rate, and what tuning chose of the model's
+start and options; where nothing else stands, they are its source's."""
+
+
+def sheet(material: Material) -> Sheet | None:
+    """A table for each task and budget on which a model of another paper ran; None without one."""
+    runs = [run for run in material.runs if has_run(run)]
+    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    for run in sorted(runs, key=lambda run: run.cell):
+        groups.setdefault((run.cell.task, run.cell.budget), []).append(run)
+    shown = {where: mine for where, mine in groups.items() if any(_base(run) in GROUPS["zoo"] for run in mine)}
+    parts = [_section(task, budget, mine, material.order) for (task, budget), mine in shown.items()]
+    if not any(parts):
+        return None
+    used = [run for mine in shown.values() for run in mine]
+    return Sheet("\n\n".join([f"# {TITLE}", INTRODUCTION, *filter(None, parts), READ]) + "\n", records=used)
+
+
+def _section(task: str, budget: str, runs: Sequence[RunRecord], order: Sequence[str]) -> str:
+    facts = facts_of(runs)
+    if facts is None:
+        return ""
+    found = compare(runs, [], order).frame
+    rows = [{str(key): value for key, value in row.items()} for row in found.to_dict("records")]
+    rows.sort(key=lambda row: _from_the_best(row, facts))
+    table = pd.DataFrame(_row(place, row, runs, facts) for place, row in enumerate(rows, 1))
+    seeds = sorted({int(row["planned"]) for row in rows})
+    least = "" if len(seeds) == 1 else f"{seeds[0]} to "
+    said = f"{counted(len(rows), 'model')}, {least}{counted(seeds[-1], 'seed')} each."
+    return f"## {literal(facts.title)} (`{task}`), budget {budget}\n\n{said}\n\n{tables.markdown(table)}"
+
+
+def _from_the_best(row: dict[str, object], facts: TaskFacts) -> tuple[bool, float]:
+    if missing(row["metric"]):
+        return True, 0.0
+    metric = float(row["metric"])  # type: ignore[arg-type]
+    return False, -metric if facts.higher_is_better else metric
+
+
+def _row(place: int, row: dict[str, object], runs: Sequence[RunRecord], facts: TaskFacts) -> dict[str, str]:
+    name = str(row["name"])
+    base, _ = split_options(name)
+    known = not missing(row["metric"])
+    way = learned(float(row["metric"]), facts) if known and facts.chance is not None else None  # type: ignore[arg-type]
+    return {
+        "Model": str(row["model"]),
+        "Place": str(place) if known else DASH,
+        "Of": next((kind for word, kind in reversed(KINDS.items()) if base in groups()[word]), DASH),
+        heading(facts.metric): score_of(row, facts.metric),
+        "Way": number(way, ".2f"),
+        "At the target": steps_of(row),
+        "Trained at": _trained_at(next(run for run in runs if run.cell.model == name)),
+        "Parameters": count(row["params"]),
+        "What sets it apart": _what(name),
+    }
+
+
+def _trained_at(run: RunRecord) -> str:
+    """'0.0031, head=normal'."""
+    rate = run.point.get("learning_rate") or run.settings.get("learning_rate")
+    options = run.point.get("options") or {}
+    said = f"{rate:.2g}" if isinstance(rate, float) else str(rate)
+    return ", ".join([said, *(f"{key}={value}" for key, value in options.items())])
+
+
+def _what(name: str) -> str:
+    try:
+        return find_model(name).what or DASH
+    except BenchError:  # of somebody else's registry
+        return DASH
+
+
+def _base(run: RunRecord) -> str:
+    return split_options(run.cell.model)[0]

@@ -1,0 +1,57 @@
+"""The page of all models from the best on, which is there where models of other papers ran."""
+
+import pytest
+from support.pages import rows_of
+from support.records import FACTS, made_run, runs_of
+
+from harness.compare.material import Material
+from harness.report.overall.zoo import sheet
+
+POINT = {"number": 3, "of": 6, "learning_rate": 0.00312, "options": {"head": "normal"}}
+
+
+def page(runs):
+    made = sheet(Material(runs, [], ["gru", "urnn", "tcn", "lem"]))
+    return None if made is None else made.text
+
+
+def test_models_of_the_papers_alone_have_no_such_page():
+    assert page(runs_of({"gru": [0.9], "lstm-s": [0.8]})) is None
+    assert page([]) is None
+
+
+def test_models_stand_from_the_best_on_with_what_they_are_and_how_they_were_trained():
+    runs = runs_of({"gru": [0.6, 0.7], "urnn": [0.9, 0.95], "lem": [None, None]})
+    runs += [made_run("tcn", seed, 0.8, point=POINT) for seed in range(2)]
+    rows = rows_of(page(runs))
+    assert list(rows) == ["Model", "URNN", "TCN", "GRU", "LEM"]
+    places, kinds, ways, trained = ([row[place] for row in list(rows.values())[1:]] for place in (0, 1, 3, 5))
+    assert places == ["1", "2", "3", "–"]
+    assert kinds == ["another paper", "no recurrence", "the two papers", "since 2019"]
+    assert ways == ["0.85", "0.60", "0.30", "–"]
+    assert trained == ["0.001", "0.0031, head=normal", "0.001", "0.001"]
+    assert "2 diverged" in rows["LEM"]
+    assert rows["URNN"][-1].startswith("one complex state that a unitary matrix turns")
+
+
+def test_where_less_is_better_the_least_stands_first():
+    less = FACTS.__class__("Addition", "mse", False, chance=0.1667, target=0.01, length=40)
+    rows = rows_of(page(runs_of({"urnn": [0.1], "tcn": [0.002]}, task=less)))
+    assert list(rows) == ["Model", "TCN", "URNN"]
+
+
+def test_each_task_and_budget_has_a_section_and_those_of_the_papers_alone_have_none():
+    runs = runs_of({"urnn": [0.9], "gru": [0.8]}) + runs_of({"gru": [0.8]}, task_name="sti")
+    text = page(runs + runs_of({"urnn": [0.9]}, budget="6k"))
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## Counting (`sfc`), budget 3k",
+        "## Counting (`sfc`), budget 6k",
+    ]
+    assert "2 models, 1 seed each." in text
+    assert "judges nothing" in text
+
+
+@pytest.mark.parametrize("name", ["somebody-elses", "urnn@units=9"])
+def test_a_model_that_this_registry_lacks_is_listed_all_the_same(name):
+    rows = rows_of(page(runs_of({"urnn": [0.9], name: [0.8]})))
+    assert list(rows) == ["Model", "URNN", name.upper()]
