@@ -204,11 +204,11 @@ def options_of(function: Callable[..., Any], *, skip: int = 0) -> dict[str, obje
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.kind is p.KEYWORD_ONLY}
 
 
-def sequence_shape(length: int, inputs: int, outputs: int, *, carried: bool = False) -> Shape:
-    """A shape without a task, with one answer a sequence; carried: pieces of one text, with an answer a step."""
+def sequence_shape(length: int, inputs: int, outputs: int, *, carried: bool = False, vocabulary: int = 0) -> Shape:
+    """A shape without a task, with one answer a sequence; carried: pieces of one text (of words), an answer a step."""
     from tasks.spec import SequenceShape
 
-    return SequenceShape(length, inputs, outputs, per_step=carried, carried=carried)
+    return SequenceShape(length, inputs, outputs, per_step=carried, carried=carried, vocabulary=vocabulary)
 
 
 def task_options(name: str) -> dict[str, object]:

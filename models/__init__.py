@@ -67,6 +67,9 @@ ZOO: dict[str, str] = {
     "s5": ".zoo.modern.s5:S5",
     "tcn": ".zoo.yardsticks.tcn:TCN",
     "transformer": ".zoo.yardsticks.attention:TRANSFORMER",
+    "variational-lstm": ".zoo.text.variational:VARIATIONAL_LSTM",
+    "pointer-lstm": ".zoo.text.pointer:POINTER_LSTM",
+    "cache-lstm": ".zoo.text.cache:CACHE_LSTM",
 }
 """Models of other papers, beside which those of the two may be seen."""
 
@@ -74,9 +77,9 @@ GROUPS = {"papers": PAPERS, "variants": VARIANTS, "zoo": ZOO}
 
 PARTS = {
     room: {name: place for name, place in ZOO.items() if place.startswith(f".zoo.{room}.")}
-    for room in ("modern", "yardsticks")
+    for room in ("modern", "yardsticks", "text")
 }
-"""Groups whose models are also in one of GROUPS: since 2019, and without a recurrence."""
+"""Groups whose models are also in one of GROUPS: since 2019, without a recurrence, and of texts."""
 
 MODELS = PAPERS | VARIANTS | ZOO
 

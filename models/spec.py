@@ -85,7 +85,13 @@ class ModelSpec:
     part of the module then says in `free_numbers`, {a parameter's name: a count}, how many of the numbers are free.
 
     A module with a loss of its own beside the task's has `penalised = True`; a training step then calls it with
-    `penalty=True`, and it returns that loss, a scalar and a mean over the batch, as one more value at the end.
+    `penalty=True`, and it returns that loss, a scalar and a mean over the batch, as one more value at the end. With
+    `penalised = "targets"` it is called with `penalty=y`, the targets.
+
+    A module that must know the words of a text has `reads_words = True`. Where the inputs of a task are words
+    (`shape.vocabulary`), it is called with `words=` them, (batch, time) int64, and `logits=` the function from its
+    outputs (batch, time, outputs) to (batch, time, vocabulary) that its task puts after every model, and answers with
+    (batch, time, vocabulary): logits, or log-probabilities, which are logits of themselves.
 
     A module whose scales do something that can be read off has a method `scale_use(x) -> ScaleUse`, or any
     object with its attributes, or None where with these options there is nothing to read. x are sequences as

@@ -135,7 +135,8 @@ def _detail(words: int, tokens: int | None, whole: bool) -> str:
 class LanguageModel(nn.Module):
     """Embedding, model, softmax: words (batch, time) int64 -> logits (batch, time, vocabulary).
 
-    model: (batch, time, embedding) -> the same. What it can do beside that (ModelSpec), this can too.
+    model: (batch, time, embedding) -> the same. What it can do beside that (ModelSpec), this can too. One that reads
+    words is told them, is given the softmax's map, and answers with logits itself.
     """
 
     def __init__(self, model: nn.Module, *, vocabulary: int, embedding: int, tied: bool = False) -> None:
@@ -167,9 +168,11 @@ class LanguageModel(nn.Module):
         said = self.model.trained_as
         return lambda: {f"model.{name}": numbers for name, numbers in said().items()}
 
-    def forward(self, x: Tensor, state: State | None = None, **asked: bool) -> Tensor | tuple[Tensor, ...]:
-        embedded = self.embedding(x)
-        answer = self.model(embedded, **asked) if state is None else self.model(embedded, state, **asked)
+    def forward(self, x: Tensor, state: State | None = None, **asked: bool | Tensor) -> Tensor | tuple[Tensor, ...]:
+        given = (self.embedding(x),) if state is None else (self.embedding(x), state)
+        if getattr(self.model, "reads_words", False):
+            return self.model(*given, words=x, logits=self._logits, **asked)
+        answer = self.model(*given, **asked)
         if isinstance(answer, Tensor):
             return self._logits(answer)
         outputs, *more = answer

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,31 +33,42 @@ from harness.protocol import SMOKE  # noqa: E402
 from harness.seeds import global_stream  # noqa: E402
 from harness.train.loop import Training  # noqa: E402
 from tasks.spec import SequenceShape, Split, Splits  # noqa: E402
+from tasks.text import LanguageModel  # noqa: E402
 
 FILE = Path(__file__).with_name("golden.json")
 COMMAND = "python tests/golden.py"
 SHAPE = SequenceShape(length=24, inputs=2, outputs=4)
+TEXT = SequenceShape(length=24, inputs=4, outputs=4, per_step=True, vocabulary=9)  # of what is of texts alone
 SCALES = ("smoke", "quick")
 DIGITS = 6
 
 
 def model_values(name: str) -> dict[str, list[float]]:
-    """Sums over the initial weights of seed 0, and the losses of the first three steps."""
+    """Sums over the initial weights of seed 0, and the losses of the first three steps.
+
+    Of a model of texts also the perplexity after each, as it may answer otherwise than it is trained.
+    """
     spec, threads = catalog.find_model(name), torch.get_num_threads()
     torch.set_num_threads(1)
+    text = spec.why_not(SHAPE) is not None
+    shape = TEXT if text else SHAPE
+    frame = partial(LanguageModel, vocabulary=TEXT.vocabulary, embedding=TEXT.inputs) if text else None
     try:
-        width = solve(spec, SHAPE, Budget("3k", 3000, math.inf)).width
-        module = made(spec, SHAPE, width, "cpu")
+        width = solve(spec, shape, Budget("3k", 3000, math.inf)).width
+        module = made(spec, shape, width, "cpu", frame=frame)
         weights = sums(torch.cat([p.detach().flatten() for p in module.parameters()]))
         protocol = replace(SMOKE, max_steps=3, evaluations=3)
         facts = {"metric": "accuracy", "higher_is_better": True, "classes": SHAPE.outputs}
+        if text:
+            facts = {"metric": "perplexity", "higher_is_better": False, "classes": TEXT.vocabulary}
         with engine.backend("eager"), global_stream(0, "noise"):
             points = [
-                point for (point,) in map(dict.values, Training([module], _splits(), protocol, seeds=[0], **facts))
+                point for (point,) in map(dict.values, Training([module], _splits(text), protocol, seeds=[0], **facts))
             ]
     finally:
         torch.set_num_threads(threads)
-    return {"weights": weights, "losses": [rounded(point.train_loss) for point in points]}
+    answers = {"perplexities": [rounded(point.valid_metric) for point in points]} if text else {}
+    return {"weights": weights, "losses": [rounded(point.train_loss) for point in points]} | answers
 
 
 def task_values(name: str, data_root: Path | None) -> dict[str, dict[str, list[float]]]:
@@ -83,11 +95,15 @@ def rounded(value: float | Tensor | None) -> float:
     return float(f"{math.nan if value is None else float(value):.{DIGITS}g}")
 
 
-def _splits() -> Splits:
-    """Made-up data, whose classes can be told apart by the first input."""
+def _splits(text: bool) -> Splits:
+    """Made-up data, whose classes can be told apart by the first input; or words, of which small ones are common."""
     rng = np.random.default_rng(0)
     parts = []
     for count in (60, 20, 20):
+        if text:
+            words = torch.from_numpy(rng.integers(1, TEXT.vocabulary + 1, size=(2, count, TEXT.length + 1)).min(0) - 1)
+            parts.append(Split(words[:, :-1], words[:, 1:]))
+            continue
         y = rng.integers(SHAPE.outputs, size=count)
         x = rng.standard_normal((count, SHAPE.length, SHAPE.inputs)).astype(np.float32)
         x[:, 3, 0] += y

@@ -62,6 +62,7 @@ ROOMS = {
     "models.zoo.gated": "models.spec models.parts models.engine",
     "models.zoo.modern": "models.spec models.parts models.engine",
     "models.zoo.yardsticks": "models.spec models.parts models.engine",
+    "models.zoo.text": "models.zoo.gated models.spec models.parts models.engine",
     "models.spec": "",
     "models.targets": "",
     "models.starts": "",

@@ -117,7 +117,7 @@ def _start_of(name: str) -> str | None:
 def _model_table(names: Iterable[str]) -> str:
     from .. import catalog
 
-    rows, text = [], catalog.sequence_shape(64, 2, 3, carried=True)
+    rows, text = [], catalog.sequence_shape(64, 2, 3, carried=True, vocabulary=3)
     for name in names:
         spec = catalog.find_model(name)
         code = f"; [code]({spec.source})" if spec.source else ""

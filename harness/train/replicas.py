@@ -22,6 +22,7 @@ Score = Callable[[Any, Tensor], Tensor]  # (a model's answer, targets) -> a numb
 State = dict[str, Any]  # what a module's state_dict has
 Carried = tuple[Tensor, ...]  # what a recurrence carries on, (R, batch, ...) each
 Scored = tuple[Tensor, Carried]
+Asked = Callable[[Tensor], dict[str, Any]]  # targets -> what a module is asked for beside its answer
 TOLERANCE = {torch.float64: 1e-6}  # of the largest gradient
 LOOSE = 1e-2  # for the rest: TF32 and rounding
 
@@ -42,7 +43,8 @@ class Alone:
 
     def scores(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
         """score(answer to x, y) of each replica and the model's own penalty, (R,); x and y are (R, batch, ...)."""
-        return _scored(self.module(x[0], **self.asked), y[0], score, self.asked).reshape(1)
+        asked = self.asked(y[0])
+        return _scored(self.module(x[0], **asked), y[0], score, asked).reshape(1)
 
     def scores_of_all(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
         """score alone, where all replicas see one x and y, (batch, ...)."""
@@ -50,7 +52,7 @@ class Alone:
 
     def scores_and_state(self, score: Score, x: Tensor, y: Tensor, state: Carried, *, shared: bool = False) -> Scored:
         """scores, and scores_of_all where x and y are shared, from a state (R, batch, ...); with the state after it."""
-        asked = {} if shared else self.asked
+        asked = {} if shared else self.asked(y[0])
         outputs, after, *more = self.module(x if shared else x[0], tuple(s[0] for s in state), **asked)
         return sum(more, score(outputs, y if shared else y[0])).reshape(1), tuple(s[None] for s in after)
 
@@ -103,12 +105,11 @@ class Stacked:
         return self._mapped(score, 0, self.asked)(self.trained | self.own, x, y)
 
     def scores_of_all(self, score: Score, x: Tensor, y: Tensor) -> Tensor:
-        return self._mapped(score, None, {})(self.trained | self.own, x, y)
+        return self._mapped(score, None, lambda y: {})(self.trained | self.own, x, y)
 
     def scores_and_state(self, score: Score, x: Tensor, y: Tensor, state: Carried, *, shared: bool = False) -> Scored:
-        asked = {} if shared else self.asked
-
         def one(tensors: dict[str, Tensor], x: Tensor, y: Tensor, state: Carried) -> Scored:
+            asked = {} if shared else self.asked(y)
             outputs, after, *more = functional_call(self.module, tensors, (x, state), asked)
             return sum(more, score(outputs, y)), after
 
@@ -116,9 +117,10 @@ class Stacked:
         mapped = torch.vmap(one, in_dims=(0, axis, axis, 0), randomness="error")
         return mapped(self.trained | self.own, x, y, state)
 
-    def _mapped(self, score: Score, axis: int | None, asked: dict[str, bool]) -> Callable[..., Tensor]:
+    def _mapped(self, score: Score, axis: int | None, asked: Asked) -> Callable[..., Tensor]:
         def one(tensors: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-            return _scored(functional_call(self.module, tensors, (x,), asked), y, score, asked)
+            given = asked(y)
+            return _scored(functional_call(self.module, tensors, (x,), given), y, score, given)
 
         return torch.vmap(one, in_dims=(0, axis, axis), randomness="error")
 
@@ -170,12 +172,13 @@ class Stacked:
             generator.set_state(state["noise"].cpu())
 
 
-def _asked(module: nn.Module) -> dict[str, bool]:
+def _asked(module: nn.Module) -> Asked:
     """What a training step asks of a module that has a loss of its own (ModelSpec)."""
-    return {"penalty": True} if getattr(module, "penalised", False) else {}
+    told = getattr(module, "penalised", False)
+    return lambda y: {"penalty": y if told == "targets" else True} if told else {}
 
 
-def _scored(answer: Any, y: Tensor, score: Score, asked: dict[str, bool]) -> Tensor:
+def _scored(answer: Any, y: Tensor, score: Score, asked: dict[str, Any]) -> Tensor:
     if not asked:
         return score(answer, y)
     outputs, penalty = answer

@@ -33,14 +33,19 @@ class Stack(nn.Module):
         """What is done to what a layer says."""
         return h
 
-    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+    def read(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """What the last layer says (batch, time, units), and the states."""
         after = []
         for rnn, before in zip(self.rnns, library.of_layers(state, len(self.rnns)), strict=True):
             h, last = rnn(x, before)
             x = self.between(h)
             after += last
-        answers = self.classifier(x if self.per_step else x[:, -1])
-        return answers if state is None else (answers, tuple(after))
+        return x, tuple(after)
+
+    def forward(self, x: Tensor, state: State | None = None) -> Tensor | tuple[Tensor, State]:
+        h, after = self.read(x, state)
+        answers = self.classifier(h if self.per_step else h[:, -1])
+        return answers if state is None else (answers, after)
 
 
 def dropped(v: Tensor, share: float) -> Tensor:
@@ -51,7 +56,7 @@ def dropped(v: Tensor, share: float) -> Tensor:
     return v * (kept / (1 - share)).to(v).unsqueeze(1)
 
 
-def check_dropout(dropout: float) -> None:
+def check_dropout(share: float, name: str = "dropout") -> None:
     """Raises ValueError."""
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout is {dropout}; give a share of at least 0 and below 1")
+    if not 0 <= share < 1:
+        raise ValueError(f"{name} is {share}; give a share of at least 0 and below 1")

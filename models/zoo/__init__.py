@@ -17,4 +17,5 @@ rotations      a GRU whose candidate reads a state that rotations turn
 gated          an LSTM or a GRU that does something else with its state
 modern         since 2019
 yardsticks     without a recurrence
+text           for texts: what looks back at words, and the LSTM beside which it was shown
 """

@@ -756,6 +756,8 @@ SOURCES = {
         zoneout_source(prepare=zoned_by_the_mean, serves="zoneout-expected".__eq__),
     ],
     "plstm": [Source("plstm", phased, options=lambda case: {"leak": case["hyper/off_slope"].item()}, prepare=timed)],
+    "pointer_sentinel": [],  # of words: test_of_texts.py
+    "neural_cache": [],
     "sab": [Source("sab", backtracking, logits("fc"), options=backtracking_options)],
     "exprnn": [Source("exprnn", exponential, options=lambda case: {"map": case["hyper/map"].item()})],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),

@@ -291,6 +291,23 @@ def test_words_are_embedded_answered_and_scored(tied):
     assert tied or not torch.equal(E, W)
 
 
+def test_a_model_that_reads_words_is_told_them_and_answers_with_logits():
+    class Reads(nn.Module):
+        reads_words = True
+
+        def forward(self, x, state=None, *, words, logits, penalty=None):
+            answers = logits(2 * x) + words.unsqueeze(2)
+            more = [] if state is None else [state]
+            more += [] if penalty is None else [penalty]
+            return (answers, *more) if more else answers
+
+    reads, twice = small().frame(Reads()), small().frame(Twice())
+    twice.load_state_dict(reads.state_dict())
+    x = torch.tensor([[0, 4, 2], [1, 1, 3]])
+    torch.testing.assert_close(reads(x), twice(x) + x.unsqueeze(2))
+    assert reads(x, (x,), penalty=7)[1:] == ((x,), 7)
+
+
 def test_the_frame_can_do_what_its_model_can():
     _, plain = framed("gru")
     _, annealed = framed("hm-lstm")

@@ -11,8 +11,9 @@ from support.training import SHAPE, data, ended, saved, training
 from torch import Tensor, nn
 
 from harness.errors import BenchError
+from harness.train.evaluate import loss_of
 from harness.train.optimizer import Optimizer
-from harness.train.replicas import Alone, difference
+from harness.train.replicas import Alone, Stacked, difference
 from models.engine.replicas import exponential
 from tasks.text import LanguageModel
 
@@ -22,7 +23,7 @@ SAID = {"told": {"rate": 0.25, "decay": 0.3, "l2": 0.1, "most": 0.02, "low": -0.
 class Told(nn.Module):
     """A linear classifier of the mean over time of x told, which is kept small by a loss of its own and drops noise."""
 
-    def __init__(self, seed: int = 0, said: Any = None, penalised: bool = False) -> None:
+    def __init__(self, seed: int = 0, said: Any = None, penalised: bool | str = False) -> None:
         super().__init__()
         torch.manual_seed(seed)
         self.told = nn.Parameter(torch.randn(SHAPE.inputs, 4, dtype=torch.float64) / 3)
@@ -194,6 +195,23 @@ def test_steps_of_a_told_model_can_be_replayed():
         weights.append(run.model.weights(1)["told"])
     assert recorder.replayed > 0
     torch.testing.assert_close(weights[0], weights[1], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_loss_of_a_models_own_may_be_told_the_targets(count):
+    class Missing(Told):
+        def forward(self, x: Tensor, *, penalty: Tensor | None = None) -> Any:
+            answers = super().forward(x)
+            return answers if penalty is None else (answers, (answers.mean(1) - penalty).square().mean())
+
+    modules = [Missing(seed, penalised="targets").eval() for seed in range(count)]
+    x, y = data(40).train
+    rows = torch.arange(4 * count).view(count, 4)
+    model = Alone(modules[0], x.device) if count == 1 else Stacked(modules, range(count), x.device)
+    found = model.scores(loss_of, x[rows], y[rows])
+    for place, module in enumerate(modules):
+        answers, penalty = module(x[rows[place]], penalty=y[rows[place]])
+        assert found[place].item() == pytest.approx((loss_of(answers, y[rows[place]]) + penalty).item())
 
 
 class Carrying(Told):

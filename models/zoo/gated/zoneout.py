@@ -56,10 +56,14 @@ class Zoneout(cells.Cell):
         c, h = uniform(self.bias.new_empty(batch, steps, len(self.bias) // 2)).chunk(2, dim=2)
         return (c >= self.z_c).to(c), (h >= self.z_h).to(h)
 
+    def read(self, batch: int) -> State:
+        """What h_{t-1} is multiplied with where U reads it: here nothing."""
+        return ()
+
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         before = self.initial_state(len(x)) if state is None else state
         beta = self.bias.new_zeros(()) if self.beta is None else self.beta
-        return leaky((*self.weights, beta), before, x, *self.renewed(*x.shape[:2]))
+        return leaky((*self.weights, beta, *self.read(len(x))), before, x, *self.renewed(*x.shape[:2]))
 
 
 class ZoneoutNetwork(cells.Classified):
