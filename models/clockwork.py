@@ -16,9 +16,9 @@ Koutnik, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014.
 Weights start N(0, 0.1^2), the classifier's too, which is recalled of the paper, unverified; there is no code of the
 authors. `init=glorot` draws them Glorot-uniform over the joint kernel of each module, as the other models' here.
 
-The second published form is a port's, flandolfi/clockwork-rnn (MIT): the same equations, bias included, with the slowest
-units first, which is an order alone. It starts otherwise, as Keras does: `init=port` draws what a module reads of others,
-[W_I[i], W_H[i, j > i]], Glorot-uniform, and W_H[i, i] orthogonal; `head=glorot` is its classifier.
+The second published form is a port's, flandolfi/clockwork-rnn (MIT): the same equations, bias included, with the
+slowest units first, which is an order alone. It starts otherwise, as Keras does: `init=port` draws what a module reads
+of others, [W_I[i], W_H[i, j > i]], Glorot-uniform, and W_H[i, i] orthogonal; `head=glorot` is its classifier.
 
 Departures: a bias, which the paper's equations do not show. g follows from the length: periods up to
 T / 4, so that each module runs at least four times, and 8 modules at most; fewer than g units
@@ -67,7 +67,8 @@ class Clockwork(nn.Module):
         self.b = nn.Parameter(torch.zeros(width))
         for W_I, W_H in zip(self.W_I.split(self.widths), self.W_H, strict=True):
             k, read = W_H.shape
-            limit = math.sqrt(6 / (shape.inputs + read + (0 if init == "port" else k)))  # a port's kernel is without itself
+            apart = k if init == "port" else 0  # what it reads of itself is no part of the port's kernel
+            limit = math.sqrt(6 / (shape.inputs + read - apart + k))
             for weight in (W_I, W_H):
                 nn.init.normal_(weight, std=0.1) if init == "normal" else nn.init.uniform_(weight, -limit, limit)
             if init == "port":

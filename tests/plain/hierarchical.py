@@ -13,10 +13,8 @@ def loop(module, shape):
             for t, below in enumerate(sequence):
                 before, now = y, []
                 for l, ((W, U), b) in enumerate(zip(levels, biases, strict=True)):
-                    if t % 4**l == 0:
-                        below = torch.tanh(W @ below + U @ torch.cat(before[l:]) + b)
-                    else:
-                        below = before[l]
+                    due = t % 4**l == 0
+                    below = torch.tanh(W @ below + U @ torch.cat(before[l:]) + b) if due else before[l]
                     now.append(below)
                 y = now
                 row.append(weights["classifier.weight"] @ torch.cat(y) + weights["classifier.bias"])

@@ -236,7 +236,9 @@ def recalling(var: Arrays, case: Arrays) -> Arrays:
     linears += [("recall_head.inner", "aux.pre_decoder"), ("told", "aux.decoder")]
     ours = {"encoder.weight": var["main.encoder.weight"]}
     for name, theirs, l in cells:
-        ours |= {f"{name}.weight_{our}": var[f"{theirs}.weight_{their}_l{l}"] for our, their in (("x", "ih"), ("h", "hh"))}
+        ours |= {
+            f"{name}.weight_{our}": var[f"{theirs}.weight_{their}_l{l}"] for our, their in (("x", "ih"), ("h", "hh"))
+        }
         ours[f"{name}.bias"] = var[f"{theirs}.bias_ih_l{l}"] + var[f"{theirs}.bias_hh_l{l}"]
     return ours | {f"{name}.{part}": var[f"{theirs}.{part}"] for name, theirs in linears for part in ("weight", "bias")}
 

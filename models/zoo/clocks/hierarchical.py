@@ -42,21 +42,21 @@ MOST_LEVELS = 8
 class Hierarchical(nn.Module):
     """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step; state: y (batch, units).
 
-    y is that of all levels, the fastest first. W[l] (h, units of the level below), U[l] (h, units of this and all slower
-    levels), b (units). Raises ValueError as `spread`.
+    y is that of all levels, the fastest first. W[l] (h, units of the level below), U[l] (h, units of this and all
+    slower levels), b (units). Raises ValueError as `spread`.
     """
 
     def __init__(self, shape: Shape, width: float, *, levels: int | None = None, k: int = K) -> None:
         super().__init__()
         if k < 2 or k != int(k):
             raise ValueError(f"k is {k}; give a whole number of at least 2")
-        L = levels_for(shape, k) if levels is None else levels
-        if L < 1 or L != int(L):
-            raise ValueError(f"levels is {L}; give a whole number of at least 1")
-        if carries(shape) and (reason := _misses_a_period(shape.length, L, k)):
+        levels = levels_for(shape, k) if levels is None else levels
+        if levels < 1 or levels != int(levels):
+            raise ValueError(f"levels is {levels}; give a whole number of at least 1")
+        if carries(shape) and (reason := _misses_a_period(shape.length, levels, k)):
             raise ValueError(reason)
         self.per_step, self.k = shape.per_step, k
-        self.widths = widths = tuple(spread(width, L))
+        widths = self.widths = tuple(spread(width, levels))
         below = [shape.inputs, *widths[:-1]]
         self.W = nn.ParameterList(torch.empty(h, d) for h, d in zip(widths, below, strict=True))
         self.U = nn.ParameterList(torch.empty(h, sum(widths[l:])) for l, h in enumerate(widths))
@@ -110,7 +110,7 @@ def recurrence(widths: tuple[int, ...], outputs: bool) -> Recurrence:
 
 def levels_for(shape: Shape, k: int = K) -> int:
     """How many periods 1, k, k^2, ... are at most T / 4, at least 1 and at most 8."""
-    return max(1, sum(4 * k**l <= shape.length for l in range(MOST_LEVELS)))
+    return max(1, sum(k**l <= shape.length / 4 for l in range(MOST_LEVELS)))
 
 
 def _due(t: int, levels: int, k: int) -> int:
@@ -138,8 +138,8 @@ HIERARCHICAL_RNN = ModelSpec(
     Hierarchical,
     layers=levels_for,
     why_not=_why_not,
-    what="layers of tanh at periods 1, 4, 16, ... that read the one below and all slower ones; no source, built after a "
-    "description",
+    what="layers of tanh at periods 1, 4, 16, ... that read the one below and all slower ones; no source, built after "
+    "a description",
     cite="El Hihi, Bengio: Hierarchical recurrent neural networks for long-term dependencies, NIPS 1995",
     start="Glorot-uniform, biases zero, classifier as torch's Linear: ours, as no source was at hand",
     head="default",

@@ -1,33 +1,34 @@
 """r-LSTM: an LSTM from one of whose states a second network must tell what was read before it.
 
-    h_t, c_t = LSTM(x_t, h_{t-1}, c_{t-1});  y = C relu(W h_T + b) + a
-    at an anchor t = a, drawn for each sequence in each step of training: two layers of LSTM, the first from h_a, c_a, the
-    second from zeros, read x_{a-l}, .., x_{a-2}, and tell of each what follows it, x_{a-l+1}, .., x_{a-1}, by a head of
-    their own as that of y; beside the task's loss there is `weight` times that of what they tell
+    h_t, c_t = LSTM(x_t, h_{t-1}, c_{t-1});  y = C relu(W h_T + b) + d
+    at an anchor t = a, drawn for each sequence in each step of training, two layers of LSTM, the first from h_a, c_a,
+    the second from zeros, read x_{a-l}, .., x_{a-2} and tell of each what follows it, x_{a-l+1}, .., x_{a-1}, by a head
+    of their own as that of y; `weight` times the loss of what they tell is added to the task's
 
 Trinh, Dai, Luong, Le: Learning longer-term dependencies in RNNs with auxiliary losses, ICML 2018.
 
-There is no code of the authors, and the paper is recalled, unverified. A port (younggyoseo/rnn-auxiliary-loss, whose own
-README says that it does not come to the paper's numbers) gives the case: `released=True`, whose heads have no relu. What
-the port has otherwise is no more than how it trains: its anchor is drawn once for the whole run, and the classifier's
-bias stays at zero.
+There is no code of the authors, and the paper is recalled, unverified. The case is a port's,
+younggyoseo/rnn-auxiliary-loss, which by its own account does not come to the paper's numbers: `released=True`, whose
+heads have no relu. Else the port differs in how it trains: its anchor is drawn once for the whole run, and the
+classifier's bias stays at zero.
 
-The loss is of real inputs the squared error, of `classes` the cross entropy: x, one number in [0, 1], then is the symbol
-round(x (classes - 1)), embedded in so many numbers as `embedding` says, and there is no gradient by x. Both heads drop
-connections of their last map in training, with probability `dropout`. l, the `segment`, is by default that share of the
-sequence which 600 of 784 are; `reverse` tells it from its end. `bptt` lets errors go so many steps back, from the end of
-the sequence, from the anchor, and within the segment in stretches that are counted from its end and of which each has a
-loss, 0 all the way. `pretrain` is the share of the training in which the network of the anchor has the only loss.
+The loss is the squared error of real inputs, or with `classes` the cross entropy: x, a number in [0, 1], then is the
+symbol round(x (classes - 1)), embedded in so many numbers as `embedding` says, and there is no gradient by x. Both
+heads drop connections of their last map in training, with probability `dropout`. l, the `segment`, is by default that
+share of the sequence which 600 of 784 are; `reverse` has it told from its end. `bptt` lets errors go so many steps
+back, from the end of the sequence, from the anchor, and within stretches of the segment that are counted from its end
+and have a loss each; 0 is all the way. `pretrain` is the share of the training in which there is the second network's
+loss alone.
 
 All that is trained counts in a budget, the second network too, though no answer needs it.
 
-Weights start as an LSTM's here, Glorot-uniform, forget biases 1; heads and classifier as torch's Linear: ours, as no
-source says.
+Weights start as an LSTM's here, Glorot-uniform with forget biases of 1, and heads and classifier as torch's Linear:
+ours, as no source says.
 
-Departures: squared error of real inputs, as the paper's are symbols. Both losses are there from the start; the paper, and
-the port, first train on the anchor's alone, as `pretrain=0.17` does. One anchor a sequence. What is to be told is no way
-for errors into x. A head has twice the width, as the paper's 256 of 128. Where a state is carried, anchors and segments
-lie within a piece.
+Departures: the squared error, as the paper's inputs are symbols. Both losses are there from the start; the paper, as
+the port, first trains on the second network's alone, which `pretrain=0.17` does for as long as the port. One anchor a
+sequence. No error goes into x by what is to be told. A head has twice the width, as the paper's 256 of 128. Where a
+state is carried, anchor and segment lie within a piece, and `bptt` counts from its end.
 """
 
 import math
@@ -44,7 +45,7 @@ from ...spec import ModelSpec, Shape
 
 
 class Head(nn.Module):
-    """C relu(W h + b) + a, where C is given for each call, as some of its entries are dropped."""
+    """C relu(W h + b) + d, where C is given for each call, as some of its entries are dropped."""
 
     def __init__(self, width: int, hidden: int, released: bool) -> None:
         super().__init__()
@@ -59,9 +60,9 @@ class Head(nn.Module):
 
 
 class Recalling(nn.Module):
-    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step; state: h, c (batch, width).
+    """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
 
-    penalty: the auxiliary loss comes as one more value.
+    state: h, c (batch, width). penalty: the second network's loss comes as one more value.
     """
 
     def __init__(
@@ -123,7 +124,8 @@ class Recalling(nn.Module):
         answers = self.head(h if self.per_step else h[:, -1], self.classifier, self._dropped)
         told: tuple[object, ...] = (answers, *([] if state is None else [after]))
         if penalty:
-            told = (answers.detach() if self.alone else answers, *told[1:], self.weight * self._loss(x, read, before, h, c))
+            loss = self.weight * self._loss(x, read, before, h, c)
+            told = (answers.detach() if self.alone else answers, *told[1:], loss)
         return told if len(told) > 1 else answers
 
     def _symbols(self, x: Tensor) -> Tensor:
@@ -181,7 +183,7 @@ def _states(rnn: cells.LSTMCell, x: Tensor, state: State) -> tuple[State, State]
 
 
 def _sizes(steps: int, length: int, bptt: int) -> list[int]:
-    """Of stretches of so many steps, which are counted from the end of `length`, of which the first `steps` are there."""
+    """Of stretches of bptt steps that are counted from the end of `length`, of which the first `steps` are there."""
     ends = [end for end in range(length % bptt, steps, bptt) if end] if bptt else []
     return [end - start for start, end in pairwise([0, *ends, steps])]
 

@@ -168,7 +168,6 @@ def test_an_auxiliary_loss_and_its_gradients_are_those_of_the_port(path):
     shape = SequenceShape(case["x"].shape[1], 1, case["out"].shape[1])
     module = catalog.find_model("r-lstm").build(shape, len(var["main.rnn.weight_hh_l0"].t()), **options).double()
     module.anchors = lambda like, steps: torch.full_like(like, case["anchor"].item(), dtype=torch.int64)
-    # the port has so many hidden units of a head as it likes
     assert set(ours) == {name for name, _ in module.named_parameters()}
     x = case["x"].unsqueeze(2) / (options["classes"] - 1)
     answers, penalty = functional_call(module, ours, (x.double(),), {"penalty": True})
