@@ -27,8 +27,8 @@ ours, as no source says.
 
 Departures: the squared error, as the paper's inputs are symbols. Both losses are there from the start; the paper, as
 the port, first trains on the second network's alone, which `pretrain=0.17` does for as long as the port. One anchor a
-sequence. No error goes into x by what is to be told. A head has twice the width, as the paper's 256 of 128. Where a
-state is carried, anchor and segment lie within a piece, and `bptt` counts from its end.
+sequence. No error goes into x by what is to be told. A head has twice the units of its layer, as the paper's 256 of
+128. Where a state is carried, anchor and segment lie within a piece, and `bptt` counts from its end.
 """
 
 import math
@@ -41,15 +41,15 @@ from torch.nn import functional as F
 from ...engine.replicas import uniform
 from ...engine.scan import State, scan
 from ...parts import cells
-from ...spec import ModelSpec, Shape
+from ...spec import ModelSpec, Shape, spread
 
 
 class Head(nn.Module):
     """C relu(W h + b) + d, where C is given for each call, as some of its entries are dropped."""
 
-    def __init__(self, width: int, hidden: int, released: bool) -> None:
+    def __init__(self, width: int, released: bool) -> None:
         super().__init__()
-        self.inner, self.released = nn.Linear(width, hidden), released
+        self.inner, self.released = nn.Linear(width, 2 * width), released
 
     def forward(self, h: Tensor, last: nn.Linear, dropout: float) -> Tensor:
         inner = self.inner(h) if self.released else torch.relu(self.inner(h))
@@ -62,13 +62,14 @@ class Head(nn.Module):
 class Recalling(nn.Module):
     """x (batch, time, inputs) -> (batch, outputs), or (batch, time, outputs) where per_step.
 
-    state: h, c (batch, width). penalty: the second network's loss comes as one more value.
+    state: h, c (batch, units). penalty: the second network's loss comes as one more value. width: mean units of the
+    three layers of LSTM, of which the two that hand on h_a, c_a have as many. Raises ValueError as `spread`.
     """
 
     def __init__(
         self,
         shape: Shape,
-        width: int,
+        width: float,
         *,
         segment: int | None = None,
         weight: float = 1.0,
@@ -81,6 +82,8 @@ class Recalling(nn.Module):
         released: bool = False,
     ) -> None:
         super().__init__()
+        if reason := _why_not(shape):
+            raise ValueError(reason)
         l = max(2, round(shape.length * 600 / 784)) if segment is None else segment
         if not 2 <= l < shape.length or l != int(l):
             raise ValueError(f"segment is {l}; give a whole number of at least 2 and below the {shape.length} steps")
@@ -102,12 +105,14 @@ class Recalling(nn.Module):
         self.dropout, self.reverse = dropout, reverse
         self.encoder = nn.Embedding(classes, embedding) if classes else None
         d = embedding if classes else shape.inputs
-        self.rnn = cells.LSTMCell(d, width)
-        self.head = Head(width, 2 * width, released)
-        self.classifier = nn.Linear(2 * width, shape.outputs)
-        self.recall = nn.ModuleList([cells.LSTMCell(d, width), cells.LSTMCell(width, width)])
-        self.recall_head = Head(width, 2 * width, released)
-        self.told = nn.Linear(2 * width, classes or d)
+        first, units, last = spread(width, 3)
+        own = first + last - units  # of the second network's second layer
+        self.rnn = cells.LSTMCell(d, units)
+        self.head = Head(units, released)
+        self.classifier = nn.Linear(2 * units, shape.outputs)
+        self.recall = nn.ModuleList([cells.LSTMCell(d, units), cells.LSTMCell(units, own)])
+        self.recall_head = Head(own, released)
+        self.told = nn.Linear(2 * own, classes or d)
         self.initial_state = self.rnn.initial_state
         self.pretrain, self.alone = pretrain, pretrain > 0
         if pretrain:
@@ -199,11 +204,19 @@ def _stretch(v: Tensor, first: Tensor, steps: int) -> Tensor:
     return v.gather(1, places.view(*places.shape, *[1] * (v.dim() - 2)).expand(-1, -1, *v.shape[2:]))
 
 
+def _why_not(shape: Shape) -> str | None:
+    if shape.length > 2:
+        return None
+    return f"an anchor has at least two steps before it, and its sequences have {shape.length} in all"
+
+
 R_LSTM = ModelSpec(
     "r-lstm",
     "r-LSTM",
     Recalling,
     paper_width=128,
+    layers=3,
+    why_not=_why_not,
     what="an LSTM from one of whose states a second network tells what was read before it, in training alone",
     cite="Trinh, Dai, Luong, Le: Learning longer-term dependencies in RNNs with auxiliary losses, ICML 2018",
     source="https://github.com/younggyoseo/rnn-auxiliary-loss",

@@ -492,6 +492,7 @@ def _whole(text: str) -> int | None:
             128,
             256 * 8 + 4 * 128 * (2 * (8 + 128 + 1) + 128 + 128 + 1) + 2 * 256 * 129 + (10 + 256) * 257,
         ),
+        ("r-lstm", 20 + 1 / 3, 4 * 20 * 22 * 2 + 4 * 21 * 42 + 2 * (20 * 21 + 21 * 22) + 10 * 41 + 43),
         ("sfm@units=50", 88, (3 * 50 + 4) * (88 + 2) + 4 * 88 * (2 * 50 + 88 + 1 + 2) + 10 * 89),
     ],
 )
@@ -660,6 +661,14 @@ def test_a_second_network_tells_what_was_read_before_an_anchor_of_each_sequence(
 def test_an_anchor_is_any_step_that_has_a_segment_before_it():
     module = catalog.find_model("r-lstm@segment=20").build(SHAPE, 5)
     assert torch.unique(module.anchors(torch.empty(1000), 24)).tolist() == [20, 21, 22, 23]
+
+
+def test_a_sequence_without_room_for_an_anchor_is_refused():
+    spec, short = catalog.find_model("r-lstm"), catalog.sequence_shape(2, 1, 3)
+    assert spec.why_not(catalog.sequence_shape(3, 1, 3)) is None
+    assert "at least two steps before it, and its sequences have 2 in all" in spec.why_not(short)
+    with pytest.raises(ValueError, match="at least two steps before it"):
+        spec.build(short, 5)
 
 
 def test_errors_go_back_from_the_end_as_far_as_is_said():
