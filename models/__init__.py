@@ -70,6 +70,8 @@ ZOO: dict[str, str] = {
     "variational-lstm": ".zoo.text.variational:VARIATIONAL_LSTM",
     "pointer-lstm": ".zoo.text.pointer:POINTER_LSTM",
     "cache-lstm": ".zoo.text.cache:CACHE_LSTM",
+    "r-lstm": ".zoo.gated.auxiliary:R_LSTM",
+    "hierarchical-rnn": ".zoo.clocks.hierarchical:HIERARCHICAL_RNN",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

@@ -16,6 +16,10 @@ Koutnik, Greff, Gomez, Schmidhuber: A Clockwork RNN, ICML 2014.
 Weights start N(0, 0.1^2), the classifier's too, which is recalled of the paper, unverified; there is no code of the
 authors. `init=glorot` draws them Glorot-uniform over the joint kernel of each module, as the other models' here.
 
+The second published form is a port's, flandolfi/clockwork-rnn (MIT): the same equations, bias included, with the
+slowest units first, which is an order alone. It starts otherwise, as Keras does: `init=port` draws what a module reads
+of others, [W_I[i], W_H[i, j > i]], Glorot-uniform, and W_H[i, i] orthogonal; `head=glorot` is its classifier.
+
 Departures: a bias, which the paper's equations do not show. g follows from the length: periods up to
 T / 4, so that each module runs at least four times, and 8 modules at most; fewer than g units
 make fewer modules. Neither table that we compare with has this model: its width for the budget
@@ -48,8 +52,8 @@ class Clockwork(nn.Module):
 
     def __init__(self, shape: Shape, width: int, *, modules: int | None = None, init: str = "normal") -> None:
         super().__init__()
-        if init not in ("normal", "glorot"):
-            raise ValueError(f"init is '{init}'; choose one of normal, glorot")
+        if init not in ("normal", "glorot", "port"):
+            raise ValueError(f"init is '{init}'; choose one of normal, glorot, port")
         self.per_step = shape.per_step
         g = modules_for(shape) if modules is None else modules
         if g < 1 or g != int(g):
@@ -62,9 +66,13 @@ class Clockwork(nn.Module):
         self.W_H = nn.ParameterList(torch.empty(k, sum(self.widths[i:])) for i, k in enumerate(self.widths))
         self.b = nn.Parameter(torch.zeros(width))
         for W_I, W_H in zip(self.W_I.split(self.widths), self.W_H, strict=True):
-            limit = math.sqrt(6 / (shape.inputs + sum(W_H.shape)))
+            k, read = W_H.shape
+            apart = k if init == "port" else 0  # what it reads of itself is no part of the port's kernel
+            limit = math.sqrt(6 / (shape.inputs + read - apart + k))
             for weight in (W_I, W_H):
                 nn.init.normal_(weight, std=0.1) if init == "normal" else nn.init.uniform_(weight, -limit, limit)
+            if init == "port":
+                nn.init.orthogonal_(W_H.detach()[:, :k])
         self.classifier = nn.Linear(width, shape.outputs)
 
     def initial_state(self, batch: int) -> State:

@@ -59,6 +59,7 @@ ROOMS = {
     "harness.__main__": "cli",
     "models": "models.spec models.parts models.engine models.engine.native models.engine.triton",
     "models.zoo": "models.spec models.parts models.engine",
+    "models.zoo.clocks": "models.spec models.parts models.engine",
     "models.zoo.gated": "models.spec models.parts models.engine",
     "models.zoo.modern": "models.spec models.parts models.engine",
     "models.zoo.yardsticks": "models.spec models.parts models.engine",

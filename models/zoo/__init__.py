@@ -14,6 +14,7 @@ unitary        a complex state that a unitary matrix turns
 frequency      a memory that is kept apart by frequency
 independent    layers of relu whose units do not read each other
 rotations      a GRU whose candidate reads a state that rotations turn
+clocks         layers that run at periods of their own
 gated          an LSTM or a GRU that does something else with its state
 modern         since 2019
 yardsticks     without a recurrence

@@ -14,7 +14,7 @@ from models.engine import scan
 from models.engine.native import kernels as native
 from models.parts import stack
 from models.spec import carries
-from models.zoo.gated import zoneout
+from models.zoo.gated import auxiliary, zoneout
 from models.zoo.text import variational
 from tasks.spec import SequenceShape
 
@@ -29,6 +29,7 @@ def shape_of(length):
 CARRY = [name for name in MODELS if catalog.find_model(name).why_not(shape_of(16)) is None]
 OPTIONS = ["aslstm@taps=1", "asgru@mixture=straight-through", "sgru@fixed_scale=0", "clockwork@modules=5"]
 OPTIONS += ["dilated-lstm@dilations=(1, 3, 20)", "zoneout-lstm@released=True", "sab@block=True+k_top=3"]
+OPTIONS += ["hierarchical-rnn@k=2+levels=4"]
 COUNTS = {"sab": 4}
 """Model -> the part of its state that counts steps, to which there is no gradient."""
 CASES = [(name, n) for n in LENGTHS for name in CARRY if catalog.find_model(name).why_not(shape_of(n)) is None]
@@ -60,7 +61,8 @@ def but_every_third(like):
 def noise_is_one(monkeypatch):
     """Noise is drawn in each call; the same at all steps, it is the same in pieces and at once."""
     monkeypatch.setattr(asrnn, "exponential", torch.ones_like)
-    monkeypatch.setattr(zoneout, "uniform", every_second)
+    for part in (zoneout, auxiliary):
+        monkeypatch.setattr(part, "uniform", every_second)
     for place, name in ((variational, "uniform"), (stack, "exponential")):
         monkeypatch.setattr(place, name, but_every_third)
 
@@ -221,6 +223,15 @@ def test_clockwork_refuses_a_length_that_its_slowest_period_does_not_divide():
     with pytest.raises(ValueError, match="every 16 steps, which do not divide the 24 steps"):
         spec.build(shape_of(24), 9, modules=5)
     assert spec.build(shape_of(24), 4, modules=5).widths == [1, 1, 1, 1]  # the slowest runs every 8 steps
+
+
+def test_a_hierarchical_network_refuses_a_length_that_its_slowest_period_does_not_divide():
+    spec = catalog.find_model("hierarchical-rnn")
+    assert spec.why_not(shape_of(64)) is None
+    assert "every 16 steps, which do not divide the 72 steps" in spec.why_not(shape_of(72))
+    assert spec.why_not(SequenceShape(72, 2, 3, per_step=True)) is None
+    with pytest.raises(ValueError, match="every 16 steps, which do not divide the 24 steps"):
+        spec.build(shape_of(24), 9, levels=3)
 
 
 def test_a_strangers_shape_carries_nothing():

@@ -207,6 +207,55 @@ def dilations(case: Arrays) -> dict[str, object]:
     return {"dilations": tuple(case["dilations"].tolist())}
 
 
+def clockwork(var: Arrays, case: Arrays) -> Arrays:
+    """Their modules are from the slowest to the fastest, and so are the slower ones that a kernel reads after x."""
+    d, units, ours = case["x"].shape[2], case["units"].tolist(), {}
+    modules = [f"T{period}" for period in case["periods"].tolist()]
+    kernels = [var[f"{module}/kernel"] for module in modules]
+    for i, (module, kernel) in enumerate(zip(modules, kernels, strict=True)):
+        slower = kernel[d:].split(units[:i])[::-1]
+        ours[f"W_H.{len(units) - 1 - i}"] = torch.cat([var[f"{module}/recurrent_kernel"], *slower]).t()
+    ours["W_I"] = torch.cat([kernel[:d] for kernel in kernels[::-1]], dim=1).t()
+    return ours | {"b": torch.cat([var[f"{module}/bias"] for module in modules[::-1]])}
+
+
+def clockwork_answers(var: Arrays) -> list[tuple[Tensor, Tensor]]:
+    periods = sorted((int(name[1:-5]) for name in var if name.endswith("/bias") and name[0] == "T"), reverse=True)
+    rows = var["dense/kernel"].split([len(var[f"T{period}/bias"]) for period in periods])
+    return [(torch.cat(rows[::-1]), var["dense/bias"])]
+
+
+def as_wide_clocks(module: torch.nn.Module, case: Arrays) -> None:
+    module.widths = case["units"].tolist()[::-1]
+
+
+def recalling(var: Arrays, case: Arrays) -> Arrays:
+    """One embedding serves both networks."""
+    cells = [("rnn", "main.rnn", 0), ("recall.0", "aux.rnn", 0), ("recall.1", "aux.rnn", 1)]
+    linears = [("head.inner", "main.pre_decoder"), ("classifier", "main.decoder")]
+    linears += [("recall_head.inner", "aux.pre_decoder"), ("told", "aux.decoder")]
+    ours = {"encoder.weight": var["main.encoder.weight"]}
+    for name, theirs, l in cells:
+        ours |= {
+            f"{name}.weight_{our}": var[f"{theirs}.weight_{their}_l{l}"] for our, their in (("x", "ih"), ("h", "hh"))
+        }
+        ours[f"{name}.bias"] = var[f"{theirs}.bias_ih_l{l}"] + var[f"{theirs}.bias_hh_l{l}"]
+    return ours | {f"{name}.{part}": var[f"{theirs}.{part}"] for name, theirs in linears for part in ("weight", "bias")}
+
+
+def recalling_options(case: Arrays) -> dict[str, object]:
+    classes, embedding = case["var/main.encoder.weight"].shape
+    return {
+        "segment": int(case["aux_length"]),
+        "bptt": int(case["bptt"]),
+        "reverse": bool(case["reverse"]),
+        "classes": classes,
+        "embedding": embedding,
+        "released": True,
+        "dropout": 0.0,
+    }
+
+
 def answers(weight: str, bias: str) -> Callable[[Arrays], list[tuple[Tensor, Tensor]]]:
     return lambda var: [(var[weight], var[bias])]
 
@@ -760,6 +809,17 @@ SOURCES = {
     "neural_cache": [],
     "sab": [Source("sab", backtracking, logits("fc"), options=backtracking_options)],
     "exprnn": [Source("exprnn", exponential, options=lambda case: {"map": case["hyper/map"].item()})],
+    # its x are no numbers that a gradient goes to: a test of its own
+    "rlstm": [Source("r-lstm", recalling, options=recalling_options, serves=lambda name: False)],
+    "clockwork_flandolfi": [
+        Source(
+            "clockwork",
+            clockwork,
+            clockwork_answers,
+            options=lambda case: {"modules": len(case["units"])},
+            prepare=as_wide_clocks,
+        )
+    ],
     "dilated_rnn": dilated_sources("rnn", "basic_rnn"),
     "dilated_lstm": dilated_sources("lstm", "basic_lstm"),
     "dilated_gru": dilated_sources("gru", "gru"),

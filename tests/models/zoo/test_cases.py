@@ -159,6 +159,29 @@ def test_the_cost_of_updates_and_its_gradients_are_those_of_the_authors_code(pat
         near(gradient, case[f"grad_budget{key}"], key)
 
 
+@pytest.mark.parametrize("path", sorted(CASES.glob("rlstm-*.npz")), ids=lambda path: path.stem)
+def test_an_auxiliary_loss_and_its_gradients_are_those_of_the_port(path):
+    (source,) = SOURCES["rlstm"]
+    case = {key: torch.from_numpy(value) for key, value in np.load(path).items()}
+    var = {key.removeprefix("var/"): value.requires_grad_() for key, value in case.items() if key.startswith("var/")}
+    options, ours = source.options(case), source.weights(var, case)
+    shape = SequenceShape(case["x"].shape[1], 1, case["out"].shape[1])
+    module = catalog.find_model("r-lstm").build(shape, len(var["main.rnn.weight_hh_l0"].t()), **options).double()
+    module.anchors = lambda like, steps: torch.full_like(like, case["anchor"].item(), dtype=torch.int64)
+    assert set(ours) == {name for name, _ in module.named_parameters()}
+    x = case["x"].unsqueeze(2) / (options["classes"] - 1)
+    answers, penalty = functional_call(module, ours, (x.double(),), {"penalty": True})
+    near(answers, case["out"], "out")
+    near(penalty, case["aux_losses"].sum(), "auxiliary losses")
+    loss = torch.nn.functional.cross_entropy(answers, case["y"]) + penalty
+    near(loss, case["loss"], "loss")
+    near(case["grad/main.encoder.weight"], case["grad/aux.encoder.weight"], "one embedding")
+    known = sorted(key for key in case if key.startswith("grad/") and key != "grad/aux.encoder.weight")
+    found = torch.autograd.grad(loss, [var[key.removeprefix("grad/")] for key in known])
+    for key, gradient in zip(known, found, strict=True):
+        near(gradient, case[key], key)
+
+
 def near(ours: Tensor, theirs: Tensor, what: str) -> None:
     assert ours.shape == theirs.shape, what
     scale = max(1.0, float(theirs.abs().max()))

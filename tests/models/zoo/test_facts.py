@@ -5,12 +5,13 @@ from statistics import NormalDist
 
 import pytest
 import torch
+from plain import auxiliary
 
 from harness import catalog
 from harness.prepare.budget import count_parameters, parameters_at
 from harness.prepare.modules import made
 from harness.train.optimizer import Optimizer
-from harness.train.replicas import Alone
+from harness.train.replicas import Alone, difference
 from models.zoo.gated.normalised import normal
 from models.zoo.modern import lmu
 
@@ -368,6 +369,35 @@ STARTS: dict[str, dict[str, Start]] = {
         "rnn.bias_ih_l0[120:]": ("constant", 0),
         "classifier.weight": linear(N),
     },
+    "clockwork@init=port+head=glorot": {
+        "W_I[:20]": glorot(20, 20 + 40),  # of three modules of 20 units
+        "W_H.0[:,:20]": ("orthogonal", 1),
+        "W_H.0[:,20:]": glorot(20, 20 + 40),
+        "W_H.1[:,20:]": glorot(20, 20 + 20),
+        "W_H.2": ("orthogonal", 1),
+        "b": ("constant", 0),
+        "classifier.weight": glorot(100, N),
+        "classifier.bias": ("constant", 0),
+    },
+    "hierarchical-rnn": {
+        "W.0": glorot(N, 20 + 2 * N),
+        "U.0": glorot(N, 20 + 2 * N),
+        "W.1": glorot(N, N + N),
+        "U.1": glorot(N, N + N),
+        "b": ("constant", 0),
+        "classifier.weight": linear(2 * N),
+    },
+    "r-lstm": {
+        "rnn.weight_x": glorot(4 * N, 20 + N),
+        "rnn.weight_h": glorot(4 * N, 20 + N),
+        "rnn.bias[60:120]": ("constant", 1),
+        "rnn.bias[120:]": ("constant", 0),
+        "recall.0.weight_x": glorot(4 * N, 20 + N),
+        "recall.1.weight_h": glorot(4 * N, 2 * N),
+        "head.inner.weight": linear(N),
+        "told.weight": linear(2 * N),
+        "classifier.weight": linear(2 * N),
+    },
     "exprnn": {
         "rnn.T": ("normal", math.sqrt(2 / 20)),
         "rnn.b": ("uniform", 0.01),
@@ -476,6 +506,20 @@ def _whole(text: str) -> int | None:
         ("zoneout-lstm@released=True", 100, 42_110),
         ("sab", 128, 4 * 128 * (1 + 128 + 2) + 2 * 128 + 2 * 128 * 10 + 10 - 4 * 128),  # that code has a second bias
         ("plstm", 100, 4 * 100 * (1 + 100 + 1) + 3 * 100 + 10 * 101),
+        ("clockwork@init=port", 64, 2_497 + 9 * 65),  # that code has one output
+        ("hierarchical-rnn", 50, 50 * (1 + 4 * 50) + 50 * 50 * (4 + 3 + 2) + 4 * 50 + 10 * 201),
+        ("hierarchical-rnn@k=2+levels=2", 50, 50 * (1 + 2 * 50) + 50 * 100 + 2 * 50 + 10 * 101),
+        (
+            "r-lstm",
+            128,
+            4 * 128 * (2 * (1 + 128 + 1) + 128 + 128 + 1) + 2 * 256 * 129 + (10 + 1) * 257,
+        ),
+        (
+            "r-lstm@classes=256+embedding=8",
+            128,
+            256 * 8 + 4 * 128 * (2 * (8 + 128 + 1) + 128 + 128 + 1) + 2 * 256 * 129 + (10 + 256) * 257,
+        ),
+        ("r-lstm", 20 + 1 / 3, 4 * 20 * 22 * 2 + 4 * 21 * 42 + 2 * (20 * 21 + 21 * 22) + 10 * 41 + 43),
         ("sfm@units=50", 88, (3 * 50 + 4) * (88 + 2) + 4 * 88 * (2 * 50 + 88 + 1 + 2) + 10 * 89),
     ],
 )
@@ -566,6 +610,17 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("pointer-lstm@layers=0", "layers is 0; give a whole number of at least 1"),
         ("cache-lstm@window=0", "window is 0; give a whole number of at least 1"),
         ("cache-lstm@lam=0.0", "lam is 0.0; give a share above 0 and below 1"),
+        ("clockwork@init=other", "init is 'other'; choose one of normal, glorot, port"),
+        ("hierarchical-rnn@k=1", "k is 1; give a whole number of at least 2"),
+        ("hierarchical-rnn@levels=0", "levels is 0; give a whole number of at least 1"),
+        ("r-lstm@segment=1", "segment is 1; give a whole number of at least 2 and below the 784 steps"),
+        ("r-lstm@segment=784", "segment is 784; give a whole number of at least 2 and below the 784 steps"),
+        ("r-lstm@weight=-1.0", "weight is -1.0; give a number of at least 0"),
+        ("r-lstm@bptt=-1", "bptt is -1; give a whole number of at least 0"),
+        ("r-lstm@classes=1", "classes is 1; give a whole number of at least 2, or 0 for real inputs"),
+        ("r-lstm@classes=2+embedding=0", "embedding is 0; give a whole number of at least 1"),
+        ("r-lstm@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
+        ("r-lstm@pretrain=1.0", "pretrain is 1.0; give a share of at least 0 and below 1"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
         (
             "dilated-gru@dilations=(1000, 2000)",
@@ -620,6 +675,73 @@ def test_errors_go_back_to_the_last_stop_and_through_the_memory(options, reached
     x = torch.randn(3, 10, 20, requires_grad=True)
     (found,) = torch.autograd.grad(module(x).square().sum(), x)
     assert [t for t, step in enumerate(found.unbind(1), 1) if step.any()] == reached
+
+
+@pytest.mark.parametrize("options", ["", "reverse=True", "bptt=5", "bptt=30", "bptt=5+reverse=True+segment=11"])
+def test_a_second_network_tells_what_was_read_before_an_anchor_of_each_sequence(options):
+    name = f"r-lstm@dropout=0.0{'+' * bool(options)}{options}"
+    module = catalog.find_model(name).build(SHAPE, 7).double()
+    x, weights = torch.randn(3, 24, 20, dtype=torch.float64), dict(module.named_parameters())
+    module.anchors = lambda like, steps: torch.tensor([18, 23, 20])
+    answers, found = module(x, penalty=True)
+    wanted = auxiliary.penalty(weights, x, [18, 23, 20], module.l, module.bptt, module.reverse)
+    torch.testing.assert_close(answers, module(x))
+    torch.testing.assert_close(found, wanted, rtol=1e-12, atol=1e-12)
+    own = [name for name in weights if not name.startswith(("head", "classifier"))]
+    ours, theirs = (torch.autograd.grad(loss, [weights[name] for name in own]) for loss in (found, wanted))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-12)
+
+
+def test_an_anchor_is_any_step_that_has_a_segment_before_it():
+    module = catalog.find_model("r-lstm@segment=20").build(SHAPE, 5)
+    assert torch.unique(module.anchors(torch.empty(1000), 24)).tolist() == [20, 21, 22, 23]
+
+
+def test_a_sequence_without_room_for_an_anchor_is_refused():
+    spec, short = catalog.find_model("r-lstm"), catalog.sequence_shape(2, 1, 3)
+    assert spec.why_not(catalog.sequence_shape(3, 1, 3)) is None
+    assert "at least two steps before it, and its sequences have 2 in all" in spec.why_not(short)
+    with pytest.raises(ValueError, match="at least two steps before it"):
+        spec.build(short, 5)
+
+
+def test_errors_go_back_from_the_end_as_far_as_is_said():
+    x = torch.randn(3, 24, 20, requires_grad=True)
+    (found,) = torch.autograd.grad(catalog.find_model("r-lstm@bptt=10").build(SHAPE, N)(x).square().sum(), x)
+    assert [t for t, step in enumerate(found.unbind(1)) if step.any()] == list(range(14, 24))
+
+
+def test_connections_of_a_head_are_dropped_in_training_alone():
+    module = catalog.find_model("r-lstm@dropout=0.25").build(SHAPE, N)
+    for last in (module.classifier, module.told):
+        torch.nn.init.ones_(last.weight)
+        torch.nn.init.zeros_(last.bias)
+        torch.nn.init.zeros_(module.head.inner.weight)
+        torch.nn.init.ones_(module.head.inner.bias)
+        seen = [module.head(torch.zeros(1, N), last, dropout).mean().item() for dropout in (0.25, 0.0)]
+        assert seen == pytest.approx([2 * N, 2 * N], rel=0.05)
+    x = torch.randn(2, 24, 20)
+    assert not torch.equal(module(x), module(x))
+    assert torch.equal(module.eval()(x), module(x))
+
+
+def test_a_second_network_may_be_trained_alone_first():
+    module = catalog.find_model("r-lstm@pretrain=0.25").build(SHAPE, 5)
+    assert not hasattr(catalog.find_model("r-lstm").build(SHAPE, 5), "set_progress")
+    for fraction, both in ((0.0, False), (0.24, False), (0.25, True), (1.0, True)):
+        module.set_progress(fraction)
+        answers, penalty = module(torch.randn(2, 24, 20), penalty=True)
+        assert answers.requires_grad == both
+        assert penalty.requires_grad
+        assert module(torch.randn(2, 24, 20)).requires_grad
+
+
+@pytest.mark.parametrize("options", ["", "@bptt=5+reverse=True", "@pretrain=0.5"])
+def test_seeds_whose_second_networks_train_together_are_each_as_alone(options):
+    seeds, x = (1, 2), torch.randn(4, 24, 20)
+    modules = [made(catalog.find_model(f"r-lstm{options}"), SHAPE, 6, "cpu", seed=seed) for seed in seeds]
+    assert difference(modules, seeds, x, torch.arange(4), torch.nn.functional.cross_entropy) == ""
 
 
 def test_periods_and_shifts_start_in_their_ranges():
