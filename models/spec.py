@@ -1,7 +1,7 @@
 """What the harness knows of a model: a name, how to build it, and when it does not apply."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -84,6 +84,11 @@ class ModelSpec:
     place of the optimizer's, where the weight is bound to a surface; memory is like the weight and begins at zero. A
     part of the module then says in `free_numbers`, {a parameter's name: a count}, how many of the numbers are free.
 
+    A module that is fitted to the training data at once, and not by steps along gradients, has a method
+    `fitted_to(x, y)`, which sets its parameters from x (n, time, inputs) and y (n,), wherever these lie and without
+    augmentation. It is called once, without gradients, and draws from torch's global generator. Where it is itself a
+    generator, the trainer may end it at any `yield`, and calls it anew when the run goes on.
+
     A module with a loss of its own beside the task's has `penalised = True`; a training step then calls it with
     `penalty=True`, and it returns that loss, a scalar and a mean over the batch, as one more value at the end.
 
@@ -105,9 +110,11 @@ class ModelSpec:
     source: str = ""
     licence: str = ""
     start: str = ""
-    head: str = ""  # of a model of ours; a stranger's has none
+    head: str = ""  # of a model of ours that ends in a classifier; a stranger's has none
     opening: tuple[str, tuple[Any, ...]] | None = None
     further: tuple[str, tuple[Any, ...]] | None = None
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """Modules that must be there beside torch and numpy -> the names under which pip knows them."""
 
     def layers_at(self, shape: Shape) -> int:
         return self.layers(shape) if callable(self.layers) else self.layers
