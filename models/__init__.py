@@ -67,6 +67,8 @@ ZOO: dict[str, str] = {
     "s5": ".zoo.modern.s5:S5",
     "tcn": ".zoo.yardsticks.tcn:TCN",
     "transformer": ".zoo.yardsticks.attention:TRANSFORMER",
+    "gmm": ".zoo.yardsticks.gmm:GMM",
+    "raw-cnn": ".zoo.yardsticks.rawcnn:RAW_CNN",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

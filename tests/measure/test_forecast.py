@@ -3,7 +3,7 @@
 import pytest
 import torch
 from support import faulty
-from support.registry import EVERY
+from support.registry import STEPPED
 from torch import Tensor
 
 from harness import catalog, engine, machine
@@ -73,7 +73,7 @@ def measured(model: str, protocol_name: str, budget: str, where: Where) -> tuple
     return peak, live.peak
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", STEPPED)
 def test_the_forecast_is_the_measured_peak_to_the_byte(name, where):
     found = forecast.forecast(group(name), where)
     assert (found.step, found.evaluation) == measured(name, "smoke", "3k", where)
@@ -93,9 +93,14 @@ def test_it_follows_the_back_end_and_what_is_recomputed(name, how, where):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", STEPPED)
 def test_it_holds_at_the_scale_of_a_laptop(name, where):
     assert forecast.forecast(group(name, "quick", "6k"), where).step == measured(name, "quick", "6k", where)[0]
+
+
+def test_of_a_model_that_is_fitted_at_once_the_evaluations_alone_are_foreseen(where):
+    found = forecast.forecast(group("gmm"), where)
+    assert (found.step, found.evaluation) == (0, measured("gmm", "smoke", "3k", where)[1])
 
 
 def test_weights_are_held_with_two_moments_and_the_best_of_them(where):
