@@ -11,7 +11,8 @@ class Shape(Protocol):
     """What a model is told of its task. Any object with these attributes will do.
 
     It may also have `carried`: the sequences are pieces of one text, `length` steps each, and the answer to a
-    piece depends on those before it. Only with `per_step`. Where it is missing, no state is carried (`carries`).
+    piece depends on those before it. Only with `per_step`. Where it is missing, no state is carried (`carries`). And
+    `stamps`: which of the inputs is the time of its step; where it is missing or None, steps are equally far apart.
     """
 
     @property
@@ -22,6 +23,12 @@ class Shape(Protocol):
     def outputs(self) -> int: ...  # classes, or regression targets
     @property
     def per_step(self) -> bool: ...  # one answer a step instead of one a sequence
+
+
+def stamps_of(shape: Shape) -> int | None:
+    """Which input is the time of its step, if one is."""
+    found: int | None = getattr(shape, "stamps", None)
+    return found
 
 
 def carries(shape: Shape) -> bool:

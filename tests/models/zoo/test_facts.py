@@ -5,6 +5,7 @@ from statistics import NormalDist
 
 import pytest
 import torch
+from plain import leaky
 
 from harness import catalog
 from harness.prepare.budget import count_parameters, parameters_at
@@ -630,6 +631,31 @@ def test_periods_and_shifts_start_in_their_ranges():
         assert value.max() <= last
         for share in (0.25, 0.75):
             assert value.quantile(share).item() == pytest.approx(share * last, rel=0.1)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_phased_lstm_opens_by_the_time_that_its_task_gives(place):
+    class Stamped:
+        length, inputs, outputs, per_step, stamps = 9, 3, 4, False, place
+
+    spec = catalog.find_model("plstm")
+    module = made(spec, Stamped(), 5, "cpu").double()
+    assert count_parameters(module) == parameters_at(spec, catalog.sequence_shape(9, 2, 4), 5)
+    x, times = torch.randn(3, 9, 2, dtype=torch.float64), torch.rand(3, 9, dtype=torch.float64).cumsum(1) * 20
+    x, times = x.requires_grad_(), times.requires_grad_()
+    answers = module(torch.cat([x[:, :, :place], times.unsqueeze(2), x[:, :, place:]], dim=2))
+    weights = dict(module.named_parameters())
+    for row, answer in enumerate(answers):
+        of_time = leaky.loop(lambda weights, t, row=row: leaky.phased(weights, times[row, t]))
+        torch.testing.assert_close(
+            of_time(module, Stamped())(weights, x[row : row + 1])[0], answer, rtol=1e-9, atol=1e-11
+        )
+    for gradient in torch.autograd.grad(answers.square().sum(), [x, times, *weights.values()]):
+        assert gradient.isfinite().all()
+    even = torch.arange(9.0, dtype=torch.float64).expand(3, 9)
+    as_ever = made(spec, catalog.sequence_shape(9, 2, 4), 5, "cpu").double()
+    stamped = torch.cat([x[:, :, :place], even.unsqueeze(2), x[:, :, place:]], dim=2)
+    torch.testing.assert_close(module(stamped), as_ever(x), rtol=1e-12, atol=1e-12)
 
 
 def test_a_unit_opens_and_closes_in_its_period_and_leaks_after_it():
