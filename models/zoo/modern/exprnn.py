@@ -11,9 +11,10 @@ Weights start as in the authors' code: A is zero but for its entries (1, 2), (3,
 is N(0, 2 / inputs), b U(-0.01, 0.01). The classifier is torch's.
 
 Departures: none of the equations. Of A the entries that S reads are kept, and no others. As in their code A is trained
-at a tenth of the rate. Their code also has a dynamic mode, of a
-second paper ("dtriv"): it takes W as the new place from which A is counted every 100 steps. That asks the trainer for
-help after a step, and is left out. The width for the budget "paper" is the 170 units of their digits.
+at a tenth of the rate. Their code also has a dynamic mode, of a second paper ("dtriv"): every 100 steps W becomes the
+place from which A is counted, and A zero, while the optimizer's memory of A stays. That changes a weight beside the
+optimizer and a matrix that is not trained and of each seed its own, between two steps, which no model can ask for
+here: `rebase` is refused unless 0. The width for the budget "paper" is the 170 units of their digits.
 """
 
 import math
@@ -72,12 +73,19 @@ class Orthogonal(cells.Layer, nn.Module):
 
 
 class OrthogonalNetwork(cells.Classified):
-    """One layer; shapes as Classified, state: h (batch, width). Raises ValueError for an unknown map or init."""
+    """One layer; shapes as Classified, state: h (batch, width). Raises ValueError for an unknown map or init.
 
-    def __init__(self, shape: Shape, width: int, *, map: str = "exp", init: str = "cayley") -> None:
+    rebase: after how many steps the place moves from which A is counted; 0: never, and nothing else is to be had.
+    """
+
+    def __init__(self, shape: Shape, width: int, *, map: str = "exp", init: str = "cayley", rebase: int = 0) -> None:
         for name, value, known in (("map", map, MAPS), ("init", init, INITS)):
             if value not in known:
                 raise ValueError(f"{name} is '{value}'; choose one of {', '.join(known)}")
+        if rebase:
+            raise ValueError(
+                f"rebase is {rebase}; training cannot move the place that A is counted from, so leave it 0"
+            )
         super().__init__(Orthogonal(shape.inputs, width, map, init), shape, width)
 
     def trained_as(self) -> dict[str, dict[str, float]]:

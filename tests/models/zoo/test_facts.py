@@ -567,6 +567,7 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("gmm@pool=other", "pool is 'other'; choose one of mean, sum"),
         ("gmm@frames=9", "frames is 9; give at least one for each of 10 classes"),
         ("exprnn@map=other", "map is 'other'; choose one of exp, cayley"),
+        ("exprnn@rebase=100", "rebase is 100; training cannot move the place that A is counted from, so leave it 0"),
         ("exprnn@init=other", "init is 'other'; choose one of cayley, henaff"),
         ("dilated-rnn@init=other", "init is 'other'; choose one of glorot, normal"),
         (
