@@ -72,6 +72,8 @@ ZOO: dict[str, str] = {
     "cache-lstm": ".zoo.text.cache:CACHE_LSTM",
     "r-lstm": ".zoo.gated.auxiliary:R_LSTM",
     "hierarchical-rnn": ".zoo.clocks.hierarchical:HIERARCHICAL_RNN",
+    "gmm": ".zoo.yardsticks.gmm:GMM",
+    "raw-cnn": ".zoo.yardsticks.rawcnn:RAW_CNN",
 }
 """Models of other papers, beside which those of the two may be seen."""
 

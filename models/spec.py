@@ -1,7 +1,7 @@
 """What the harness knows of a model: a name, how to build it, and when it does not apply."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -11,7 +11,8 @@ class Shape(Protocol):
     """What a model is told of its task. Any object with these attributes will do.
 
     It may also have `carried`: the sequences are pieces of one text, `length` steps each, and the answer to a
-    piece depends on those before it. Only with `per_step`. Where it is missing, no state is carried (`carries`).
+    piece depends on those before it. Only with `per_step`. Where it is missing, no state is carried (`carries`). And
+    `stamps`: which of the inputs is the time of its step; where it is missing or None, steps are equally far apart.
     """
 
     @property
@@ -22,6 +23,12 @@ class Shape(Protocol):
     def outputs(self) -> int: ...  # classes, or regression targets
     @property
     def per_step(self) -> bool: ...  # one answer a step instead of one a sequence
+
+
+def stamps_of(shape: Shape) -> int | None:
+    """Which input is the time of its step, if one is."""
+    found: int | None = getattr(shape, "stamps", None)
+    return found
 
 
 def carries(shape: Shape) -> bool:
@@ -84,6 +91,11 @@ class ModelSpec:
     place of the optimizer's, where the weight is bound to a surface; memory is like the weight and begins at zero. A
     part of the module then says in `free_numbers`, {a parameter's name: a count}, how many of the numbers are free.
 
+    A module that is fitted to the training data at once, and not by steps along gradients, has a method
+    `fitted_to(x, y)`, which sets its parameters from x (n, time, inputs) and y (n,), wherever these lie and without
+    augmentation. It is called once, without gradients, and draws from torch's global generator. Where it is itself a
+    generator, the trainer may end it at any `yield`, and calls it anew when the run goes on.
+
     A module with a loss of its own beside the task's has `penalised = True`; a training step then calls it with
     `penalty=True`, and it returns that loss, a scalar and a mean over the batch, as one more value at the end. With
     `penalised = "targets"` it is called with `penalty=y`, the targets.
@@ -111,9 +123,11 @@ class ModelSpec:
     source: str = ""
     licence: str = ""
     start: str = ""
-    head: str = ""  # of a model of ours; a stranger's has none
+    head: str = ""  # of a model of ours that ends in a classifier; a stranger's has none
     opening: tuple[str, tuple[Any, ...]] | None = None
     further: tuple[str, tuple[Any, ...]] | None = None
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """Modules that must be there beside torch and numpy -> the names under which pip knows them."""
 
     def layers_at(self, shape: Shape) -> int:
         return self.layers(shape) if callable(self.layers) else self.layers

@@ -13,6 +13,7 @@ TASKS: dict[str, str] = {
     "addition-1000": ".addition:addition",
     "copy-120": ".copy:copy",
     "copy-220": ".copy:copy",
+    "async-sines": ".sines:async_sines",
     "smnist": ".pixels:smnist",
     "pmnist": ".pixels:pmnist",
     "noisy-mnist-1000": ".pixels:noisy_mnist",

@@ -16,6 +16,8 @@ class SequenceShape:
 
     windows: TP-RNN's (L, g) of layers 1, 2, ... where its paper gives them for this task.
     carried: the sequences are pieces of one text; a model takes up its state where the piece before ended.
+    stamps: which of the inputs is the time of its step, in a unit of the task's; None: steps are equally far apart. For
+    a model that does not ask, it is an input as others are.
     vocabulary: x are tokens below this number, and `TaskSpec.frame` makes them inputs; 0: x are numbers.
     """
 
@@ -26,6 +28,7 @@ class SequenceShape:
     windows: tuple[tuple[int, int], ...] | None = None
     carried: bool = False
     vocabulary: int = 0
+    stamps: int | None = field(default=None, repr=False)  # checkpoints of before know a shape by its text
 
 
 class Split(NamedTuple):

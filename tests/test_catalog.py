@@ -28,7 +28,7 @@ def test_groups_part_the_models_and_none_has_the_name_of_a_model():
     assert [name for names in GROUPS.values() for name in names] == list(MODELS)
     assert not {*GROUPS, *PARTS, "all", "models", "tasks"} & {*MODELS, *TASKS}
     assert all({*names} < {*ZOO} for names in PARTS.values())
-    assert catalog.chosen("yardsticks") == ["tcn", "transformer"]
+    assert catalog.chosen("yardsticks") == ["tcn", "transformer", "gmm", "raw-cnn"]
     assert {"lem", "mamba"} < {*catalog.chosen("modern")}
     assert len(PAPERS) == 12
     assert sorted(catalog.model_names()) == sorted(MODELS)

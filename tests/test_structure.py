@@ -95,8 +95,8 @@ READING = (
 )  # rooms that need no torch
 WORKING = ("harness.gate.probe", "harness.cli.order", "harness.cli.progress")  # but for these
 ALLOWED = {"torch", "numpy", "triton", "filelock", *sys.stdlib_module_names}  # of models and tasks
-# and of the tasks, where they are needed: reading and augmenting data
-LAZY = {"scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}
+# and where they are needed: of the tasks for reading and augmenting data, of a model for what fits it
+LAZY = {"models": {"sklearn"}, "tasks": {"scipy", "sklearn", "soundfile", "torchaudio", "torch_audiomentations"}}
 
 
 def name_of(path: Path) -> str:
@@ -172,8 +172,8 @@ def test_no_file_is_longer_than_300_lines():
 def test_models_and_tasks_know_only_torch_numpy_and_themselves():
     for package in ("models", "tasks"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            for names, allowed in ((imports(path), ALLOWED | LAZY), (imports(path, top_level_only=True), ALLOWED)):
-                known = allowed if package == "tasks" else ALLOWED
+            lazily = ALLOWED | LAZY[package]
+            for names, known in ((imports(path), lazily), (imports(path, top_level_only=True), ALLOWED)):
                 strange = {name for name in names if not name.startswith(".") and name.partition(".")[0] not in known}
                 assert not strange, f"{name_of(path)} imports {strange}"
 

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from ..errors import BenchError, sentence
 from ..plan import Budget
 from ..prepare.budget import bare, count_parameters, misses, parameters_at, solve
+from ..prepare.data import check_packages
 from ..prepare.modules import doubled, made
 from ..train.evaluate import check_output, loss_of
+from ..train.fitting import at_once, fit
 from ..train.optimizer import Optimizer
 from ..train.replicas import Alone
 
@@ -143,7 +145,11 @@ def check_scale_use(spec: ModelSpec, shape: Shape) -> None:
 
 def check_training(spec: ModelSpec, shape: Shape) -> None:
     """What a module says of its own training can be done, and a loss of its own is a number."""
+    check_packages(spec.name, spec.needs)
     module = built(spec, shape)
+    if at_once(module):
+        _check_fitting(spec, shape)
+        return
     alone = Alone(module, torch.device("cpu"))
     try:
         optimizer = Optimizer(alone, "adam", 0.01, 0.0, False)
@@ -155,6 +161,22 @@ def check_training(spec: ModelSpec, shape: Shape) -> None:
     optimizer.step()
     if not all(bool(torch.isfinite(leaf).all()) for leaf in alone.leaves):
         raise CheckFailed(f"{spec.name}: a weight is no number after a step of training")
+
+
+def _check_fitting(spec: ModelSpec, shape: Shape) -> None:
+    """A model that is fitted at once answers with other numbers afterwards, the same for the same seed."""
+    x = inputs_for(shape, batch=8 * shape.outputs)
+    y = torch.arange(len(x)).remainder(shape.outputs)
+    before, *fitted = (built(spec, shape).eval() for _ in range(3))
+    for module in fitted:
+        fit(module, 0, (x, y), lambda: False)
+    unfitted, one, other = (module(x) for module in (before, *fitted))
+    if torch.equal(unfitted, one):
+        raise CheckFailed(f"{spec.name}: fitted_to changes none of its answers")
+    if not torch.equal(one, other):
+        raise CheckFailed(f"{spec.name}: fitted to the same data with the same seed it gives different answers")
+    if not bool(torch.isfinite(one).all()):
+        raise CheckFailed(f"{spec.name}: an answer is no finite number once it is fitted")
 
 
 def check_budget(spec: ModelSpec, shape: Shape, budget: int = 20_000) -> None:

@@ -67,9 +67,8 @@ def _near_chance(by_model: Runs, names: Sequence[str], facts: TaskFacts) -> list
             continue
         ends = [[run.curve[place].train_loss for run in ran if run.curve] for place in (0, -1)]
         known = [[loss for loss in losses if loss is not None] for losses in ends]
-        fell = (
-            f" (training loss {np.mean(known[0]):.3g} at first, {np.mean(known[1]):.3g} at last)" if all(known) else ""
-        )
+        seen = all(known) and any(len(run.curve) > 1 for run in ran)  # a model may be fitted at once
+        fell = f" (training loss {np.mean(known[0]):.3g} at first, {np.mean(known[1]):.3g} at last)" if seen else ""
         found.append(f"{title_of(ran, name)}{fell}")
     if not found:
         return []

@@ -26,6 +26,7 @@ from ..process import prepare_process
 from ..records.store import Store
 from ..seeds import global_stream
 from ..stats import power
+from ..train.fitting import at_once
 from ..train.graph import REHEARSALS, recorder_for
 from ..write.words import DASH, clock, count, mib, number
 from .apart import asked_apart, look_at
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 
 EVALUATED = 1.2  # times training, with evaluation
+
+
+class Untimed(Exception):
+    """No step can be tried, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +107,22 @@ def _planned(group: Group, count: int, where: Where, timing: bool) -> Row:
         check_fits(group, where)
     except TooLarge as reason:
         return Row(task_name, model, count, found.width, found.params, None, 0.0, peak, f"will not run: {reason}")
-    steps, one = _timed(group, where)
+    try:
+        steps, one = _timed(group, where)
+    except Untimed as reason:
+        return Row(task_name, model, count, found.width, found.params, None, None, peak, str(reason))
     turns = math.ceil(count / where.replicas)  # seeds that train together take about the time of one
     return Row(task_name, model, count, found.width, found.params, steps, turns * steps * one, peak)
 
 
 def _timed(group: Group, where: Where) -> tuple[int, float]:
-    """The training steps of a cell, and the seconds of the second one."""
+    """The training steps of a cell, and the seconds of the second one. Raises Untimed where it has none."""
     protocol, task, spec, found = resolved(group, where)
     splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
     x, y = first_batch(splits, protocol.batch)
     module = made(spec, task.shape, found.width, where.device, frame=task.frame)
+    if at_once(module):
+        raise Untimed("it is fitted to the data at once, and how long that takes is not foreseen")
     recorder = recorder_for(where.device, where.backend)
     with global_stream(0, "noise"), backend(where.backend, where.recompute):
         step = measure.training_step(module, x, y, protocol.clip, recorder)

@@ -3,7 +3,8 @@
 Two training steps and two evaluations on a few sequences of full length are traced: the bytes of live tensors after
 every operator. Each of these counts grows evenly with the batch, their maximum does not; so each is continued to
 the whole batch, and the largest counts. Where the two traces do not match step by step, their peaks are continued.
-What cannot be traced is not forecast, and what is not forecast is run.
+What cannot be traced is not forecast, and what is not forecast is run. Of a model that is fitted to the data at once
+the evaluations alone are traced.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from ..plan import Group
 from ..prepare.modules import Where, first_batch, load_splits, made, resolved
 from ..seeds import global_stream
 from ..train.evaluate import EVALUATION_BATCH
+from ..train.fitting import at_once
 from . import steps as measure
 from .memory import LiveBytes
 
@@ -84,7 +86,8 @@ def _forecast(group: Group, where: Where) -> Forecast:
         protocol.batch if task.shape.carried else min(EVALUATION_BATCH, max(len(splits.valid.y), len(splits.test.y)))
     )
     with global_stream(0, "noise"), backend(where.backend if exact else "eager", where.recompute):
-        steps = {n: trace(measure.training_step(module, x[:n], y[:n], protocol.clip)) for n in sizes}
+        stepped = [] if at_once(module) else sizes
+        steps = {n: trace(measure.training_step(module, x[:n], y[:n], protocol.clip)) for n in stepped}
         answers = {n: trace(measure.forward(module, x[:n])) for n in sizes}
     weights = sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
     held = weights * (2 + MOMENTS.get(protocol.optimizer, 2))
@@ -100,7 +103,9 @@ def trace(function: Callable[[], None]) -> list[int]:
 
 
 def continued(traces: Mapping[int, Sequence[int]], batch: int) -> int:
-    """The peak at a batch of this size, from the traces of one or two smaller sizes."""
+    """The peak at a batch of this size, from the traces of one or two smaller sizes; 0 where there are none."""
+    if not traces:
+        return 0
     (few, first), (more, second) = min(traces.items()), max(traces.items())
     if more == few:
         return round(max(first, default=0) * max(1.0, batch / few))

@@ -19,6 +19,7 @@ from ..prepare.modules import made
 from ..process import prepare_process
 from ..records.findings import RECOMPUTE, Case, Findings, Sizes, Timing, Work
 from ..stats import ratios
+from ..train.fitting import at_once
 from ..train.graph import Recorder, recorder_for
 from . import latency
 from . import steps as measure
@@ -199,6 +200,8 @@ class Bench:
         if reason := spec.why_not(self.shape):
             raise BenchError(reason)
         modules = [self._made(spec, seed) for seed in range(replicas)]
+        if at_once(modules[0]):
+            raise BenchError(f"{model} is fitted to the data at once, so there is no training step to measure")
         x, y = self._batch(replicas)
         if replicas == 1:
             return measure.training_step(modules[0], x[0], y[0], CLIP, recorder)

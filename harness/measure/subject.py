@@ -17,6 +17,7 @@ from ..prepare.modules import Skip, Where, first_batch, fitted, load_splits, mad
 from ..protocol import Protocol
 from ..stats import ratios
 from ..train.evaluate import loss_of
+from ..train.fitting import at_once
 from ..train.graph import recorder_for
 from . import latency
 from . import steps as measure
@@ -71,7 +72,7 @@ class Subject:
 
 
 def subject_of(group: Group, where: Where) -> Subject:
-    """Build a model and its yardstick. Raises Skip where the model does not apply."""
+    """Build a model and its yardstick. Raises Skip where the model does not apply, or has no training step."""
     protocol, task, spec, found = resolved(group, where)
     wanted = find_budget(group.budget, protocol.tolerance)
     splits = load_splits(group.task, protocol.scale, protocol.data_seed, where)
@@ -83,6 +84,8 @@ def subject_of(group: Group, where: Where) -> Subject:
     module, yardstick = (
         made(one, task.shape, width.width, where.device, frame=task.frame) for one, width in ((spec, found), other)
     )
+    if at_once(module):
+        raise Skip("it is fitted to the data at once, so there is no training step to measure")
     return Subject(group, protocol, task, spec, found, module, yardstick, x, y, where)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 Tell = Callable[[int, int], None]
 
 
+def check_packages(name: str, needs: Mapping[str, str]) -> None:
+    """Raise BenchError, a sentence that says what to do, where a module is missing; needs: module -> pip's name."""
+    for module, package in needs.items():
+        if importlib.util.find_spec(module) is None:
+            raise BenchError(f"{name} needs the package {package}; `pip install {package}` adds it")
+
+
 def check_data(task: TaskSpec, data_root: Path | None) -> None:
     """Raise BenchError, a sentence that says what to do, where a package or a file that the task needs is missing."""
     from tasks.data import fetch
 
-    for module, package in task.needs.items():
-        if importlib.util.find_spec(module) is None:
-            raise BenchError(f"{task.name} needs the package {package}; `pip install {package}` adds it")
+    check_packages(task.name, task.needs)
     if task.data:
         try:
             fetch.folder(task.data, data_root)

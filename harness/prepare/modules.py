@@ -19,7 +19,7 @@ from ..protocol import Protocol, find_protocol, for_task
 from ..seeds import global_stream
 from ..tune.tracks import point_of
 from .budget import Width, bare, misses, solve
-from .data import load_data
+from .data import check_packages, load_data
 
 if TYPE_CHECKING:
     from torch import nn
@@ -104,7 +104,9 @@ def doubled(module: nn.Module) -> nn.Module:
 def fitted(
     model: str, task: TaskSpec, wanted: Budget, options: Mapping[str, object] = MappingProxyType({})
 ) -> tuple[ModelSpec, Width]:
-    """The model and its width on a task. Raises Skip where it does not apply or misses the budget.
+    """The model and its width on a task.
+
+    Raises Skip where it does not apply or misses the budget, BenchError where a package that it needs is missing.
 
     options: of the model, beside those in its name.
     """
@@ -114,6 +116,7 @@ def fitted(
     reason = spec.why_not(task.shape)
     if reason:
         raise Skip(reason)
+    check_packages(spec.name, spec.needs)
     try:
         found = solve(spec, task.shape, wanted)
     except ValueError as error:  # an option that the model refuses

@@ -1,6 +1,7 @@
 """The training loop. It knows no names and no files.
 
 loop       one seed or several, with evaluations, checkpoints and divergence
+fitting    a model that is fitted to the data at once, in place of the steps
 replicas   several modules of one model in one pass
 graph      a training step that is recorded once and replayed
 optimizer  the protocol's, and what a model says of single parameters

@@ -24,6 +24,7 @@ from ..records.kinds import Point
 from ..seeds import stream_seed
 from .evaluate import check_output, evaluate, loss_of
 from .feed import Feed, needs_feed
+from .fitting import at_once, fit
 from .graph import Recorder, Repeated
 from .optimizer import Optimizer
 from .replicas import Alone, Stacked, State
@@ -76,10 +77,11 @@ class Training:
             raise BenchError(
                 f"a batch of {protocol.batch} needs more than the {self.train_sequences} training sequences"
             )
-        self.steps = protocol.steps(self.train_sequences)
+        self.fitted = list(modules) if at_once(modules[0]) else []
+        self.steps = 1 if self.fitted else protocol.steps(self.train_sequences)
         self.batches = self.train_sequences // protocol.batch  # an epoch; a last short one is left out
         self._ordered, self._orders = -1, torch.empty(0)
-        self.pauses = set(protocol.evaluation_steps(self.train_sequences))
+        self.pauses = {1} if self.fitted else set(protocol.evaluation_steps(self.train_sequences))
         device = splits.train.y.device
         self.model = Alone(modules[0], device) if len(modules) == 1 else Stacked(modules, seeds, device)
         recordable = device.type == "cuda" or recorder is not None
@@ -92,7 +94,8 @@ class Training:
         self.loss_sum = torch.zeros(len(seeds), dtype=torch.float64, device=device)
         self.carried, self.beginning = self._states() if carried else ((), ())
         self.order_device = torch.device("cpu") if needs_feed(splits) else device
-        self.feed = Feed(splits, self._rows_and_keys, self.steps, device) if needs_feed(splits) else None
+        fed = needs_feed(splits) and not self.fitted
+        self.feed = Feed(splits, self._rows_and_keys, self.steps, device) if fed else None
         self.update = Repeated(self._update, recorder, self.model.module, self.model.leaves, self.model.generators)
         self.stopped = False
         self.tested_more: dict[str, list[float]] = {}
@@ -120,7 +123,7 @@ class Training:
             clock = time.perf_counter()
             if self.stopped:
                 break
-            self._train_step()
+            self._fit() if self.fitted else self._train_step()
             if self.step in self.pauses:
                 sums: list[float] = self.loss_sum.tolist()  # the one wait for the device
                 now = time.perf_counter()
@@ -147,6 +150,20 @@ class Training:
             self.feed.fetch()
         self.loss_steps += 1
         self.step += 1
+
+    def _fit(self) -> None:
+        """All that there is of training for modules that are fitted at once; nothing where it is stopped meanwhile."""
+        for replica, module in zip(self.replicas, self.fitted, strict=True):
+            if not fit(module, replica.seed, self.splits.train, self.stop):
+                return
+        self.model.load([module.state_dict() for module in self.fitted])
+        x, y = self.splits.train
+        with torch.no_grad():
+            check_output(self.fitted[0](x[:1].to(y.device, copy=True)), y[:1], self.classes)
+        loss = "mse" if y.is_floating_point() else "cross_entropy"
+        losses = evaluate(self.model, x, y, loss, self.beginning, self.protocol.batch, self.beat)
+        self.loss_sum.copy_(torch.tensor(losses, dtype=torch.float64))
+        self.loss_steps = self.step = 1
 
     def _update(self) -> None:
         """All that a step does on the device; it never waits for it, and every tensor keeps its place."""
@@ -208,7 +225,7 @@ class Training:
     def _judge(self, place: int, loss: float, metric: float) -> Point:
         replica = self.replicas[place]
         known = loss if math.isfinite(loss) else None
-        samples = self.step * self.protocol.batch
+        samples = self.train_sequences if self.fitted else self.step * self.protocol.batch
         if known is None or not math.isfinite(metric):
             what = "loss" if known is None else "validation metric"
             replica.diverged = f"the {what} is no finite number at step {self.step}"
@@ -257,6 +274,8 @@ class Training:
         A single replica goes on inside a stream of random numbers as the run's.
         """
         first = states[0]
+        if self.fitted and not first["step"]:
+            return  # it is fitted anew
         self.step, self.loss_steps = first["step"], first["loss_steps"]
         self.seconds = max(state["seconds"] for state in states)
         self.evaluation_seconds = max(state["evaluation_seconds"] for state in states)

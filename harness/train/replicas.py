@@ -17,6 +17,7 @@ from torch.func import functional_call
 from ..engine import noise_streams
 from ..prepare.modules import doubled
 from ..seeds import global_stream, stream_seed
+from .fitting import at_once
 
 Score = Callable[[Any, Tensor], Tensor]  # (a model's answer, targets) -> a number
 State = dict[str, Any]  # what a module's state_dict has
@@ -203,6 +204,8 @@ def difference(modules: Sequence[nn.Module], seeds: Sequence[int], x: Tensor, y:
     evaluation, of copies; the modules and the streams of random numbers stay as they were. What a model
     raises, vmap's complaints first of all, goes through to the caller.
     """
+    if at_once(modules[0]):
+        return "it is fitted to the data at once"
     reason = _difference(modules, seeds, x, y, loss)
     if reason and next(modules[0].parameters()).dtype == torch.float32 and x.is_floating_point():
         # a rounding error can tip a threshold; it does not in float64, if the two agree

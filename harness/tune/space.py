@@ -77,7 +77,7 @@ def _varied(model: str) -> Sequence[tuple[str, tuple[Any, ...]]]:
         return [nothing] * 3
     spec = find_model(model)
     fixed: Mapping[str, object] = parse_changes(split_options(model)[1])
-    found = [("head", HEADS), spec.opening or nothing, spec.further or nothing]
+    found = [("head", HEADS) if spec.head else nothing, spec.opening or nothing, spec.further or nothing]
     return [nothing if option in fixed else (option, values) for option, values in found]
 
 

@@ -13,10 +13,10 @@ GENERATED = [name for name in TASKS if not (find_task(name).data or find_task(na
 
 
 def test_what_is_generated_is_known():
-    assert {name.partition("-")[0] for name in GENERATED} == {"sfc", "sti", "low", "addition", "copy"}
+    assert {name.partition("-")[0] for name in GENERATED} == {"sfc", "sti", "low", "addition", "copy", "async"}
 
 
-@pytest.mark.parametrize("name", ["sfc", "low-density", "addition-37", "copy-15"])
+@pytest.mark.parametrize("name", ["sfc", "low-density", "addition-37", "copy-15", "async-sines"])
 def test_mlcroissant_finds_no_fault_and_the_same_sequences(name, tmp_path):
     mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed")
     for file, content in croissant.files(name, SMOKE).items():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from support import faulty
-from support.registry import EVERY
+from support.registry import STEPPED
 from torch import Tensor
 
 from harness import catalog, engine, machine
@@ -88,7 +88,7 @@ def measured(model: str, protocol_name: str, budget: str, where: Where) -> tuple
     return peak, live.peak
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", STEPPED)
 def test_the_forecast_is_the_measured_peak_to_the_byte(name, where):
     wanted = measured(name, "smoke", "3k", where)
     found = forecast.forecast(group(name), where)
@@ -109,10 +109,15 @@ def test_it_follows_the_back_end_and_what_is_recomputed(name, how, where):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", STEPPED)
 def test_it_holds_at_the_scale_of_a_laptop(name, where):
     wanted, _ = measured(name, "quick", "6k", where)
     assert forecast.forecast(group(name, "quick", "6k"), where).step == wanted
+
+
+def test_of_a_model_that_is_fitted_at_once_the_evaluations_alone_are_foreseen(where):
+    found = forecast.forecast(group("gmm"), where)
+    assert (found.step, found.evaluation) == (0, measured("gmm", "smoke", "3k", where)[1])
 
 
 def test_weights_are_held_with_two_moments_and_the_best_of_them(where):

@@ -6,7 +6,7 @@ coarse alarm: `make benchmark ALARM=min:50%` fails where a step takes half as lo
 """
 
 import pytest
-from support.registry import EVERY
+from support.registry import STEPPED
 
 from harness.gate import probe
 from models import MODELS
@@ -14,7 +14,7 @@ from models import MODELS
 TINY = {"length": 8, "batch": 2, "width": 4}
 
 
-@pytest.mark.parametrize("model", EVERY)
+@pytest.mark.parametrize("model", STEPPED)
 def test_step(benchmark, model):
     sizes = TINY if benchmark.disabled else {}
     benchmark.group = MODELS[model].partition(":")[0].lstrip(".")  # the file of a model: its kind of recurrence

@@ -12,3 +12,6 @@ def marked(names: Iterable[str]) -> list[object]:
 
 
 EVERY = marked(MODELS)
+
+FITTED = ("gmm",)  # at once, in place of steps
+STEPPED = marked(name for name in MODELS if name not in FITTED)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from support.cells import after
 from support.recording import Emulated, Uncaptured
-from support.registry import EVERY
+from support.registry import STEPPED
 from support.training import built, data, ended, training
 from torch import Tensor, nn
 
@@ -38,7 +38,7 @@ def trained(name: str, replicas: int, recorder: Any, **changes: Any) -> tuple[li
 
 
 @pytest.mark.parametrize("replicas", [1, 3])
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", STEPPED)
 def test_replayed_steps_give_what_the_step_gives_and_it_never_waits(name, replicas):
     recorder, plain = Emulated(), Uncaptured()
     curves, weights = trained(name, replicas, recorder)

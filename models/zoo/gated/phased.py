@@ -12,8 +12,9 @@ and tau exp(U(1, 3)), in the units of t. The classifier is torch's.
 
 Departures: the paper has peepholes and no leak in evaluation, and its shift is -s; here all is as in that code, which
 is for PyTorch. There mod has the sign of t + s, so that k is negative where s has gone below -t; here it is the
-paper's. The gradients are those of both: 1 to t + s, -floor((t + s) / tau) to tau. The times of a sequence are 0, 1, 2,
-..., and those of a text go on.
+paper's. The gradients are those of both: 1 to t + s, -floor((t + s) / tau) to tau. Where an input is the time of its
+step (`stamps` of the shape), t is that and x all but that, as in both; otherwise the times of a sequence are 0, 1, 2,
+..., and those of a text go on. What only fills a shorter sequence up is a step as others are; the paper leaves it out.
 """
 
 import math
@@ -23,19 +24,24 @@ from torch import Tensor, nn
 
 from ...engine.scan import State
 from ...parts import cells
-from ...spec import ModelSpec, Shape
+from ...spec import ModelSpec, Shape, stamps_of
 from .leaky import leaky
 
 
 class Phased(cells.Cell):
-    """Parts g, f, i, o; tau, s, r (h). State: h, c (batch, h), and the time of the next step (batch, 1)."""
+    """Parts g, f, i, o; tau, s, r (h). State: h, c (batch, h), and the time of the next step (batch, 1).
+
+    stamps: which input is the time of its step.
+    """
 
     gates = 4
     states = 2
 
-    def __init__(self, inputs: int, width: int, log_tau: tuple[float, float], r: float, leak: float) -> None:
-        super().__init__(inputs, width)
-        self.leak = leak
+    def __init__(
+        self, inputs: int, width: int, log_tau: tuple[float, float], r: float, leak: float, stamps: int | None
+    ) -> None:
+        super().__init__(inputs - (stamps is not None), width)
+        self.leak, self.stamps = leak, stamps
         for weight in self.weights:
             nn.init.uniform_(weight.detach(), -1 / math.sqrt(width), 1 / math.sqrt(width))
         self.tau = nn.Parameter(torch.empty(width).uniform_(*log_tau).exp())
@@ -47,6 +53,8 @@ class Phased(cells.Cell):
 
     def times(self, x: Tensor, first: Tensor) -> Tensor:
         """t (batch or 1, time) of x (batch, time, d), from the time of its first step (batch or 1, 1) on."""
+        if self.stamps is not None:
+            return x[:, :, self.stamps]
         return first + torch.arange(x.shape[1], dtype=first.dtype, device=first.device)
 
     def openness(self, t: Tensor) -> Tensor:
@@ -57,9 +65,11 @@ class Phased(cells.Cell):
         return torch.where(phi <= r / 2, rising, torch.where(phi <= r, 2 - rising, self.leak * phi))
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """All sequences have the same times where there is no state."""
+        """All sequences have the same times where there are neither stamps nor a state."""
         *before, first = (*super().initial_state(len(x)), self.bias.new_zeros(1, 1)) if state is None else state
         t = self.times(x, first)
+        if self.stamps is not None:
+            x = torch.cat([x[:, :, : self.stamps], x[:, :, self.stamps + 1 :]], dim=2)
         k = self.openness(t)
         h, after = leaky((*self.weights, self.bias.new_zeros(())), tuple(before), x, k, k)
         return h, (*after, t[:, -1:] + 1)
@@ -83,7 +93,7 @@ class PhasedNetwork(cells.Classified):
             raise ValueError(f"r is {r}; give a share above 0 and at most 1")
         if not 0 <= leak <= 1:
             raise ValueError(f"leak is {leak}; give a number between 0 and 1")
-        super().__init__(Phased(shape.inputs, width, log_tau, r, leak), shape, width)
+        super().__init__(Phased(shape.inputs, width, log_tau, r, leak, stamps_of(shape)), shape, width)
 
 
 P_LSTM = ModelSpec(

@@ -11,9 +11,10 @@ Weights start as in the authors' code: A is zero but for its entries (1, 2), (3,
 is N(0, 2 / inputs), b U(-0.01, 0.01). The classifier is torch's.
 
 Departures: none of the equations. Of A the entries that S reads are kept, and no others. As in their code A is trained
-at a tenth of the rate. Their code also has a dynamic mode, of a
-second paper ("dtriv"): it takes W as the new place from which A is counted every 100 steps. That asks the trainer for
-help after a step, and is left out. The width for the budget "paper" is the 170 units of their digits.
+at a tenth of the rate. Their code also has a dynamic mode, of a second paper ("dtriv"): every 100 steps W becomes the
+place from which A is counted, and A zero, while the optimizer's memory of A stays. That changes a weight beside the
+optimizer and a matrix that is not trained and of each seed its own, between two steps, which no model can ask for
+here, so it is left out. The width for the budget "paper" is the 170 units of their digits.
 """
 
 import math

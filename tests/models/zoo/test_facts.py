@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import pytest
 import torch
-from plain import auxiliary
+from plain import auxiliary, leaky
 
 from harness import catalog
 from harness.prepare.budget import count_parameters, parameters_at
@@ -398,6 +398,22 @@ STARTS: dict[str, dict[str, Start]] = {
         "told.weight": linear(2 * N),
         "classifier.weight": linear(2 * N),
     },
+    "gmm": {
+        "mu": ("normal", 1),
+        "v": ("constant", 1),
+        "log_pi": ("constant", torch.tensor(1 / N).log().item()),
+        "log_prior": ("constant", torch.tensor(1 / 100).log().item()),
+    },
+    "raw-cnn": {
+        "into.weight": glorot(240, 20),
+        "into.bias": ("constant", 0),
+        "second.weight": glorot(8 * 60, 8 * 240),
+        "third.weight": glorot(8 * 60, 8 * 60),
+        "third.bias": ("constant", 0),
+        "dense.weight": glorot(188, 60),  # at so few steps one is left
+        "classifier.weight": glorot(100, 188),
+        "classifier.bias": ("constant", 0),
+    },
     "exprnn": {
         "rnn.T": ("normal", math.sqrt(2 / 20)),
         "rnn.b": ("uniform", 0.01),
@@ -481,6 +497,9 @@ def _whole(text: str) -> int | None:
         ("lmu@order=4+input_to_hidden=False", 100, 1 + 4 * 100 + 100**2 + 100 + 10 * 101),
         ("tcn", 25, 25 * (7 + 2) + 15 * 25 * (25 * 7 + 2) + 2 * 25 + 10 * 26),
         ("transformer", 64, 2 * 64 + 2 * (4 * 64 * 65 + 64 * 128 + 128 + 128 * 64 + 64 + 4 * 64) + 2 * 64 + 10 * 65),
+        ("gmm", 16, 10 * 16 * 3 + 10),
+        ("raw-cnn", 32, 128 * 2 + 32 * (8 * 128 + 1) + 32 * (8 * 32 + 1) + 100 * (46 * 32 + 1) + 10 * 101),
+        ("raw-cnn", 32.25, 132 * 2 + 32 * (8 * 132 + 1) + 32 * (8 * 32 + 1) + 101 * (46 * 32 + 1) + 10 * 102),
         ("exprnn", 170, 14_705 + 10 * 171),
         ("variational-lstm", 100, 4 * 100 * (1 + 100 + 1 + 100 + 100 + 1) + 10 * 101),
         ("pointer-lstm", 100, 4 * 100 * (1 + 100 + 1 + 100 + 100 + 1) + 100 * 101 + 100 + 10 * 101),
@@ -525,6 +544,21 @@ def _whole(text: str) -> int | None:
 )
 def test_a_model_has_as_many_weights_as_its_source_says(name, width, count):
     assert parameters_at(catalog.find_model(name), MNIST, width) == count
+
+
+def test_a_cnn_on_raw_sound_has_the_sizes_of_its_source_at_half_a_minute_of_16_khz():
+    module = catalog.find_model("raw-cnn").build(catalog.sequence_shape(480_000, 1, 16), 32)
+    assert module.into.kernel_size == module.into.stride == (512,)
+    assert (module.first_pool, module.second_pool) == (4, 4)
+    assert (module.dense.in_features, module.dense.out_features) == (32 * 56, 100)
+
+
+@pytest.mark.parametrize("length", [1, 7, 9, 15, 16, 24, 37, 99, 1000])
+def test_a_cnn_on_raw_sound_leaves_something_of_every_sequence(length):
+    spec = catalog.find_model("raw-cnn")
+    shape = catalog.sequence_shape(length, 2, 3)
+    assert spec.why_not(shape) is None
+    assert spec.build(shape, 3)(torch.randn(2, length, 2)).shape == (2, 3)
 
 
 def test_a_first_dilation_above_1_widens_the_classifier():
@@ -600,6 +634,8 @@ def test_a_first_dilation_above_1_widens_the_classifier():
         ("tcn@taps=1", "taps is 1; give a whole number of at least 2"),
         ("tcn@layers=0", "layers is 0; give a whole number of at least 1"),
         ("transformer@heads=0", "heads is 0; give a whole number of at least 1"),
+        ("gmm@pool=other", "pool is 'other'; choose one of mean, sum"),
+        ("gmm@frames=9", "frames is 9; give at least one for each of 10 classes"),
         ("exprnn@map=other", "map is 'other'; choose one of exp, cayley"),
         ("exprnn@init=other", "init is 'other'; choose one of cayley, henaff"),
         ("variational-lstm@dropout=1.0", "dropout is 1.0; give a share of at least 0 and below 1"),
@@ -751,6 +787,31 @@ def test_periods_and_shifts_start_in_their_ranges():
         assert value.max() <= last
         for share in (0.25, 0.75):
             assert value.quantile(share).item() == pytest.approx(share * last, rel=0.1)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_phased_lstm_opens_by_the_time_that_its_task_gives(place):
+    class Stamped:
+        length, inputs, outputs, per_step, stamps = 9, 3, 4, False, place
+
+    spec = catalog.find_model("plstm")
+    module = made(spec, Stamped(), 5, "cpu").double()
+    assert count_parameters(module) == parameters_at(spec, catalog.sequence_shape(9, 2, 4), 5)
+    x, times = torch.randn(3, 9, 2, dtype=torch.float64), torch.rand(3, 9, dtype=torch.float64).cumsum(1) * 20
+    x, times = x.requires_grad_(), times.requires_grad_()
+    answers = module(torch.cat([x[:, :, :place], times.unsqueeze(2), x[:, :, place:]], dim=2))
+    weights = dict(module.named_parameters())
+    for row, answer in enumerate(answers):
+        of_time = leaky.loop(lambda weights, t, row=row: leaky.phased(weights, times[row, t]))
+        torch.testing.assert_close(
+            of_time(module, Stamped())(weights, x[row : row + 1])[0], answer, rtol=1e-9, atol=1e-11
+        )
+    for gradient in torch.autograd.grad(answers.square().sum(), [x, times, *weights.values()]):
+        assert gradient.isfinite().all()
+    even = torch.arange(9.0, dtype=torch.float64).expand(3, 9)
+    as_ever = made(spec, catalog.sequence_shape(9, 2, 4), 5, "cpu").double()
+    stamped = torch.cat([x[:, :, :place], even.unsqueeze(2), x[:, :, place:]], dim=2)
+    torch.testing.assert_close(module(stamped), as_ever(x), rtol=1e-12, atol=1e-12)
 
 
 def test_a_unit_opens_and_closes_in_its_period_and_leaks_after_it():
