@@ -117,7 +117,7 @@ VITALS = (
     _digits("bn-lstm"),
     _digits("indrnn"),
     _digits("zoneout-lstm"),
-    _digits("plstm", "digits that a camera sees as events"),
+    Vital("plstm", "async-sines", LATE, "6k", 0.7599, HALFWAY.format("its source's first task, its numbers a figure")),
     _digits("sab"),
     _digits("exprnn"),
     _digits("lmu"),
