@@ -112,20 +112,20 @@ def execute(jobs: Sequence[Job], where: Where, workers: int, listen: Listener) -
     cells = [what for kind, what in jobs if kind == "cell"]
     if begun := not ray.is_initialized():
         _begin(workers)
-    try:
-        with interrupts(go_back) as interrupted:
+    with interrupts(go_back) as interrupted:
+        try:
             driver, until = Driver(where, listen), math.inf if where.until is None else where.until
             shares = deque(shares_of(cells, where.replicas))
             driver.run(shares, lambda: interrupted.is_set() or time.time() > until)
             for cell in cells if interrupted.is_set() else ():
                 if not driver.store.run_path(cell).exists():
                     leave(cell, where, "interrupted", "not begun; the same command runs it")
-            return not interrupted.is_set()
-    except (ray.exceptions.RaySystemError, ConnectionError) as error:
-        raise BenchError(f"the Ray cluster is gone ({sentence(error)}); the same command goes on") from None
-    finally:
-        if begun:
-            ray.shutdown()
+        except (ray.exceptions.RaySystemError, ConnectionError) as error:
+            raise BenchError(f"the Ray cluster is gone ({sentence(error)}); the same command goes on") from None
+        finally:
+            if begun:  # a signal in the middle of it would have Ray end this process
+                ray.shutdown()
+        return not interrupted.is_set()
 
 
 def _begin(workers: int) -> None:

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.cells import apart_from_times, cell, cells, executed
@@ -213,11 +214,27 @@ def test_times_are_not_measured_on_shared_machines(tmp_path):
         on_ray.execute([("measure", cell().group)], Where(tmp_path), 1, lambda kind, what: None)
 
 
+def test_ctrl_c_while_a_cluster_ends_does_not_break_into_that(monkeypatch, tmp_path):
+    ended = []
+
+    def shutdown():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        ended.append("whole")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", shutdown)
+    monkeypatch.setattr(on_ray, "_begin", lambda workers: None)
+    monkeypatch.setattr(on_ray, "Driver", lambda where, listen: SimpleNamespace(run=lambda shares, stopped: None))
+    assert not on_ray.execute([], Where(tmp_path), 1, lambda kind, what: None)
+    assert ended == ["whole"]
+
+
 @pytest.mark.slow
 def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(tmp_path):
     """Its own cluster, of this machine."""
     words = ["run", "--task", "sfc", "--models", "gru", "--protocol", "smoke", "--seeds", "3", "--no-measure"]
-    words += ["--set", "max_steps=400", "--executor", "ray", "--workers", "1", "--results", str(tmp_path / "results")]
+    words += ["--set", "max_steps=4000", "--executor", "ray", "--workers", "1", "--results", str(tmp_path / "results")]
     env = {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"}
     process = subprocess.Popen(
         [sys.executable, "-m", "harness", *words],
