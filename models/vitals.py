@@ -104,7 +104,7 @@ VITALS = (
     _letters("mingru"),
     _letters("minlstm"),
     _digits("lem"),
-    _digits("cornn"),
+    Vital("cornn", "sdigits", LONG, "6k", 0.5509, HALFWAY.format("its source has digits by pixels")),
     _digits("urnn"),
     Vital("sfm", "sti", GENTLE, "6k", 0.6667, HALFWAY.format("its source tells square waves from saw-teeth")),
     _digits("nru"),
