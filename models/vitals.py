@@ -62,6 +62,7 @@ GENTLE = "quick@data_seed=1+learning_rate=0.003"
 SLOW = "quick@data_seed=1+learning_rate=0.0003+max_steps=20000"
 LONG = "quick@data_seed=1+learning_rate=0.005+max_steps=3000"
 WORDS = "quick@data_seed=1+learning_rate=0.005+max_steps=1500"
+SOURCES_STEPS = "quick@data_seed=1+learning_rate=0.01+max_steps=10000"  # so many as its source takes
 LONGER = "quick@data_seed=1+learning_rate=0.005+max_steps=4000"
 
 VITALS = (
@@ -112,7 +113,7 @@ VITALS = (
     _letters("xlstm-s"),
     _digits("lru", "pictures by pixels"),
     _digits("s4d", "pictures by pixels"),
-    Vital("goru", "copy-120", LONG, "6k", 0.07427, HALFWAY.format("its source copies after 200 steps")),
+    Vital("goru", "copy-120", SOURCES_STEPS, "6k", 0.07427, HALFWAY.format("its source copies after 200 steps")),
     _digits("skip-lstm"),
     _digits("skip-gru"),
     _digits("full-urnn"),
