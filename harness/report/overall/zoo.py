@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ...catalog import GROUPS, find_model, groups
+from ...catalog import GROUPS, MODELS, find_model, groups
 from ...compare.material import Material
 from ...compare.order import facts_of
 from ...compare.selection import has_run
 from ...compare.way import learned
-from ...errors import BenchError, counted
+from ...errors import counted
 from ...plan import split_options
 from ...records.kinds import RunRecord, TaskFacts
 from ...write import tables
@@ -40,10 +40,10 @@ start and options; where nothing else stands, they are its source's."""
 def sheet(material: Material) -> Sheet | None:
     """A table for each task and budget on which a model of another paper ran; None without one."""
     runs = [run for run in material.runs if has_run(run)]
-    groups: dict[tuple[str, str], list[RunRecord]] = {}
+    by_task: dict[tuple[str, str], list[RunRecord]] = {}
     for run in sorted(runs, key=lambda run: run.cell):
-        groups.setdefault((run.cell.task, run.cell.budget), []).append(run)
-    shown = {where: mine for where, mine in groups.items() if any(_base(run) in GROUPS["zoo"] for run in mine)}
+        by_task.setdefault((run.cell.task, run.cell.budget), []).append(run)
+    shown = {where: mine for where, mine in by_task.items() if any(_base(run) in GROUPS["zoo"] for run in mine)}
     parts = [_section(task, budget, mine, material.order) for (task, budget), mine in shown.items()]
     if not any(parts):
         return None
@@ -86,7 +86,7 @@ def _row(place: int, row: dict[str, object], runs: Sequence[RunRecord], facts: T
         "At the target": steps_of(row),
         "Trained at": _trained_at(next(run for run in runs if run.cell.model == name)),
         "Parameters": count(row["params"]),
-        "What sets it apart": _what(name),
+        "What sets it apart": find_model(base).what if base in MODELS else DASH,  # a report runs no stranger's code
     }
 
 
@@ -96,13 +96,6 @@ def _trained_at(run: RunRecord) -> str:
     options = run.point.get("options") or {}
     said = f"{rate:.2g}" if isinstance(rate, float) else str(rate)
     return ", ".join([said, *(f"{key}={value}" for key, value in options.items())])
-
-
-def _what(name: str) -> str:
-    try:
-        return find_model(name).what or DASH
-    except BenchError:  # of somebody else's registry
-        return DASH
 
 
 def _base(run: RunRecord) -> str:

@@ -51,6 +51,14 @@ def test_each_task_and_budget_has_a_section_and_those_of_the_papers_alone_have_n
     assert "judges nothing" in text
 
 
+def test_a_strangers_file_is_not_run_for_a_page(tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n\ndef Model(shape, width): ...\n")
+    rows = rows_of(page(runs_of({"urnn": [0.9], f"{mine}:Model": [0.8]})))
+    assert [row[-1] for row in rows.values()][-1] == "–"
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize("name", ["somebody-elses", "urnn@units=9"])
 def test_a_model_that_this_registry_lacks_is_listed_all_the_same(name):
     rows = rows_of(page(runs_of({"urnn": [0.9], name: [0.8]})))
