@@ -25,10 +25,10 @@ from ..measure.forecast import forecast
 from ..plan import Cell
 from ..prepare.modules import Where
 from ..process import WORKER_ENVIRONMENT, interrupts, prepare_process
+from ..records.campaign import TRIALS
 from ..records.kinds import RunRecord, from_json, to_json
 from ..records.store import Store
 from ..records.writing import write_whole
-from ..tune.tracks import TRIALS
 from ..write.words import clock
 from .group import Progress
 from .leaving import leave

@@ -3,6 +3,9 @@
 A campaign is a folder in `results/` that has a campaign.toml; its pages are committed too, in `reports/`:
 
 closed = true   # no run adds a record
+pages = "zoo"   # they lie in `reports/zoo/`
+
+Its folder `tuning`, the trials behind its tracks, is of the same campaign.
 
 As its records are committed, a cell that is not finished leaves none in it; its checkpoint lies in the user's cache.
 What somebody sends does not say where pages go: elsewhere such a file does the rest alone.
@@ -23,6 +26,8 @@ task = "sfc"
 model = "dilated-lstm"
 """
 
+import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,18 +40,27 @@ from .typed import typed
 FILE = "campaign.toml"
 PLAN = "plan.toml"
 DIFFERENCES = "differences.toml"
+TRIALS = "tuning"  # the folder of trials in a results folder
 COMMITTED = Path("reports")  # the pages of a campaign
 OWN = COMMITTED / "own"  # those of a user's own records, which git ignores
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """reports: the folder of the pages; closed: no run adds a record; keeps_unfinished: a cell that is not finished
-    leaves a record and, beside it, its checkpoint."""
+    """reports: the folder of the pages; closed: no run adds a record; name: "zoo" or "zoo/tuning", else ""."""
 
     reports: Path = OWN
     closed: bool = False
-    keeps_unfinished: bool = True
+    name: str = ""
+
+    @property
+    def committed(self) -> bool:
+        return self.reports != OWN
+
+    @property
+    def keeps_unfinished(self) -> bool:
+        """Does a cell that is not finished leave a record and, beside it, its checkpoint?"""
+        return not self.name
 
 
 def campaign_of(results: Path) -> Campaign:
@@ -54,18 +68,23 @@ def campaign_of(results: Path) -> Campaign:
 
     Raises BenchError for a campaign.toml that cannot be read or says anything else.
     """
-    path = results / FILE
+    folder, path, name = results.resolve(), results / FILE, ""
+    if folder.name == TRIALS and not os.path.lexists(path):
+        folder, name = folder.parent, f"/{TRIALS}"
+        path = (results.parent if results.name == TRIALS else folder) / FILE
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return Campaign()
     except (OSError, ValueError) as error:
         raise BenchError(f"{path} cannot be read ({' '.join(str(error).split())}); mend or delete it") from None
-    closed = said.pop("closed", False)
-    if said or not isinstance(closed, bool):
-        raise BenchError(f"{path} may say `closed = true` and no more; mend or delete it")
-    committed = results.resolve().parent == Path("results").resolve()
-    return Campaign(COMMITTED if committed else OWN, closed, keeps_unfinished=False)
+    closed, pages = said.pop("closed", False), said.pop("pages", "")
+    if said or not isinstance(closed, bool) or not isinstance(pages, str) or not re.fullmatch(r"[a-z0-9-]*", pages):
+        raise BenchError(
+            f"{path} may say `closed = true`, `pages =` and a name in small letters, and no more; mend or delete it"
+        )
+    committed = folder.parent == Path("results").resolve()
+    return Campaign(COMMITTED / pages if committed else OWN, closed, folder.name + name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from ..plan import Cell, Group
 from ..protocol import DESK, PAPER
 from . import apart, baselines, checkpoints, findings, names
 from .baselines import Baselines
-from .campaign import COMMITTED, FILE, PLAN, blocks_of, campaign_of, differences_of
+from .campaign import FILE, PLAN, blocks_of, campaign_of, differences_of
 from .claims import FILE as CLAIMS
 from .claims import Declared, claims_of, served
 from .findings import SpeedRecord
@@ -96,7 +96,7 @@ class Store:
         if not campaign_of(self.root).keeps_unfinished:
             from tasks.data.fetch import cache_folder
 
-            top = cache_folder() / "campaigns" / self.root.resolve().name
+            top = cache_folder() / "campaigns" / campaign_of(self.root).name
         return top / "checkpoints" / relative.with_suffix(".pt")
 
     def running_path(self, cell: Cell) -> Path:
@@ -211,8 +211,7 @@ class Store:
     def declared(self) -> Declared:
         """What was claimed before the runs, and planned. Raises BenchError for a file that says neither."""
         blocks = tuple(blocks_of(self.root / PLAN)) if (self.root / PLAN).is_file() else ()
-        committed = campaign_of(self.root).reports == COMMITTED
-        folder = f"results/{self.root.resolve().name}" if committed else ""
+        folder = f"results/{it.name}" if (it := campaign_of(self.root)).committed else ""
         return Declared(tuple(claims_of(self.claims)), blocks, folder, differences_of(self.root))
 
     def check_place(self, record: RunRecord | Measurement, path: Path) -> None:

@@ -10,13 +10,13 @@ from ..catalog import source_digest
 from ..errors import BenchError
 from ..plan import Cell, Group, find_budget
 from ..protocol import Protocol, find_protocol
+from ..records.campaign import TRIALS, campaign_of
 from ..records.kinds import RunRecord
 from ..records.store import Store
 from . import choices
 from .choices import Choice, Choices, Point
 from .space import point_at, trial_of, untracked
 
-TRIALS = "tuning"  # the folder of trials in a results folder
 HERE = Path(__file__).resolve().parents[2] / "results" / TRIALS  # of this checkout
 
 
@@ -98,14 +98,17 @@ def _settled(group: Group, protocol: Protocol, results: Path) -> Choice:
     if known.version != version:
         raise BenchError(
             f"{whose} by trials of version {known.version} of the protocol, this is version {version}: "
-            f"move them away, then {_command(group, protocol)}"
+            f"move them away, then {_command(group, protocol, root)}"
         )
     for trial in _trials(root, known, choice):
         if trial is None or trial.point != choice.point.facts():
-            raise BenchError(f"{whose}, but not all trials of it lie there; {_command(group, protocol)} runs them")
+            raise BenchError(
+                f"{whose}, but not all trials of it lie there; {_command(group, protocol, root)} runs them"
+            )
         if trial.source != source_digest(group.model):
             raise BenchError(
-                f"{whose}, but {group.model} has changed since; move its trials away, then {_command(group, protocol)}"
+                f"{whose}, but {group.model} has changed since; move its trials away, then "
+                f"{_command(group, protocol, root)}"
             )
     return choice
 
@@ -115,8 +118,9 @@ def _chosen(group: Group, protocol: Protocol, results: Path) -> tuple[Path, Choi
         if (choice := known.find(protocol.track, group)) is not None:
             return root, known, choice
     where = f"{group.model} on {group.task}" if protocol.track == "tuned" else group.model
+    place = results / TRIALS if campaign_of(results).committed else None
     raise NeverTuned(
-        f"no {protocol.track} point was chosen for {where}, budget {group.budget}; {_command(group, protocol)} "
+        f"no {protocol.track} point was chosen for {where}, budget {group.budget}; {_command(group, protocol, place)} "
         "makes the choice"
     )
 
@@ -129,8 +133,11 @@ def _trials(root: Path, known: Choices, choice: Choice) -> Iterator[RunRecord | 
             yield store.find_run(Cell(name, task, choice.model, choice.budget, seed))
 
 
-def _command(group: Group, protocol: Protocol) -> str:
+def _command(group: Group, protocol: Protocol, root: Path | None = None) -> str:
+    """What tunes a group, into a folder of trials, this checkout's where none is named."""
     name = untracked(group.protocol)
     words = ["bench", "tune", "--task", group.task, "--models", group.model, "--protocol", name]
     words += ["--budget", group.budget] if group.budget != find_budget(protocol.budget).name else []
+    if root is not None and root.resolve() != HERE:
+        words += ["--results", str(root.relative_to(here) if root.is_relative_to(here := Path.cwd()) else root)]
     return f"`{shlex.join(words)}`"

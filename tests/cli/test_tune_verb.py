@@ -110,6 +110,15 @@ def test_a_track_that_nobody_tuned_names_the_command(tune, bench):
     assert found.err.count("\n") == 1
 
 
+def test_a_track_of_a_campaign_is_tuned_in_the_campaign(bench, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results" / "zoo"
+    folder.mkdir(parents=True)
+    (folder / "campaign.toml").touch()
+    words = ("run", "--task", "sti", "--models", "gru", "--protocol", "smoke@track=tuned", "--results", folder)
+    assert "--protocol smoke --results results/zoo/tuning` makes the choice" in bench(*words).err
+
+
 def test_a_choice_that_has_changed_is_not_mixed_with_the_runs_of_the_one_before(tune, bench, tmp_path):
     root = tmp_path / "results" / "tuning"
     made_trials(root, {("sti", "gru"): [[0.5, 0.5], [0.9, 0.9]]})

@@ -27,13 +27,34 @@ def test_a_campaign_lies_in_results_and_its_pages_in_reports(tmp_path, monkeypat
     folder.mkdir(parents=True)
     (folder / "campaign.toml").touch()
     for results in (folder, Path("results/desk"), Path("results/../results/desk")):
-        assert campaign_of(results) == Campaign(Path("reports"), closed=False, keeps_unfinished=False)
+        assert campaign_of(results) == Campaign(Path("reports"), name="desk")
     Store(folder).check_writable()
+
+
+def test_a_campaign_may_have_a_folder_of_its_own_for_its_pages_and_one_for_its_trials(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    zoo = Path("results/zoo")
+    zoo.mkdir(parents=True)
+    (zoo / "campaign.toml").write_text('pages = "mine-2"\n')
+    assert campaign_of(zoo) == Campaign(Path("reports/mine-2"), name="zoo")
+    trials = Campaign(Path("reports/mine-2"), name="zoo/tuning")
+    assert campaign_of(zoo / "tuning") == trials
+    (zoo / "tuning").mkdir()
+    assert campaign_of(zoo / "tuning") == trials
+    assert trials.committed
+    assert not trials.keeps_unfinished
+    assert campaign_of(Path("results/tuning")) == Campaign(OWN)
+    places = {Store(folder).checkpoint_path(made_run("gru").cell) for folder in (zoo, zoo / "tuning")}
+    assert len(places) == 2
+    assert all(place.is_relative_to(tmp_path / "cache") for place in places)
+    monkeypatch.chdir(zoo / "tuning")
+    assert campaign_of(Path()) == Campaign(OWN, name="zoo/tuning")  # no `results` is here to be committed in
 
 
 def test_what_somebody_sends_does_not_say_where_pages_go(tmp_path):
     (tmp_path / "campaign.toml").write_text("closed = true\n")
-    assert campaign_of(tmp_path) == Campaign(OWN, closed=True, keeps_unfinished=False)
+    assert campaign_of(tmp_path) == Campaign(OWN, closed=True, name=tmp_path.name)
 
 
 def test_the_campaign_that_is_committed_is_closed():
@@ -54,6 +75,8 @@ def test_a_closed_campaign_cannot_be_written(tmp_path):
         b"closed = 1",
         b"close = true",
         b'reports = "x"',
+        b"pages = 3",
+        b'pages = "../x"',
     ],
 )
 def test_a_campaign_that_says_something_else_is_one_sentence(tmp_path, content):
