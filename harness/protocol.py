@@ -85,10 +85,10 @@ epoch picks the checkpoint and the test set is read once. The schedule is the re
 ASRNN's paper train as that says, RMSProp without clipping (`TaskSpec.training`). Version 3, as all versions of its
 day: what a seed draws depends on the task (`harness.seeds.on_task`)."""
 
-DESK = replace(PAPER, name="desk", version=1, epochs=40)
+DESK = replace(PAPER, name="desk", version=1, epochs=40, tuning="desk@epochs=20")
 """The paper's data, lengths, widths and rates, cut in time to what CPUs can do: a fifth of its epochs, so 5,040 steps
 on `sfc`, which decide most models but not all (TP-RNN-S and GRU need more). Tasks say where they are cut otherwise: 10
-epochs of MNIST by pixels and of VCTK, 12,000 steps of addition, 8 epochs of texts."""
+epochs of MNIST by pixels and of VCTK, 12,000 steps of addition, 8 epochs of texts. Trials of half its time tune it."""
 
 QUICK = Protocol(
     name="quick",

@@ -280,7 +280,7 @@ def test_the_desk_is_the_papers_protocol_cut_to_what_each_task_says():
     assert [steps("sfc", name, 6_300) for name in ("paper", "desk")] == [25_200, 5_040]
     assert steps("addition-200", "desk", 100_000) == 12_000
     assert steps("pmnist", "desk", 55_000) == 11_000
-    same = replace(find_protocol("desk"), name="paper", version=PAPER.version, epochs=PAPER.epochs)
+    same = replace(find_protocol("desk"), name="paper", version=PAPER.version, epochs=PAPER.epochs, tuning="")
     assert same == PAPER
 
 

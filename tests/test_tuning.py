@@ -10,8 +10,6 @@ from harness.tune import choices as kept
 from harness.tune.choice import chosen
 from harness.tune.trials import read
 
-CAMPAIGN = ROOT / "results" / "tuning"
-
 
 def follow(root, protocol):
     """Are the choices of a protocol in a folder those that its trials give?"""
@@ -21,9 +19,9 @@ def follow(root, protocol):
     assert known.seeds == found.seeds
 
 
-@pytest.mark.parametrize("path", sorted(CAMPAIGN.glob(f"*/{kept.FILE}")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "results").glob(f"**/tuning/*/{kept.FILE}")), ids=str)
 def test_each_committed_choice_is_what_its_trials_give(path):
-    follow(CAMPAIGN, path.parent.name)
+    follow(path.parents[1], path.parent.name)
 
 
 def test_a_choice_that_its_trials_do_not_give_is_found(tmp_path):

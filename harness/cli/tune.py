@@ -14,6 +14,7 @@ import click
 
 from ..errors import BenchError, counted
 from ..plan import Cell
+from ..tune.space import POINTS
 from ..write.words import clock
 from .options import AGAIN, CELL_LIMIT, IDLE, LIMIT, REPORTS, WORKERS, Folder, executor_options, group_options, saying
 from .run import carried_out
@@ -34,7 +35,9 @@ RESULTS = click.option(
 @click.command()
 @partial(group_options, results=RESULTS)
 @click.option(
-    "--points", type=click.IntRange(2, 1000), default=12, show_default=True, help="Points for each model on each task."
+    "--points",
+    type=click.IntRange(2, 1000),
+    help=f"Points for each model on each task. [default: {POINTS}; of a grid, as desk has one, all]",
 )
 @WORKERS
 @executor_options
@@ -45,7 +48,7 @@ RESULTS = click.option(
 @click.option("--dry-run", is_flag=True, help="Say what would run and how long it takes, and stop.")
 @REPORTS
 def tune(
-    points: int,
+    points: int | None,
     workers: int | None,
     executed: str,
     idle: bool,
@@ -64,16 +67,21 @@ def tune(
     from ..records.running import sweep
     from ..tune import choices as kept
     from ..tune.choice import check_points, chosen
-    from ..tune.space import NOT_TUNED, untracked
-    from ..tune.trials import SEEDS, read
+    from ..tune.space import NOT_TUNED, grid_of, points_of, seeds_of, untracked
+    from ..tune.trials import read
     from .order import Order
 
-    own = {key for text in (words["protocol_name"] or "", *words["changes"]) for key in NOT_TUNED if f"{key}=" in text}
+    asked = words["protocol_name"] or ""
+    own = {key for text in (asked, *words["changes"]) for key in NOT_TUNED if f"{key}=" in text}
     if own:
         raise BenchError(f"tuning sets {', '.join(sorted(own))} itself; leave it out, --points says how many there are")
     executor(executed)  # an unknown one is named before anything else
     say = saying()
-    given = dict(words, seeds=",".join(map(str, SEEDS)))
+    seeds, number = seeds_of(asked), points_of(asked)
+    if points not in (None, number) and grid_of(asked) is not None:
+        raise BenchError(f"{asked} is tuned on a grid of {number} points; leave --points out")
+    points = points or number
+    given = dict(words, seeds="".join(f"{seed}," for seed in seeds))
     orders = [
         Order(**{**given, "changes": (*words["changes"], f"points={points}+point={place}")}) for place in range(points)
     ]
@@ -90,7 +98,7 @@ def tune(
     if workers is None:
         workers = 1 if idle or first.device != "cpu" else machine.cores()
     where = replace(first.where, idle=idle, until=None if most is None else time.time() + most)
-    parts = ((first.tasks, "task"), (first.models, "model"), (orders, "point"), (SEEDS, "seed"))
+    parts = ((first.tasks, "task"), (first.models, "model"), (orders, "point"), (seeds, "seed"))
     say(
         f"protocol {name}, version {first.protocol.version}; budget {first.budget}; device {first.device}, "
         f"{counted(workers, 'worker')}; {' x '.join(counted(len(some), word) for some, word in parts)} = "
@@ -114,8 +122,8 @@ def tune(
         say(f"left out: {sentence}")
     found = chosen(trials)
     kept.save(found, store.root)
-    asked = [(task, model, first.budget) for task in first.tasks for model in first.models]
-    return _conclude(trials, found, asked, store.root, reports)
+    keys = [(task, model, first.budget) for task in first.tasks for model in first.models]
+    return _conclude(trials, found, keys, store.root, reports)
 
 
 def _forecast(cells: Sequence[Cell], order: Order, where: Where) -> str:

@@ -11,7 +11,7 @@ from ..records.store import Store
 from . import choices as kept
 from .choices import Choice, Choices
 from .space import point_at
-from .trials import SEEDS, Key, Trials
+from .trials import Key, Trials
 
 SAME = 9  # digits; means that differ in later ones are tied
 
@@ -46,7 +46,7 @@ def chosen(trials: Trials) -> Choices:
             point = portable(np.array([trials.scores(key) for key in keys]))
             found.append(_choice(trials, "portable", keys, point))
     version = find_protocol(trials.protocol).version
-    return Choices(trials.protocol, version, trials.points, SEEDS, tuple(found))
+    return Choices(trials.protocol, version, trials.points, trials.seeds, tuple(found))
 
 
 def _asked_of(trials: Trials, model: str, budget: str) -> list[Key]:
@@ -62,7 +62,7 @@ def _asked_of(trials: Trials, model: str, budget: str) -> list[Key]:
 
 def _choice(trials: Trials, track: str, keys: list[Key], point: int) -> Choice:
     _, model, budget = keys[0]
-    at = point_at(find_protocol(trials.protocol).scale, trials.points, point, model)
+    at = point_at(trials.protocol, trials.points, point, model)
     source = next(run.source for run in trials.runs[keys[0]].values() if run.status == "ok")
     return Choice(track, model, budget, tuple(task for task, _, _ in keys), at, source)
 

@@ -9,15 +9,19 @@ Point 0 is the source's: its own start and options at the protocol's rate. The o
 Beckman, Conover, 1979), so that each stratum of the rates is tried once, its columns exchanged until their centred
 discrepancy is small, so that no start goes with high rates alone. A model ignores a coordinate that it lacks;
 of somebody else's model the rate alone is tuned.
+
+Where a trial takes an hour, the points are a grid instead, GRIDS: each of a few rates with both classifier's starts,
+the source's own among them as point 0, and with one seed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import product
 from typing import Any
 
-from ..catalog import find_model, strange_model
+from ..catalog import find_model, options_of, strange_model
 from ..plan import split_options
 from ..protocol import Protocol, find_protocol, parse_changes, with_changes
 from .choices import Point
@@ -25,6 +29,9 @@ from .choices import Point
 RATES = {"paper": (1e-4, 3e-2), "quick": (5e-4, 5e-2), "smoke": (5e-4, 5e-2), "robust": (5e-4, 5e-2)}
 """Scale of a protocol -> the least and the greatest learning rate."""
 HEADS = ("default", "normal")
+GRIDS = {"desk": (3e-4, 1e-3, 3e-3)}
+"""Protocol -> the learning rates of its grid."""
+POINTS = 12  # unless a command or a grid says otherwise
 NOT_TUNED = {"track", "point", "points"}  # of a protocol's name
 SEED = 0  # of the hypercube; another one makes other points
 
@@ -41,6 +48,25 @@ def untracked(name: str) -> str:
     return f"{base}@{'+'.join(kept)}" if kept else base
 
 
+def grid_of(name: str) -> tuple[tuple[float, str], ...] | None:
+    """(rate, classifier's start) of every point of a protocol's grid, the source's too; None where it has none."""
+    rates = GRIDS.get(name.partition("@")[0])
+    return None if rates is None else tuple(product(rates, HEADS))
+
+
+def points_of(name: str) -> int:
+    """With how many points a protocol is tuned where nobody says it."""
+    return POINTS if (grid := grid_of(name)) is None else len(grid)
+
+
+def seeds_of(name: str) -> tuple[int, ...]:
+    """The seeds of each point: those that are judged by the test set count from 0, and none that chose may judge.
+
+    Two, as of points that learn now and then they find better ones than one does; of a grid one.
+    """
+    return (1000, 1001) if grid_of(name) is None else (1000,)
+
+
 @cache
 def cube(points: int) -> tuple[tuple[float, ...], ...]:
     """The points after the source's, 4 coordinates in [0, 1) each."""
@@ -51,12 +77,17 @@ def cube(points: int) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, LatinHypercube(4, rng=SEED, optimization="random-cd").random(points - 1).tolist()))
 
 
-def point_at(scale: str, points: int, number: int, model: str) -> Point:
+def point_at(protocol: str, points: int, number: int, model: str) -> Point:
     """A point as a model takes it; an option that the model's name sets is none that varies."""
     if number == 0:
         return Point(0, points, None)
+    usual = find_protocol(protocol.partition("@")[0])
+    if (grid := grid_of(protocol)) is not None:
+        own = usual.learning_rate, _own_head(model)
+        rate, head = [at for at in grid if at != own][number - 1]
+        return Point(number, points, rate, {"head": head} if "head" in varied(model) else {})
     rate, *others = cube(points)[number - 1]
-    low, high = RATES[scale]
+    low, high = RATES[usual.scale]
     options = {
         option: _pick(values, u)
         for u, (option, values) in zip(others, _varied(model), strict=True)
@@ -68,6 +99,13 @@ def point_at(scale: str, points: int, number: int, model: str) -> Point:
 def varied(model: str) -> dict[str, tuple[Any, ...]]:
     """The options of a model that vary, and their values in order."""
     return {option: values for option, values in _varied(model) if option}
+
+
+def _own_head(model: str) -> str:
+    """The classifier's start of a model that takes none of the others."""
+    spec = None if strange_model(model) else find_model(model)
+    own = HEADS[0] if spec is None else options_of(spec.build, skip=2).get("head", HEADS[0])
+    return own if own in HEADS else HEADS[0]
 
 
 def _varied(model: str) -> Sequence[tuple[str, tuple[Any, ...]]]:

@@ -32,7 +32,7 @@ def point_of(group: Group, results: Path) -> Point | None:
     """
     protocol = find_protocol(group.protocol)
     if protocol.point is not None:
-        return point_at(protocol.scale, protocol.points, protocol.point, group.model)
+        return point_at(protocol.name, protocol.points, protocol.point, group.model)
     if protocol.track == "source":
         return None
     try:

@@ -1,4 +1,4 @@
-"""The trials of a tuning: every point with two seeds that nothing else uses, and what came of them."""
+"""The trials of a tuning: every point with seeds that nothing else uses, and what came of them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,9 @@ from numpy.typing import NDArray
 
 from ..compare.way import learned
 from ..errors import BenchError
-from ..protocol import find_protocol
 from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
 from ..records.store import Store
-from .space import point_at, trial_of, untracked
-
-SEEDS = (1000, 1001)
-"""Those that are judged by the test set count from 0; of points that learn now and then two seeds find better ones than
-one, and no seed that chose a point may judge it."""
+from .space import point_at, seeds_of, trial_of, untracked
 
 Key = tuple[str, str, str]  # task, model, budget
 
@@ -33,9 +28,13 @@ class Trials:
     left_out: list[str] = field(default_factory=list)
 
     @property
+    def seeds(self) -> tuple[int, ...]:
+        return seeds_of(self.protocol)
+
+    @property
     def places(self) -> list[tuple[int, int]]:
         """(point, seed) of every trial that a model on a task must have."""
-        return [(point, seed) for point in range(self.points) for seed in SEEDS]
+        return [(point, seed) for point in range(self.points) for seed in self.seeds]
 
     def applies(self, key: Key) -> bool:
         """Can the model run on the task?"""
@@ -66,10 +65,10 @@ class Trials:
         diverged, failed or ran out of time counts as the model's worst trial there, or as chance where that is worse.
         """
         facts = self.facts(key)
-        found = np.full((self.points, len(SEEDS)), np.nan)
+        found = np.full((self.points, len(self.seeds)), np.nan)
         for (point, seed), run in self.runs[key].items():
             if (metric := ended(run)) is not None:
-                found[point, SEEDS.index(seed)] = _score(metric, facts)
+                found[point, self.seeds.index(seed)] = _score(metric, facts)
         worst = float(np.nanmin(found))
         return np.where(np.isnan(found), worst if facts.chance is None else min(worst, 0.0), found)
 
@@ -91,7 +90,6 @@ def read(store: Store, protocol: str, points: int) -> Trials:
     Raises BenchError where one was made at another point than its number stands for here.
     """
     name = untracked(protocol)
-    scale = find_protocol(name).scale
     runs: dict[Key, dict[tuple[int, int], RunRecord]] = defaultdict(dict)
     left_out: list[str] = []
     for point in range(points):
@@ -100,11 +98,11 @@ def read(store: Store, protocol: str, points: int) -> Trials:
         for run in loaded.runs:
             cell = run.cell
             # one that died before it began keeps none
-            if run.point and run.point != point_at(scale, points, point, cell.model).facts():
+            if run.point and run.point != point_at(name, points, point, cell.model).facts():
                 raise BenchError(
                     f"{store.run_path(cell)} is a trial of other points than these {points}; move the trials of that "
                     "time away, or use another --results"
                 )
-            if cell.seed in SEEDS:
+            if cell.seed in seeds_of(name):
                 runs[cell.task, cell.model, cell.budget][point, cell.seed] = run
     return Trials(name, points, dict(sorted(runs.items())), left_out)

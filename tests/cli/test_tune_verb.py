@@ -88,6 +88,10 @@ def test_what_is_asked_for_later_is_added_and_the_point_for_all_tasks_chosen_ane
         (("--set", "track=tuned"), "tuning sets track itself"),
         (("--set", "point=1"), "tuning sets point itself"),
         (("--models", "grv"), "no model called 'grv'"),
+        (
+            ("--protocol", "desk", "--set", "epochs=20", "--points", 12),
+            "desk is tuned on a grid of 6 points; leave --points",
+        ),
     ],
 )
 def test_what_cannot_be_tuned_is_refused_in_one_sentence(tune, tmp_path, words, said):

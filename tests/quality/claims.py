@@ -25,7 +25,7 @@ from harness.records.claims import Claim  # noqa: E402
 from harness.records.kinds import Point, RunRecord, TaskFacts  # noqa: E402
 from harness.stats.verdicts import CANNOT_TELL  # noqa: E402
 from harness.tune.choice import best  # noqa: E402
-from harness.tune.trials import SEEDS as trial_seeds  # noqa: E402
+from harness.tune.space import seeds_of  # noqa: E402
 from harness.write import tables  # noqa: E402
 
 PAGE = ROOT / "reports" / "quality" / "claims.md"
@@ -86,7 +86,7 @@ def tuned(landscape: Callable[[np.random.Generator, int, int], np.ndarray]) -> D
     def draw(rng: np.random.Generator, n: int) -> Outcomes:
         found = {}
         for name in ("a", "b0"):
-            trials = np.array([landscape(rng, point, len(trial_seeds)) for point in range(POINTS)])
+            trials = np.array([landscape(rng, point, len(seeds_of("quick"))) for point in range(POINTS)])
             found[name] = landscape(rng, best(trials), n)
         return found
 

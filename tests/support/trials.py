@@ -6,8 +6,7 @@ from typing import Any
 
 from harness.catalog import source_digest
 from harness.records.store import Store
-from harness.tune.space import point_at, trial_of
-from harness.tune.trials import SEEDS
+from harness.tune.space import point_at, seeds_of, trial_of
 
 from .records import made_run
 
@@ -20,8 +19,8 @@ def made_trials(root: Path, scores: Scores, protocol: str = "smoke", **changes: 
     for (task, model), points in scores.items():
         for number, seeds in enumerate(points):
             trial = trial_of(protocol, number, len(points))
-            at = point_at(trial.scale, len(points), number, model)
-            for seed, score in zip(SEEDS, seeds, strict=False):
+            at = point_at(protocol, len(points), number, model)
+            for seed, score in zip(seeds_of(protocol), seeds, strict=False):
                 facts: dict[str, Any] = {
                     "protocol": trial.name,
                     "protocol_version": trial.version,

@@ -6,7 +6,7 @@ import pytest
 from harness.catalog import find_model
 from harness.errors import BenchError
 from harness.protocol import QUICK, find_protocol
-from harness.tune.space import RATES, cube, point_at, trial_of, untracked, varied
+from harness.tune.space import GRIDS, RATES, cube, point_at, points_of, seeds_of, trial_of, untracked, varied
 from models import MODELS
 
 
@@ -51,8 +51,26 @@ def test_the_rates_lie_within_the_space_of_the_scale_and_fill_it(scale):
 
 
 def test_the_ranges_are_those_of_the_protocols():
-    assert (RATES["quick"], RATES[find_protocol("desk").scale]) == ((5e-4, 5e-2), (1e-4, 3e-2))
+    assert (RATES["quick"], RATES["paper"]) == ((5e-4, 5e-2), (1e-4, 3e-2))
     assert find_protocol("paper").scale == "paper"
+
+
+@pytest.mark.parametrize(("model", "own"), [("lstm-s", "default"), ("dilated-lstm", "normal")])
+def test_where_a_trial_is_dear_the_points_are_a_grid_with_the_sources_own_among_them(model, own):
+    name = "desk@epochs=20"
+    assert (points_of(name), seeds_of(name), GRIDS["desk"]) == (6, (1000,), (3e-4, 1e-3, 3e-3))
+    assert (points_of("quick@batch=20"), seeds_of("quick"), seeds_of("paper")) == (12, (1000, 1001), (1000, 1001))
+    source, *others = (point_at(name, 6, number, model) for number in range(6))
+    assert source.facts() == {"number": 0, "of": 6, "learning_rate": None, "options": {}}
+    every = [(one.learning_rate, one.options["head"]) for one in others] + [(find_protocol(name).learning_rate, own)]
+    assert sorted(every) == [(rate, head) for rate in GRIDS["desk"] for head in ("default", "normal")]
+
+
+def test_in_a_grid_too_a_model_ignores_what_it_lacks_or_its_name_sets():
+    for model in ("gru@head=normal", "support.unusual:Ahead"):
+        at = [point_at("desk", 6, number, model) for number in range(1, 6)]
+        assert {one.learning_rate for one in at} == set(GRIDS["desk"])
+        assert not any(one.options for one in at)
 
 
 def test_the_source_has_its_own_point_at_the_protocols_rate():

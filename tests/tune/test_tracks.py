@@ -54,6 +54,18 @@ def test_the_committed_choices_serve_where_the_results_have_none(tuned, tmp_path
     assert tracks.point_of(GROUP, tmp_path / "elsewhere").number == 1
 
 
+def test_trials_of_half_its_time_choose_for_the_papers_scale(tmp_path, monkeypatch):
+    monkeypatch.setattr(tracks, "HERE", tmp_path / "committed")
+    name, root = "desk@epochs=20", tmp_path / "tuning"
+    scores = {("sfc", "lstm-s"): [[0.5], [0.6], [0.5], [0.9], [0.5], [0.5]]}
+    found = chosen(read(made_trials(root, scores, name, budget="paper"), name, 6))
+    assert (found.seeds, found.protocol) == ((1000,), name)
+    kept.save(found, root)
+    at = tracks.point_of(Group("desk@track=tuned", "sfc", "lstm-s", "paper"), tmp_path)
+    assert (at.learning_rate, at.options) == (0.001, {"head": "normal"})
+    assert tracks.point_of(Group("desk", "sfc", "lstm-s", "paper"), tmp_path) is None
+
+
 @pytest.mark.parametrize(
     ("group", "command"),
     [

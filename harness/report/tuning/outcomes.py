@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ...compare.order import places, title_of
 from ...plan import Group
-from ...protocol import find_protocol
 from ...records.kinds import RunRecord, TaskFacts
 from ...stats import search
 from ...tune.choices import Choice, Choices, Point
@@ -96,8 +95,7 @@ def outcomes(trials: Trials, choices: Choices, order: Sequence[str]) -> list[Out
 
 
 def _rates(trials: Trials, key: Key) -> NDArray[np.float64]:
-    scale = find_protocol(trials.protocol).scale
-    rates = [point_at(scale, trials.points, point, key[1]).learning_rate for point in range(trials.points)]
+    rates = [point_at(trials.protocol, trials.points, point, key[1]).learning_rate for point in range(trials.points)]
     begun = (run.settings.get("learning_rate") for (point, _), run in trials.runs[key].items() if point == 0)
     rates[0] = next((rate for rate in begun if rate is not None), math.nan)
     return np.array(rates, dtype=np.float64)

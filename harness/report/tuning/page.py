@@ -19,6 +19,7 @@ from ...records.names import page
 from ...records.store import Store
 from ...stats import search
 from ...tune.choices import Choices
+from ...tune.space import grid_of, trial_of
 from ...tune.tracks import tunings
 from ...tune.trials import Trials, read
 from ...write import origin, tables
@@ -27,11 +28,15 @@ from ...write.words import DASH, literal
 from . import frames
 from .outcomes import GOOD, LEARNED, Outcome, outcomes, said, seconds
 
+CUBE = """\
+Point 0 is its source's own start and options at the protocol's rate; the others are a Latin hypercube over the learning
+rate (log-uniform), the classifier's start, how the cell starts and one option more where the model's spec has them."""
+GRID = """\
+They are a grid: each of the learning rates {rates} with each start of the classifier, {heads}. Point 0 is its source's
+own start and options at the protocol's rate."""
 INTRODUCTION = """\
 Every model had the same budget: the same {points} points of one space on each task, each run to its end with the
-seeds {seeds}, which no other run uses. Point 0 is its source's own start and options at the protocol's rate; the others
-are a Latin hypercube over the learning rate (log-uniform), the classifier's start, how the cell starts and one option
-more where the model's spec names them. What is chosen is the best mean of the best validation metrics, of a tie the
+{seeds}, which no other run uses. {space} What is chosen is the best mean of the best validation metrics, of a tie the
 lower point. No trial read a test set. Numbers are % of the way from chance to a perfect score on validation (of a
 perplexity in nats; where chance is not known the metric itself), means over the seeds; a trial that diverged, failed or
 ran out of time counts as the model's worst trial on its task, or as chance where that is worse."""
@@ -46,7 +51,7 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
     found = outcomes(trials, choices, order)
     place = places({model for _, model, _ in trials.runs}, order)
     drawn = [one for one in found if one.known]
-    intro = INTRODUCTION.format(points=trials.points, seeds=" and ".join(map(str, choices.seeds)))
+    intro = INTRODUCTION.format(points=trials.points, seeds=_seeds(choices.seeds), space=_space(trials.protocol))
     parts = [f"# Tuning under protocol `{trials.protocol}`, version {choices.version}", intro]
     name = page(trials.protocol)
     pictures: dict[str, Picture] = {}
@@ -68,12 +73,27 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
     parts += ["## Cost and failed trials", tables.markdown(_cost(trials, order)), *_failures(trials)]
     runs = [run for mine in trials.runs.values() for run in mine.values()]
     tasks, names = dict.fromkeys(task for task, _, _ in trials.runs), {model for _, model, _ in trials.runs}
-    command = origin.command("tune", tasks, ordered(names, order), trials.protocol) + f" --points {trials.points}"
+    command = origin.command("tune", tasks, ordered(names, order), trials.protocol) + _points(trials)
     parts.append(
         f"`{command}`: protocol `{trials.protocol}` version {choices.version}; {origin.origin(runs)}. Records: "
-        f"`runs/{trials.protocol}@point=*`, a folder for each point."
+        f"`runs/{trial_of(trials.protocol, 0, 1).name.partition('point=')[0]}point=*`, a folder for each point."
     )
     return Sheet("\n\n".join(parts) + "\n", pictures, records=runs)
+
+
+def _points(trials: Trials) -> str:
+    return "" if grid_of(trials.protocol) else f" --points {trials.points}"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {' and '.join(map(str, seeds))}"
+
+
+def _space(protocol: str) -> str:
+    if (grid := grid_of(protocol)) is None:
+        return CUBE
+    rates, heads = (dict.fromkeys(values) for values in zip(*grid, strict=True))
+    return GRID.format(rates=", ".join(f"{rate:g}" for rate in rates), heads=" or ".join(f"`{head}`" for head in heads))
 
 
 def on_tasks(protocol: str, results: Path, order: Sequence[str]) -> dict[tuple[str, str], tuple[Picture, str]]:

@@ -44,6 +44,22 @@ def rows(text, title):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
 
 
+def test_the_page_says_what_the_points_are(sheet, tmp_path):
+    assert "Latin hypercube" in sheet.text
+    assert "`runs/smoke@point=*`" in sheet.text
+    name = "desk@epochs=20"
+    trials = read(made_trials(tmp_path / "grid", {("sfc", "gru"): [[0.5]] * 5 + [[0.9]]}, name), name, 6)
+    text = page.sheet(trials, chosen(trials), ["gru"]).text.replace("\n", " ")
+    assert (
+        "each of the learning rates 0.0003, 0.001, 0.003 with each start of the classifier, `default` or `normal`"
+        in text
+    )
+    assert "each run to its end with the seed 1000, which" in text
+    assert "--points" not in text
+    assert "`bench tune --task sfc --models gru --protocol desk@epochs=20`" in text
+    assert "`runs/desk@epochs=20+point=*`" in text
+
+
 def test_what_was_chosen_stands_beside_the_sources_own(sheet):
     table = rows(sheet.text, "What was chosen")
     at = point_at("smoke", 4, 1, "gru")
