@@ -15,6 +15,7 @@ from ..write.sheet import Sheet
 from ..write.words import literal
 from . import front
 from .cards.page import card_of
+from .claims import findings
 from .claims import page as claims
 from .convergence import page as convergence
 from .insight import gradients, scales
@@ -29,6 +30,7 @@ from .papers.recorded import Recorded, recorded
 from .task.page import task_page
 
 PAGES: dict[str, tuple[str, Callable[[Material], Sheet | None]]] = {
+    "findings.md": (findings.TITLE, findings.sheet),
     "claims.md": (claims.TITLE, claims.sheet),
     "differences.md": (differences.TITLE, differences.sheet),
     "overall.md": ("All tasks together", overall.sheet),
