@@ -107,6 +107,9 @@ def executor_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+REPLICAS = click.option(
+    "--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]"
+)
 IDLE = click.option(
     "--idle", is_flag=True, help="Give way to everything else on this machine: one worker, no measurements."
 )

@@ -19,7 +19,19 @@ from ..write import tables
 from ..write.words import DASH, clock
 from . import claims
 from .claims import claims_option
-from .options import AGAIN, CELL_LIMIT, DATA, IDLE, LIMIT, WIDTH, WORKERS, cell_options, executor_options, saying
+from .options import (
+    AGAIN,
+    CELL_LIMIT,
+    DATA,
+    IDLE,
+    LIMIT,
+    REPLICAS,
+    WIDTH,
+    WORKERS,
+    cell_options,
+    executor_options,
+    saying,
+)
 from .report import next_step
 from .watch import counts
 
@@ -32,7 +44,7 @@ if TYPE_CHECKING:
 @click.command()
 @cell_options
 @WORKERS
-@click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
+@REPLICAS
 @executor_options
 @click.option(
     "--measure/--no-measure",

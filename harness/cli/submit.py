@@ -14,7 +14,7 @@ from ..errors import BenchError, counted
 from ..execute import slurm
 from ..records.store import Store
 from ..write.words import clock
-from .options import CELL_LIMIT, cell_options
+from .options import CELL_LIMIT, REPLICAS, cell_options
 from .watch import counts
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ OURS = {"array", "a", "job-name", "J"}  # options of sbatch by which the queue i
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @cell_options
-@click.option("--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]")
+@REPLICAS
 @CELL_LIMIT
 @click.option("-p", "--partition", help="Of Slurm, as are the next ones.")
 @click.option("-t", "--time", help="After which an element goes on in another turn, such as 1:00:00.")

@@ -16,7 +16,19 @@ from ..errors import BenchError, counted
 from ..plan import Cell
 from ..tune.space import POINTS
 from ..write.words import clock
-from .options import AGAIN, CELL_LIMIT, IDLE, LIMIT, REPORTS, WORKERS, Folder, executor_options, group_options, saying
+from .options import (
+    AGAIN,
+    CELL_LIMIT,
+    IDLE,
+    LIMIT,
+    REPLICAS,
+    REPORTS,
+    WORKERS,
+    Folder,
+    executor_options,
+    group_options,
+    saying,
+)
 from .run import carried_out
 from .watch import counts
 
@@ -40,6 +52,7 @@ RESULTS = click.option(
     help=f"Points for each model on each task. [default: {POINTS}; of a grid, as desk has one, all]",
 )
 @WORKERS
+@REPLICAS
 @executor_options
 @AGAIN
 @CELL_LIMIT

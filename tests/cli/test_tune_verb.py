@@ -58,6 +58,12 @@ def test_a_tuning_runs_once_chooses_by_validation_and_its_tracks_train_at_that(t
     assert record["cell"]["protocol"] == "smoke@track=tuned"
 
 
+def test_the_seeds_of_a_point_can_train_together(tune, tmp_path):
+    found = tune("--task", "sti", "--models", "mgu", "--protocol", "smoke", "--points", 2, "--replicas", 2)
+    assert found.code == 0, found.err
+    assert [one["replicas"] for one in records(tmp_path / "results" / "tuning")] == [2] * 4
+
+
 def test_a_dry_run_says_the_time_and_runs_nothing(tune, tmp_path):
     found = tune(*WORDS, "--dry-run")
     assert found.code == 0
