@@ -80,7 +80,7 @@ def tune(
     from ..records.running import sweep
     from ..tune import choices as kept
     from ..tune.choice import check_points, chosen
-    from ..tune.space import NOT_TUNED, grid_of, points_of, seeds_of, untracked
+    from ..tune.space import NOT_TUNED, among, grid_of, points_of, seeds_of, untracked
     from ..tune.trials import read
     from .order import Order
 
@@ -96,7 +96,8 @@ def tune(
     points = points or number
     given = dict(words, seeds="".join(f"{seed}," for seed in seeds))
     orders = [
-        Order(**{**given, "changes": (*words["changes"], f"points={points}+point={place}")}) for place in range(points)
+        Order(**{**given, "changes": (*words["changes"], f"points={among(asked, place, points)}+point={place}")})
+        for place in range(points)
     ]
     first = orders[0]
     name, store = untracked(first.protocol.name), first.store

@@ -10,7 +10,7 @@ from ..protocol import find_protocol
 from ..records.store import Store
 from . import choices as kept
 from .choices import Choice, Choices
-from .space import point_at
+from .space import POINTS, is_widened, point_at
 from .trials import Key, Trials
 
 SAME = 9  # digits; means that differ in later ones are tied
@@ -70,7 +70,8 @@ def _choice(trials: Trials, track: str, keys: list[Key], point: int) -> Choice:
 def check_points(store: Store, protocol: str, points: int) -> None:
     """Raise BenchError where the choices of a folder are of another number of points."""
     known = kept.load(store.root, protocol)
-    if known is not None and known.points != points:
+    before = POINTS if is_widened(protocol, points) else points
+    if known is not None and known.points not in (before, points):
         raise BenchError(
             f"{kept.place(store.root, protocol)} is of {known.points} points and {points} are asked for; "
             f"use --points {known.points}, or another --results"

@@ -10,6 +10,9 @@ Beckman, Conover, 1979), so that each stratum of the rates is tried once, its co
 discrepancy is small, so that no start goes with high rates alone. A model ignores a coordinate that it lacks;
 of somebody else's model the rate alone is tuned.
 
+Where a winner lies at the end of the rates, they are widened for all models: WIDER has the rates that further points
+try, a Latin hypercube of its own, and the points before stay as they are.
+
 Where a trial takes an hour, the points are a grid instead, GRIDS: each of a few rates with both classifier's starts,
 the source's own among them as point 0, and with one seed.
 """
@@ -28,6 +31,8 @@ from .choices import Point
 
 RATES = {"paper": (1e-4, 3e-2), "quick": (5e-4, 5e-2), "smoke": (5e-4, 5e-2), "robust": (5e-4, 5e-2)}
 """Scale of a protocol -> the least and the greatest learning rate."""
+WIDER: dict[str, tuple[float, float, int]] = {}
+"""Protocol -> the least and the greatest learning rate of its further points, and how many they are."""
 HEADS = ("default", "normal")
 GRIDS = {"desk": (3e-4, 1e-3, 3e-3)}
 """Protocol -> the learning rates of its grid."""
@@ -38,7 +43,17 @@ SEED = 0  # of the hypercube; another one makes other points
 
 def trial_of(name: str, point: int, points: int) -> Protocol:
     """The protocol called `name`, or of a track of it, as a trial of `bench tune`."""
-    return with_changes(find_protocol(untracked(name)), {"point": point, "points": points})
+    return with_changes(find_protocol(untracked(name)), {"point": point, "points": among(name, point, points)})
+
+
+def among(name: str, point: int, points: int) -> int:
+    """Of how many points a point is one: what was tried before the space was widened keeps its name."""
+    return POINTS if is_widened(name, points) and point < POINTS else points
+
+
+def is_widened(name: str, points: int) -> bool:
+    """Are so many points those of a space that was widened?"""
+    return name.partition("@")[0] in WIDER and points == points_of(name)
 
 
 def untracked(name: str) -> str:
@@ -56,7 +71,9 @@ def grid_of(name: str) -> tuple[tuple[float, str], ...] | None:
 
 def points_of(name: str) -> int:
     """With how many points a protocol is tuned where nobody says it."""
-    return POINTS if (grid := grid_of(name)) is None else len(grid)
+    if (grid := grid_of(name)) is not None:
+        return len(grid)
+    return POINTS + (WIDER[base][2] if (base := name.partition("@")[0]) in WIDER else 0)
 
 
 def seeds_of(name: str) -> tuple[int, ...]:
@@ -68,32 +85,36 @@ def seeds_of(name: str) -> tuple[int, ...]:
 
 
 @cache
-def cube(points: int) -> tuple[tuple[float, ...], ...]:
-    """The points after the source's, 4 coordinates in [0, 1) each."""
+def cube(number: int) -> tuple[tuple[float, ...], ...]:
+    """So many points, 4 coordinates in [0, 1) each."""
     from scipy.stats.qmc import LatinHypercube
 
-    if points == 1:
+    if number == 0:
         return ()
-    return tuple(map(tuple, LatinHypercube(4, rng=SEED, optimization="random-cd").random(points - 1).tolist()))
+    return tuple(map(tuple, LatinHypercube(4, rng=SEED, optimization="random-cd").random(number).tolist()))
 
 
 def point_at(protocol: str, points: int, number: int, model: str) -> Point:
     """A point as a model takes it; an option that the model's name sets is none that varies."""
     if number == 0:
-        return Point(0, points, None)
+        return Point(0, among(protocol, 0, points), None)
     usual = find_protocol(protocol.partition("@")[0])
     if (grid := grid_of(protocol)) is not None:
         own = usual.learning_rate, _own_head(model)
         rate, head = [at for at in grid if at != own][number - 1]
         return Point(number, points, rate, {"head": head} if "head" in varied(model) else {})
-    rate, *others = cube(points)[number - 1]
-    low, high = RATES[usual.scale]
+    of, (low, high) = among(protocol, number, points), RATES[usual.scale]
+    if is_widened(protocol, points) and number >= POINTS:
+        low, high, further = WIDER[usual.name]
+        rate, *others = cube(further)[number - POINTS]
+    else:
+        rate, *others = cube(of - 1)[number - 1]
     options = {
         option: _pick(values, u)
         for u, (option, values) in zip(others, _varied(model), strict=True)
         if option and values
     }
-    return Point(number, points, float(f"{low * (high / low) ** rate:.3g}"), options)
+    return Point(number, of, float(f"{low * (high / low) ** rate:.3g}"), options)
 
 
 def varied(model: str) -> dict[str, tuple[Any, ...]]:

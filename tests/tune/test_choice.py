@@ -107,6 +107,24 @@ def test_a_folder_of_another_number_of_points_is_refused(tmp_path):
         check_points(store, "smoke", 4)
 
 
+def test_a_widened_space_keeps_the_trials_before_and_chooses_among_all(tmp_path, monkeypatch):
+    scores = {("sfc", "gru"): [[0.5]] * 11 + [[0.7]] + [[0.6], [0.8]]}
+    pairs = {key: [one * 2 for one in points] for key, points in scores.items()}
+    store = made_trials(tmp_path, {key: points[:12] for key, points in pairs.items()})
+    kept.save(chosen(read(store, "smoke", 12)), tmp_path)
+    assert points_of(kept.load(tmp_path, "smoke"))["tuned", "gru", ("sfc",)] == 11
+    monkeypatch.setitem(space.WIDER, "smoke", (0.05, 0.15, 2))
+    check_points(store, "smoke", 14)
+    assert read(store, "smoke", 14).missing(("sfc", "gru", "3k")) == 4
+    made_trials(tmp_path, pairs)
+    found = chosen(read(store, "smoke", 14))
+    assert points_of(found)["tuned", "gru", ("sfc",)] == 13
+    assert 0.05 <= found.chosen[0].point.learning_rate <= 0.15
+    kept.save(found, tmp_path)
+    with pytest.raises(BenchError, match="is of 14 points and 12 are asked for; use --points 14, or"):
+        check_points(store, "smoke", 12)
+
+
 def test_choices_come_back_as_they_were(tmp_path):
     found = chosen(read(made_trials(tmp_path, TWO), "smoke", 3))
     assert kept.load(tmp_path, "smoke") is None

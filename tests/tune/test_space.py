@@ -6,15 +6,16 @@ import pytest
 from harness.catalog import find_model
 from harness.errors import BenchError
 from harness.protocol import QUICK, find_protocol
+from harness.tune import space
 from harness.tune.space import GRIDS, RATES, cube, point_at, points_of, seeds_of, trial_of, untracked, varied
 from models import MODELS
 
 
 def test_each_stratum_of_every_coordinate_has_one_point():
-    points = np.array(cube(12))
+    points = np.array(cube(11))
     assert points.shape == (11, 4)
     assert (np.sort(np.floor(points * 11), axis=0) == np.arange(11)[:, None]).all()
-    assert cube(1) == ()
+    assert cube(0) == ()
 
 
 def test_the_points_are_those_that_they_were():
@@ -26,7 +27,7 @@ def test_the_points_are_those_that_they_were():
 
 
 def test_no_coordinate_goes_with_another():
-    correlations = np.corrcoef(np.array(cube(12)).T)
+    correlations = np.corrcoef(np.array(cube(11)).T)
     assert np.abs(correlations[np.triu_indices(4, 1)]).max() < 0.2
 
 
@@ -64,6 +65,23 @@ def test_where_a_trial_is_dear_the_points_are_a_grid_with_the_sources_own_among_
     assert source.facts() == {"number": 0, "of": 6, "learning_rate": None, "options": {}}
     every = [(one.learning_rate, one.options["head"]) for one in others] + [(find_protocol(name).learning_rate, own)]
     assert sorted(every) == [(rate, head) for rate in GRIDS["desk"] for head in ("default", "normal")]
+
+
+def test_a_space_is_widened_by_points_that_leave_those_before_as_they_were(monkeypatch):
+    before = [point_at("quick", 12, number, "lstm-s").facts() for number in range(12)]
+    names = [trial_of("quick@batch=20", number, 12).name for number in range(12)]
+    monkeypatch.setitem(space.WIDER, "quick", (0.05, 0.15, 3))
+    assert points_of("quick") == 15
+    every = [point_at("quick", 15, number, "lstm-s").facts() for number in range(15)]
+    assert every[:12] == before
+    assert [trial_of("quick@batch=20", number, 15).name for number in range(12)] == names
+    assert trial_of("quick@batch=20", 12, 15).name == "quick@batch=20+point=12+points=15"
+    strata = [int(3 * np.log(one["learning_rate"] / 0.05) / np.log(3)) for one in every[12:]]
+    assert sorted(strata) == [0, 1, 2]
+    assert {one["of"] for one in every[12:]} == {15}
+    assert point_at("quick", 15, 13, "lstm-s") == point_at("quick@point=13+points=15", 15, 13, "lstm-s")
+    other = [point_at("quick", 14, number, "lstm-s").learning_rate for number in range(1, 14)]  # asked for, not widened
+    assert max(other) <= 0.05
 
 
 def test_in_a_grid_too_a_model_ignores_what_it_lacks_or_its_name_sets():

@@ -19,7 +19,7 @@ from ...records.names import page
 from ...records.store import Store
 from ...stats import search
 from ...tune.choices import Choices
-from ...tune.space import grid_of, trial_of
+from ...tune.space import WIDER, grid_of, is_widened, trial_of
 from ...tune.tracks import tunings
 from ...tune.trials import Trials, read
 from ...write import origin, tables
@@ -31,6 +31,8 @@ from .outcomes import GOOD, LEARNED, Outcome, outcomes, said, seconds
 CUBE = """\
 Point 0 is its source's own start and options at the protocol's rate; the others are a Latin hypercube over the learning
 rate (log-uniform), the classifier's start, how the cell starts and one option more where the model's spec has them."""
+WIDENED = """\
+As winners lay at the end of these rates, all models then had {further} more at rates from {low:g} to {high:g}."""
 GRID = """\
 They are a grid: each of the learning rates {rates} with each start of the classifier, {heads}. Point 0 is its source's
 own start and options at the protocol's rate."""
@@ -51,7 +53,9 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
     found = outcomes(trials, choices, order)
     place = places({model for _, model, _ in trials.runs}, order)
     drawn = [one for one in found if one.known]
-    intro = INTRODUCTION.format(points=trials.points, seeds=_seeds(choices.seeds), space=_space(trials.protocol))
+    intro = INTRODUCTION.format(
+        points=trials.points, seeds=_seeds(choices.seeds), space=_space(trials.protocol, trials.points)
+    )
     parts = [f"# Tuning under protocol `{trials.protocol}`, version {choices.version}", intro]
     name = page(trials.protocol)
     pictures: dict[str, Picture] = {}
@@ -89,7 +93,10 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {' and '.join(map(str, seeds))}"
 
 
-def _space(protocol: str) -> str:
+def _space(protocol: str, points: int) -> str:
+    if is_widened(protocol, points):
+        low, high, further = WIDER[protocol.partition("@")[0]]
+        return f"{CUBE} {WIDENED.format(further=counted(further, 'point'), low=low, high=high)}"
     if (grid := grid_of(protocol)) is None:
         return CUBE
     rates, heads = (dict.fromkeys(values) for values in zip(*grid, strict=True))
@@ -203,7 +210,10 @@ def _rates(found: Sequence[Outcome], name: str) -> list[str]:
     ]
     at_edge = ["No winner that learned lies at the edge of the space."]
     if edges:
-        at_edge = ["Winners at the edge of the space, which is then widened for all models:", "\n".join(edges)]
+        at_edge = [
+            "Winners at the edge of the space; where it is that of the rates, more of them are then tried by all:"
+        ]
+        at_edge.append("\n".join(edges))
     return [
         "![The mean validation score of each point over its learning rate, a panel for each task and a line for each "
         "model; a diamond is the source's own point; the best point is "

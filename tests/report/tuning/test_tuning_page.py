@@ -12,7 +12,7 @@ from harness.records.store import Loaded
 from harness.report.task.page import task_pages
 from harness.report.tuning import page
 from harness.report.tuning.outcomes import outcomes
-from harness.tune import choices
+from harness.tune import choices, space
 from harness.tune.choice import chosen
 from harness.tune.space import point_at
 from harness.tune.trials import read
@@ -58,6 +58,14 @@ def test_the_page_says_what_the_points_are(sheet, tmp_path):
     assert "--points" not in text
     assert "`bench tune --task sfc --models gru --protocol desk@epochs=20`" in text
     assert "`runs/desk@epochs=20+point=*`" in text
+
+
+def test_the_page_says_that_the_space_was_widened(tmp_path, monkeypatch):
+    monkeypatch.setitem(space.WIDER, "smoke", (0.05, 0.15, 1))
+    trials = read(made_trials(tmp_path, {("sfc", "gru"): [[0.5, 0.5]] * 12 + [[0.9, 0.9]]}), "smoke", 13)
+    text = page.sheet(trials, chosen(trials), ["gru"]).text.replace("\n", " ")
+    assert "all models then had 1 point more at rates from 0.05 to 0.15." in text
+    assert re.search(r"GRU on `sfc` at point 12: the greatest learning rate, 0\.\d+", text)
 
 
 def test_what_was_chosen_stands_beside_the_sources_own(sheet):
