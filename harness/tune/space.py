@@ -25,6 +25,7 @@ from itertools import product
 from typing import Any
 
 from ..catalog import find_model, options_of, strange_model
+from ..errors import BenchError
 from ..plan import split_options
 from ..protocol import Protocol, find_protocol, parse_changes, with_changes
 from .choices import Point
@@ -95,11 +96,16 @@ def cube(number: int) -> tuple[tuple[float, ...], ...]:
 
 
 def point_at(protocol: str, points: int, number: int, model: str) -> Point:
-    """A point as a model takes it; an option that the model's name sets is none that varies."""
+    """A point as a model takes it; an option that the model's name sets is none that varies.
+
+    Raises BenchError for a point that a grid does not have.
+    """
     if number == 0:
         return Point(0, among(protocol, 0, points), None)
     usual = find_protocol(protocol.partition("@")[0])
     if (grid := grid_of(protocol)) is not None:
+        if number >= len(grid):
+            raise BenchError(f"point {number} is none of the {len(grid)} of {usual.name}, which are counted from 0")
         own = usual.learning_rate, _own_head(model)
         rate, head = [at for at in grid if at != own][number - 1]
         return Point(number, points, rate, {"head": head} if "head" in varied(model) else {})

@@ -89,6 +89,8 @@ def test_in_a_grid_too_a_model_ignores_what_it_lacks_or_its_name_sets():
         at = [point_at("desk", 6, number, model) for number in range(1, 6)]
         assert {one.learning_rate for one in at} == set(GRIDS["desk"])
         assert not any(one.options for one in at)
+    with pytest.raises(BenchError, match="point 6 is none of the 6 of desk"):
+        point_at("desk", 12, 6, "gru")
 
 
 def test_the_source_has_its_own_point_at_the_protocols_rate():
