@@ -47,11 +47,13 @@ def check(groups: Iterable[Group], results: Path) -> dict[Group, BenchError]:
     """Which of these are not tuned, though their protocol has a track, and why not.
 
     Raises BenchError where the protocol's name asks for the track, and a group has no choice, or one whose trials are
-    not there or of something else.
+    not there or of something else; and for a point that there is not.
     """
     untuned: dict[Group, BenchError] = {}
     for group in dict.fromkeys(groups):
         protocol = find_protocol(group.protocol)
+        if protocol.point is not None:
+            point_of(group, results)  # it may be none of a grid's
         if protocol.point is not None or protocol.track == "source":
             continue
         try:

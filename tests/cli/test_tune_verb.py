@@ -120,6 +120,11 @@ def test_a_track_that_nobody_tuned_names_the_command(tune, bench):
     assert found.err.count("\n") == 1
 
 
+def test_a_point_that_a_grid_does_not_have_is_refused_before_anything_runs(bench):
+    found = bench("run", "--task", "sfc", "--models", "gru", "--protocol", "desk@point=7")
+    assert (found.code, found.err.strip()) == (2, "error: point 7 is none of the 6 of desk, which are counted from 0")
+
+
 def test_a_track_of_a_campaign_is_tuned_in_the_campaign(bench, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "results" / "zoo"
