@@ -56,7 +56,7 @@ def sheet(material: Material) -> Sheet | None:
     said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SECTIONS if counts[verdict])
     tests = "\n".join(f"- *{test}*: {TESTS[test]}" for test in TESTS if any(one.claim.test == test for one in found))
     parts = [f"# {TITLE}", f"**Of {counted(len(found), 'claim')}: {said}.**", INTRODUCTION, f"Tests:\n\n{tests}"]
-    parts += _discoveries(found)
+    parts += [*_discoveries(found), *_waiting(found, material.runs)]
     for verdict, heading in SECTIONS.items():
         mine = [one for one in found if one.verdict == verdict]
         if mine:
@@ -95,6 +95,25 @@ def _discoveries(found: Sequence[Judged]) -> list[str]:
         "are to be wrong (*q*: Benjamini and Hochberg's false-discovery rate over these claims, beside each *p*).",
         tables.markdown(pd.DataFrame(rows)),
     ]
+
+
+def _waiting(found: Sequence[Judged], runs: Sequence[RunRecord]) -> list[str]:
+    """What is there of each claim without a verdict, and which block of the plan runs the rest, in how long."""
+    rows = []
+    for one in found:
+        if one.verdict in (NOT_RUN, NOT_PLANNED):
+            seconds = follow_up.seconds(one.missing, runs)
+            blocks = [*map(literal, one.blocks), *([NOT_PLANNED] if one.unplanned else [])]
+            rows.append(
+                {
+                    "Claim": one.claim.id,
+                    "Block": "; ".join(blocks) or DASH,
+                    "Seeds": f"{one.seeds} of {one.claim.seeds}",
+                    "Runs missing": str(len(one.missing)),
+                    "h:min:s of one core": DASH if seconds is None else clock(seconds),
+                }
+            )
+    return ["What waits for its runs:", tables.markdown(pd.DataFrame(rows))] if rows else []
 
 
 def _claim(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:

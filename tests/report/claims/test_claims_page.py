@@ -82,6 +82,9 @@ def test_what_is_missing_is_named_with_its_block_its_command_and_its_time():
     assert "8 of 10 runs are there. The plan runs them: *first things*. " in text
     assert "--models lstm-s --protocol smoke --seeds 3-4 --results results/mine`, about 2:00:00 (h:min:s)" in text
     assert "**Not planned.** gru is above tp-rnn-s." in text
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    assert ["begun", "first things", "3 of 5", "2", "2:00:00"] in rows
+    assert ["never", "not planned", "0 of 5", "5", "–"] in rows
     assert "5 of 10 runs are there. *Not planned*: tp-rnn-s on sfc. `bench run --task sfc --models tp-rnn-s" in text
 
 
