@@ -14,7 +14,7 @@ import click
 
 from ..errors import BenchError, counted
 from ..plan import Cell
-from ..tune.space import POINTS
+from ..protocol import PAPER
 from ..write.words import clock
 from .options import (
     AGAIN,
@@ -49,7 +49,7 @@ RESULTS = click.option(
 @click.option(
     "--points",
     type=click.IntRange(2, 1000),
-    help=f"Points for each model on each task. [default: {POINTS}; of a grid, as desk has one, all]",
+    help=f"Points for each model on each task. [default: all of its space, {PAPER.points} in most]",
 )
 @WORKERS
 @REPLICAS

@@ -27,7 +27,7 @@ from typing import Any
 from ..catalog import find_model, options_of, strange_model
 from ..errors import BenchError
 from ..plan import split_options
-from ..protocol import Protocol, find_protocol, parse_changes, with_changes
+from ..protocol import PAPER, Protocol, find_protocol, parse_changes, with_changes
 from .choices import Point
 
 RATES = {"paper": (1e-4, 3e-2), "quick": (5e-4, 5e-2), "smoke": (5e-4, 5e-2), "robust": (5e-4, 5e-2)}
@@ -37,7 +37,7 @@ WIDER: dict[str, tuple[float, float, int]] = {}
 HEADS = ("default", "normal")
 GRIDS = {"desk": (3e-4, 1e-3, 3e-3)}
 """Protocol -> the learning rates of its grid."""
-POINTS = 12  # unless a command or a grid says otherwise
+POINTS = PAPER.points  # unless a command or a grid says otherwise
 NOT_TUNED = {"track", "point", "points"}  # of a protocol's name
 SEED = 0  # of the hypercube; another one makes other points
 
