@@ -32,8 +32,11 @@ from .choices import Point
 
 RATES = {"paper": (1e-4, 3e-2), "quick": (5e-4, 5e-2), "smoke": (5e-4, 5e-2), "robust": (5e-4, 5e-2)}
 """Scale of a protocol -> the least and the greatest learning rate."""
-WIDER: dict[str, tuple[float, float, int]] = {}
-"""Protocol -> the least and the greatest learning rate of its further points, and how many they are."""
+WIDER = {"quick": (5e-2, 0.15, 2)}
+"""Protocol -> the least and the greatest learning rate of its further points, and how many they are.
+
+`quick`: of the first twelve points that with the greatest rate, 0.0493, won for HM-LSTM, TP-RNN-S, SLSTM and ASGRU on
+`addition-200`, TP-RNN-M on `low-density` and ASLSTM on `sti`."""
 HEADS = ("default", "normal")
 GRIDS = {"desk": (3e-4, 1e-3, 3e-3)}
 """Protocol -> the learning rates of its grid."""

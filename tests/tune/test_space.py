@@ -60,7 +60,7 @@ def test_the_ranges_are_those_of_the_protocols():
 def test_where_a_trial_is_dear_the_points_are_a_grid_with_the_sources_own_among_them(model, own):
     name = "desk@epochs=20"
     assert (points_of(name), seeds_of(name), GRIDS["desk"]) == (6, (1000,), (3e-4, 1e-3, 3e-3))
-    assert (points_of("quick@batch=20"), seeds_of("quick"), seeds_of("paper")) == (12, (1000, 1001), (1000, 1001))
+    assert (points_of("paper@batch=20"), seeds_of("quick"), seeds_of("paper")) == (12, (1000, 1001), (1000, 1001))
     source, *others = (point_at(name, 6, number, model) for number in range(6))
     assert source.facts() == {"number": 0, "of": 6, "learning_rate": None, "options": {}}
     every = [(one.learning_rate, one.options["head"]) for one in others] + [(find_protocol(name).learning_rate, own)]
@@ -68,6 +68,7 @@ def test_where_a_trial_is_dear_the_points_are_a_grid_with_the_sources_own_among_
 
 
 def test_a_space_is_widened_by_points_that_leave_those_before_as_they_were(monkeypatch):
+    monkeypatch.delitem(space.WIDER, "quick")
     before = [point_at("quick", 12, number, "lstm-s").facts() for number in range(12)]
     names = [trial_of("quick@batch=20", number, 12).name for number in range(12)]
     monkeypatch.setitem(space.WIDER, "quick", (0.05, 0.15, 3))
@@ -82,6 +83,21 @@ def test_a_space_is_widened_by_points_that_leave_those_before_as_they_were(monke
     assert point_at("quick", 15, 13, "lstm-s") == point_at("quick@point=13+points=15", 15, 13, "lstm-s")
     other = [point_at("quick", 14, number, "lstm-s").learning_rate for number in range(1, 14)]  # asked for, not widened
     assert max(other) <= 0.05
+
+
+def test_the_further_points_are_those_that_they_were():
+    at = [point_at("quick", 14, number, "aslstm") for number in (12, 13)]
+    assert [(one.learning_rate, one.options) for one in at] == [
+        (0.0894, {"head": "normal", "forget_bias": 3.0, "tau": 0.3}),
+        (0.0686, {"head": "default", "forget_bias": 3.0, "tau": 0.3}),
+    ]
+
+
+def test_further_rates_begin_where_the_space_ended():
+    for name, (low, high, further) in space.WIDER.items():
+        assert (low in RATES[find_protocol(name).scale]) != (high in RATES[find_protocol(name).scale])
+        assert further > 0
+        assert points_of(name) == 12 + further
 
 
 def test_in_a_grid_too_a_model_ignores_what_it_lacks_or_its_name_sets():
