@@ -27,7 +27,7 @@ from ..stats.verdicts import CANNOT_TELL, NOT_RUN
 from ..write import origin, tables
 from ..write.sheet import Sheet
 from ..write.words import DASH, literal
-from .claims.page import effect
+from .claims.page import decisive, effect
 from .measured import tradeoffs
 
 TITLE = "Which recurrent network learns multi-scale dependencies?"
@@ -99,12 +99,9 @@ def _verdicts(material: Material, vitals: Sequence[Sign] | None) -> str:
 
 
 def _effect(one: Judged) -> str:
-    """The contrast on which the verdict hangs: of a claim that is supported the weakest, of a refuted one the worst."""
-    known = [each for each in one.contrasts if each.effect is not None]
-    if not known:
+    if (contrast := decisive(one)) is None:
         return DASH
-    worst = min(known, key=lambda each: each.fails) if one.verdict == REFUTED else max(known, key=lambda e: e.holds)
-    return f"{effect(worst)}, {worst.a} less {worst.b}"
+    return f"{effect(contrast)}, {contrast.a} less {contrast.b}"
 
 
 def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: dict[str, Picture]) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from ...compare import follow_up
 from ...compare.alive import committed
 from ...compare.claims import REFUTED, SUPPORTED, Judged, judge_declared
-from ...compare.contrasts import Contrast
 from ...compare.material import Material
 from ...errors import counted
 from ...records.claims import Claim
@@ -16,7 +15,7 @@ from ...stats.verdicts import CANNOT_TELL
 from ...write import origin
 from ...write.sheet import Sheet
 from ...write.words import literal
-from .page import effect
+from .page import decisive, effect
 
 TITLE = "Findings, for a reader of five minutes"
 INTRODUCTION = """\
@@ -77,11 +76,17 @@ def _finding(one: Judged, folder: str) -> str:
     said = one.said[0].upper() + one.said[1:]
     return (
         f"- **{literal(claim.says)}**{f' ({literal(source)})' if source else ''} {said}: "
-        f"{'; '.join(map(_shown, one.contrasts))}. Records: `{origin.records(run.cell for run in one.runs)}`; "
+        f"{_shown(one)}. Records: `{origin.records(run.cell for run in one.runs)}`; "
         f"{follow_up.commands(claim.cells, folder)}."
     )
 
 
-def _shown(found: Contrast) -> str:
-    """'gru less lstm-s on sfc +36.0 (+31.4 to +40.6) % of the way, p 0.008'."""
-    return f"{literal(found.a)} less {literal(found.b)} on {literal(found.task)} {effect(found)}, *p* {found.p:.3g}"
+def _shown(one: Judged) -> str:
+    """'gru less lstm-s on sfc +36.0 (+31.4 to +40.6) % of the way, p 0.008', of the contrast that decides."""
+    if (found := decisive(one)) is None:
+        return "no effect is known"
+    which = "the surest against it" if one.verdict == REFUTED else "the least sure"
+    among = f", {which} of {len(one.contrasts)} contrasts ([all](claims.md))" if len(one.contrasts) > 1 else ""
+    return (
+        f"{literal(found.a)} less {literal(found.b)} on {literal(found.task)} {effect(found)}, *p* {found.p:.3g}{among}"
+    )

@@ -156,6 +156,14 @@ def effect(found: Contrast) -> str:
     return f"{mean} {found.unit}" if np.isnan(known.low) else f"{mean} ({low} to {high}) {found.unit}"
 
 
+def decisive(one: Judged) -> Contrast | None:
+    """The contrast on which the verdict hangs: of a claim that is supported the weakest, of a refuted one the worst."""
+    known = [each for each in one.contrasts if each.effect is not None]
+    if not known:
+        return None
+    return min(known, key=lambda each: each.fails) if one.verdict == REFUTED else max(known, key=lambda e: e.holds)
+
+
 def _there(one: Judged) -> str:
     """How many of its runs are there, and why others do not count."""
     cells = one.claim.cells

@@ -79,6 +79,20 @@ def test_each_claim_stands_under_what_came_of_it_with_its_effect_records_and_com
     assert {run.cell.model for run in sheet.records} == {"gru", "lstm-s", "lstm-m"}
 
 
+def test_of_several_contrasts_the_one_that_decides_is_shown():
+    every = Claim(
+        "every", "gru is first.", "better", ("sfc",), "smoke", 5, "metric", a=("gru",), b=("lstm-s", "lstm-m")
+    )
+    near = [0.905, 0.87, 0.86, 0.88, 0.85]
+    held = sheet_of({"gru": HIGH, "lstm-s": LOW, "lstm-m": near}, [every]).text
+    assert "gru less lstm-m on sfc +9.4 " in held
+    assert "the least sure of 2 contrasts ([all](claims.md)). Records:" in held
+    assert "gru less lstm-s" not in held
+    lost = sheet_of({"gru": near, "lstm-s": LOW, "lstm-m": HIGH}, [every]).text
+    assert "gru less lstm-m on sfc -9.4 " in lost
+    assert "the surest against it of 2 contrasts" in lost
+
+
 def test_before_a_claim_has_all_its_runs_there_is_no_page():
     assert sheet_of({"gru": HIGH, "lstm-s": LOW[:3]}, CLAIMS[:1]) is None
     assert sheet_of({"gru": HIGH}, ()) is None
