@@ -36,7 +36,8 @@ WIDER = {"quick": (5e-2, 0.15, 2)}
 """Protocol -> the least and the greatest learning rate of its further points, and how many they are.
 
 `quick`: of the first twelve points that with the greatest rate, 0.0493, won for HM-LSTM, TP-RNN-S, SLSTM and ASGRU on
-`addition-200`, GRU and ASGRU on `copy-120`, TP-RNN-M on `low-density` and ASLSTM on `sti`."""
+`addition-200`, GRU and ASGRU on `copy-120`, LSTM-M, HM-LSTM and ASLSTM on `pmnist`, TP-RNN-M on `low-density` and
+ASLSTM on `sti`."""
 HEADS = ("default", "normal")
 GRIDS = {"desk": (3e-4, 1e-3, 3e-3)}
 """Protocol -> the learning rates of its grid."""
