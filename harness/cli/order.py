@@ -38,6 +38,11 @@ def find_replicas(word: str, device: str, seeds: int) -> int:
     return number
 
 
+def usual_protocol(device: str) -> str:
+    """The protocol where a command names none."""
+    return "quick" if device == "cpu" else "paper"
+
+
 def options_of(name: str) -> dict[str, object]:
     """What can be changed of a protocol, a task or a model, and its default."""
     if name in PROTOCOLS:
@@ -103,8 +108,7 @@ class Order:
     ) -> None:
         self.device = find_device(device)
         self.given, self.limit = protocol_name is not None, limit
-        default = "quick" if self.device == "cpu" else "paper"
-        self.protocol: Protocol = find_protocol(default if protocol_name is None else protocol_name)
+        self.protocol: Protocol = find_protocol(usual_protocol(self.device) if protocol_name is None else protocol_name)
         for change in changes:
             self.protocol = with_changes(self.protocol, parse_changes(change))
         task = os.environ.get("SLURM_ARRAY_TASK_ID")

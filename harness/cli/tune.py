@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import BenchError, counted
+from ..machine import find_device
 from ..plan import Cell
 from ..protocol import PAPER
 from ..write.words import clock
@@ -82,9 +83,9 @@ def tune(
     from ..tune.choice import check_points, chosen
     from ..tune.space import NOT_TUNED, among, grid_of, points_of, seeds_of, untracked
     from ..tune.trials import read
-    from .order import Order
+    from .order import Order, usual_protocol
 
-    asked = words["protocol_name"] or ""
+    asked = words["protocol_name"] or usual_protocol(find_device(words["device"]))
     own = {key for text in (asked, *words["changes"]) for key in NOT_TUNED if f"{key}=" in text}
     if own:
         raise BenchError(f"tuning sets {', '.join(sorted(own))} itself; leave it out, --points says how many there are")

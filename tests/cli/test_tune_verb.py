@@ -7,7 +7,7 @@ from support.commands import records
 from support.trials import made_trials
 
 from harness.tune import tracks
-from harness.tune.space import point_at
+from harness.tune.space import point_at, points_of
 
 WORDS = ("--task", "sti", "--models", "gru,lstm-s", "--protocol", "smoke", "--points", 2)
 
@@ -118,6 +118,14 @@ def test_a_track_that_nobody_tuned_names_the_command(tune, bench):
     assert found.code == 2
     assert "`bench tune --task sti --models gru --protocol smoke` makes the choice" in found.err
     assert found.err.count("\n") == 1
+
+
+def test_without_a_protocol_the_points_are_those_of_the_usual_one(tune):
+    words = ("--task", "low-density", "--models", "gru", "--device", "cpu", "--dry-run")
+    usual, named = tune(*words), tune(*words, "--protocol", "quick")
+    assert "protocol quick, " in usual.out
+    assert usual.out.split(" = ")[0] == named.out.split(" = ")[0]
+    assert f"1 model x {points_of('quick')} points x 2 seeds" in usual.out
 
 
 def test_a_point_that_a_grid_does_not_have_is_refused_before_anything_runs(bench):

@@ -210,10 +210,8 @@ def _rates(found: Sequence[Outcome], name: str) -> list[str]:
     ]
     at_edge = ["No winner that learned lies at the edge of the space."]
     if edges:
-        at_edge = [
-            "Winners at the edge of the space; where it is that of the rates, more of them are then tried by all:"
-        ]
-        at_edge.append("\n".join(edges))
+        heading = "Winners at the edge of the space; where it is that of the rates, more of them are then tried by all:"
+        at_edge = [heading, "\n".join(edges)]
     return [
         "![The mean validation score of each point over its learning rate, a panel for each task and a line for each "
         "model; a diamond is the source's own point; the best point is "
