@@ -15,7 +15,7 @@ from ...stats.verdicts import CANNOT_TELL
 from ...write import origin
 from ...write.sheet import Sheet
 from ...write.words import literal
-from .page import decisive, effect
+from .page import decisive, effect, source_of, verdict_of
 
 TITLE = "Findings, for a reader of five minutes"
 INTRODUCTION = """\
@@ -72,10 +72,9 @@ def _summary(whose: str, found: Sequence[Judged]) -> str:
 
 def _finding(one: Judged, folder: str) -> str:
     claim = one.claim
-    source = "; ".join(filter(None, [claim.where, claim.paper and f"there {claim.paper}"]))
-    said = one.said[0].upper() + one.said[1:]
+    source = source_of(claim)
     return (
-        f"- **{literal(claim.says)}**{f' ({literal(source)})' if source else ''} {said}: "
+        f"- **{literal(claim.says)}**{f' ({source})' if source else ''} {verdict_of(one)}: "
         f"{_shown(one)}. Records: `{origin.records(run.cell for run in one.runs)}`; "
         f"{follow_up.commands(claim.cells, folder)}."
     )

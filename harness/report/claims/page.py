@@ -16,7 +16,7 @@ from ...compare.contrasts import NOT_ALIVE, Contrast
 from ...compare.material import Material
 from ...errors import counted
 from ...plan import Cell
-from ...records.claims import KINDS, TESTS, Declared
+from ...records.claims import KINDS, TESTS, Claim, Declared
 from ...records.kinds import RunRecord
 from ...stats.contrasts import false_discovery
 from ...stats.shares import unseen
@@ -118,10 +118,7 @@ def _waiting(found: Sequence[Judged], runs: Sequence[RunRecord]) -> list[str]:
 
 def _claim(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
     claim = one.claim
-    source = "; ".join(filter(None, [claim.where, claim.paper and f"there {claim.paper}"]))
-    parts = [
-        f"**{one.said[0].upper()}{one.said[1:]}.** {literal(claim.says)} (`{claim.id}`; {literal(source) or 'own'})"
-    ]
+    parts = [f"**{verdict_of(one)}.** {literal(claim.says)} (`{claim.id}`; {source_of(claim) or 'own'})"]
     kind = KINDS[claim.kind] + (f", {claim.margin:g} %" if "margin" in KINDS[claim.kind] else "")
     outcome = "" if len(claim.contrasts) == 1 else f", {claim.outcome} of {len(claim.contrasts)} contrasts"
     parts.append(f"Asked: {kind}{outcome}; test *{claim.test}*, {claim.seeds} seeds.")
@@ -133,6 +130,16 @@ def _claim(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
         )
     )
     return "\n\n".join(parts)
+
+
+def verdict_of(one: Judged) -> str:
+    """'Supported, at the scale of `desk`'."""
+    return one.said[0].upper() + one.said[1:]
+
+
+def source_of(claim: Claim) -> str:
+    """'TP-RNN, Table 2; there 99.8 against 50.2', or an empty string."""
+    return literal("; ".join(filter(None, [claim.where, claim.paper and f"there {claim.paper}"])))
 
 
 def _row(found: Contrast) -> dict[str, str]:
