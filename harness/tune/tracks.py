@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 
 from ..catalog import source_digest
@@ -28,7 +29,8 @@ def point_of(group: Group, results: Path) -> Point | None:
     """The point at which a group trains; None for what trains as its source says.
 
     Choices are looked for in `results`, then in this checkout. Raises BenchError where there is none and the protocol's
-    name asks for one; where the protocol alone has the track, what nobody tuned trains as its source says.
+    name asks for one; where the protocol alone has the track, what nobody tuned trains as its source says. So does what
+    was found not to apply when it was to be tuned: it is skipped as it was there.
     """
     protocol = find_protocol(group.protocol)
     if protocol.point is not None:
@@ -36,11 +38,12 @@ def point_of(group: Group, results: Path) -> Point | None:
     if protocol.track == "source":
         return None
     try:
-        return _settled(group, protocol, results).point
+        choice = _settled(group, protocol, results)
     except BenchError:
         if _is_asked_for(group):
             raise
         return None
+    return None if choice is None else choice.point
 
 
 def check(groups: Iterable[Group], results: Path) -> dict[Group, BenchError]:
@@ -92,9 +95,12 @@ def _is_asked_for(group: Group) -> bool:
     return "track=" in group.protocol
 
 
-def _settled(group: Group, protocol: Protocol, results: Path) -> Choice:
-    """The choice for a group, whose trials are there and of what the model is now."""
-    root, known, choice = _chosen(group, protocol, results)
+def _settled(group: Group, protocol: Protocol, results: Path) -> Choice | None:
+    """The choice for a group, whose trials are there and of what the model is now; None if it does not apply."""
+    found = _chosen(group, protocol, results)
+    if found is None:
+        return None
+    root, known, choice = found
     whose = f"{choices.place(root, known.protocol)} chooses point {choice.point.number} for {group.model}"
     version = find_protocol(known.protocol).version
     if known.version != version:
@@ -102,7 +108,11 @@ def _settled(group: Group, protocol: Protocol, results: Path) -> Choice:
             f"{whose} by trials of version {known.version} of the protocol, this is version {version}: "
             f"move them away, then {_command(group, protocol, root)}"
         )
-    for trial in _trials(root, known, choice):
+    trials = (
+        _trials(root, known, Group(known.protocol, task, choice.model, choice.budget), choice.point.number)
+        for task in choice.tasks
+    )
+    for trial in chain.from_iterable(trials):
         if trial is None or trial.point != choice.point.facts():
             raise BenchError(
                 f"{whose}, but not all trials of it lie there; {_command(group, protocol, root)} runs them"
@@ -115,10 +125,12 @@ def _settled(group: Group, protocol: Protocol, results: Path) -> Choice:
     return choice
 
 
-def _chosen(group: Group, protocol: Protocol, results: Path) -> tuple[Path, Choices, Choice]:
+def _chosen(group: Group, protocol: Protocol, results: Path) -> tuple[Path, Choices, Choice] | None:
     for root, known in tunings(group.protocol, results):
         if (choice := known.find(protocol.track, group)) is not None:
             return root, known, choice
+        if any(trial is not None and trial.status == "skipped" for trial in _trials(root, known, group)):
+            return None
     where = f"{group.model} on {group.task}" if protocol.track == "tuned" else group.model
     place = results / TRIALS if campaign_of(results).committed else None
     raise NeverTuned(
@@ -127,12 +139,11 @@ def _chosen(group: Group, protocol: Protocol, results: Path) -> tuple[Path, Choi
     )
 
 
-def _trials(root: Path, known: Choices, choice: Choice) -> Iterator[RunRecord | None]:
-    """The records of a choice's own point."""
-    name, store = trial_of(known.protocol, choice.point.number, known.points).name, Store(root)
-    for task in choice.tasks:
-        for seed in known.seeds:
-            yield store.find_run(Cell(name, task, choice.model, choice.budget, seed))
+def _trials(root: Path, known: Choices, group: Group, point: int = 0) -> Iterator[RunRecord | None]:
+    """The records of a group at a point."""
+    name, store = trial_of(known.protocol, point, known.points).name, Store(root)
+    for seed in known.seeds:
+        yield store.find_run(Cell(name, group.task, group.model, group.budget, seed))
 
 
 def _command(group: Group, protocol: Protocol, root: Path | None = None) -> str:

@@ -81,6 +81,18 @@ def test_without_a_choice_the_command_that_makes_it_is_named(tuned, group, comma
     assert command in str(raised.value)
 
 
+def test_what_was_found_not_to_apply_when_it_was_to_be_tuned_needs_no_choice(tuned):
+    copying = GROUP._replace(task="copy-120")
+    with pytest.raises(BenchError, match="no tuned point was chosen for lstm-s on copy-120"):
+        tracks.check([copying], tuned)
+    made_trials(
+        tuned / "tuning", {("copy-120", "lstm-s"): [[None, None]] * 3}, status="skipped", reason="it does not apply"
+    )
+    assert tracks.check([copying], tuned) == {}
+    assert tracks.point_of(copying, tuned) is None
+    assert tracks.point_of(GROUP, tuned).number == 1
+
+
 def test_a_choice_without_its_trials_is_refused(tuned):
     tracks.check([GROUP], tuned)
     shutil.rmtree(tuned / "tuning" / "runs" / "smoke@point=1+points=3")
