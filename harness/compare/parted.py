@@ -8,7 +8,7 @@ from itertools import combinations
 from ..records.kinds import NOT_COUNTED, RunRecord, TaskFacts
 from ..stats import shares
 from ..stats.over_seeds import holm
-from ..write import words
+from ..write import settings, words
 from .order import title_of
 from .way import learned
 
@@ -34,7 +34,7 @@ def counted_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 def untuned(run: RunRecord) -> bool:
     """Did it train as its source says, though its protocol is of a track of tuning?"""
-    return run.settings.get("track", "source") != "source" and not run.point
+    return settings.tuned(run) and not run.point
 
 
 def shown_runs(runs: Sequence[RunRecord], facts: TaskFacts) -> list[RunRecord]:

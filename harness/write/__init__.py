@@ -3,6 +3,7 @@
 sheet     a page: text, pictures, files
 tables    tables as text
 words     how numbers and times are written
+settings  what runs trained with
 markdown  pages, read: the parser, and their tables as CSV and LaTeX
 html      all pages as one file; page.css and page.js are its style and script
 formats   pages -> Markdown, one HTML file, CSV, LaTeX

@@ -56,6 +56,20 @@ def test_each_task_has_a_page_a_table_for_machines_and_one_for_papers():
     }
 
 
+def test_a_page_of_tuned_models_says_at_which_point_each_trained_and_names_no_rate_for_all():
+    at = {"lstm-s": (0.05, {"number": 3, "learning_rate": 0.05, "options": {"head": "normal"}}), "gru": (0.012, {})}
+    settings = {"batch": 20, "optimizer": "adam", "track": "portable"}
+    runs = [
+        made_run(model, seed, 0.7, settings={**settings, "learning_rate": rate}, point=point)
+        for model, (rate, point) in at.items()
+        for seed in (0, 1)
+    ]
+    text = page(*runs).text
+    assert "batch 20, adam 0.012 to 0.05, 300 training steps." in text
+    assert "one for all its tasks; learning rates: LSTM-S 0.05, head=normal; GRU 0.012 (not tuned)." in text
+    assert "bench tune" not in page(*pair()).text
+
+
 def test_a_page_says_how_far_one_comes_without_a_memory_on_the_data_of_its_runs():
     runs = pair(settings={"scale": "quick", "data_seed": 0})
     known = Baselines("sfc", "quick", 0, "accuracy", {"mean over time": 0.975, "last step alone": 0.5})

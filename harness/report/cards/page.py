@@ -23,6 +23,7 @@ from ...records.kinds import Measurement, RunRecord
 from ...records.names import page
 from ...stats.verdicts import EQUIVALENT, NOT_RUN
 from ...write import tables
+from ...write.settings import point_in_words, tuned
 from ...write.sheet import Sheet
 from ...write.words import DASH, count, literal, mib, number
 from ..insight import gradients, seen
@@ -88,7 +89,17 @@ def _what(name: str, runs: Sequence[RunRecord]) -> str:
         return f"`{literal(name)}`. {said}"
     spec = find_model(base)
     code = f"; [code]({spec.source})" if spec.source else ""
-    return f"`{literal(name)}`: {literal(spec.what)}. {literal(spec.cite)}{code}. {said} Starts {literal(spec.start)}."
+    begun = f"{said} Starts {literal(spec.start)}.{_tuned(runs)}"
+    return f"`{literal(name)}`: {literal(spec.what)}. {literal(spec.cite)}{code}. {begun}"
+
+
+def _tuned(runs: Sequence[RunRecord]) -> str:
+    """At which points it trained, where its protocol is of a track of tuning."""
+    points: dict[str, dict[str, None]] = {}
+    for run in filter(tuned, runs):
+        points.setdefault(point_in_words(run), {})[run.cell.task] = None
+    where = "; ".join(f"{point} on {', '.join(tasks)}" if len(points) > 1 else point for point, tasks in points.items())
+    return f" Trained, as `bench tune` chose, at {literal(where)}." if where else ""
 
 
 def _life(name: str, vitals: Sequence[Sign] | None) -> str:

@@ -15,6 +15,7 @@ from ...errors import counted
 from ...plan import split_options
 from ...records.kinds import RunRecord, TaskFacts
 from ...write import tables
+from ...write.settings import trained_at
 from ...write.sheet import Sheet
 from ...write.words import DASH, count, heading, literal, missing, number
 from ..task.table import compare, score_of, steps_of
@@ -84,18 +85,10 @@ def _row(place: int, row: dict[str, object], runs: Sequence[RunRecord], facts: T
         heading(facts.metric): score_of(row, facts.metric),
         "Way": number(way, ".2f"),
         "At the target": steps_of(row),
-        "Trained at": _trained_at(next(run for run in runs if run.cell.model == name)),
+        "Trained at": trained_at(next(run for run in runs if run.cell.model == name)),
         "Parameters": count(row["params"]),
         "What sets it apart": find_model(base).what if base in MODELS else DASH,  # a report runs no stranger's code
     }
-
-
-def _trained_at(run: RunRecord) -> str:
-    """'0.0031, head=normal'."""
-    rate = run.point.get("learning_rate") or run.settings.get("learning_rate")
-    options = run.point.get("options") or {}
-    said = f"{rate:.2g}" if isinstance(rate, float) else str(rate)
-    return ", ".join([said, *(f"{key}={value}" for key, value in options.items())])
 
 
 def _base(run: RunRecord) -> str:

@@ -14,7 +14,7 @@ from ...records.kinds import RunRecord, TaskFacts
 from ...stats import over_seeds as stats
 from ...stats import survival
 from ...stats.verdicts import NOT_RUN
-from ...write import origin, tables, words
+from ...write import origin, settings, tables, words
 from . import book as papers
 from .book import Page, Published
 from .recorded import Recorded
@@ -164,11 +164,10 @@ def _warning(page: Page, here: Recorded) -> list[str]:
 
 
 def _setting(task: str, facts: TaskFacts, runs: Sequence[RunRecord]) -> str:
-    settings = next((run.settings for run in runs if run.settings), {})
     lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok"})
     trained = f"{', '.join(f'{steps:,}' for steps in lengths)} training steps" if lengths else "no run that ended well"
     title, detail = words.literal(facts.title), f" ({words.literal(facts.detail)})" if facts.detail else ""
-    said = ", ".join(f"{key.replace('_', ' ')} {settings[key]}" for key in SAID if settings.get(key) is not None)
+    said = ", ".join(f"{key.replace('_', ' ')} {value}" for key in SAID if (value := settings.said_of(runs, key)))
     said = words.literal(f"{said}, ") if said else ""
     return f"{title} (`{task}`): {facts.length:,} steps a sequence{detail}; {said}{trained}."
 

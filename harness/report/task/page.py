@@ -16,6 +16,7 @@ from ...records.names import page
 from ...records.store import Loaded
 from ...write import origin as provenance
 from ...write import tables, words
+from ...write.settings import point_in_words, said_of, tuned
 from ...write.sheet import Sheet
 from ...write.words import cell, literal
 from . import frames
@@ -131,7 +132,6 @@ def _budget_in_words(budget: str) -> str:
 
 def _section(comparison: Comparison, runs: Sequence[RunRecord], command: str, dots: str, curves: str) -> str:
     facts, first = comparison.facts, runs[0]
-    settings = next((dict(run.settings) for run in runs if run.settings), {})
     budget = _budget_in_words(comparison.budget)
     chance = "" if facts.chance is None else f" Chance: {facts.chance:.4g}."
     target = "" if facts.target is None else f" Target: {facts.target:.4g}"
@@ -142,12 +142,13 @@ def _section(comparison: Comparison, runs: Sequence[RunRecord], command: str, do
     lines = [
         f"## Budget: {budget}",
         f"Protocol `{first.cell.protocol}`, version {first.protocol_version}: {facts.length} steps a sequence{detail}, "
-        f"batch {settings.get('batch')}, {literal(str(settings.get('optimizer')))} {settings.get('learning_rate')}, "
+        f"batch {said_of(runs, 'batch')}, {literal(said_of(runs, 'optimizer'))} {said_of(runs, 'learning_rate')}, "
         f"{_trained(runs)} training steps.{chance}{target}",
         dots,
         f"At the end of each row: {ended}.",
         tables.markdown(task_table.shown(comparison)),
         *([] if further is None else ["On further test sets:", tables.markdown(further)]),
+        *_tuned(comparison, runs),
         *map(literal, comparison.notes),
         curves,
         f"{provenance.sentence(runs, command)}",
@@ -161,6 +162,23 @@ def _drawn(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[st
         for title, name in zip(comparison.frame["model"], comparison.frame["name"], strict=True)
     ]
     return charts.learning(models, places, comparison.facts, words.factor(comparison.facts.metric))
+
+
+def _tuned(comparison: Comparison, runs: Sequence[RunRecord]) -> list[str]:
+    """At which point each model trained, where the protocol is of a track."""
+    firsts = {run.cell.model: run for run in reversed(runs)}
+    told = [
+        f"{literal(title)} {literal(point_in_words(firsts[name]))}"
+        for title, name in zip(comparison.frame["model"], comparison.frame["name"], strict=True)
+        if tuned(firsts[name])
+    ]
+    if not told:
+        return []
+    track = runs[0].settings["track"]
+    which = "one for all its tasks" if track == "portable" else "on this task"
+    return [
+        f"Each model trains at the point that `bench tune` chose for it, {which}; learning rates: {'; '.join(told)}."
+    ]
 
 
 def _trained(runs: Sequence[RunRecord]) -> str:

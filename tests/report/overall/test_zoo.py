@@ -29,7 +29,7 @@ def test_models_stand_from_the_best_on_with_what_they_are_and_how_they_were_trai
     assert places == ["1", "2", "3", "–"]
     assert kinds == ["another paper", "no recurrence", "the two papers", "since 2019"]
     assert ways == ["0.85", "0.60", "0.30", "–"]
-    assert trained == ["0.001", "0.0031, head=normal", "0.001", "0.001"]
+    assert trained == ["0.001", "0.00312, head=normal", "0.001", "0.001"]
     assert "2 diverged" in rows["LEM"]
     assert rows["URNN"][-1].startswith("one complex state that a unitary matrix turns")
 

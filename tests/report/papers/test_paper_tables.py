@@ -185,6 +185,14 @@ def test_records_of_another_protocol_are_called_not_comparable_in_the_first_line
     assert "Nothing on this page was run." in text(paper_page("asrnn-table-4"), recorded(mixed()))
 
 
+def test_settings_in_which_runs_differ_are_said_from_the_least_to_the_greatest():
+    rates = {"lstm-s": 0.05, "gru": 0.002, "tp-rnn-s": 0.012}
+    settings = {"batch": 50, "optimizer": "adam"}
+    runs = [quick(model, 0, 0.9, settings={**settings, "learning_rate": rate}) for model, rate in rates.items()]
+    said = text(paper_page("tp-rnn-table-1"), recorded(runs))
+    assert "batch 50, optimizer adam, learning rate 0.002 to 0.05, 300 training steps." in said
+
+
 def test_the_papers_protocol_at_its_budget_is_comparable():
     here = recorded([quick("gru", 0, 0.9, protocol="paper", protocol_version=2, budget="paper")])
     assert "Not comparable" not in text(paper_page("tp-rnn-table-1"), here)
