@@ -20,19 +20,20 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[0] = str(ROOT)
 
 from harness.compare.claims import REFUTED, SUPPORTED, judge  # noqa: E402
+from harness.errors import counted  # noqa: E402
 from harness.plan import Cell  # noqa: E402
 from harness.records.claims import Claim  # noqa: E402
 from harness.records.kinds import Point, RunRecord, TaskFacts  # noqa: E402
 from harness.stats.verdicts import CANNOT_TELL  # noqa: E402
 from harness.tune.choice import best  # noqa: E402
-from harness.tune.space import seeds_of  # noqa: E402
+from harness.tune.space import points_of, seeds_of  # noqa: E402
 from harness.write import tables  # noqa: E402
 
 PAGE = ROOT / "reports" / "quality" / "claims.md"
 COMMAND = "python tests/quality/claims.py"
 SEEDS = (5, 8)
 STUDIES = 1000
-POINTS = 12  # of a tuning
+POINTS = points_of("quick")
 MARGIN = 2.0  # % of the way
 FACTS = TaskFacts("Counting", "accuracy", True, chance=0.0, target=0.7, length=10)
 Outcomes = dict[str, np.ndarray]  # model -> test metric (seeds,)
@@ -238,7 +239,7 @@ def page(share: float) -> str:
         "## Why a follow-up takes fresh seeds",
         "Two models alike, five seeds each, and two more of each as long as they are not told apart, up to fifteen: "
         f"they are in {adding(share)} of the studies.",
-        f"It takes {(time.process_time() - begin) / 60:.0f} minutes of one core.",
+        f"It takes {counted(max(1, round((time.process_time() - begin) / 60)), 'minute')} of one core.",
     ]
     return "\n\n".join(text) + "\n"
 
