@@ -185,11 +185,11 @@ FOUND: list[Row] = [
 def table(rows: list[Row], share: float) -> str:
     """Of each row the share of studies with one of its verdicts, of so many seeds."""
     shown, studies = [], max(20, int(share * STUDIES))
-    for name, draw, words, counted in rows:
-        row = {"": name, "Counted": " or ".join(counted)}
+    for name, draw, words, wrong in rows:
+        row = {"": name, "Counted": " or ".join(wrong)}
         for n in SEEDS:
             found = verdicts(draw, n, studies, **words)
-            row[f"{n} seeds"] = f"{100 * sum(found[word] for word in counted) / studies:.1f}"
+            row[f"{n} seeds"] = f"{100 * sum(found[word] for word in wrong) / studies:.1f}"
             row[f"cannot tell, {n}"] = f"{100 * found[CANNOT_TELL] / studies:.1f}"
         print(*row.values(), flush=True)
         shown.append(row)
