@@ -15,7 +15,7 @@ import click
 from ..errors import BenchError, counted
 from ..machine import find_device
 from ..plan import Cell
-from ..protocol import PAPER
+from ..protocol import PAPER, find_protocol
 from ..write.words import clock
 from .options import (
     AGAIN,
@@ -115,7 +115,7 @@ def tune(
     where = replace(first.where, idle=idle, until=None if most is None else time.time() + most)
     parts = ((first.tasks, "task"), (first.models, "model"), (orders, "point"), (seeds, "seed"))
     say(
-        f"protocol {name}, version {first.protocol.version}; budget {first.budget}; device {first.device}, "
+        f"protocol {name}, version {find_protocol(name).version}; budget {first.budget}; device {first.device}, "
         f"{counted(workers, 'worker')}; {' x '.join(counted(len(some), word) for some, word in parts)} = "
         f"{counted(sum(len(order.cells) for order in orders), 'trial')}, {len(todo)} to run"
     )
