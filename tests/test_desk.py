@@ -65,12 +65,12 @@ def test_measuring_leaves_git_status_clean(clone):
 
 
 def test_the_committed_campaign_takes_no_run_and_has_its_pages_where_they_are_committed(clone):
-    bench, campaign = clone / ".venv" / "bin" / "bench", ("--results", "results/reported")
+    bench, campaign = clone / ".venv" / "bin" / "bench", ("--results", "results/quick")
     words = [bench, "run", "--task", "sfc", "--models", "gru", *campaign]
     done = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr == (
-        "error: results/reported/campaign.toml says that these records are closed; choose another --results\n"
+        "error: results/quick/campaign.toml says that these records are closed; choose another --results\n"
     )
     (line,) = called(clone, bench, "report", *campaign, "--protocol", "robust", "--verify")
     assert line.startswith("reports/robust: ")
