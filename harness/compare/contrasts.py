@@ -30,6 +30,7 @@ from .way import way_of_run
 
 A, B, OPEN = "a better", "b better", "open"
 NOT_ALIVE = "not shown alive"
+UNREACHED = "no run of either comes to the target"
 Runs = Sequence[RunRecord]
 Alive = tuple[bool, bool]  # have a and b shown that they learn?
 
@@ -122,6 +123,8 @@ def _solved(_: Claim, found: Contrast, a: Runs, b: Runs, facts: TaskFacts, alive
 
 def _steps(_: Claim, found: Contrast, a: Runs, b: Runs, facts: TaskFacts, alive: Alive) -> Contrast:
     x, y = _times(a, facts), _times(b, facts)
+    if np.isnan(x).all() and np.isnan(y).all():
+        return replace(found, reason=f"{UNREACHED}, {facts.target:.4g}")
     watched = _watched(a), _watched(b)
     horizon = max((run.curve[-1].step for run in (*a, *b) if run.curve), default=1)
     sooner, p = tests.log_rank_p(x, y, watched)

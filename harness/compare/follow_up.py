@@ -1,6 +1,6 @@
 """What would settle what these runs cannot tell: fresh seeds alone, their command and how long they take.
 
-Adding seeds to those that are here until something is significant would err in 11 % of the cases, where 5 are promised.
+Adding seeds to those that are here until something is significant would err in 12 % of the cases, where 5 are promised.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def settling(undecided: Sequence[tuple[float | None, Sequence[RunRecord]]], alph
     groups = dict.fromkeys(run.cell.group for run in runs)
     cells = [Cell(*group, seed) for group in groups for seed in range(first, first + max(known))]
     return [
-        "Fresh seeds alone may settle it, as adding to these until something is significant errs in 11 % of the cases: "
+        "Fresh seeds alone may settle it, as adding to these until something is significant errs in 12 % of the cases: "
         f"{commands(cells, FOLDER)}, compared in that folder, find differences as large as seen here with "
         f"{power.LIKELY:.0%} each."
     ]

@@ -21,6 +21,7 @@ from ..draw.picture import Picture
 from ..errors import counted
 from ..plan import find_budget
 from ..protocol import DESK, PAPER
+from ..records.campaign import PLAN
 from ..records.kinds import RunRecord
 from ..stats import power
 from ..stats.verdicts import CANNOT_TELL, NOT_RUN
@@ -49,9 +50,16 @@ def first(material: Material, vitals: Sequence[Sign] | None) -> Sheet:
         _heat(material, here, budget, pictures),
         _cost(material, here, budget, pictures),
         _limits(here),
-        f"## The command\n\n```sh\n{origin.command_of(here, groups())}\n```" if here else "",
+        f"## The command\n\n```sh\n{_command(material, here)}\n```" if here else "",
     ]
     return Sheet("\n\n".join(filter(None, parts)), pictures)
+
+
+def _command(material: Material, runs: Sequence[RunRecord]) -> str:
+    """What makes these records: a plan where there is one, else the words of `bench run`."""
+    if material.declared.blocks and material.declared.folder:
+        return f"bench run --plan {material.declared.folder}/{PLAN}"
+    return origin.command_of(runs, groups())
 
 
 def _scope(material: Material, runs: Sequence[RunRecord], budget: str) -> str:
@@ -112,7 +120,8 @@ def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: 
     tasks = sorted({task for mine in means.values() for task in mine})
     if not tasks:
         return ""
-    models.sort(key=lambda model: -float(np.mean(list(means[model].values()) or [0.0])))
+    over = _common(means, tasks)
+    models.sort(key=lambda model: -over[model])
     tasks.sort(key=lambda task: -float(np.mean([means[model][task] for model in models if task in means[model]])))
     titles = {model: title_of([run for run in runs if run.cell.model == model], model) for model in models}
     frame = pd.DataFrame(
@@ -135,18 +144,29 @@ def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: 
 
 
 def _heat_in_words(ways: Mapping[str, Mapping[str, float]], titles: Mapping[str, str], tasks: Sequence[str]) -> str:
-    """The finding: which model comes farthest over all that it ran, and which on how many tasks."""
-    means = {model: float(np.mean(list(mine.values()))) for model, mine in ways.items() if mine}
+    """The finding: which model comes farthest over the tasks of all, and which on how many tasks."""
+    means = _common(ways, tasks)
     best = max(means, key=lambda model: means[model])
+    shared = sum(all(task in mine for mine in ways.values()) for task in tasks)
+    which = "all tasks" if shared in (0, len(tasks)) else f"the {counted(shared, 'task')} that all of them ran"
     wins = Counter(
         max((model for model in ways if task in ways[model]), key=lambda model: ways[model][task]) for task in tasks
     )
     most = ", ".join(f"{literal(titles[model])} on {count}" for model, count in wins.most_common(3))
     return (
-        f"Mean way from chance of {counted(len(means), 'model')} on {counted(len(tasks), 'task')}: over all tasks "
+        f"Mean way from chance of {counted(len(means), 'model')} on {counted(len(tasks), 'task')}: over {which} "
         f"{literal(titles[best])} comes farthest, {means[best]:.2f}; the best are {most} of the tasks. Hatched: not "
         "shown alive, or not run."
     )
+
+
+def _common(ways: Mapping[str, Mapping[str, float]], tasks: Sequence[str]) -> dict[str, float]:
+    """How far each model comes on average over the tasks that all of them ran; where there is none, over its own."""
+    shared = [task for task in tasks if all(task in mine for mine in ways.values())]
+    return {
+        model: float(np.mean([mine[task] for task in shared] or list(mine.values()) or [0.0]))
+        for model, mine in ways.items()
+    }
 
 
 def _cost(material: Material, runs: Sequence[RunRecord], budget: str, pictures: dict[str, Picture]) -> str:
@@ -161,16 +181,20 @@ def _cost(material: Material, runs: Sequence[RunRecord], budget: str, pictures: 
     return shown and f"## What it costs: `{known[0]}`\n\n{shown}\n\n{said}"
 
 
+def _power(seeds: int) -> str:
+    smallest = power.declared_effect(seeds, "metric")
+    found = "no difference of two models" if smallest is None else "nothing"
+    than = "" if smallest is None else f" smaller than {smallest:.1f} standard deviations of a run"
+    return f"With {counted(seeds, 'seed')} {found}{than} is found with 80 %."
+
+
 def _limits(runs: Sequence[RunRecord]) -> str:
     """What these records cannot show."""
     if not runs:
         return ""
     cell = runs[0].cell
-    seeds = min(Counter(run.cell.group for run in runs).values())
-    smallest = power.declared_effect(seeds, "metric")
-    found = "no difference of two models" if smallest is None else "nothing"
-    than = "" if smallest is None else f" smaller than {smallest:.1f} standard deviations of a run"
-    said = [f"With {counted(seeds, 'seed')} {found}{than} is found with 80 %."]
+    seeds = Counter(run.cell.group for run in runs).values()
+    said = [_power(number) for number in dict.fromkeys((min(seeds), max(seeds)))]
     if (cell.protocol, cell.budget) == (DESK.name, DESK.budget):
         said.insert(0, "The papers' length: models train for a part of its time, and what sleeps here may wake in it.")
     elif (cell.protocol, cell.budget) != (PAPER.name, PAPER.budget):

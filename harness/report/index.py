@@ -55,7 +55,7 @@ def index(loaded: Loaded, order: Sequence[str], others: Collection[str], there: 
     """
     if not loaded.runs:
         return _index_of_measurements(loaded, order, others)
-    here = recorded(loaded.runs)
+    here = recorded(loaded.runs, loaded.declared.blocks)
     groups: dict[tuple[str, str], list[RunRecord]] = defaultdict(list)
     for run in sorted(loaded.runs, key=lambda run: run.cell):
         groups[run.cell.task, run.cell.budget].append(run)
@@ -63,7 +63,9 @@ def index(loaded: Loaded, order: Sequence[str], others: Collection[str], there: 
     for (task, budget), runs in groups.items():
         title = literal(task_title(runs, task))
         shown = f"[{title}]({task_page(task)})" if task_page(task) in there else title
-        size = " x ".join(counted(len({getattr(run.cell, key) for run in runs}), key) for key in ("model", "seed"))
+        seeds = Counter(run.cell.model for run in runs).values()
+        each = counted(max(seeds), "seed") if min(seeds) == max(seeds) else f"{min(seeds)} to {max(seeds)} seeds"
+        size = f"{counted(len(seeds), 'model')} x {each}"
         ends = Counter(run.status for run in runs)
         said = ", ".join(f"{ends[status]} {status}" for status in STATUSES if ends[status])
         lines.append(f"- {shown} (`{task}`): {size} recorded ({said}), budget {budget}")

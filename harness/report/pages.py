@@ -23,7 +23,7 @@ def other_pages(loaded: Loaded, order: Sequence[str]) -> dict[str, Sheet]:
     """
     if not loaded.runs:
         return _across(loaded, *measured(loaded), order)
-    here = recorded(loaded.runs)
+    here = recorded(loaded.runs, loaded.declared.blocks)
     remake = f"bench report --protocol {here.protocol}"
     used = [run for runs in here.runs.values() for run in runs]
     places = Material(loaded.runs, loaded.measurements, order).places()

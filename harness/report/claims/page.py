@@ -12,7 +12,7 @@ import pandas as pd
 from ...compare import follow_up
 from ...compare.alive import committed
 from ...compare.claims import NOT_PLANNED, REFUTED, SUPPORTED, WAKES, Judged, check, judge_declared
-from ...compare.contrasts import NOT_ALIVE, Contrast
+from ...compare.contrasts import NOT_ALIVE, UNREACHED, Contrast
 from ...compare.material import Material
 from ...errors import counted
 from ...plan import Cell
@@ -41,8 +41,11 @@ within the margin, in % of the way from chance to a perfect score), or *open*. A
 holds, each at 5 %, and *refuted* if the contrary of one is shown after Holm's correction for all its contrasts (`any`:
 supported if one holds after the correction, refuted if the contrary of each is shown). There is no verdict before all
 its seeds are there, nor, in less than a paper's time, before each model that misses the target had one seed of the
-paper's length: where that comes to the target, the shorter time *cannot tell*. How often these rules err:
-`reports/quality/claims.md`."""
+paper's length: where that comes to the target, the shorter time *cannot tell*. That a is not above b by more than the
+margin holds where b is better, or where a one-sided test puts the difference below the margin. A test is of the runs'
+order, the interval beside it of their means: where one run lies far off, it may reach beyond what the test shows. A
+verdict on tuned models is one on the points that were chosen; as one on the models themselves it errs more often. How
+often: `reports/quality/claims.md`."""
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -125,9 +128,7 @@ def _claim(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
     if one.verdict in (SUPPORTED, REFUTED, CANNOT_TELL):
         parts.append(tables.markdown(pd.DataFrame([_row(contrast) for contrast in one.contrasts])))
     parts.append(
-        " ".join(
-            filter(None, [_there(one), _unseen(one), _missing(one, runs, declared), _further(one, runs, declared)])
-        )
+        " ".join(filter(None, [_there(one), _unseen(one), _missing(one, runs, declared), _further(one, runs)]))
     )
     return "\n\n".join(parts)
 
@@ -164,11 +165,24 @@ def effect(found: Contrast) -> str:
 
 
 def decisive(one: Judged) -> Contrast | None:
-    """The contrast on which the verdict hangs: of a claim that is supported the weakest, of a refuted one the worst."""
+    """The contrast on which the verdict hangs: of a claim that is supported the weakest, of a refuted one the worst.
+
+    Of several with one p it is the one whose interval lies nearest to no difference, or farthest from it.
+    """
     known = [each for each in one.contrasts if each.effect is not None]
     if not known:
         return None
-    return min(known, key=lambda each: each.fails) if one.verdict == REFUTED else max(known, key=lambda e: e.holds)
+    if one.verdict == REFUTED:
+        return min(known, key=lambda each: (each.fails, -_apart(each)))
+    return max(known, key=lambda each: (each.holds, -_apart(each)))
+
+
+def _apart(found: Contrast) -> float:
+    """How far its interval lies from no difference; without one, its effect."""
+    assert found.effect is not None
+    if np.isnan(found.effect.low):
+        return abs(found.effect.mean)
+    return max(0.0, found.effect.low, -found.effect.high)
 
 
 def _there(one: Judged) -> str:
@@ -211,13 +225,15 @@ def _missing(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
     return " ".join(text)
 
 
-def _further(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
+def _further(one: Judged, runs: Sequence[RunRecord]) -> str:
     """What a follow-up claim with fresh seeds alone would need."""
     if one.verdict != CANNOT_TELL:
         return ""
     if any(WAKES in contrast.reason for contrast in one.contrasts):
         return "Only a claim of the protocol `paper` can tell."
     claim, undecided = one.claim, [contrast for contrast in one.contrasts if contrast.holds > ALPHA]
+    if any(contrast.reason.startswith(UNREACHED) for contrast in undecided):
+        return "No number of seeds can tell while no run comes to the target; a longer training or another target may."
     dead = [contrast for contrast in undecided if contrast.reason.startswith(NOT_ALIVE)]
     if dead:
         return "No number of seeds settles it before each of its models is shown alive: `bench vitals`."
@@ -232,9 +248,9 @@ def _further(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
     first = claim.numbers[-1] + 1
     cells = [Cell(*cell.group, seed) for cell in claim.cells[:: claim.seeds] for seed in range(first, first + seeds)]
     return (
-        f"A follow-up claim needs fresh seeds alone, as adding to these until they are significant errs in 11 % of the "
-        f"cases: first_seed = {first} and seeds = {seeds}, which {why}: {follow_up.commands(cells, declared.folder)}"
-        f"{_hours(cells, runs)}."
+        "A follow-up claim, in a folder of its own, needs fresh seeds alone, as adding to these until they are "
+        f"significant errs in 12 % of the cases: first_seed = {first} and seeds = {seeds}, which {why}: "
+        f"{follow_up.commands(cells, follow_up.FOLDER)}{_hours(cells, runs)}."
     )
 
 

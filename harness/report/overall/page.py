@@ -96,9 +96,12 @@ def _section(budget: str, material: Material, pictures: dict[str, Picture]) -> s
 def _left_out(results: Results, chosen: Selection) -> str:
     lacking = [task for task in chosen.left_out if any((task, model) not in results for model in chosen.models)]
     empty = [task for task in chosen.left_out if task not in lacking]
+    models = dict.fromkeys(model for _, model in results)
+    without = [model for model in models if model not in chosen.models]
     return (
         (f" Left out, as not all of these models were run there: {', '.join(lacking)}." if lacking else "")
         + (f" Left out, as none of their runs has a result there: {', '.join(empty)}." if empty else "")
+        + (f" Models left out, as they were not run on all of these: {', '.join(without)}." if without else "")
         + (f" Left out, as no memory is needed there: {', '.join(chosen.memoryless)}." if chosen.memoryless else "")
     )
 

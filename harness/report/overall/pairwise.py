@@ -23,20 +23,21 @@ A cell is the model of its row against that of its column, over the tasks on whi
 cent of the way from chance to a perfect score it comes farther, mean over tasks of the means over seeds; in the middle
 on how many tasks it wins, ties and loses by these means; below p, the same as on the page of all tasks together:
 permutation within blocks over tasks and seeds, corrected for all pairs (max-T). Bold: p at most {ALPHA:g}. Blue: the
-row is better, orange: the column is. A mean difference over tasks of different kinds is description; a verdict has
-only what was [declared](claims.md)."""
+row is better, orange: the column is."""
+DESCRIPTION = "A mean difference over tasks of different kinds is description; a verdict has only what was declared{}."
 TIE = 1e-9  # of the way: the same score
 
 
 def sheet(material: Material) -> Sheet | None:
     """A section on each budget, or None where no two tasks share two models."""
     pictures: dict[str, Picture] = {}
+    told = DESCRIPTION.format(": [claims](claims.md)" if material.declared.claims else "")
     parts = [
         _section(budget, found, pictures)
         for budget in by_budget(material.runs)
         if (found := tested(material, budget)) is not None and _known(found)
     ]
-    return Sheet("\n\n".join([f"# {TITLE}", HOW_TO_READ, *parts]) + "\n", pictures) if parts else None
+    return Sheet("\n\n".join([f"# {TITLE}", HOW_TO_READ, told, *parts]) + "\n", pictures) if parts else None
 
 
 def _known(found: Tested) -> list[str]:

@@ -1,12 +1,14 @@
 """The records of one protocol as the papers' tables need them, and how far they train as the papers say."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ...catalog import find_task
 from ...errors import BenchError, counted
+from ...plan import parse_seeds, split_words
 from ...protocol import DESK, PAPER, find_protocol, for_task
+from ...records.campaign import Block
 from ...records.kinds import INTERRUPTED, RunRecord
 from . import book as papers
 from .book import Published
@@ -16,7 +18,8 @@ from .book import Published
 class Recorded:
     """The records of one protocol at one version and budget.
 
-    `usual`: whether that is the protocol's own budget; `seeds`: how many each cell should have; `current`: whether the
+    `usual`: whether that is the protocol's own budget; `seeds`: how many each cell should have, `planned`: on tasks of
+    which the plan wants others; `current`: whether the
     protocol still has that version; `notes`: which records are left out, a sentence each.
     """
 
@@ -29,6 +32,11 @@ class Recorded:
     current: int | None
     runs: dict[tuple[str, str], list[RunRecord]]  # (task, model) -> its runs by seed
     notes: tuple[str, ...]
+    planned: Mapping[str, int] = field(default_factory=dict)
+
+    def wanted(self, task: str) -> int:
+        """How many seeds each cell of a task should have."""
+        return self.planned.get(task, self.seeds)
 
     @property
     def comparable(self) -> bool:
@@ -66,15 +74,16 @@ class Recorded:
 
     def lacks(self, number: Published) -> bool:
         """Is there anything left to run for a published number?"""
-        if papers.book().ours(number) is None or not self.offers(number):
+        if (place := papers.book().ours(number)) is None or not self.offers(number):
             return False
-        return sum(run.status != INTERRUPTED for run in self.of(number)) < self.seeds
+        return sum(run.status != INTERRUPTED for run in self.of(number)) < self.wanted(place[0])
 
 
-def recorded(runs: Iterable[RunRecord]) -> Recorded:
+def recorded(runs: Iterable[RunRecord], blocks: Sequence[Block] = ()) -> Recorded:
     """The records of one protocol as the papers' tables need them: the newest version, and one budget.
 
     The budget is the protocol's own; where nothing was recorded under that, the one with most records.
+    blocks: of the plan.
     """
     runs = sorted(runs, key=lambda run: (run.cell, run.protocol_version, run.finished))
     names = {run.cell.protocol for run in runs}
@@ -103,4 +112,19 @@ def recorded(runs: Iterable[RunRecord]) -> Recorded:
     seeds = known.seeds if known and latest else max(len(group) for group in found.values())
     scale = known.scale if known else PAPER.scale
     current = known.version if known else None
-    return Recorded(name, version, budget, usual, seeds, scale, current, dict(found), tuple(notes))
+    return Recorded(
+        name, version, budget, usual, seeds, scale, current, dict(found), tuple(notes), _planned(name, blocks)
+    )
+
+
+def _planned(protocol: str, blocks: Sequence[Block]) -> dict[str, int]:
+    """How many seeds a plan wants at least of each task that it has under a protocol, where it says so."""
+    seeds: dict[str, list[int]] = {}
+    usual: set[str] = set()
+    for words in (block.words for block in blocks if block.words.get("protocol") == protocol):
+        for task in split_words(words["task"]):
+            if "seeds" in words:
+                seeds.setdefault(task, []).append(len(parse_seeds(words["seeds"])))
+            else:
+                usual.add(task)
+    return {task: min(numbers) for task, numbers in seeds.items() if task not in usual}

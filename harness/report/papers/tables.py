@@ -50,7 +50,7 @@ def ours(number: Published, here: Recorded) -> str:
     else:
         facts = facts_of(runs)
         shown = runs if facts is None else shown_runs(runs, facts)
-        values, planned = scores(number, shown), max(here.seeds, len(runs))
+        values, planned = scores(number, shown), max(here.wanted(runs[0].cell.task), len(runs))
         text = interval(values, number) if values else ""
         whole = "" if len(values) == planned else f", {len(values)} of {planned} seeds"
         whole += " that learned" if len(shown) < sum(run.test_metric is not None for run in runs) else ""

@@ -6,6 +6,7 @@ import pytest
 from support import ROOT
 from support.records import made_curve, runs_of
 
+from harness.compare.claims import judge
 from harness.compare.material import Material
 from harness.records.campaign import Block
 from harness.records.claims import Claim, Declared, claims_of
@@ -26,7 +27,7 @@ def claim(name, a="gru", b="lstm-s", **changes):
     usual = {
         "kind": "better",
         "a": (a,),
-        "b": (b,),
+        "b": (b,) if isinstance(b, str) else b,
         "tasks": ("sfc",),
         "protocol": "smoke",
         "seeds": 5,
@@ -35,12 +36,15 @@ def claim(name, a="gru", b="lstm-s", **changes):
     return Claim(id=name, says=f"{a} is above {b}.", **(usual | changes))
 
 
-def text_of(claims, scores, blocks=(), folder=""):
-    runs = [
+def runs_for(claims, scores, **changes):
+    return [
         replace(run, claims={one.id: one.digest for one in claims if one.is_served_by(run.cell)})
-        for run in runs_of(scores, train_seconds=3000.0, evaluation_seconds=600.0)
+        for run in runs_of(scores, train_seconds=3000.0, evaluation_seconds=600.0, **changes)
     ]
-    material = Material(runs, [], [], Declared(tuple(claims), tuple(blocks), folder))
+
+
+def text_of(claims, scores, blocks=(), folder="", **changes):
+    material = Material(runs_for(claims, scores, **changes), [], [], Declared(tuple(claims), tuple(blocks), folder))
     return page.sheet(material).text
 
 
@@ -62,9 +66,26 @@ def test_what_cannot_tell_says_what_a_follow_up_with_fresh_seeds_needs():
     text = text_of([claim("open")], {"gru": HIGH, "lstm-s": WIDE})
     assert "**Cannot tell, at 3,000 parameters, a laptop's scale.**" in text
     assert "first_seed = 5 and seeds = 35, which find differences as large as those seen here with 80 % each" in text
-    assert "`bench run --task sfc --models gru,lstm-s --protocol smoke --seeds 5-39`, about 70:00:00 (h:min:s)" in text
+    assert "gru,lstm-s --protocol smoke --seeds 5-39 --results results/follow-up`, about 70:00:00 (h:min:s) of" in text
+
     same = text_of([claim("open")], {"gru": [0.6, 0.7, 0.8, 0.9, 0.95], "lstm-s": [0.61, 0.69, 0.81, 0.9, 0.94]})
     assert "No number of seeds in reach (100) would find the differences seen here with 80 %." in same
+
+
+def test_where_no_run_comes_to_the_target_no_number_of_seeds_is_recommended():
+    asleep = made_curve([0.5] * 3)
+    text = text_of([claim("sooner", kind="faster", test="steps")], {"gru": LOW, "lstm-s": LOW}, curve=asleep)
+    assert "| gru | lstm-s | sfc    |          – |   1 | open: no run of either comes to the target, 0.7 |" in text
+    assert "No number of seeds can tell while no run comes to the target" in text
+    assert "first_seed" not in text
+
+
+def test_of_contrasts_with_one_p_the_least_sure_is_that_whose_interval_lies_nearest_to_no_difference():
+    asked = claim("won", b=("lstm-s", "lstm-m", "tp-rnn-s"))
+    scores = {"gru": HIGH, "lstm-s": LOW, "lstm-m": [0.5, 0.6, 0.7, 0.8, 0.89], "tp-rnn-s": [0.1] * 4 + [0.11]}
+    (found,) = judge([asked], runs_for([asked], scores))
+    assert [contrast.holds for contrast in found.contrasts] == pytest.approx([2 / 252] * 3)
+    assert page.decisive(found).b == "lstm-m"
 
 
 def test_equivalent_says_what_so_few_runs_leave_open():

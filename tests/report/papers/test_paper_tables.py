@@ -13,6 +13,7 @@ from support.records import FACTS, made_curve, made_run
 from harness.cli.order import Order
 from harness.errors import BenchError
 from harness.protocol import QUICK
+from harness.records.campaign import Block
 from harness.records.kinds import RunRecord
 from harness.records.store import Loaded
 from harness.report.papers.book import book
@@ -185,6 +186,19 @@ def test_records_of_another_protocol_are_called_not_comparable_in_the_first_line
     assert "Nothing on this page was run." in text(paper_page("asrnn-table-4"), recorded(mixed()))
 
 
+def test_of_a_task_of_which_the_plan_wants_fewer_seeds_none_is_lacking():
+    words = {"task": "smnist,sfc", "models": "papers", "protocol": "quick"}
+    plan = [Block("fewer", {**words, "seeds": "3"}), Block("others", {**words, "task": "pmnist"})]
+    runs = [*three("tp-rnn-s", (0.9, None, 0.9)), *three("tp-rnn-s", task_name="pmnist")]
+    newest = [replace(run, protocol_version=QUICK.version) for run in runs]
+    here = recorded(newest, plan)
+    assert (here.wanted("smnist"), here.wanted("pmnist")) == (3, QUICK.seeds)
+    frame = table(paper_page("tp-rnn-table-1"), here)
+    ours = frame[frame["Model"] == "TP-RNN-S"].iloc[0]
+    assert ours["MNIST, ours"].endswith("2 of 3 seeds")
+    assert ours["pMNIST, ours"].endswith("3 of 5 seeds")
+
+
 def test_settings_in_which_runs_differ_are_said_from_the_least_to_the_greatest():
     rates = {"lstm-s": 0.05, "gru": 0.002, "tp-rnn-s": 0.012}
     settings = {"batch": 50, "optimizer": "adam"}
@@ -328,7 +342,7 @@ def test_the_index_links_every_page_with_a_line():
     index = pages["index.md"]
     assert " · protocol `quick`, version 3" in index
     assert (
-        "- [Pixel-by-pixel MNIST](smnist.md) (`smnist`): 5 models x 3 seeds recorded "
+        "- [Pixel-by-pixel MNIST](smnist.md) (`smnist`): 5 models x 2 to 3 seeds recorded "
         "(6 ok, 3 diverged, 3 skipped, 1 failed, 1 interrupted), budget 6k\n" in index
     )
     assert "- Pixel-by-pixel MNIST (`pmnist`): 1 model x 3 seeds recorded (3 ok), budget 6k\n" in index
