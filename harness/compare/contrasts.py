@@ -117,7 +117,8 @@ def _metric(claim: Claim, found: Contrast, a: Runs, b: Runs, facts: TaskFacts, a
 def _solved(_: Claim, found: Contrast, a: Runs, b: Runs, facts: TaskFacts, alive: Alive) -> Contrast:
     good, other = arrived(a, facts), arrived(b, facts)
     effect = shares.risk_difference(good, other)
-    shown = replace(found, effect=_percent(effect), unit="% of the runs")
+    nobody = f"{UNREACHED}, {facts.target:.4g}" if good[0] == other[0] == 0 else ""
+    shown = replace(found, effect=_percent(effect), unit="% of the runs", reason=nobody)
     return _ended(shown, shares.boschloo_p(good, other), effect.mean, alive)
 
 

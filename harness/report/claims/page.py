@@ -232,7 +232,8 @@ def _further(one: Judged, runs: Sequence[RunRecord]) -> str:
     if any(WAKES in contrast.reason for contrast in one.contrasts):
         return "Only a claim of the protocol `paper` can tell."
     claim, undecided = one.claim, [contrast for contrast in one.contrasts if contrast.holds > ALPHA]
-    if any(contrast.reason.startswith(UNREACHED) for contrast in undecided):
+    hopeless = [contrast.reason.startswith(UNREACHED) for contrast in undecided]
+    if all(hopeless) if claim.outcome == "any" else any(hopeless):
         return "No number of seeds can tell while no run comes to the target; a longer training or another target may."
     dead = [contrast for contrast in undecided if contrast.reason.startswith(NOT_ALIVE)]
     if dead:

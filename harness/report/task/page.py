@@ -166,16 +166,16 @@ def _drawn(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[st
 
 def _tuned(comparison: Comparison, runs: Sequence[RunRecord]) -> list[str]:
     """At which point each model trained, where the protocol is of a track."""
-    firsts = {run.cell.model: run for run in reversed(runs)}
+    firsts = {run.cell.model: run for run in reversed(runs) if tuned(run)}
     told = [
         f"{literal(title)} {literal(point_in_words(firsts[name]))}"
         for title, name in zip(comparison.frame["model"], comparison.frame["name"], strict=True)
-        if tuned(firsts[name])
+        if name in firsts
     ]
     if not told:
         return []
-    track = runs[0].settings["track"]
-    which = "one for all its tasks" if track == "portable" else "on this task"
+    tracks = {run.settings["track"] for run in firsts.values()}
+    which = "one for all its tasks" if tracks == {"portable"} else "on this task"
     return [
         f"Each model trains at the point that `bench tune` chose for it, {which}; learning rates: {'; '.join(told)}."
     ]

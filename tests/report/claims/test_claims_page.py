@@ -78,6 +78,8 @@ def test_where_no_run_comes_to_the_target_no_number_of_seeds_is_recommended():
     assert "| gru | lstm-s | sfc    |          – |   1 | open: no run of either comes to the target, 0.7 |" in text
     assert "No number of seeds can tell while no run comes to the target" in text
     assert "first_seed" not in text
+    solved = text_of([claim("solved", test="solved")], {"gru": LOW, "lstm-s": LOW}, curve=asleep)
+    assert "No number of seeds can tell while no run comes to the target" in solved
 
 
 def test_of_contrasts_with_one_p_the_least_sure_is_that_whose_interval_lies_nearest_to_no_difference():
