@@ -152,7 +152,7 @@ def check_training(spec: ModelSpec, shape: Shape) -> None:
         return
     alone = Alone(module, torch.device("cpu"))
     try:
-        optimizer = Optimizer(alone, "adam", 0.01, 0.0, False)
+        optimizer = Optimizer(alone, "adam", [0.01], 0.0, False)
     except BenchError as error:
         raise CheckFailed(f"{spec.name}: {error}") from None
     x = inputs_for(shape)

@@ -108,7 +108,9 @@ def executor_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 REPLICAS = click.option(
-    "--replicas", default="auto", help="Seeds that train together. [default: auto, all on a GPU, 1 on a CPU]"
+    "--replicas",
+    default="auto",
+    help="Seeds that train together, of a tuning points too. [default: auto, all on a GPU, 1 on a CPU]",
 )
 IDLE = click.option(
     "--idle", is_flag=True, help="Give way to everything else on this machine: one worker, no measurements."

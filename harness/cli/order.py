@@ -29,10 +29,13 @@ from ..stats import power
 from ..tune import tracks
 
 
-def find_replicas(word: str, device: str, seeds: int) -> int:
-    """How many seeds train together at most, for auto or a number. Raises BenchError for anything else."""
+def find_replicas(word: str, device: str, cells: int) -> int:
+    """How many cells of a model on a task train together at most, for auto or a number.
+
+    Raises BenchError for anything else.
+    """
     if word == "auto":
-        return seeds if device != "cpu" else 1  # on a CPU a seed a core is as fast
+        return cells if device != "cpu" else 1  # on a CPU a seed a core is as fast
     if (number := whole(word)) is None:
         raise BenchError(f"--replicas is '{word[:40]}', but must be auto or a number of seeds of at least 1")
     return number

@@ -12,6 +12,7 @@ from ..execute.group import Progress
 from ..execute.local import Job
 from ..plan import Cell, Group
 from ..records.kinds import Measurement, RunRecord
+from ..tune.space import together_of
 from ..write.words import clock
 
 LONG_SECONDS = 2.0  # what takes longer has a line when it begins
@@ -22,7 +23,7 @@ MOST_NAMED = 4  # cells in such a line
 class Estimate:
     """The time that is left, from what steps have taken so far.
 
-    steps: of a task's cells, where they are known before; replicas: seeds that train together, so in the time of one.
+    steps: of a task's cells, where they are known before; replicas: cells that train together, so in the time of one.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Estimate:
         groups: dict[Group, list[float]] = defaultdict(list)
         for cell in self.pending:
             steps = self.steps.get(cell.task, longest) - self.done_steps.get(cell, 0)
-            groups[cell.group].append(self.pace.get((cell.task, cell.model), usual) * steps)
+            groups[together_of(cell.group)].append(self.pace.get((cell.task, cell.model), usual) * steps)
         whole = sum(sum(left) / min(self.replicas, len(left)) for left in groups.values())
         return max(whole / self.workers, max(map(max, groups.values()), default=0.0))
 

@@ -83,7 +83,7 @@ def tune(
     from ..tune.choice import check_points, chosen
     from ..tune.space import NOT_TUNED, among, grid_of, points_of, seeds_of, untracked
     from ..tune.trials import read
-    from .order import Order, usual_protocol
+    from .order import Order, find_replicas, usual_protocol
 
     asked = words["protocol_name"] or usual_protocol(find_device(words["device"]))
     own = {key for text in (asked, *words["changes"]) for key in NOT_TUNED if f"{key}=" in text}
@@ -112,7 +112,8 @@ def tune(
         done += ended
     if workers is None:
         workers = 1 if idle or first.device != "cpu" else machine.cores()
-    where = replace(first.where, idle=idle, until=None if most is None else time.time() + most)
+    together = find_replicas(words["replicas"], first.device, len(seeds) * len(orders))
+    where = replace(first.where, replicas=together, idle=idle, until=None if most is None else time.time() + most)
     parts = ((first.tasks, "task"), (first.models, "model"), (orders, "point"), (seeds, "seed"))
     say(
         f"protocol {name}, version {find_protocol(name).version}; budget {first.budget}; device {first.device}, "

@@ -1,7 +1,7 @@
 """Cells become records, wherever they run.
 
 run          cells -> their records, whatever happens     <- start reading here
-group        the cells that differ in the seed alone, trained together
+group        cells that train together, seeds or trials of one model
 resuming     checkpoints of cells that are not finished
 surroundings what a stranger's code changes of its process, put back
 executors    the table of what runs them

@@ -1,10 +1,10 @@
-"""Cells that differ in the seed alone train together, from their names to what is known of each."""
+"""Cells that train together, seeds or trials of one model, from their names to what is known of each."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,13 +14,14 @@ from torch import nn
 from .. import machine
 from ..engine import backend
 from ..errors import sentence
-from ..plan import Cell
+from ..plan import Cell, Group
 from ..prepare.budget import count_parameters
 from ..prepare.modules import Where, first_batch, load_splits, made, pointed, resolved
 from ..protocol import Protocol, find_protocol
 from ..records.kinds import Point, RunRecord
 from ..records.store import Store
 from ..seeds import global_stream, on_task
+from ..train.alike import alike
 from ..train.evaluate import loss_of
 from ..train.graph import recorder_for
 from ..train.insight import with_insight
@@ -29,14 +30,17 @@ from ..train.replicas import difference
 from .resuming import Kept, made_for
 
 if TYPE_CHECKING:
-    from ..catalog import Splits
+    from ..catalog import ModelSpec, Splits, TaskSpec
+    from ..prepare.budget import Width
+
+    Resolved = tuple[Protocol, TaskSpec, ModelSpec, Width]
 
 CHECKPOINT_SECONDS = 60.0
 TELL_SECONDS = 0.25
 
 
 class NotStackable(Exception):
-    """The seeds of this model cannot train in one pass, and why."""
+    """These cells of a model cannot train in one pass, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +82,31 @@ def begun(cell: Cell, where: Where) -> RunRecord:
     )
 
 
-def at_one_step(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
-    """The cells in groups that can go on together, as their checkpoints stand at one step."""
-    protocol, task, _, found = resolved(cells[0].group, where)
-    kept = Kept(store, made_for(cells[0], protocol, task, found, where))
-    groups: dict[int, list[Cell]] = {}
+def together(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Cell]]:
+    """The cells in parts that can go on together: of modules that are alike, and with checkpoints at one step."""
+    known = _known(cells, where)
+    kept = _kept(known, where, store)
+    kinds: list[nn.Module] = []
+    kind_of: dict[Group, int] = {}
+    for group, (_, task, spec, found) in known.items():
+        module = None if len(known) == 1 else made(spec, task.shape, found.width, "cpu", frame=task.frame)
+        of = (number for number, kind in enumerate(kinds) if module is None or alike(kind, module))
+        kind_of[group] = next(of, len(kinds))
+        if module is not None and kind_of[group] == len(kinds):
+            kinds.append(module)
+    parts: dict[tuple[int, int], list[Cell]] = {}
     for cell in cells:
-        groups.setdefault(kept.step_of(cell), []).append(cell)
-    return list(groups.values())
+        parts.setdefault((kind_of[cell.group], kept.step_of(cell)), []).append(cell)
+    return list(parts.values())
+
+
+def _known(cells: Sequence[Cell], where: Where) -> dict[Group, Resolved]:
+    return {group: resolved(group, where) for group in dict.fromkeys(cell.group for cell in cells)}
+
+
+def _kept(known: Mapping[Group, Resolved], where: Where, store: Store) -> Kept:
+    made = {group: made_for(group, protocol, task, found, where) for group, (protocol, task, _, found) in known.items()}
+    return Kept(store, made)
 
 
 def part_done(cell: Cell, where: Where, store: Store) -> float:
@@ -93,7 +114,8 @@ def part_done(cell: Cell, where: Where, store: Store) -> float:
     try:
         protocol, task, _, found = resolved(cell.group, where)
         steps = protocol.steps(len(load_splits(cell.task, protocol.scale, protocol.data_seed, where).train.y))
-        return Kept(store, made_for(cell, protocol, task, found, where)).step_of(cell) / steps
+        made = {cell.group: made_for(cell.group, protocol, task, found, where)}
+        return Kept(store, made).step_of(cell) / steps
     except Exception:  # the run itself will say what is wrong
         return 0.0
 
@@ -101,14 +123,18 @@ def part_done(cell: Cell, where: Where, store: Store) -> float:
 def train_group(
     cells: Sequence[Cell], where: Where, store: Store, report: Report, stop: Callable[[], bool]
 ) -> list[RunRecord]:
-    """Train cells whose checkpoints stand at one step; their records, ok, diverged or interrupted, not yet stored.
+    """Train cells that are `together`; their records, ok, diverged or interrupted, not yet stored.
 
     Raises NotStackable where several cannot train in one pass, and whatever the model raises.
     """
-    protocol, task, spec, found = resolved(cells[0].group, where)
+    known = _known(cells, where)
+    protocol, task, spec, found = known[cells[0].group]
     splits = load_splits(cells[0].task, protocol.scale, protocol.data_seed, where)
     seeds = [on_task(cell.seed, cell.task) for cell in cells]
-    modules = [made(spec, task.shape, found.width, where.device, seed=seed, frame=task.frame) for seed in seeds]
+    modules = [
+        made(known[cell.group][2], task.shape, found.width, where.device, seed=seed, frame=task.frame)
+        for cell, seed in zip(cells, seeds, strict=True)
+    ]
     outside = count_parameters(modules[0]) - found.params
     if len(cells) > 1:
         with backend(where.backend, where.recompute):
@@ -119,6 +145,7 @@ def train_group(
             splits,
             protocol,
             seeds=seeds,
+            rates=[known[cell.group][0].learning_rate for cell in cells],
             metric=task.metric,
             higher_is_better=task.higher_is_better,
             classes=task.shape.vocabulary or task.shape.outputs,
@@ -126,12 +153,12 @@ def train_group(
             stop=stop,
             recorder=recorder_for(where.device, where.backend),
         )
-        kept = Kept(store, made_for(cells[0], protocol, task, found, where))
+        kept = _kept(known, where, store)
         states = [kept.load(cell) for cell in cells]
         curves: list[list[Point]] = [[] for _ in cells]
-        if known := [state for state in states if state] if all(states) else []:
-            curves = [[Point(**point) for point in state["curve"]] for state in known]
-            training.restore([state["training"] for state in known])
+        if there := [state for state in states if state] if all(states) else []:
+            curves = [[Point(**point) for point in state["curve"]] for state in there]
+            training.restore([state["training"] for state in there])
             for cell, curve in zip(cells, curves, strict=True):
                 report(Progress(cell, training.step, training.steps, before=tuple(curve)))
         save = partial(kept.save, training, cells, curves)

@@ -18,6 +18,7 @@ from ..plan import Cell, Group
 from ..prepare.modules import Where
 from ..process import interrupts, prepare_process
 from ..records.store import Store
+from ..tune.space import together_of
 from .leaving import leave
 from .pool import Listener, Pool
 from .slurm import go_back
@@ -27,14 +28,15 @@ Job = tuple[str, Any]  # ("cell", Cell) or ("measure", Group)
 
 
 def shares_of(cells: Sequence[Cell], replicas: int) -> list[Share]:
-    """So many seeds of a cell together at most, in the order in which the first of each group comes."""
+    """So many cells together at most that may train so, in the order in which the first of each group comes."""
     groups: list[list[Cell]] = []
     filling: dict[Group, list[Cell]] = {}
     for cell in cells:
-        if len(filling.get(cell.group, ())) in (0, replicas):
-            filling[cell.group] = []
-            groups.append(filling[cell.group])
-        filling[cell.group].append(cell)
+        together = together_of(cell.group)
+        if len(filling.get(together, ())) in (0, replicas):
+            filling[together] = []
+            groups.append(filling[together])
+        filling[together].append(cell)
     return [Share(cells=tuple(group)) for group in groups]
 
 

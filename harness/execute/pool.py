@@ -218,10 +218,8 @@ class Pool:
             self._bury(worker)
 
     def _out_of_time(self, worker: Worker, share: Share) -> tuple[str, str] | None:
-        cells = len(share.cells) or 1
         used = worker.cpu() - worker.share_cpu
-        # the seeds of a group that breaks begin anew, one by one
-        if self.limit is not None and used > self.limit * (cells if cells == 1 else 2 * cells) + GRACE:
+        if self.limit is not None and used > self.limit * share.turns + GRACE:
             return "timed-out", f"its process took {clock(used)} of CPU time; the limit is {clock(self.limit)} a cell"
         if self.where.idle:
             return None
@@ -269,7 +267,7 @@ class Pool:
                 self.listen("done", record)
             elif len(share.cells) > 1 and (ended is None or ended[0] != "interrupted"):
                 what = f"was ended: {ended[1]}" if ended else f"ended with {how}"
-                why = f"the process that trained several seeds of {cell.model} {what}; each ran alone"
+                why = f"the process that trained several cells of {cell.model} {what}; each ran alone"
                 again.append(Share(cells=(cell,), note=why))
             elif ended is None and outside and not share.killed:
                 again.append(replace(share, killed=1, note=f"its process ended with {how}; it ran again"))

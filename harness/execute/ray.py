@@ -233,7 +233,7 @@ class Driver:
         status, reason = task.ended or given_up(error)
         status = "interrupted" if stopping and not task.ended else status
         if len(task.share.cells) > 1 and status != "interrupted":
-            note = f"the process that trained several seeds of {task.share.group.model} ended: {reason}; each ran alone"
+            note = f"the process that trained several cells of {task.share.group.model} ended: {reason}; each ran alone"
             return [Share(cells=(cell,), note=note) for cell in task.share.cells]
         for cell in task.share.cells:
             self.listen("done", leave(cell, self.where, status, reason))
@@ -269,8 +269,7 @@ def _train(
 
     def watch() -> None:
         """What makes no steps is still told to stop, and tells when it takes more than its limit."""
-        seeds = 1 if len(share.cells) == 1 else 2 * len(share.cells)  # those of a group that breaks begin anew
-        most = None if where.limit is None else where.limit * seeds + GRACE
+        most = None if where.limit is None else where.limit * share.turns + GRACE
         while not finished.wait(1.0):
             took = time.process_time() - used
             late = f"its process took {clock(took)} of CPU time; the limit is {clock(where.limit)} a cell"

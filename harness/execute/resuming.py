@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..plan import Cell
+from ..plan import Cell, Group
 from ..prepare.budget import Width
 from ..prepare.modules import Where, fingerprint
 from ..protocol import Protocol
@@ -22,17 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Kept:
-    """The checkpoints of cells of one group, and what their records are to say of them."""
+    """The checkpoints of cells that train together, and what their records are to say of them.
+
+    made_for: of each group among them.
+    """
 
     store: Store
-    made_for: dict[str, Any]
+    made_for: Mapping[Group, dict[str, Any]]
     notes: dict[Cell, str] = field(default_factory=dict)
     unkeepable: str = ""  # why the state of these cells cannot be saved
 
     def step_of(self, cell: Cell) -> int:
         """The training step that a cell goes on from."""
         try:
-            state = self.store.load_checkpoint(cell, self.made_for)
+            state = self.store.load_checkpoint(cell, self.made_for[cell.group])
         except Refused:
             return 0
         return int(state["training"]["step"]) if state else 0
@@ -40,7 +43,7 @@ class Kept:
     def load(self, cell: Cell) -> dict[str, Any] | None:
         """What a cell goes on from, or None where it begins; what is refused is put aside, and noted."""
         try:
-            return self.store.load_checkpoint(cell, self.made_for)
+            return self.store.load_checkpoint(cell, self.made_for[cell.group])
         except Refused as why:
             place = self.store.put_aside(self.store.checkpoint_path(cell))
             known = place.relative_to(self.store.root) if place.is_relative_to(self.store.root) else place.name
@@ -55,15 +58,15 @@ class Kept:
             points = [asdict(point) for point in curves[place]]
             try:
                 state = {"training": training.state(place), "curve": points}
-                self.store.save_checkpoint(cells[place], self.made_for, state)
+                self.store.save_checkpoint(cells[place], self.made_for[cells[place].group], state)
             except Unkeepable as why:
                 self.unkeepable = str(why)
 
 
-def made_for(cell: Cell, protocol: Protocol, task: TaskSpec, found: Width, where: Where) -> dict[str, Any]:
-    """What must be the same beside the cell for a checkpoint to be gone on from."""
-    known = fingerprint(cell.model, task, protocol.data_seed, where.data_root)
-    point = point_of(cell.group, where.results)
+def made_for(group: Group, protocol: Protocol, task: TaskSpec, found: Width, where: Where) -> dict[str, Any]:
+    """What must be the same beside a cell of the group for its checkpoint to be gone on from."""
+    known = fingerprint(group.model, task, protocol.data_seed, where.data_root)
+    point = point_of(group, where.results)
     return {
         "protocol version": protocol.version,
         "shape": str(task.shape),

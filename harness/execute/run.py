@@ -29,7 +29,7 @@ from ..records.running import signs_of
 from ..records.store import Store
 from ..seeds import global_stream
 from ..write.words import clock
-from .group import NotStackable, Progress, Report, at_one_step, begun, train_group
+from .group import NotStackable, Progress, Report, begun, together, train_group
 from .surroundings import guarded, kept, pass_on
 
 __all__ = ["Progress", "described", "measure_group", "run_cell", "run_group"]
@@ -54,11 +54,11 @@ def run_group(
     report: Report = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[RunRecord]:
-    """Train cells that differ in the seed alone, and store a record of each, whatever they do.
+    """Train cells that may train together (tune.space.together_of), and store a record of each, whatever they do.
 
-    Those whose checkpoints stand at one step train together; where they cannot, or something breaks,
-    they train one after the other and their records say why. note: a sentence for all of them. Raises Unwritable
-    where a record or a checkpoint cannot be stored.
+    Those that can do so, where they cannot, or something breaks, the seeds of each group, and where these cannot, one
+    after the other; then their records say why. note: a sentence for all of them. Raises Unwritable where a record or a
+    checkpoint cannot be stored.
     """
     store = Store(where.results)
     process, until, limit = os.getpid(), math.inf, where.limit
@@ -101,11 +101,16 @@ def run_group(
                 signs.end(record.cell)
             return why
 
-        for together in _together(cells, where, store):
-            why = attempt(together, "") if len(together) > 1 else ""
-            for cell in together:
-                if cell not in records:
-                    attempt([cell], why)
+        for some in _together(cells, where, store):
+            of_group: dict[Group, list[Cell]] = {}
+            for cell in some:
+                of_group.setdefault(cell.group, []).append(cell)
+            why = attempt(some, "") if len(of_group) > 1 else ""
+            for seeds in of_group.values():
+                alone = attempt(seeds, "") if len(seeds) > 1 and seeds[0] not in records else why
+                for cell in seeds:
+                    if cell not in records:
+                        attempt([cell], alone)
     return [records[cell] for cell in cells]
 
 
@@ -114,7 +119,7 @@ def _together(cells: Sequence[Cell], where: Where, store: Store) -> list[list[Ce
         return [list(cells)]
     with guarded(cells[0], where):
         try:
-            return at_one_step(cells, where, store)
+            return together(cells, where, store)
         except BaseException as error:  # each cell will say for itself what is wrong
             pass_on(error)
             return [[cell] for cell in cells]
@@ -135,7 +140,8 @@ def _tried(
         pass_on(error)
         why = sentence(error)
     _release(where)
-    return done, why and f"the seeds of {cells[0].model} ran one after the other: {why}"
+    what = "seeds" if len({cell.group for cell in cells}) == 1 else "trials"
+    return done, why and f"the {what} of {cells[0].model} ran one after the other: {why}"
 
 
 def _alone(cell: Cell, where: Where, store: Store, report: Report, stop: Callable[[], bool]) -> RunRecord:

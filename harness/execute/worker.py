@@ -28,7 +28,7 @@ MARK = "BENCH_WORKER"  # a word in the environment by which what a model leaves 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a worker does at a time: a measurement, or cells that differ in the seed alone."""
+    """What a worker does at a time: a measurement, or cells that may train together (tune.space.together_of)."""
 
     measured: Group | None = None
     cells: tuple[Cell, ...] = ()
@@ -38,6 +38,12 @@ class Share:
     @property
     def group(self) -> Group:
         return self.measured or self.cells[0].group
+
+    @property
+    def turns(self) -> int:
+        """How many cells' time it may take: those that break together begin anew, as trials first point by point."""
+        points = len({cell.group for cell in self.cells})
+        return len(self.cells) * (1 if len(self.cells) == 1 else 2 if points == 1 else 3) or 1
 
     @property
     def owner(self) -> tuple[str, str]:

@@ -26,10 +26,10 @@ def replicas_step(
 ) -> Callable[[], None]:
     """training_step of several modules of one model at once; x, y (replicas, batch, ...): a batch for each."""
     model = Alone(modules[0], x.device) if len(modules) == 1 else Stacked(modules, range(len(modules)), x.device)
-    optimizer = Optimizer(model, "adam", 1e-4, clip, recorder is not None)
+    optimizer = Optimizer(model, "adam", [1e-4], clip, recorder is not None)
 
     def update() -> None:
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         with model.noise():
             model.scores(loss_of, x, y).sum().backward()
         optimizer.step()

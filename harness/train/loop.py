@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -49,6 +49,7 @@ class Training:
 
     modules: one a seed, with its initial weights. A single one runs as it is and draws its noise from
     torch's global generators; several must be such that replicas.difference finds nothing.
+    rates: the learning rate of each, where it is not the protocol's.
     carried: the data are pieces of one text; the batch's rows are as many streams through it, and a model
     takes up its state from piece to piece until the text begins anew.
     recorder: records the training step after a few steps; None: it runs from Python every time.
@@ -64,6 +65,7 @@ class Training:
         metric: str,
         higher_is_better: bool,
         classes: int,
+        rates: Sequence[float] = (),
         carried: bool = False,
         stop: Callable[[], bool] = lambda: False,
         recorder: Recorder | None = None,
@@ -85,7 +87,9 @@ class Training:
         device = splits.train.y.device
         self.model = Alone(modules[0], device) if len(modules) == 1 else Stacked(modules, seeds, device)
         recordable = device.type == "cuda" or recorder is not None
-        self.optimizer = Optimizer(self.model, protocol.optimizer, protocol.learning_rate, protocol.clip, recordable)
+        differ = rates if len(set(rates)) > 1 else list(rates[:1]) or [protocol.learning_rate]
+        self.rated = [replace(protocol, learning_rate=rate) for rate in differ]
+        self.optimizer = Optimizer(self.model, protocol.optimizer, differ, protocol.clip, recordable)
         self.tell_progress: Callable[[float], None] | None = getattr(self.model.module, "set_progress", None)
         self.step = self.loss_steps = 0
         self.seconds = self.evaluation_seconds = 0.0
@@ -144,7 +148,7 @@ class Training:
                 state.copy_(beginning)
         if self.tell_progress is not None:
             self.tell_progress(self.step / self.steps)
-        self.optimizer.set_rate(self.protocol.learning_rate_at(self.step, self.train_sequences))
+        self.optimizer.set_rates([at.learning_rate_at(self.step, self.train_sequences) for at in self.rated])
         self.update()
         if self.feed is not None:
             self.feed.fetch()
@@ -171,7 +175,7 @@ class Training:
             x, y = self.feed.x, self.feed.y
         else:
             x, y = self.splits.train.x[self.rows], self.splits.train.y[self.rows]
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         with self.model.noise():
             if self.carried:
                 losses, states = self.model.scores_and_state(self._loss, x, y, self.carried)
@@ -258,15 +262,9 @@ class Training:
             "best_weights": replica.best_weights,
             "weights": self.model.weights(place),
             "carried": [state[place].clone() for state in self.carried],
-            "optimizer": [
-                {name: (value if name == "step" else self._own(value, place)).clone() for name, value in entry.items()}
-                for entry in (self.optimizer.state.get(leaf, {}) for leaf in self.model.leaves)
-            ],
+            "optimizer": self.optimizer.state(place),
             "random": self.model.random_state(place),
         }
-
-    def _own(self, value: Tensor, place: int) -> Tensor:
-        return value if self.model.count == 1 else value[place]
 
     def restore(self, states: Sequence[dict[str, Any]]) -> None:
         """Go on from the states of all replicas, which stand at one step.
@@ -290,9 +288,4 @@ class Training:
             for here, kept in zip(self.carried, state["carried"], strict=True):
                 here[place].copy_(kept)
         self.model.set_random_states([state["random"] for state in states])
-        for leaf, entries in zip(self.model.leaves, zip(*(s["optimizer"] for s in states), strict=True), strict=True):
-            for name, value in entries[0].items():
-                on_host = name == "step" and not self.optimizer.capturable
-                if name != "step" and self.model.count > 1:
-                    value = torch.stack([entry[name] for entry in entries])
-                self.optimizer.state[leaf][name] = value.clone() if on_host else value.to(leaf.device, copy=True)
+        self.optimizer.load([state["optimizer"] for state in states])

@@ -1,7 +1,7 @@
 """How weights follow their gradients: the protocol's optimizer, and what a model says of single parameters."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -31,29 +31,31 @@ class Trained:
 class Optimizer:
     """Adam or RMSprop over the leaves of one replica or several, with clipping.
 
-    recordable: learning rates and counts are on the device. Raises BenchError where what the model says is wrong.
+    rates: the learning rate, or one for each replica; of these, torch's optimizer has a group each, over slices of the
+    leaves. recordable: rates and counts are on the device. Raises BenchError where what the model says is wrong.
     """
 
-    def __init__(self, model: Alone | Stacked, name: str, rate: float, clip: float, recordable: bool) -> None:
+    def __init__(
+        self, model: Alone | Stacked, name: str, rates: Sequence[float], clip: float, recordable: bool
+    ) -> None:
         self.model, self.clip, self.capturable = model, clip, recordable
         said = trained_as(model)
-        self.groups: dict[tuple[float, float], int] = {}  # of rate and l2, in torch's order
-        of_group: list[list[Tensor]] = []
-        self.told = [(leaf, said[at]) for at, leaf in zip(model.names, model.leaves, strict=True) if at in said]
-        for at, leaf in zip(model.names, model.leaves, strict=True):
-            own = said.get(at, Trained())
-            place = self.groups.setdefault((own.rate, own.l2), len(of_group))
-            if place == len(of_group):
-                of_group.append([])
-            of_group[place].append(leaf)
+        self.told = [(at, said[name]) for at, name in enumerate(model.names) if name in said]
+        self.parts = [[leaf] if len(rates) == 1 else list(leaf.detach().unbind()) for leaf in model.leaves]
+        groups: dict[tuple[float, float, int], list[Tensor]] = {}  # of factor, l2 and place among the rates
+        for name_of, parts in zip(model.names, self.parts, strict=True):
+            own = said.get(name_of, Trained())
+            for place, part in enumerate(parts):
+                groups.setdefault((own.rate, own.l2, place), []).append(part)
+        self.groups = {key: number for number, key in enumerate(groups)}  # in torch's order
         real, device = model.leaves[0].dtype.to_real(), model.leaves[0].device
         parameters = [
             {
-                "params": leaves,
-                "lr": torch.tensor(rate * factor, dtype=real, device=device) if recordable else rate * factor,
+                "params": parts,
+                "lr": torch.zeros((), dtype=real, device=device) if recordable else 0.0,
                 "weight_decay": l2,
             }
-            for (factor, l2), leaves in zip(self.groups, of_group, strict=True)
+            for (_, l2, _), parts in groups.items()
         ]
         self.inner: torch.optim.Optimizer
         if name == "rmsprop":
@@ -63,45 +65,84 @@ class Optimizer:
         else:
             self.inner = torch.optim.Adam(parameters, capturable=recordable)
         self.inner._warned_capturable_if_run_uncaptured = True  # a few steps are
-        self.state, self.zero_grad = self.inner.state, self.inner.zero_grad
+        self.set_rates(rates)
 
-    def set_rate(self, rate: float) -> None:
-        """The protocol's learning rate from now on."""
-        for (factor, _), group in zip(self.groups, self.inner.param_groups, strict=True):
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """The learning rate of the protocol from now on, or of each replica."""
+        for (factor, _, place), group in zip(self.groups, self.inner.param_groups, strict=True):
             if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate * factor)
+                group["lr"].fill_(rates[place] * factor)
             else:
-                group["lr"] = rate * factor
+                group["lr"] = rates[place] * factor
+
+    def zero_grad(self) -> None:
+        """Forget the leaves' gradients."""
+        for leaf in self.model.leaves:
+            leaf.grad = None
 
     @torch.no_grad()
     def step(self) -> None:
         """One step along the leaves' gradients."""
-        for leaf, own in self.told:
+        told = [(at, self.model.leaves[at], own) for at, own in self.told]
+        for _, leaf, own in told:
             if own.most < math.inf and leaf.grad is not None:
                 leaf.grad.clamp_(-own.most, own.most)
         if self.clip:
             self.model.clip(self.clip)
-        for leaf, own in self.told:
-            rate = self.inner.param_groups[self.groups[own.rate, own.l2]]["lr"]
+        for at, leaf, own in told:
             if own.decay:
-                leaf.mul_(1 - rate * own.decay)
+                for part, rate in self._rated(at, own):
+                    part.mul_(1 - rate * own.decay)
             if own.step is not None and leaf.grad is not None:
-                self._by(own.step, leaf, leaf.grad, rate)
+                self._by(own.step, at, leaf.grad, own)
                 leaf.grad = None  # the optimizer leaves it as it is
+        for leaf, parts in zip(self.model.leaves, self.parts, strict=True):
+            if parts[0] is not leaf:
+                for place, part in enumerate(parts):
+                    part.grad = None if leaf.grad is None else leaf.grad[place]
         self.inner.step()
-        for leaf, own in self.told:
+        for _, leaf, own in told:
             if (own.low, own.high) != (-math.inf, math.inf):
                 leaf.clamp_(own.low, own.high)
 
-    def _by(self, step: Step, leaf: Tensor, gradient: Tensor, rate: float | Tensor) -> None:
+    def _by(self, step: Step, at: int, gradient: Tensor, own: Trained) -> None:
         """A step of the model's own, of each replica apart."""
-        if "memory" not in self.state[leaf]:
-            self.state[leaf]["memory"] = torch.zeros_like(leaf)
-        memory = self.state[leaf]["memory"]
-        every = step if self.model.count == 1 else torch.vmap(step, in_dims=(0, 0, 0, None))
-        weight, kept = every(leaf.detach(), gradient, memory, rate)
-        leaf.copy_(weight)
-        memory.copy_(kept)
+        parts = self.parts[at]
+        together = len(parts) < self.model.count
+        for (part, rate), given in zip(self._rated(at, own), [gradient] if len(parts) == 1 else gradient, strict=True):
+            state = self.inner.state[part]
+            if "memory" not in state:
+                state["memory"] = torch.zeros_like(part)
+            every = torch.vmap(step, in_dims=(0, 0, 0, None)) if together else step
+            weight, kept = every(part.detach(), given, state["memory"], rate)
+            part.copy_(weight)
+            state["memory"].copy_(kept)
+
+    def _rated(self, at: int, own: Trained) -> Iterator[tuple[Tensor, float | Tensor]]:
+        """The parts of a leaf, with their learning rates."""
+        for place, part in enumerate(self.parts[at]):
+            yield part, self.inner.param_groups[self.groups[own.rate, own.l2, place]]["lr"]
+
+    def state(self, place: int) -> list[dict[str, Tensor]]:
+        """A copy of what is remembered of each leaf of a replica, as if it trained alone."""
+        found = []
+        for parts in self.parts:
+            entry = self.inner.state.get(parts[place if len(parts) > 1 else 0], {})
+            stacked = len(parts) < self.model.count
+            found.append(
+                {name: (value[place] if stacked and name != "step" else value).clone() for name, value in entry.items()}
+            )
+        return found
+
+    def load(self, states: Sequence[Sequence[Mapping[str, Tensor]]]) -> None:
+        """Take over the `state` of each replica."""
+        for parts, entries in zip(self.parts, zip(*states, strict=True), strict=True):
+            for part, own in zip(parts, [entries] if len(parts) == 1 else [(one,) for one in entries], strict=True):
+                for name, value in own[0].items():
+                    if name != "step" and len(own) > 1:
+                        value = torch.stack([entry[name] for entry in own])
+                    on_host = name == "step" and not self.capturable
+                    self.inner.state[part][name] = value.clone() if on_host else value.to(part.device, copy=True)
 
 
 def trained_as(model: Alone | Stacked) -> dict[str, Trained]:

@@ -26,9 +26,15 @@ class Point:
     learning_rate: Amount | None  # None: the protocol's for the task
     options: Facts = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # JSON has no tuples, which is what models take
+        tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in self.options.items()}
+        object.__setattr__(self, "options", tuples)
+
     def facts(self) -> dict[str, object]:
         """As a record keeps it."""
-        return asdict(self)
+        lists = {key: list(value) if isinstance(value, tuple) else value for key, value in self.options.items()}
+        return asdict(self) | {"options": lists}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from typing import Any
 
 from ..catalog import find_model, options_of, strange_model
 from ..errors import BenchError
-from ..plan import split_options
+from ..plan import Group, split_options
 from ..protocol import PAPER, Protocol, find_protocol, parse_changes, with_changes
 from .choices import Point
 
@@ -54,6 +54,13 @@ def trial_of(name: str, point: int, points: int) -> Protocol:
 def among(name: str, point: int, points: int) -> int:
     """Of how many points a point is one: what was tried before the space was widened keeps its name."""
     return POINTS if is_widened(name, points) and point < POINTS else points
+
+
+def together_of(group: Group) -> Group:
+    """What cells have in common that may train together: the seeds of a cell, and of a trial the other points' too."""
+    protocol = find_protocol(group.protocol)
+    is_trial = protocol.point is not None
+    return group._replace(protocol=trial_of(protocol.name, 0, protocol.points).name) if is_trial else group
 
 
 def is_widened(name: str, points: int) -> bool:

@@ -59,10 +59,21 @@ def test_a_tuning_runs_once_chooses_by_validation_and_its_tracks_train_at_that(t
     assert record["cell"]["protocol"] == "smoke@track=tuned"
 
 
-def test_the_seeds_of_a_point_can_train_together(tune, tmp_path):
-    found = tune("--task", "sti", "--models", "mgu", "--protocol", "smoke", "--points", 2, "--replicas", 2)
+@pytest.mark.parametrize("replicas", [2, 4])
+def test_seeds_and_points_can_train_together(tune, tmp_path, replicas):
+    found = tune("--task", "sti", "--models", "mgu", "--protocol", "smoke", "--points", 2, "--replicas", replicas)
     assert found.code == 0, found.err
-    assert [one["replicas"] for one in records(tmp_path / "results" / "tuning")] == [2] * 4
+    assert [one["replicas"] for one in records(tmp_path / "results" / "tuning")] == [replicas] * 4
+
+
+def test_an_option_of_several_numbers_is_chosen_among_and_trained_at(tune, bench, tmp_path):
+    words = ("--task", "sfc", "--models", "mist", "--protocol", "smoke")
+    assert tune(*words, "--points", 4).code == 0
+    assert tune(*words, "--points", 4).code == 0
+    assert bench("run", *words, "--seeds", "5,", "--workers", 0, "--set", "track=tuned").code == 0
+    (chosen,) = {str(one["point"]) for one in choices_of(tmp_path)}
+    (record,) = records(tmp_path / "results", "runs/smoke@track=tuned")
+    assert str(record["point"]) == chosen
 
 
 def test_a_dry_run_says_the_time_and_runs_nothing(tune, tmp_path):

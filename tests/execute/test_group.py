@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from harness.execute.local import shares_of
 from harness.execute.run import Progress, run_cell, run_group
-from harness.plan import plan
+from harness.plan import Cell, plan
 from harness.prepare.modules import Where
 from harness.records.kinds import RunRecord
 from harness.records.store import Store
@@ -56,6 +57,14 @@ class OneIsBad(Small):
         answers = super().forward(x)
         if self.steps > 3 and (self.together or os.environ.get("BAD") == str(torch.initial_seed())):
             raise ZeroDivisionError("oops")
+        return answers
+
+
+class BreaksAboveTwo(Small):
+    def forward(self, x: Tensor) -> Tensor:
+        answers = super().forward(x)
+        if self.together and torch._C._functorch.get_unwrapped(self.top[0].weight).shape[0] > 2:
+            raise torch.OutOfMemoryError("tried to allocate 1 TiB")
         return answers
 
 
@@ -177,7 +186,63 @@ def test_an_error_in_a_group_costs_one_cell_at_most(where, monkeypatch):
     assert all("ZeroDivisionError" in record.notes for record in records)
 
 
+# ----------------------------------------------------------------------------- trials at several points
+
+
+def trials(model: str, points: Iterable[int] = (0, 1, 2)) -> list[Cell]:
+    return [
+        cell(model, protocol=f"smoke@point={point}+points=4", seed=seed) for point in points for seed in (1000, 1001)
+    ]
+
+
+def test_trials_that_differ_in_rate_and_start_train_together_and_have_the_records_of_each_alone(where, tmp_path):
+    records = run_group(trials("gru"), where)
+    assert len({record.settings["learning_rate"] for record in records}) == 3
+    assert len({record.point["options"].get("head") for record in records}) == 3
+    for record in records:
+        alone = run_cell(record.cell, Where(tmp_path / "alone"))
+        assert plainly(record) == numbers(alone)
+        assert (record.replicas, record.notes, record.test_metric) == (6, "", None)
+        assert (record.settings, record.point) == (alone.settings, alone.point)
+
+
+def test_trials_that_compute_something_else_train_apart(where):
+    records = run_group(trials("mist", (0, 1, 2, 3)), where)
+    delays = [record.point["options"].get("delays", [1, 2, 4, 8, 16, 32, 64, 128]) for record in records]
+    assert [record.replicas for record in records] == [2 * delays[::2].count(one) for one in delays]
+    assert {record.replicas for record in records} == {2, 4}
+    assert not any(record.notes for record in records)
+
+
+def test_interrupted_trials_go_on_as_they_stand(where, tmp_path):
+    group = trials("gru", (0, 1))
+    whole = run_group(group, Where(tmp_path / "undisturbed"))
+    run_group(group[:3], where, stop=after(5))
+    records = run_group(group, where)
+    assert [record.replicas for record in records] == [3, 3, 3, 1]
+    for record, expected in zip(records, whole, strict=True):
+        assert plainly(record) == numbers(expected)
+
+
+def test_trials_that_break_together_train_point_by_point(where):
+    for record in run_group(trials(f"{HERE}:BreaksAboveTwo"), where):
+        assert (record.status, record.replicas, record.notes) == ("ok", 2, "")
+
+
 # ----------------------------------------------------------------------------- in workers
+
+
+def test_shares_hold_the_trials_of_all_points():
+    todo = [*trials("a", (0, 1)), *trials("b", (0, 1)), *cells("a", 2)]
+    shares = shares_of(todo, 3)
+    assert [[(c.model, c.seed) for c in share.cells] for share in shares] == [
+        [("a", 1000), ("a", 1001), ("a", 1000)],
+        [("a", 1001)],
+        [("b", 1000), ("b", 1001), ("b", 1000)],
+        [("b", 1001)],
+        [("a", 0), ("a", 1)],
+    ]
+    assert [share.turns for share in shares] == [9, 1, 9, 1, 4]
 
 
 def test_shares_hold_so_many_seeds_at_most_in_the_order_of_the_plan():
@@ -204,7 +269,7 @@ def test_a_process_that_dies_with_a_group_costs_time_and_no_cell(where):
     together = {(record.title, record.cell.seed): record.replicas for record in done}
     assert together == {("DiesTogether", 0): 1, ("DiesTogether", 1): 1, ("GRU", 0): 2, ("GRU", 1): 2}
     assert {record.status for record in done} == {"ok"}
-    why = f"the process that trained several seeds of {HERE}:DiesTogether ended with signal 9"
+    why = f"the process that trained several cells of {HERE}:DiesTogether ended with signal 9"
     for record in done:
         assert record.notes.startswith(why if record.title == "DiesTogether" else "")
         assert bool(record.notes) == (record.title == "DiesTogether")

@@ -45,11 +45,11 @@ class Told(nn.Module):
 def stepped(name: str, said: dict[str, Any], clip: float = 0.0, recordable: bool = False) -> tuple[Told, list[Tensor]]:
     """Five steps along gradients that are as large as they like, and these gradients, of `told` and `free`."""
     module, source = Told(said=said), torch.Generator().manual_seed(3)
-    optimizer = Optimizer(Alone(module, torch.device("cpu")), name, 0.05, clip, recordable)
+    optimizer = Optimizer(Alone(module, torch.device("cpu")), name, [0.05], clip, recordable)
     given = [torch.randn(5, *leaf.shape, generator=source, dtype=torch.float64) for leaf in (module.told, module.free)]
     for step, gradients in enumerate(zip(*given, strict=True)):
-        optimizer.set_rate(0.05 / (1 + step))
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.set_rates([0.05 / (1 + step)])
+        optimizer.zero_grad()
         module.told.grad, module.free.grad = (gradient.clone() for gradient in gradients)
         optimizer.step()
     return module, given
@@ -146,13 +146,17 @@ def test_a_step_of_the_models_own_takes_the_place_of_the_optimizers(recordable):
     assert torch.equal(module.free, stepped("adam", {}, recordable=recordable)[0].free)
 
 
+RATES = [(0.02, 0.02), (0.02, 0.005)]
+
+
+@pytest.mark.parametrize("rates", RATES, ids=["one rate", "two rates"])
 @pytest.mark.parametrize("said", [SAID, {"told": {"rate": 0.5, "step": rolled}}], ids=["numbers", "step"])
-def test_seeds_train_together_and_go_on_as_alone(said):
+def test_seeds_train_together_and_go_on_as_alone(said, rates):
     def begin(first: int, stop: Any = lambda: False) -> Any:
         modules = [Told(first + k, said, True) for k in (0, 1)]
         x, y = data().train
         assert difference(modules, [0, 1], x[:4], y[:4], nn.functional.cross_entropy) == ""
-        return training(modules, [0, 1], data(40), max_steps=14, stop=stop)
+        return training(modules, [0, 1], data(40), max_steps=14, stop=stop, rates=rates)
 
     whole = begin(0)
     expected = ended(whole, 0)
@@ -163,7 +167,7 @@ def test_seeds_train_together_and_go_on_as_alone(said):
     rest = ended(second, 2)
     assert [point.train_loss for point in rest[-1].values()] == [p.train_loss for p in expected[-1].values()]
     for place in (0, 1):
-        alone = training([Told(place, said, True)], [place], data(40), max_steps=14)
+        alone = training([Told(place, said, True)], [place], data(40), max_steps=14, learning_rate=rates[place])
         curve = ended(alone, place)
         for name, value in alone.model.weights(0).items():
             assert torch.equal(second.model.weights(place)[name], whole.model.weights(place)[name])
@@ -184,12 +188,30 @@ def test_a_loss_of_its_own_is_trained_and_not_counted_in_what_is_measured():
     assert found[True].valid_metric == found[False].valid_metric
 
 
+def test_what_an_optimizer_keeps_is_of_the_replica_however_it_trains():
+    """So that a checkpoint of a group goes on alone, and the other way round."""
+    together, alone = (
+        training([Told(k) for k in some], some, data(40), max_steps=8, rates=(0.02, 0.005)[: len(some)])
+        for some in ([0, 1], [0])
+    )
+    for run in (together, alone):
+        ended(run, 0)
+    kept = [
+        [{name: value.shape for name, value in one.items()} for one in saved(run, 0)["optimizer"]]
+        for run in (together, alone)
+    ]
+    assert kept[0] == kept[1]
+    assert [one["exp_avg"] for one in kept[0]] == [leaf.shape for leaf in alone.model.leaves]
+
+
 @pytest.mark.usefixtures("recordable_optimizers")
-def test_steps_of_a_told_model_can_be_replayed():
+@pytest.mark.parametrize("rates", RATES, ids=["one rate", "two rates"])
+def test_steps_of_a_told_model_can_be_replayed(rates):
     recorder, plain = Emulated(), Uncaptured()
     weights = []
     for chosen in (recorder, plain):
-        run = training([Told(seed, SAID, True) for seed in (0, 1)], [0, 1], data(40), max_steps=14, recorder=chosen)
+        modules = [Told(seed, SAID, True) for seed in (0, 1)]
+        run = training(modules, [0, 1], data(40), max_steps=14, recorder=chosen, rates=rates)
         ended(run, 0)
         assert run.update.note == ""
         weights.append(run.model.weights(1)["told"])

@@ -904,7 +904,7 @@ def test_a_matrix_of_full_capacity_starts_unitary_and_stays_so_in_training():
     module = catalog.find_model("full-urnn").build(MNIST, 8).double()
     drawn, optimizer = (
         module.rnn.W.detach().clone(),
-        Optimizer(Alone(module, torch.device("cpu")), "adam", 1.0, 0, False),
+        Optimizer(Alone(module, torch.device("cpu")), "adam", [1.0], 0, False),
     )
     for _ in range(5):
         module(torch.randn(3, 30, 1, dtype=torch.float64)).square().sum().backward()
