@@ -309,6 +309,17 @@ def test_targets_on_rows_made_by_hand():
     assert gain.why == "the least of 2 models; below: tp-rnn-s 2.50"
 
 
+def test_what_is_missing_is_said_of_its_own_target_alone():
+    found = made_findings()
+    found.missing += ["tp-rnn-small, native, 1 replica: no code", "aslstm, native, 1 replica: out of memory"]
+    told = {v.title: v.why for v in verdicts(found, "cpu") if v.device == "cpu" and v.status == NOT_RUN}
+    (aslstm,) = (target.title for target in STEP_TARGETS if target.model == "aslstm")
+    assert told.pop(aslstm) == "aslstm, native, 1 replica: out of memory"
+    assert set(told.values()) == {"not asked for"}
+    found.missing.append("whole runs: interrupted")
+    assert [v.why for v in verdicts(found, "cpu")].count("whole runs: interrupted") == 2
+
+
 def test_torchs_own_kernel_does_not_count_as_ours():
     found = made_findings()
     found.timings[Case("lstm-s", "eager", 1)] = timing(0.7, "library")

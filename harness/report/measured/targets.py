@@ -49,7 +49,7 @@ def _steps(findings: Findings, device: str) -> list[Verdict]:
             elif share and value > limit:
                 share /= target.yardsticks
                 why = f"it has {share:.2f} of the FLOPs; the ratio per FLOP is {value / share:.2f}"
-        result.append(_at_most(target.title, device, limit, value, why or _reason(findings, value, target.model)))
+        result.append(_at_most(target.title, device, limit, value, why or _reason(findings, value, f"{target.model},")))
     return result
 
 
@@ -68,7 +68,7 @@ def _gain(findings: Findings, device: str) -> Verdict:
 
 def _runs(findings: Findings) -> list[Verdict]:
     runs, warm, rest = findings.runs, None, None
-    why = beside = _reason(findings, None)
+    why = beside = _reason(findings, None, "whole runs")
     if runs is not None:
         warm, rest = runs.warm, runs.rest
         why = (
@@ -101,8 +101,12 @@ def _at_most(title: str, device: str, limit: float, value: float | None, why: st
     return Verdict(title, device, f"<= {limit:g}", value, status, why)
 
 
-def _reason(findings: Findings, value: float | None, model: str = "") -> str:
+def _reason(findings: Findings, value: float | None, job: str = "") -> str:
+    """Why there is no value: what is missing of a job, or, where nothing was timed, of any.
+
+    job: with what its lines among the missing begin.
+    """
     if value is not None:
         return ""
-    found: Sequence[str] = [line for line in findings.missing if not model or model in line or not findings.timings]
+    found: Sequence[str] = [line for line in findings.missing if not findings.timings or (job and line.startswith(job))]
     return found[0] if found else "not asked for"
