@@ -11,6 +11,7 @@ from typing import Any, Self
 from ..execute.group import Progress
 from ..execute.local import Job
 from ..plan import Cell, Group
+from ..protocol import find_protocol
 from ..records.kinds import Measurement, RunRecord
 from ..tune.space import together_of
 from ..write.words import clock
@@ -72,9 +73,18 @@ def describe(what: RunRecord | Measurement) -> str:
     if what.status == "ok" and what.task is not None:
         metric, found = what.task.metric, what.test_metric
         if found is None:  # a trial of tuning reads no test set
-            metric, found = f"point {what.point.get('number')}, validation {metric}", what.valid_metric
-        return f"{what.cell}: ok, {metric} {found:.4g} in {what.train_seconds:.1f} s"
-    return f"{what.cell}: {what.status}: {what.reason}"
+            metric, found = f"validation {metric}", what.valid_metric
+        return f"{called(what.cell)}: ok, {metric} {found:.4g} in {what.train_seconds:.1f} s"
+    return f"{called(what.cell)}: {what.status}: {what.reason}"
+
+
+def called(cell: Cell, *others: Cell) -> str:
+    """A cell as a line names it, a trial with its point; or it and others that train with it."""
+    point = find_protocol(cell.protocol).point
+    if any(one.group != cell.group for one in others):
+        return f"{cell.group}, {len(others) + 1} trials"
+    seeds = f"seeds {', '.join(str(one.seed) for one in (cell, *others))}" if others else f"seed {cell.seed}"
+    return f"{cell.group} {seeds}" + ("" if point is None else f", point {point}")
 
 
 class Shown:
@@ -140,10 +150,11 @@ class Lines(Shown):
     def _live(self) -> None:
         """Say that cells run, now and then."""
         now = time.monotonic()
-        for cell, (since, progress) in self.running.items():
-            if cell not in self.begun and now - since > LONG_SECONDS and not self.as_json:
-                self.begun.add(cell)
-                self.say(f"{cell}: training, {progress.steps:,} steps")
+        for ones in () if self.as_json else self._together():
+            new = [one for one in ones if one.cell not in self.begun]
+            if any(now - self.running[one.cell][0] > LONG_SECONDS for one in new):
+                self.begun |= {one.cell for one in new}
+                self.say(f"{called(*(one.cell for one in new))}: training, {new[0].steps:,} steps")
         if not self.running or now - self.spoke < ALIVE_SECONDS:
             return
         self.spoke = now
@@ -151,9 +162,19 @@ class Lines(Shown):
             for _, progress in self.running.values():
                 self.say(self._event("progress", progress))
             return
-        some = [f"{cell} at step {far.step:,} of {far.steps:,}" for cell, (_, far) in self.running.items()]
+        some = [
+            f"{called(*(one.cell for one in ones))} at step {min(one.step for one in ones):,} of {ones[0].steps:,}"
+            for ones in self._together()
+        ]
         more = f"; and {len(some) - MOST_NAMED} more" if len(some) > MOST_NAMED else ""
         self.say(f"running: {'; '.join(some[:MOST_NAMED])}{more} (ETA {clock(self.estimate.seconds())})")
+
+    def _together(self) -> list[list[Progress]]:
+        """What runs, a list for all that may train together."""
+        found: dict[Group | Cell, list[Progress]] = defaultdict(list)
+        for cell, (_, far) in self.running.items():
+            found[together_of(cell.group) if self.estimate.replicas > 1 else cell].append(far)
+        return list(found.values())
 
     def _event(self, name: str, what: Any) -> str:
         facts = {key: value for key, value in asdict(what).items() if key != "before"}
@@ -197,7 +218,7 @@ class Bars(Shown):
     def __call__(self, kind: str, what: Any) -> None:
         if isinstance(what, Progress):
             if what.cell not in self.rows:
-                self.rows[what.cell] = self.display.add_task(str(what.cell), total=what.steps, note="")
+                self.rows[what.cell] = self.display.add_task(called(what.cell), total=what.steps, note="")
             if what.point is not None and what.point.valid_metric is not None:
                 self.last[what.cell] = f"validation {what.point.valid_metric:.4g}"
             self.display.update(self.rows[what.cell], completed=what.step, note=self.last[what.cell])

@@ -188,6 +188,24 @@ def test_a_long_cell_is_told_when_it_begins_and_then_every_half_minute(now):
     assert len(said) == 4
 
 
+def test_what_trains_together_is_told_at_once(now):
+    said: list[str] = []
+    seeds = [replace(cells(models=1)[0], seed=seed) for seed in (4, 9)]
+    of_points = [replace(cell, protocol=f"smoke@point={point}+points=3") for point in (1, 2) for cell in seeds]
+    with Lines([("cell", cell) for cell in (*seeds, *of_points)], 2, said.append, replicas=4) as lines:
+        for second in range(31):
+            now[0] = 1000.0 + second
+            for cell in (*seeds, *of_points):
+                lines("progress", Progress(cell, second, 1000))
+            if second == 29:
+                lines("done", replace(made_run(status="diverged", reason="nan"), cell=of_points[0]))
+                lines("done", replace(made_run(status="diverged", reason="nan"), cell=of_points[1]))
+    name = str(seeds[0].group)
+    assert said[:2] == [f"{name} seeds 4, 9: training, 1,000 steps", f"{name}, 4 trials: training, 1,000 steps"]
+    assert said[2].startswith(f"running: {name} seeds 4, 9 at step 24 of 1,000; {name}, 4 trials at step 24 of 1,000 (")
+    assert said[3].startswith(f"[1/6] {name} seed 4, point 1: diverged: nan (")
+
+
 def test_a_short_cell_has_the_line_of_its_end_alone(now):
     assert silent(now, 2) == []
 
