@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from .look import INK, PAPER, QUIET, look
+from .look import COLOURS, INK, OTHERS, PAPER, QUIET, look
 from .picture import rows
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Labels = Mapping[str, int]  # what the key calls a model -> its place
 HELD = "event.shiftKey"  # zooms and moves a panel; without it the page scrolls
 TICKS = 7  # of a logarithmic axis, at most
+SHOWN = 12  # models in colour where there are more than colours
 KINDS = ("band", "bar", "line", "mark", "tick")  # of rows, drawn in this order
 
 
@@ -139,6 +140,23 @@ def labels_of(models: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {name: title if titles[title] == 1 else f"{title} ({name})" for name, title in known.items()}
 
 
+def few(frame: pd.DataFrame, labels: Labels, score: Mapping[str, float]) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Rows for `lines` and its labels, in which with more models than colours all but the best few are grey.
+
+    The grey ones share one label, keep their lines alone and stand behind the rest. score: of the labels, the greatest
+    is the best; of what has none nobody knows how good it is.
+    """
+    if len(labels) <= len(COLOURS):
+        return frame, dict(labels)
+    best = set(sorted(labels, key=lambda name: -score.get(name, -math.inf))[:SHOWN])
+    is_best = frame["model"].isin(best)
+    name = f"{len(labels) - SHOWN} others"
+    others = frame[~is_best & (frame["kind"] == "line")]
+    whole = pd.concat([others.assign(of=others["model"], model=name), frame[is_best].assign(of=frame["model"])])
+    kept = {label: place for label, place in labels.items() if label in best}
+    return whole.reset_index(drop=True), {**kept, name: OTHERS}
+
+
 def x_of(axis: Axis, field: str = "x", **words: Any) -> Any:
     return _channel("X", axis, field, **words)
 
@@ -174,7 +192,8 @@ def lines(
 ) -> alt.TopLevelMixin:
     """Lines of models in panels.
 
-    frame: columns panel (a number), model, kind (one of KINDS) and x, with y, or low and high of a band or a bar.
+    frame: columns panel (a number), model, kind (one of KINDS) and x, with y, or low and high of a band or a bar; where
+    several lines bear the label of one model, `of` parts them.
     step: a line keeps its value up to the next point. points: each has a mark.
     """
     chart = Chart(labels)
@@ -201,7 +220,8 @@ def _layers(
     """What shows the rows of one kind."""
     import altair as alt
 
-    kept = ["model", "x", *(["low", "high"] if kind in ("band", "bar") else ["y"])]
+    of = ["of"] if "of" in mine else []
+    kept = ["model", *of, "x", *(["low", "high"] if kind in ("band", "bar") else ["y"])]
     base = chart.of(mine[kept], f"{kind}{number}")
     words: dict[str, Any] = {"x": x_of(panel.x), "color": chart.colour()}
     along: dict[str, Any] = {"clip": True, **({"interpolate": "step-after"} if step else {})}
@@ -213,12 +233,14 @@ def _layers(
     if kind == "tick":
         ticks = base.mark_tick(orient="vertical", size=9, thickness=1.5, clip=True)
         return [ticks.encode(**words, **chart.faded())]
-    tips = [alt.Tooltip("model:N"), alt.Tooltip("x:Q", title=panel.x.title or "x", format=",.5~g")]
+    tips = [alt.Tooltip("of:N", title="model") if of else alt.Tooltip("model:N")]
+    tips += [alt.Tooltip("x:Q", title=panel.x.title or "x", format=",.5~g")]
     tips += [alt.Tooltip("y:Q", title=panel.y.title or "y", format=",.4~g")]
     if kind == "mark":
         marks = base.mark_point(shape=mark, size=70, filled=True, stroke=INK, strokeWidth=1, clip=True)
         return [marks.encode(**words, tooltip=tips, **chart.faded())]
-    line = base.mark_line(strokeWidth=2, **along).encode(**words, strokeDash=chart.dash(), **chart.faded())
+    parted: dict[str, Any] = {"detail": "of:N"} if of else {}
+    line = base.mark_line(strokeWidth=2, **along).encode(**words, strokeDash=chart.dash(), **parted, **chart.faded())
     dots = chart.of(mine[kept], f"dots{number}").mark_point(size=30, filled=True, clip=True)
     seen = chart.faded() if points else {"opacity": alt.value(0)}  # a pointer finds them all the same
     return [line, dots.encode(**words, tooltip=tips, **seen)]

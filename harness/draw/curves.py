@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..errors import counted
 from ..records.kinds import RunRecord, TaskFacts
-from .chart import Axis, Labels, Panel, labels_of, lines
+from .chart import SHOWN, Axis, Labels, Panel, few, labels_of, lines
 from .picture import Picture
 
 Drawn = tuple[str, str, Sequence[RunRecord]]  # a model's name, its title and its runs
@@ -35,7 +35,12 @@ def learning(
         Axis(metric, log=logarithmic(frame, facts)),
         {name: factor * level for name, level in levels.items() if level is not None},
     )
-    return Picture(lines, frame, shown, [panel]), _learned(frame, metric, facts, factor)
+    said = _learned(frame, metric, facts, factor)
+    last = last_of(frame[frame["kind"] == "line"].dropna(subset="y").groupby("model", sort=False)["y"])
+    frame, labels = few(frame, shown, {name: end if facts.higher_is_better else -end for name, end in last.items()})
+    if len(labels) < len(shown):
+        said = f"{said[:-1]}; in colour the {SHOWN} that end best."
+    return Picture(lines, frame, labels, [panel]), said
 
 
 def logarithmic(frame: pd.DataFrame, facts: TaskFacts) -> bool:

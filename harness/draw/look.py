@@ -28,8 +28,9 @@ DASHES = ((1, 0), (6, 3), (2, 2), (9, 3, 2, 3))
 SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "triangle-down", "triangle-right", "triangle-left")
 RAMP = ("#440154", "#414487", "#2a788e", "#22a884", "#7ad151", "#d2e21b")  # viridis: scales have an order
 INK, QUIET, LINE, PAPER = "#1d1f22", "#5a5f66", "#dcdcd8", "#ffffff"  # as page.css has them in its light theme
+FAINT = "#bcbfbd"  # for what stands behind
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is part of vl-convert (SIL OFL 1.1), all as wide
-THEMED = {INK: "var(--ink)", QUIET: "var(--quiet)", LINE: "var(--line)", PAPER: "var(--paper)"}
+THEMED = {INK: "var(--ink)", QUIET: "var(--quiet)", LINE: "var(--line)", PAPER: "var(--paper)", FAINT: "var(--faint)"}
 THEMED |= {light: f"var(--m{place})" for place, (light, _) in enumerate(COLOURS)}
 
 
@@ -41,12 +42,18 @@ class Look(NamedTuple):
     shape: str
 
 
-OURS, THEIRS = -1, -2  # places of what is no model: our numbers and published ones
+# places of what is no model: our numbers, published ones, and all models that a chart does not tell apart
+OURS, THEIRS, OTHERS = -1, -2, -3
 
 
 def look(place: int) -> Look:
     if place < 0:
-        return {OURS: Look(INK, DASHES[0], "circle"), THEIRS: Look(QUIET, DASHES[1], "diamond")}[place]
+        of = {
+            OURS: (INK, DASHES[0], "circle"),
+            THEIRS: (QUIET, DASHES[1], "diamond"),
+            OTHERS: (FAINT, DASHES[0], "circle"),
+        }
+        return Look(*of[place])
     turn = place + place // len(COLOURS)
     return Look(COLOURS[place % len(COLOURS)][0], DASHES[turn % len(DASHES)], SHAPES[turn % len(SHAPES)])
 
@@ -94,6 +101,7 @@ def config() -> dict[str, Any]:
             "symbolOpacity": 1,
             "labelColor": INK,
             "labelLimit": 190,
+            "symbolLimit": 0,
             "title": None,
             "rowPadding": 3,
         },

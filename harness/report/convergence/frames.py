@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ...draw import profiles as profile_charts
-from ...draw.chart import Axis, Panel, labels_of, lines
+from ...draw.chart import Axis, Panel, few, labels_of, lines
 from ...draw.curves import ends, table
 from ...draw.picture import Picture
 from ...stats import survival
@@ -38,7 +38,14 @@ def arrived(studies: Sequence[Study], models: Sequence[str], places: Mapping[str
         y = Axis("" if number % COLUMNS else "arrived, %", low=-5, high=105, ticks=(0, 50, 100))
         panels.append(Panel(study.task, x, y, note="" if known else "no run arrived"))
     labels = {name: places[model] for model, name in names.items()}
-    return Picture(lines, table(parts), labels, panels, columns=COLUMNS, size=(140, 110), step=True)
+    frame, labels = few(table(parts), labels, {names[model]: _share(studies, model) for model in names})
+    return Picture(lines, frame, labels, panels, columns=COLUMNS, size=(140, 110), step=True)
+
+
+def _share(studies: Sequence[Study], model: str) -> float:
+    """Of the runs of a model how many arrived."""
+    every = [time for study in studies for time in study.times("step").get(model, {}).values()]
+    return float(np.mean(~np.isnan(every))) if every else 0.0
 
 
 def arrivals_said(studies: Sequence[Study]) -> str:

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ...draw import scales as scale_charts
-from ...draw.chart import Axis, Panel, labels_of, lines
+from ...draw.chart import Axis, Panel, few, labels_of, lines
 from ...draw.curves import table
 from ...draw.picture import Picture
+from ...records.kinds import RunRecord
 from .seen import Array, ClassUse, Example, Scales, Seen
 
 SMALLEST = 1e-15  # of the largest gradient; a picture goes no deeper
@@ -36,7 +37,15 @@ def gradients(seen: Sequence[Seen], places: Mapping[str, int]) -> Picture:
             name = names[one.run.cell.model]
             parts.append(pd.DataFrame({"panel": number, "model": name, "kind": "line", "x": one.time, "y": shown}))
     labels = {name: places[model] for model, name in names.items()}
-    return Picture(lines, table(parts), labels, panels, size=(220, 240))
+    frame, labels = few(table(parts), labels, {names[one.run.cell.model]: _way(one.run) for one in seen})
+    return Picture(lines, frame, labels, panels, size=(220, 240))
+
+
+def _way(run: RunRecord) -> float:
+    """The greater the better it learned."""
+    if run.test_metric is None or run.task is None:
+        return -np.inf
+    return run.test_metric if run.task.higher_is_better else -run.test_metric
 
 
 def over_time(rows: Sequence[Row], time: Array, sequences: int) -> Picture:

@@ -20,7 +20,8 @@ def results(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[s
     facts, frame = comparison.facts, comparison.frame
     by = factor(facts.metric)
     names = labels_of(zip(frame["name"], frame["model"], strict=True))
-    turned = frame.sort_values("metric", ascending=not facts.higher_is_better, kind="stable", na_position="last")
+    ran = frame[[row["status"] != f"{row['planned']} skipped" for row in _rows(frame)]]
+    turned = ran.sort_values("metric", ascending=not facts.higher_is_better, kind="stable", na_position="last")
     means = pd.DataFrame({"row": [names[name] for name in turned["name"]], "said": list(map(_reached, _rows(turned)))})
     for key, column in (("x", "metric"), ("low", "low"), ("high", "high")):
         means[key] = by * turned[column].to_numpy(dtype=float)

@@ -8,7 +8,7 @@ from support.charts import rows
 from support.records import FACTS, made_curve, made_run, runs_of
 
 from harness.compare.order import places
-from harness.draw.curves import validation
+from harness.draw.curves import learning, validation
 from harness.report.task.frames import results
 from harness.report.task.table import compare
 
@@ -38,6 +38,37 @@ def test_rows_are_sorted_and_every_run_is_a_dot():
         f"Every run on {FACTS.title} as a dot, a row for each model with mean and interval: first GRU, 90.0; "
         "last LSTM-S, 70.0; all runs reach the target: GRU, LSTM-S."
     )
+
+
+def test_a_model_that_does_not_apply_has_no_row_and_one_that_failed_has():
+    skipped = [made_run("tp-rnn-s", seed, None, status="skipped", reason="no", curve=()) for seed in (0, 1)]
+    failed = [
+        made_run("clockwork", 0, None, status="failed", reason="no", curve=()),
+        replace(skipped[0], cell=made_run("clockwork", 1).cell),
+    ]
+    drawn, _ = picture([*runs_of({"gru": [0.9, 0.9]}), *skipped, *failed])
+    assert len(rows(drawn, "ends")) == 2
+
+
+def test_of_more_models_than_colours_the_best_are_drawn_in_colour():
+    ends = {f"m{number:02}": number / 20 for number in range(20)}
+    models = [
+        (name, name.upper(), [made_run(name, seed, curve=made_curve([0.1, end])) for seed in (0, 1)])
+        for name, end in ends.items()
+    ]
+    for higher in (True, False):
+        facts = replace(FACTS, higher_is_better=higher, chance=None, target=None)
+        drawn, words = learning(models, {name: place for place, name in enumerate(ends)}, facts, 1.0)
+        best = sorted(ends, reverse=higher)[:12]
+        assert words.endswith("; in colour the 12 that end best.")
+        assert sum(f"({name.upper()})" in words for name in ends) == 2  # of all, whatever their colour
+        assert {row[0] for row in rows(drawn, "band0")} == {name.upper() for name in best}
+        lines = {(row[0], row[1]) for row in rows(drawn, "line0")}
+        assert {of for model, of in lines if model == "8 others"} == {name.upper() for name in ends if name not in best}
+        assert {model for model, _ in lines} == {*(name.upper() for name in best), "8 others"}
+    few, words = learning(models[:16], {name: place for place, name in enumerate(ends)}, facts, 1.0)
+    assert "colour" not in words
+    assert len({row[0] for row in rows(few, "line0")}) == 16
 
 
 def test_of_an_error_the_least_is_the_best():
