@@ -102,6 +102,20 @@ def test_the_speed_table_is_the_report_that_is_committed():
     assert shown[2:] == on_cpu
 
 
+def test_every_slow_model_of_other_papers_has_its_line():
+    """No step of more than three of nn.LSTM per FLOP without a reason, and the numbers of the committed page."""
+    page = (ROOT / "reports" / "zoo" / "speed.md").read_text(encoding="utf-8").partition("\n## Work and memory\n")[2]
+    rows = list(map(cells, filter(is_row, page.partition("\n## ")[0].splitlines())))
+    assert "per FLOP" in rows[0][3]
+    slow = {row[0]: float(row[3]) for row in rows[1:] if row[3][:1].isdigit() and float(row[3]) > 3}
+    table = TEXT["docs/speed.md"].partition("| model | per FLOP |")[2].partition("\n\n")[0]
+    told = {}
+    for names, numbers, why in map(cells, table.splitlines()[2:]):
+        assert why
+        told |= dict(zip(names.split(", "), numbers.split(", "), strict=True))
+    assert told == {model: f"{value:.1f}" if value < 9.95 else f"{value:.0f}" for model, value in slow.items()}
+
+
 def test_what_the_readme_says_it_settles_is_what_the_reports_say():
     """How the claims ended and which; no published number is judged; what Dilated LSTM does at the papers' scale."""
     said = " ".join(TEXT["README.md"].split())
