@@ -56,6 +56,7 @@ def among(name: str, point: int, points: int) -> int:
     return POINTS if is_widened(name, points) and point < POINTS else points
 
 
+@cache  # a display asks for all cells of a command, many times a second
 def together_of(group: Group) -> Group:
     """What cells have in common that may train together: the seeds of a cell, and of a trial the other points' too."""
     protocol = find_protocol(group.protocol)
