@@ -22,7 +22,7 @@ from ..tune.space import together_of
 from .leaving import leave
 from .pool import Listener, Pool
 from .slurm import go_back
-from .worker import Share, done, nothing_left
+from .worker import Share, do, nothing_left
 
 Job = tuple[str, Any]  # ("cell", Cell) or ("measure", Group)
 
@@ -90,5 +90,4 @@ def _in_process(shares: Sequence[Share], where: Where, listen: Listener, stopped
         for share in shares:
             if stopped():
                 return
-            for result in done(share, where, lambda progress: tell("progress", progress), stopped):
-                listen("done", result)
+            do(share, where, tell, stopped)

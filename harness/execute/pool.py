@@ -11,7 +11,7 @@ import signal
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
@@ -50,6 +50,7 @@ class Worker:
     mark: str
     owner: tuple[str, str]
     share: Share | None = None
+    told: set[Any] = field(default_factory=set)  # what of it is done: cells, None for a measurement
     silent: float = 0.0  # seconds since its last sign of life
     silent_work: float = 0.0  # the time that it had been at work at that sign
     share_cpu: float = 0.0  # its CPU time when it began its share
@@ -134,7 +135,7 @@ class Pool:
             worker = own[0] if own else self._start(share.owner)
             self.all.remove(worker)
             self.all.append(worker)  # the first is the one that has been idle longest
-            worker.share, worker.steps, worker.step_seconds = share, {}, 0.0
+            worker.share, worker.told, worker.steps, worker.step_seconds = share, set(), {}, 0.0
             worker.share_cpu = worker.cpu()
             worker.heard()
             _send(worker.connection, share)
@@ -194,12 +195,14 @@ class Pool:
         if kind == "begun":
             worker.heard()
             return
+        if kind == "done":
+            worker.heard()
+            worker.told.add(getattr(what, "cell", None))
+            self.listen(kind, what)
+            return
         worker.share = None
         if kind == "unwritable":
             self.unwritable = what
-            return
-        for result in what:
-            self.listen(kind, result)
 
     def _watch(self, worker: Worker) -> None:
         """End a process that hangs, takes more than its limit, or does not answer a stop."""
@@ -243,17 +246,19 @@ class Pool:
         self._dismiss(worker)
         if share is not None:
             try:
-                self.shares.extendleft(reversed(self._lost(share, code, worker.ended)))
+                self.shares.extendleft(reversed(self._lost(share, code, worker.ended, worker.told)))
             except Unwritable as error:
                 self.unwritable = str(error)
 
-    def _lost(self, share: Share, code: int | None, ended: tuple[str, str] | None) -> list[Share]:
+    def _lost(
+        self, share: Share, code: int | None, ended: tuple[str, str] | None, told: Collection[Any] = ()
+    ) -> list[Share]:
         """What is to be done again after a worker died with this share."""
         how, outside = _cause(code)
         again: list[Share] = []
         if ended is None and self.stopping is not None:
             ended = ("interrupted", f"its process ended with {how}; the same command goes on from its checkpoint")
-        if share.measured is not None:
+        if share.measured is not None and not told:
             if ended is None and outside and not share.killed:
                 return [replace(share, killed=1)]
             status, reason = ended or ("failed", f"its process ended with {how}")
@@ -261,7 +266,7 @@ class Pool:
                 self.listen("done", leave_measurement(share.measured, self.where, status, reason))
             return []
         store = Store(self.where.results)
-        for cell in share.cells:
+        for cell in (cell for cell in share.cells if cell not in told):
             record = store.find_run(cell)
             if record is not None and record.status != "interrupted":  # it was done before
                 self.listen("done", record)

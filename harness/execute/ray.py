@@ -35,7 +35,7 @@ from .leaving import leave
 from .local import Job, shares_of
 from .pool import FIRST_STEP_SECONDS, GRACE, HANG_SECONDS, HANG_STEPS, STOP_SECONDS, TICK, Listener
 from .slurm import go_back
-from .worker import Share, done, nothing_left
+from .worker import Share, do, nothing_left
 
 RETRIES = 2  # times that Ray runs a task again whose process or node died or lacked memory
 WAITING = 2  # tasks a CPU that Ray has at a time, so that a free one never waits for this process
@@ -260,6 +260,7 @@ def _train(
 
     prepare_process(where.device, 1)
     over, finished, first = threading.Event(), threading.Event(), share.cells[0]
+    records: list[RunRecord] = []
     used = time.process_time()
 
     def tell(what: Any) -> None:
@@ -287,7 +288,7 @@ def _train(
         threading.Thread(target=watch, daemon=True).start()
         try:
             with nothing_left([share.group]):
-                records = [one for one in done(share, here, tell, over.is_set) if isinstance(one, RunRecord)]
+                do(share, here, lambda kind, what: records.append(what) if kind == "done" else tell(what), over.is_set)
         except Unwritable as error:
             raise RuntimeError(str(error)) from None
         finally:

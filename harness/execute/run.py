@@ -52,13 +52,14 @@ def run_group(
     *,
     note: str = "",
     report: Report = lambda progress: None,
+    finished: Callable[[RunRecord], None] = lambda record: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> list[RunRecord]:
     """Train cells that may train together (tune.space.together_of), and store a record of each, whatever they do.
 
     Those that can do so, where they cannot, or something breaks, the seeds of each group, and where these cannot, one
-    after the other; then their records say why. note: a sentence for all of them. Raises Unwritable where a record or a
-    checkpoint cannot be stored.
+    after the other; then their records say why. note: a sentence for all of them. finished: told of each record as it
+    is stored. Raises Unwritable where a record or a checkpoint cannot be stored.
     """
     store = Store(where.results)
     process, until, limit = os.getpid(), math.inf, where.limit
@@ -99,6 +100,7 @@ def run_group(
                     record = _timed_out(record, limit)
                 records[record.cell] = _stored(record, f"{note}\n{why}", store)
                 signs.end(record.cell)
+                finished(records[record.cell])
             return why
 
         for some in _together(cells, where, store):

@@ -6,9 +6,10 @@ import sys
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
@@ -19,8 +20,6 @@ from ..errors import Unwritable
 from ..plan import Cell, Group
 from ..prepare.modules import Where
 from ..process import environment, give_way, leave_to_parent, prepare_process
-from ..records.kinds import Measurement, RunRecord
-from .group import Progress
 from .run import measure_group, run_group
 
 MARK = "BENCH_WORKER"  # a word in the environment by which what a model leaves behind is found
@@ -52,13 +51,13 @@ class Share:
         return (model if strange_model(model) else "", task if strange_task(task) else "")
 
 
-def done(
-    share: Share, where: Where, report: Callable[[Progress], None], stop: Callable[[], bool]
-) -> Sequence[RunRecord | Measurement]:
-    """Do a share; what came of it, stored. Raises Unwritable."""
+def do(share: Share, where: Where, tell: Callable[[str, Any], None], stop: Callable[[], bool]) -> None:
+    """Do a share; tell of its progress, and of each record and measurement once it is stored. Raises Unwritable."""
     if share.measured is not None:
-        return [measure_group(share.measured, where)]
-    return run_group(share.cells, where, note=share.note, report=report, stop=stop)
+        tell("done", measure_group(share.measured, where))
+        return
+    progress, finished = partial(tell, "progress"), partial(tell, "done")
+    run_group(share.cells, where, note=share.note, report=progress, finished=finished, stop=stop)
 
 
 def work(connection: Connection, where: Where) -> None:
@@ -108,7 +107,8 @@ def work(connection: Connection, where: Where) -> None:
             os._exit(0)  # whatever a model has asked to be done at the end
         say("begun", None)
         try:
-            say("done", done(share, where, lambda progress: say("progress", progress), stop.is_set))
+            do(share, where, say, stop.is_set)
+            say("free", None)
         except Unwritable as error:
             say("unwritable", str(error))
 

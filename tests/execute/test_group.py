@@ -154,8 +154,14 @@ def test_cells_at_different_steps_go_on_in_groups_of_one_step(where, tmp_path):
 
 
 def test_a_model_that_cannot_be_stacked_trains_seed_by_seed_and_says_so(where, tmp_path):
-    group = cells("Plain", 2)
-    for record in run_group(group, where):
+    group, store, told = cells("Plain", 2), Store(where.results), []
+
+    def finished(record: RunRecord) -> None:
+        told.append(record)
+        assert [store.find_run(one) for one in group] == [*told, *[None] * (len(group) - len(told))]
+
+    for record in run_group(group, where, finished=finished):
+        assert record in told
         assert record.replicas == 1
         assert record.notes.startswith(f"the seeds of {record.cell.model} ran one after the other: RuntimeError: ")
         alone = run_cell(record.cell, Where(tmp_path / "alone"))

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,12 +115,14 @@ def test_the_processes_are_gone_when_the_runner_is_done(where):
 # ----------------------------------------------------------------------------- what is lost with a process
 
 
-def lost(where: Where, code: int, share: Share, *, stopping: bool = False) -> tuple[list[Share], list[RunRecord]]:
+def lost(
+    where: Where, code: int, share: Share, *, stopping: bool = False, told_before: Collection[Cell | None] = ()
+) -> tuple[list[Share], list[RunRecord]]:
     """What runs again after a process ended with a share, and what is recorded of the rest."""
     told: list[RunRecord] = []
     pool = Pool(where, 1, lambda kind, what: told.append(what))
     pool.stopping = 0.0 if stopping else None
-    return pool._lost(share, code, None), told
+    return pool._lost(share, code, None, told_before), told
 
 
 ONE, TWO = (cell("gru"),), (cell("gru"), cell("gru", seed=1))
@@ -162,6 +165,7 @@ def test_a_group_that_is_lost_runs_one_by_one_but_for_what_is_done(where, status
     assert again.cells == ONE
     assert "ended with exit code 1; each ran alone" in again.note
     assert told == [done]
+    assert lost(where, 1, Share(cells=TWO), told_before={TWO[1]})[1] == []
 
 
 def test_a_measurement_that_is_lost_says_so(where):
@@ -169,6 +173,7 @@ def test_a_measurement_that_is_lost_says_so(where):
     again, (found,) = lost(where, 7, Share(measured=group))
     assert (again, found.status, found.reason) == ([], "failed", "its process ended with exit code 7")
     assert Store(where.results).find_measurement(group, machine.slug("cpu")) == found
+    assert lost(where, 7, Share(measured=group), told_before={None}) == ([], [])
     (again,), told = lost(where, -signal.SIGKILL, Share(measured=group))
     assert told == []
     assert again.killed == 1
