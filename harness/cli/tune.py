@@ -186,7 +186,7 @@ def _conclude(trials: Trials, found: Choices, asked: Sequence[Key], results: Pat
             nothing.append(key)
             click.echo(f"{model} on {task}: all trials failed, so nothing is chosen")
     name = f"{page(trials.protocol)}.md"
-    sheet = pages.sheet(trials, found, order)
+    sheet = pages.sheet(trials, found, order, results)
     folder = (campaign_of(results).reports if reports is None else reports) / "tuning"
     click.echo(formats.save(formats.files({name: sheet}, ("md", "csv", "tex")), folder)[0])
     return int(bool(nothing))

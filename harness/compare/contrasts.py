@@ -39,9 +39,10 @@ Alive = tuple[bool, bool]  # have a and b shown that they learn?
 class Contrast:
     """One a against one b on one task.
 
-    effect: of a less b, in `unit`; size: the same in standard deviations of a run, where the metric is tested; p: of
-    the declared test, two-sided. holds, fails: p that what the claim says of it is shown, and that the contrary is,
-    before any correction; 1 where neither can be said.
+    effect: of a less b, in `unit`; size: the same in standard deviations of a run, where the metric is tested; arrived:
+    how many runs of a and of b came to the target, and of how many, where shares are tested; p: of the declared test,
+    two-sided, but of *share* the larger of two one-sided ones. holds, fails: p that what the claim says of it is shown,
+    and that the contrary is, before any correction; 1 where neither can be said.
     """
 
     a: str
@@ -55,6 +56,7 @@ class Contrast:
     fails: float = 1.0
     reason: str = ""
     size: float | None = None
+    arrived: tuple[tuple[int, int], ...] = ()
 
 
 def contrast(claim: Claim, names: tuple[str, str, str], a: Runs, b: Runs, vitals: Sequence[Sign] | None) -> Contrast:
@@ -145,6 +147,7 @@ def _share(_: Claim, found: Contrast, a: Runs, b: Runs, facts: TaskFacts, alive:
         effect=_percent(shares.risk_difference(good, other)),
         unit="% of the runs",
         p=max(lives, other_dead),
+        arrived=(good, other),
         holds=holds,
         fails=fails,
         reason="" if end != OPEN else f"{good[0]} of {good[1]} and {other[0]} of {other[1]} come to the target",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 
 from ..plan import Cell, Group
 from ..protocol import find_protocol
@@ -35,6 +36,18 @@ def seeds_for(size: float | None, alpha: float = ALPHA) -> int | None:
     if power.power(size, REACH, rng=np.random.default_rng(0), alpha=alpha) < power.LIKELY:
         return None
     return power.seeds_needed(size, rng=np.random.default_rng(0), alpha=alpha, studies=power.STUDIES // 4)
+
+
+def seeds_for_shares(arrived: Sequence[tuple[int, int]]) -> int | None:
+    """How many fresh seeds of each of two models show, with 80 %, that more than half of the first's runs come to the
+    target and fewer of the second's, where their true shares are those of `arrived`, (runs that came, runs) each; None
+    where no number in reach does."""
+    (first, second) = (good / of for good, of in arrived)
+    for seeds in range(1, REACH + 1):
+        enough = int(stats.binom.isf(ALPHA, seeds, 0.5)) + 1  # the least whose one-sided p is at most ALPHA
+        if stats.binom.sf(enough - 1, seeds, first) * stats.binom.cdf(seeds - enough, seeds, second) >= power.LIKELY:
+            return seeds
+    return None
 
 
 def size_of(first: ArrayLike, second: ArrayLike) -> float | None:

@@ -34,7 +34,7 @@ def counted_runs(runs: Sequence[RunRecord]) -> list[RunRecord]:
 
 def untuned(run: RunRecord) -> bool:
     """Did it train as its source says, though its protocol is of a track of tuning?"""
-    return settings.tuned(run) and not run.point
+    return settings.tuned(run) and not run.point and run.status not in NOT_COUNTED
 
 
 def shown_runs(runs: Sequence[RunRecord], facts: TaskFacts) -> list[RunRecord]:

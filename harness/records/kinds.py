@@ -9,21 +9,7 @@ from typing import Annotated, Any
 
 from ..errors import CorruptRecord, DamagedRecord
 from ..plan import Group
-from .fields import (
-    RANGES,
-    Amount,
-    Budget,
-    Count,
-    Facts,
-    Line,
-    Lines,
-    Machine,
-    Name,
-    NamedCell,
-    Origin,
-    Settings,
-    Size,
-)
+from .fields import RANGES, Amount, Budget, Count, Facts, Line, Lines, Machine, Name, NamedCell, Origin, Settings, Size
 from .typed import LARGEST, Damaged, Misfit, Rule, parsed, sealed, typed
 
 SCHEMA = 1
@@ -111,6 +97,11 @@ class RunRecord:
     def is_final(self) -> bool:
         """Is it done, whatever came of it?"""
         return self.status != INTERRUPTED
+
+    @property
+    def is_fitted(self) -> bool:
+        """Was the model fitted to all data at once, without steps and a learning rate?"""
+        return [point.step for point in self.curve] == [1] and self.curve[0].samples != self.settings.get("batch")
 
     @property
     def is_fault(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..catalog import groups, task_names
-from ..compare.alive import MARK, Sign
+from ..compare.alive import MARK, Sign, proven
 from ..compare.claims import REFUTED, SUPPORTED, Judged, judge_declared
 from ..compare.material import Material
 from ..compare.order import ordered, title_of
@@ -27,7 +27,7 @@ from ..stats import power
 from ..stats.verdicts import CANNOT_TELL, NOT_RUN
 from ..write import origin, tables
 from ..write.sheet import Sheet
-from ..write.words import DASH, literal
+from ..write.words import DASH, clock, literal
 from .claims.page import decisive, effect
 from .measured import tradeoffs
 
@@ -49,8 +49,8 @@ def first(material: Material, vitals: Sequence[Sign] | None) -> Sheet:
         _verdicts(material, vitals),
         _heat(material, here, budget, pictures),
         _cost(material, here, budget, pictures),
-        _limits(here),
-        f"## The command\n\n```sh\n{_command(material, here)}\n```" if here else "",
+        _limits(here, vitals),
+        f"## The command\n\n```sh\n{_command(material, here)}\n```\n\n{_took(here)}" if here else "",
     ]
     return Sheet("\n\n".join(filter(None, parts)), pictures)
 
@@ -60,6 +60,12 @@ def _command(material: Material, runs: Sequence[RunRecord]) -> str:
     if material.declared.blocks and material.declared.folder:
         return f"bench run --plan {material.declared.folder}/{PLAN}"
     return origin.command_of(runs, groups())
+
+
+def _took(runs: Sequence[RunRecord]) -> str:
+    """What the records cost, by the clock, whatever else the machine did."""
+    seconds = sum(((run.train_seconds or 0) + (run.evaluation_seconds or 0)) / run.replicas for run in runs)
+    return f"These {counted(len(runs), 'run')} took {clock(seconds)} (h:min:s) by the clock, one after the other."
 
 
 def _scope(material: Material, runs: Sequence[RunRecord], budget: str) -> str:
@@ -120,8 +126,8 @@ def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: 
     tasks = sorted({task for mine in means.values() for task in mine})
     if not tasks:
         return ""
-    over = _common(means, tasks)
-    models.sort(key=lambda model: -over[model])
+    over = _block(means)
+    models.sort(key=lambda model: (model not in over, -over.get(model, float(np.mean(list(means[model].values()))))))
     tasks.sort(key=lambda task: -float(np.mean([means[model][task] for model in models if task in means[model]])))
     titles = {model: title_of([run for run in runs if run.cell.model == model], model) for model in models}
     frame = pd.DataFrame(
@@ -145,28 +151,29 @@ def _heat(material: Material, runs: Sequence[RunRecord], budget: str, pictures: 
 
 def _heat_in_words(ways: Mapping[str, Mapping[str, float]], titles: Mapping[str, str], tasks: Sequence[str]) -> str:
     """The finding: which model comes farthest over the tasks of all, and which on how many tasks."""
-    means = _common(ways, tasks)
+    means = _block(ways)
     best = max(means, key=lambda model: means[model])
-    shared = sum(all(task in mine for mine in ways.values()) for task in tasks)
-    which = "all tasks" if shared in (0, len(tasks)) else f"the {counted(shared, 'task')} that all of them ran"
+    shared = sum(all(task in ways[model] for model in means) for task in tasks)
+    whose = "all" if len(means) == len(ways) else f"{len(means):,}"
+    which = "all tasks" if shared == len(tasks) else f"the {counted(shared, 'task')} that {whose} of them ran"
     wins = Counter(
         max((model for model in ways if task in ways[model]), key=lambda model: ways[model][task]) for task in tasks
     )
     most = ", ".join(f"{literal(titles[model])} on {count}" for model, count in wins.most_common(3))
     return (
-        f"Mean way from chance of {counted(len(means), 'model')} on {counted(len(tasks), 'task')}: over {which} "
+        f"Mean way from chance of {counted(len(ways), 'model')} on {counted(len(tasks), 'task')}: over {which} "
         f"{literal(titles[best])} comes farthest, {means[best]:.2f}; the best are {most} of the tasks. Hatched: not "
         "shown alive, or not run."
     )
 
 
-def _common(ways: Mapping[str, Mapping[str, float]], tasks: Sequence[str]) -> dict[str, float]:
-    """How far each model comes on average over the tasks that all of them ran; where there is none, over its own."""
-    shared = [task for task in tasks if all(task in mine for mine in ways.values())]
-    return {
-        model: float(np.mean([mine[task] for task in shared] or list(mine.values()) or [0.0]))
-        for model, mine in ways.items()
-    }
+def _block(ways: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """How far models come on average over tasks that all of them ran: the most models times tasks that there are."""
+    blocks = [
+        (tasks, [model for model, mine in ways.items() if tasks <= set(mine)]) for tasks in map(set, ways.values())
+    ]
+    tasks, models = max(blocks, key=lambda block: (len(block[0]) * len(block[1]), len(block[1]), sorted(block[0])))
+    return {model: float(np.mean([ways[model][task] for task in tasks])) for model in models}
 
 
 def _cost(material: Material, runs: Sequence[RunRecord], budget: str, pictures: dict[str, Picture]) -> str:
@@ -188,7 +195,7 @@ def _power(seeds: int) -> str:
     return f"With {counted(seeds, 'seed')} {found}{than} is found with 80 %."
 
 
-def _limits(runs: Sequence[RunRecord]) -> str:
+def _limits(runs: Sequence[RunRecord], vitals: Sequence[Sign] | None) -> str:
     """What these records cannot show."""
     if not runs:
         return ""
@@ -199,7 +206,8 @@ def _limits(runs: Sequence[RunRecord]) -> str:
         said.insert(0, "The papers' length: models train for a part of its time, and what sleeps here may wake in it.")
     elif (cell.protocol, cell.budget) != (PAPER.name, PAPER.budget):
         said.insert(0, "The papers' scale: here data, lengths, widths or training are shorter, so no number is theirs.")
-    sleeping = dict.fromkeys(run.title for run in runs if MARK in run.title)
+    marked = (run for run in runs if MARK in run.title)
+    sleeping = dict.fromkeys(run.title for run in marked if vitals is None or not proven(vitals, [run]))
     if sleeping:
         said.append(f"Not shown alive here, so never called beaten: {literal(', '.join(sleeping))}.")
     said.append("Times are of one machine.")

@@ -139,9 +139,12 @@ def groups(adjusted: ArrayLike, all_alike_p: float, alpha: float = ALPHA) -> lis
     found: list[tuple[int, ...]] = []
 
     def extend(chosen: set[int], open_: set[int], closed: set[int]) -> None:  # Bron and Kerbosch (1973)
-        if not open_ and not closed and len(chosen) > 1:
-            found.append(tuple(sorted(chosen)))
-        for i in sorted(open_):
+        if not open_ and not closed:
+            found.extend([tuple(sorted(chosen))] if len(chosen) > 1 else [])
+            return
+        # without a pivot (Tomita et al., 2006) sets that few pairs part take time exponential in their size
+        pivot = max(open_ | closed, key=lambda i: len(open_ & near[i]))
+        for i in sorted(open_ - near[pivot]):
             extend(chosen | {i}, open_ & near[i], closed & near[i])
             open_, closed = open_ - {i}, closed | {i}
 

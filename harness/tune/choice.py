@@ -31,7 +31,7 @@ def portable(scores: NDArray[np.float64]) -> int:
 
 def chosen(trials: Trials) -> Choices:
     """All that these trials choose; nothing for a model on a task while one of its trials is missing, or where all
-    failed.
+    failed. Where all diverged it is the source's own point, which has no better.
 
     A model's portable point needs the trials of all tasks that others with its budget have here and that it can run,
     and tasks with a known chance.
@@ -63,7 +63,7 @@ def _asked_of(trials: Trials, model: str, budget: str) -> list[Key]:
 def _choice(trials: Trials, track: str, keys: list[Key], point: int) -> Choice:
     _, model, budget = keys[0]
     at = point_at(trials.protocol, trials.points, point, model)
-    source = next(run.source for run in trials.runs[keys[0]].values() if run.status == "ok")
+    source = next(run.source for run in trials.runs[keys[0]].values() if run.status in ("ok", "diverged"))
     return Choice(track, model, budget, tuple(task for task, _, _ in keys), at, source)
 
 

@@ -16,7 +16,7 @@ from ..records.kinds import RunRecord
 from ..records.store import Store
 from . import choices
 from .choices import Choice, Choices, Point
-from .space import point_at, trial_of, untracked
+from .space import point_at, points_of, trial_of, untracked
 
 HERE = Path(__file__).resolve().parents[2] / "results" / TRIALS  # of this checkout
 
@@ -106,7 +106,7 @@ def _settled(group: Group, protocol: Protocol, results: Path) -> Choice | None:
     if known.version != version:
         raise BenchError(
             f"{whose} by trials of version {known.version} of the protocol, this is version {version}: "
-            f"move them away, then {_command(group, protocol, root)}"
+            f"move them away, then {_command(group, protocol, root, known.points)}"
         )
     trials = (
         _trials(root, known, Group(known.protocol, task, choice.model, choice.budget), choice.point.number)
@@ -115,18 +115,23 @@ def _settled(group: Group, protocol: Protocol, results: Path) -> Choice | None:
     for trial in chain.from_iterable(trials):
         if trial is None or trial.point != choice.point.facts():
             raise BenchError(
-                f"{whose}, but not all trials of it lie there; {_command(group, protocol, root)} runs them"
+                f"{whose}, but not all trials of it lie there; "
+                f"{_command(group, protocol, root, known.points)} runs them"
             )
         if trial.source != source_digest(group.model):
             raise BenchError(
                 f"{whose}, but {group.model} has changed since; move its trials away, then "
-                f"{_command(group, protocol, root)}"
+                f"{_command(group, protocol, root, known.points)}"
             )
     return choice
 
 
 def _chosen(group: Group, protocol: Protocol, results: Path) -> tuple[Path, Choices, Choice] | None:
+    points = None
     for root, known in tunings(group.protocol, results):
+        if points not in (None, known.points):
+            continue  # the models of one folder of results have the same search
+        points = known.points
         if (choice := known.find(protocol.track, group)) is not None:
             return root, known, choice
         if any(trial is not None and trial.status == "skipped" for trial in _trials(root, known, group)):
@@ -134,8 +139,8 @@ def _chosen(group: Group, protocol: Protocol, results: Path) -> tuple[Path, Choi
     where = f"{group.model} on {group.task}" if protocol.track == "tuned" else group.model
     place = results / TRIALS if campaign_of(results).committed else None
     raise NeverTuned(
-        f"no {protocol.track} point was chosen for {where}, budget {group.budget}; {_command(group, protocol, place)} "
-        "makes the choice"
+        f"no {protocol.track} point was chosen for {where}, budget {group.budget}; "
+        f"{_command(group, protocol, place, points)} makes the choice"
     )
 
 
@@ -146,11 +151,12 @@ def _trials(root: Path, known: Choices, group: Group, point: int = 0) -> Iterato
         yield store.find_run(Cell(name, group.task, group.model, group.budget, seed))
 
 
-def _command(group: Group, protocol: Protocol, root: Path | None = None) -> str:
-    """What tunes a group, into a folder of trials, this checkout's where none is named."""
+def _command(group: Group, protocol: Protocol, root: Path | None = None, points: int | None = None) -> str:
+    """What tunes a group, with so many points, into a folder of trials, this checkout's where none is named."""
     name = untracked(group.protocol)
     words = ["bench", "tune", "--task", group.task, "--models", group.model, "--protocol", name]
     words += ["--budget", group.budget] if group.budget != find_budget(protocol.budget).name else []
+    words += ["--points", str(points)] if points not in (None, points_of(name)) else []
     if root is not None and root.resolve() != HERE:
         words += ["--results", str(root.relative_to(here) if root.is_relative_to(here := Path.cwd()) else root)]
     return f"`{shlex.join(words)}`"

@@ -47,11 +47,11 @@ class Trials:
 
     @property
     def whole(self) -> list[Key]:
-        """What can be chosen for: all trials are there, and one at least came to something."""
+        """What can be chosen for: all trials are there, and one at least came to something, if to divergence."""
         return [
             key
             for key, runs in self.runs.items()
-            if self.applies(key) and not self.missing(key) and any(ended(run) is not None for run in runs.values())
+            if self.applies(key) and not self.missing(key) and any(map(_says, runs.values()))
         ]
 
     def facts(self, key: Key) -> TaskFacts:
@@ -69,13 +69,19 @@ class Trials:
         for (point, seed), run in self.runs[key].items():
             if (metric := ended(run)) is not None:
                 found[point, self.seeds.index(seed)] = _score(metric, facts)
-        worst = float(np.nanmin(found))
+        worst = float(np.nanmin(found)) if (~np.isnan(found)).any() else 0.0
         return np.where(np.isnan(found), worst if facts.chance is None else min(worst, 0.0), found)
 
 
 def ended(run: RunRecord) -> float | None:
     """The best validation metric of a trial that came to its end, None of any other."""
     return run.valid_metric if run.status == "ok" else None
+
+
+def _says(run: RunRecord) -> bool:
+    """Is what came of a trial a result? Divergence is one where it is known what it counts as."""
+    chance = run.task is not None and run.task.chance is not None
+    return ended(run) is not None or (run.status == "diverged" and chance)
 
 
 def _score(metric: float, facts: TaskFacts) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..records.kinds import RunRecord
+from .words import DASH
 
 
 def said_of(runs: Sequence[RunRecord], setting: str) -> str:
@@ -16,10 +17,10 @@ def said_of(runs: Sequence[RunRecord], setting: str) -> str:
 
 def trained_at(run: RunRecord) -> str:
     """'0.0031, head=normal': its learning rate, and the options that its point of tuning has besides."""
-    rate = run.point.get("learning_rate") or run.settings.get("learning_rate")
+    rate = None if run.is_fitted else run.point.get("learning_rate") or run.settings.get("learning_rate")
     options = run.point.get("options") or {}
-    said = f"{rate:.3g}" if isinstance(rate, float) else str(rate)
-    return ", ".join([said, *(f"{key}={value}" for key, value in options.items())])
+    said = [f"{rate:.3g}" if isinstance(rate, float) else str(rate)] if rate is not None else []
+    return ", ".join([*said, *(f"{key}={value}" for key, value in options.items())]) or DASH
 
 
 def tuned(run: RunRecord) -> bool:

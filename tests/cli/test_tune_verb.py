@@ -169,7 +169,7 @@ def test_a_choice_that_has_changed_is_not_mixed_with_the_runs_of_the_one_before(
 
 
 def test_a_model_all_of_whose_trials_fail_has_no_choice(tune, tmp_path):
-    made_trials(tmp_path / "results" / "tuning", {("sti", "gru"): [[None, None], [None, None]]}, status="diverged")
+    made_trials(tmp_path / "results" / "tuning", {("sti", "gru"): [[None, None], [None, None]]}, status="failed")
     found = tune("--task", "sti", "--models", "gru", "--protocol", "smoke", "--points", 2)
     assert found.code == 1
     assert "gru on sti: all trials failed, so nothing is chosen" in found.out

@@ -64,6 +64,16 @@ def test_waiting_for_data_is_stated(waited, words):
     assert words in note
 
 
+def test_what_was_not_tuned_is_named_but_not_what_did_not_train():
+    at = {"protocol": "smoke@track=tuned", "settings": {"learning_rate": 0.001, "track": "tuned"}}
+    point = {"number": 1, "of": 6, "learning_rate": 0.01, "options": {}}
+    skipped = made_run("lstm-s", status="skipped", test_metric=None, curve=(), **at)
+    runs = [made_run("gru", point=point, **at), made_run("aslstm", **at), skipped]
+    (said,) = [remark for remark in of(*runs) if "Not tuned" in remark]
+    assert "their sources say: ASLSTM;" in said
+    assert not any("Not tuned" in remark for remark in of(runs[0], skipped))
+
+
 def test_the_metric_on_further_test_sets_has_a_table_of_its_own():
     runs = [
         made_run("gru", 0, 0.8, more_metrics={"20 dB": 0.7, "0 dB": 0.6}),

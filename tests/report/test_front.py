@@ -68,6 +68,19 @@ def test_the_map_has_every_model_on_every_task_and_says_what_did_not_run_or_is_n
     assert f"Not shown alive here, so never called beaten: GRU {MARK}." in found.text
 
 
+def test_a_model_that_lacks_a_task_does_not_take_it_from_the_others():
+    """GRU and LSTM-S over three tasks are more than all three models over the one that TCN ran too."""
+    runs = runs_of({"gru": [0.6], "lstm-s": [0.7], "tcn": [1.0]})
+    for task in ("sti", "copy-120"):
+        runs += runs_of({"gru": [0.9], "lstm-s": [0.8]}, task_name=task)
+    text = first(Material(runs, [], []), None).text
+    assert "over all tasks GRU comes farthest, 0.60" in text.replace("\n", " ")  # LSTM-S: 0.53
+    few = first(
+        Material(runs_of({"gru": [0.6], "tcn": [1.0]}) + runs_of({"gru": [1.0]}, task_name="sti"), [], []), None
+    )
+    assert "over the 1 task that all of them ran TCN comes farthest, 1.00" in few.text.replace("\n", " ")
+
+
 def test_the_cost_is_that_of_the_task_of_which_most_models_were_measured():
     runs = [*runs_of({"gru": HIGH, "lstm-s": LOW}), *runs_of({"gru": HIGH}, task_name="sti")]
     measured = [made_measurement("gru"), made_measurement("lstm-s"), made_measurement("gru", task="sti")]

@@ -157,6 +157,16 @@ def test_groups_are_the_maximal_cliques_of_networkx(rng):
         assert groups(p, 0.01) == sorted(tuple(sorted(map(int, clique))) for clique in cliques)
 
 
+def test_the_groups_of_many_models_that_few_pairs_part_are_found_at_once():
+    """Four pairs of 55 models are parted: a search that follows each of the other 47 alone would take 2^47 steps."""
+    p = np.ones((55, 55))
+    for i in range(0, 8, 2):
+        p[i, i + 1] = p[i + 1, i] = 0.01
+    found = groups(p, 0.01)
+    assert len(found) == 2**4
+    assert {len(group) for group in found} == {51}
+
+
 @pytest.mark.parametrize("p", [[0.1, 0.2], [[1.0, 0.1], [0.2, 1.0]]])
 def test_groups_need_a_symmetric_matrix(p):
     with pytest.raises(ValueError, match="symmetric array"):

@@ -65,10 +65,17 @@ def test_a_model_whose_worst_trial_is_below_chance_has_that_as_its_worst(tmp_pat
 
 
 def test_nothing_is_chosen_while_a_trial_is_missing_or_where_all_failed(tmp_path):
-    scores = {**TWO, ("sfc", "lstm-s"): [[0.5, 0.5], [0.5], [0.5, 0.5]], ("sti", "lstm-s"): [[None, None]] * 3}
-    trials = read(made_trials(tmp_path, scores), "smoke", 3)
+    store = made_trials(tmp_path, {**TWO, ("sfc", "lstm-s"): [[0.5, 0.5], [0.5], [0.5, 0.5]]})
+    made_trials(tmp_path, {("sti", "lstm-s"): [[None, None]] * 3}, status="failed")
+    trials = read(store, "smoke", 3)
     assert {model for _, model, _ in points_of(chosen(trials))} == {"gru"}
     assert trials.missing(("sfc", "lstm-s", "3k")) == 1
+
+
+def test_a_model_that_diverges_everywhere_trains_as_its_source_says(tmp_path):
+    trials = read(made_trials(tmp_path, {("sfc", "gru"): [[None, None]] * 3}), "smoke", 3)
+    assert (trials.scores(("sfc", "gru", "3k")) == 0.0).all()
+    assert points_of(chosen(trials))["tuned", "gru", ("sfc",)] == 0
 
 
 def test_the_point_for_all_tasks_waits_for_each_of_them_that_the_model_can_run(tmp_path):

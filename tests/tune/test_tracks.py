@@ -54,6 +54,21 @@ def test_the_committed_choices_serve_where_the_results_have_none(tuned, tmp_path
     assert tracks.point_of(GROUP, tmp_path / "elsewhere").number == 1
 
 
+def test_choices_of_a_search_of_another_size_are_not_mixed_in(tuned, tmp_path, monkeypatch):
+    wider = tmp_path / "committed"
+    monkeypatch.setattr(tracks, "HERE", wider)
+    scores = {(task, "gru"): [[0.5, 0.6], [0.9, 0.9], [0.5, 0.5]] for task in ("sti", "sfc")}
+    kept.save(chosen(read(made_trials(wider, scores), "smoke", 3)), wider)
+    gru = GROUP._replace(model="gru")
+    assert tracks.point_of(gru, tuned).number == 1
+    shutil.rmtree(wider)
+    scores = {key: [*points, [0.5, 0.5]] for key, points in scores.items()}
+    kept.save(chosen(read(made_trials(wider, scores), "smoke", 4)), wider)
+    assert tracks.point_of(gru, tmp_path / "elsewhere").number == 1
+    with pytest.raises(BenchError, match=r"--protocol smoke --points 3`"):
+        tracks.point_of(gru, tuned)
+
+
 def test_trials_of_half_its_time_choose_for_the_papers_scale(tmp_path, monkeypatch):
     monkeypatch.setattr(tracks, "HERE", tmp_path / "committed")
     name, root = "desk@epochs=20", tmp_path / "tuning"
@@ -69,10 +84,10 @@ def test_trials_of_half_its_time_choose_for_the_papers_scale(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("group", "command"),
     [
-        (GROUP._replace(task="sfc"), "--task sfc --models lstm-s --protocol smoke`"),
-        (GROUP._replace(budget="6k"), "--task sti --models lstm-s --protocol smoke --budget 6k`"),
+        (GROUP._replace(task="sfc"), "--task sfc --models lstm-s --protocol smoke --points 3`"),
+        (GROUP._replace(budget="6k"), "--task sti --models lstm-s --protocol smoke --budget 6k --points 3`"),
         (GROUP._replace(protocol="smoke@batch=5+track=tuned"), "--models lstm-s --protocol smoke@batch=5`"),
-        (GROUP._replace(protocol="smoke@track=portable", model="gru"), "--models gru --protocol smoke`"),
+        (GROUP._replace(protocol="smoke@track=portable", model="gru"), "--models gru --protocol smoke --points 3`"),
     ],
 )
 def test_without_a_choice_the_command_that_makes_it_is_named(tuned, group, command):

@@ -20,8 +20,8 @@ from .page import decisive, effect, source_of, verdict_of
 TITLE = "Findings, for a reader of five minutes"
 INTRODUCTION = """\
 Each sentence was [declared](claims.md) before the runs that it rests on, and stands here with its verdict, what its
-runs show (a less b: the difference of two models with its 95 % interval, and the *p* of no difference), their records
-and the command that makes them."""
+runs show (a less b: the difference of two models with its 95 % interval, and the *p* of the test that was declared;
+that of *share* is the larger of two one-sided ones), their records and the command that makes them."""
 AFTERWARDS = (
     "Looked into after the result, so not declared: [what was supposed and which runs tried it](differences.md)."
 )

@@ -36,7 +36,8 @@ SECTIONS = {
 INTRODUCTION = """\
 Each claim was written down with its models, tasks, seeds, margin and test before its first run, and each run keeps a
 digest of the claims that it serves; one that lacks it does not count. A contrast, one model against another on one
-task, ends as *a better* or *b better* (two-sided p ≤ 5 %), as *equivalent* (the whole 95 % interval of the difference
+task, ends as *a better* or *b better* (two-sided p ≤ 5 %; *share*: two exact one-sided tests, each at 5 %, the larger
+*p* of which is shown), as *equivalent* (the whole 95 % interval of the difference
 within the margin, in % of the way from chance to a perfect score), or *open*. A claim is *supported* if every contrast
 holds, each at 5 %, and *refuted* if the contrary of one is shown after Holm's correction for all its contrasts (`any`:
 supported if one holds after the correction, refuted if the contrary of each is shown). There is no verdict before all
@@ -113,7 +114,7 @@ def _waiting(found: Sequence[Judged], runs: Sequence[RunRecord]) -> list[str]:
                     "Block": "; ".join(blocks) or DASH,
                     "Seeds": f"{one.seeds} of {one.claim.seeds}",
                     "Runs missing": str(len(one.missing)),
-                    "h:min:s of one core": DASH if seconds is None else clock(seconds),
+                    "h:min:s, as other seeds took": DASH if seconds is None else clock(seconds),
                 }
             )
     return ["What waits for its runs:", tables.markdown(pd.DataFrame(rows))] if rows else []
@@ -214,7 +215,7 @@ def _unseen(one: Judged) -> str:
 def _missing(one: Judged, runs: Sequence[RunRecord], declared: Declared) -> str:
     """What is missing: in which block of the plan it stands, or that none has it, and the command."""
     if one.claim.measure:
-        return f"Nothing measures it yet: {literal(one.claim.measure)}."
+        return f"No test of it yet: {literal(one.claim.measure)}; of each model's first seed gradients.md may show it."
     text = []
     if one.blocks:
         text.append(f"The plan runs {'some of them' if one.unplanned else 'them'}: {_listed(one.blocks)}.")
@@ -244,8 +245,14 @@ def _further(one: Judged, runs: Sequence[RunRecord]) -> str:
         if len(known) < len(wanted):
             return f"No number of seeds in reach ({follow_up.REACH}) would find the differences seen here with 80 %."
         seeds, why = max(known), "find differences as large as those seen here with 80 % each"
+    elif claim.test == "share":
+        wanted = [follow_up.seeds_for_shares(contrast.arrived) for contrast in undecided]
+        known = [seeds for seeds in wanted if seeds is not None]
+        if len(known) < len(wanted):
+            return f"No number of seeds in reach ({follow_up.REACH}) would show shares like those seen here with 80 %."
+        seeds, why = max(known), "show shares like those seen here with 80 % each"
     else:
-        seeds, why = 2 * claim.seeds, "are twice as many as here"
+        seeds, why = 2 * claim.seeds, "are twice as many as here, with what power nobody has worked out"
     first = claim.numbers[-1] + 1
     cells = [Cell(*cell.group, seed) for cell in claim.cells[:: claim.seeds] for seed in range(first, first + seeds)]
     return (
@@ -257,7 +264,7 @@ def _further(one: Judged, runs: Sequence[RunRecord]) -> str:
 
 def _hours(cells: Sequence[Cell], runs: Sequence[RunRecord]) -> str:
     seconds = follow_up.seconds(cells, runs)
-    return "" if seconds is None else f", about {clock(seconds)} (h:min:s) of one core"
+    return "" if seconds is None else f", about {clock(seconds)} (h:min:s) as other seeds took"
 
 
 def _named(cells: Sequence[Cell]) -> str:

@@ -37,10 +37,11 @@ class Study:
 
 
 def studies(results: Results, order: Sequence[str]) -> list[Study]:
-    """The tasks of one budget that have a target and a curve."""
+    """The tasks of one budget that have a target and a curve, without models fitted at once, which have no steps."""
     found = []
     for task in dict.fromkeys(task for task, _ in results):
-        mine = {model: results[task, model] for model in ordered((m for t, m in results if t == task), order)}
+        every = {model: results[task, model] for model in ordered((m for t, m in results if t == task), order)}
+        mine = {model: runs for model, runs in every.items() if not any(run.is_fitted for run in runs.values())}
         runs = [run for seeds in mine.values() for run in seeds.values()]
         facts = facts_of(runs)
         horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)

@@ -32,6 +32,8 @@ models' labels within each block, one seed on all tasks that share data, correct
 max-T (Westfall and Young, 1993); it speaks of these tasks. *p, tasks*: the same by Wilcoxon's signed-rank test over
 tasks, whose signs change together where they share data, with Holm's correction for all pairs; it speaks of tasks like
 these. Runs that diverged or failed count as the worst result of their task, or as chance where that is worse."""
+MANY = 16  # models; a diagram of more has more bars than anybody reads
+TOO_MANY = "No critical-difference diagram is drawn of so many models: its bars would be more than anybody reads."
 
 
 def sheet(material: Material) -> Sheet | None:
@@ -72,8 +74,9 @@ def _section(budget: str, material: Material, pictures: dict[str, Picture]) -> s
             row |= {} if wilcoxon is None else {"p, tasks": f"{wilcoxon.matrix[place, best]:.3g}"}
         rows.append(row)
     alike = ranks.groups(pairs.matrix, friedman.p, ALPHA)
+    few = len(titles) <= MANY
     name = f"overall-{budget}-ranks.svg"
-    if alike is not None:
+    if alike is not None and few:
         distance = ranks.critical_difference(len(chosen.tasks), len(titles), ALPHA)
         labels = labels_of(zip(chosen.models, titles, strict=True))
         places = material.places()
@@ -86,7 +89,7 @@ def _section(budget: str, material: Material, pictures: dict[str, Picture]) -> s
         tables.markdown(pd.DataFrame(rows)),
         _said(friedman, pairs, titles, chosen, alike),
         *_no_wilcoxon(smallest, chosen),
-        *_diagram(name, budget, titles, alike, friedman),
+        *(_diagram(name, budget, titles, alike, friedman) if few or alike is None else [TOO_MANY]),
         f"The intervals of the way from chance are of a bootstrap that redraws seeds within tasks. {_coverage(chosen)}",
         practical.section(way, titles, best, material.rng(), known),
     ]
@@ -171,7 +174,7 @@ def _said(
         f"the correction. Friedman's test over tasks: the ranks {ranked} that all models are alike (permutation "
         f"p = {friedman.p:.2g}; Iman and Davenport's F {size}, p = {friedman.F_p:.2g}, as if no tasks shared data)."
     )
-    if alike:
+    if alike and len(titles) <= MANY:
         text += " Sets of models that cannot be told apart: " + "; ".join(
             " / ".join(titles[i] for i in group) for group in alike
         )

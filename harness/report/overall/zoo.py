@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from ...write.sheet import Sheet
 from ...write.words import DASH, count, heading, literal, missing, number
 from ..task.table import compare, score_of, steps_of
 
+SAME = 9  # digits; means that differ in later ones share a place
 TITLE = "All models, from the best on"
 KINDS = {
     "zoo": "another paper",
@@ -29,11 +30,13 @@ KINDS = {
     "variants": "the two papers",
 }  # the words of groups -> what their models are; of two that fit the later counts
 INTRODUCTION = """\
-The models of TP-RNN's and ASRNN's tables among those of other papers, sorted by their means. **This describes and
-judges nothing**: few seeds part few of so many models, so neighbours may well be equal, and the first of many is
-flattered. What was asked beforehand, with seeds enough, stands on the page of claims where there are any."""
+The models of TP-RNN's and ASRNN's tables among those of other papers, sorted by the means of all their runs. **This
+describes and judges nothing**: few seeds part few of so many models, so neighbours may well be equal, and the first of
+many is flattered. What was asked beforehand, with seeds enough, stands on the page of claims where there are any."""
 READ = """\
-*Way*: from chance, 0, to a perfect score, 1, of the mean. *At the target*: steps until validation stays there, as on
+*Place* and *Way*, from chance, 0, to a perfect score, 1: of the mean of all runs, in which one that diverged or failed
+counts as the worst of the task, or as chance where that is worse. Where seeds part in two the metric is of those that
+learned, and says of how many. *At the target*: steps until validation stays there, as on
 the tasks' pages, and how many seeds got there. *Trained at*: the learning rate, and what tuning chose of the model's
 start and options; where nothing else stands, they are its source's."""
 
@@ -58,26 +61,30 @@ def _section(task: str, budget: str, runs: Sequence[RunRecord], order: Sequence[
         return ""
     found = compare(runs, [], order).frame
     rows = [{str(key): value for key, value in row.items()} for row in found.to_dict("records")]
-    rows.sort(key=lambda row: _from_the_best(row, facts))
-    table = pd.DataFrame(_row(place, row, runs, facts) for place, row in enumerate(rows, 1))
+    rows.sort(key=_from_the_best)
+    table = pd.DataFrame(_row(1 + sum(map(_better_than(row), rows)), row, runs, facts) for row in rows)
     seeds = sorted({int(row["planned"]) for row in rows})
     least = "" if len(seeds) == 1 else f"{seeds[0]} to "
     said = f"{counted(len(rows), 'model')}, {least}{counted(seeds[-1], 'seed')} each."
     return f"## {literal(facts.title)} (`{task}`), budget {budget}\n\n{said}\n\n{tables.markdown(table)}"
 
 
-def _from_the_best(row: dict[str, object], facts: TaskFacts) -> tuple[bool, float]:
+def _from_the_best(row: dict[str, object]) -> tuple[bool, float]:
     if missing(row["metric"]):
         return True, 0.0
-    metric = float(row["metric"])  # type: ignore[arg-type]
-    return False, -metric if facts.higher_is_better else metric
+    return False, -round(float(row["mean_of_all"]), SAME)  # type: ignore[arg-type]
+
+
+def _better_than(row: dict[str, object]) -> Callable[[dict[str, object]], bool]:
+    return lambda other: _from_the_best(other) < _from_the_best(row)
 
 
 def _row(place: int, row: dict[str, object], runs: Sequence[RunRecord], facts: TaskFacts) -> dict[str, str]:
     name = str(row["name"])
     base, _ = split_options(name)
     known = not missing(row["metric"])
-    way = learned(float(row["metric"]), facts) if known and facts.chance is not None else None  # type: ignore[arg-type]
+    mean = abs(float(row["mean_of_all"])) if known else None  # type: ignore[arg-type]
+    way = learned(mean, facts) if mean is not None and facts.chance is not None else None
     return {
         "Model": str(row["model"]),
         "Place": str(place) if known else DASH,

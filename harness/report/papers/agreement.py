@@ -40,9 +40,9 @@ mean lies within the margin of the published number, with p < 0.05 on either sid
 seeds leave it open (5 %) that a share of up to 1 - 0.05^(1/n) of further ones fails, which stands beside it. *Not
 reproduced*: it lies outside, with p < 0.05, or every seed diverged. *Cannot tell*: neither can be said, also where a
 seed has no result, or did not learn where others did. The margin is the half width of the binomial 95 % interval of
-one test set at the lowest accuracy that the papers report there of a model of their own, rounded up to half a point:
-what a single published figure is uncertain by. Read several rows together with care, as nothing is corrected for their
-number."""
+one test set at the lowest accuracy that the papers' own tables have there of any model, baselines included, rounded up
+to half a point: what a single published figure is uncertain by. Read several rows together with care, as nothing is
+corrected for their number."""
 
 
 @dataclass(frozen=True, slots=True)

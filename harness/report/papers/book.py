@@ -15,9 +15,9 @@ trained model show. Status of a number:
 
 `margin`: how far, in the metric's unit, ours may lie from the published number and still count as the same. It was
 stated before any run, by one rule: the half width of the binomial 95 % interval of one test set of `tested` sequences,
-at the lowest accuracy that the papers report there of a model of their own (50 % where none is known), rounded up to
-half a percentage point: what a single figure on one test set is uncertain by. Where no number is known that could be
-tested, no margin is stated.
+at the lowest accuracy that the papers' own tables report there of any model, baselines included (50 % where none is
+known), rounded up to half a percentage point: what a single figure on one test set is uncertain by. Where no number is
+known that could be tested, no margin is stated.
 """
 
 import json

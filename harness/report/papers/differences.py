@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ...compare import follow_up
 from ...compare.material import Material
 from ...compare.order import facts_of, task_title, title_of
 from ...compare.parted import counted_runs, percent, share
@@ -31,14 +32,14 @@ def sheet(material: Material) -> Sheet | None:
         mine = [run for run in material.runs if run.cell.task == one.task and run.cell.model in one.models]
         facts = facts_of(mine) if mine else None
         if facts is not None:
-            parts += _section(one, mine, facts)
+            parts += _section(one, mine, facts, material.declared.folder)
             used |= {run.cell: run for run in mine}
     return (
         Sheet("\n\n".join([f"# {TITLE}", INTRODUCTION, *parts]) + "\n", records=list(used.values())) if parts else None
     )
 
 
-def _section(one: Difference, runs: Sequence[RunRecord], facts: TaskFacts) -> list[str]:
+def _section(one: Difference, runs: Sequence[RunRecord], facts: TaskFacts, folder: str) -> list[str]:
     by_model = {model: [run for run in runs if run.cell.model == model] for model in one.models}
     rows = []
     for model, mine in by_model.items():
@@ -57,6 +58,7 @@ def _section(one: Difference, runs: Sequence[RunRecord], facts: TaskFacts) -> li
         f"**Supposed.** {literal(one.supposed)}",
         f"**Tried.** {literal(one.tried)}",
         tables.markdown(pd.DataFrame(rows)),
+        f"Those that ran: {follow_up.commands(sorted(run.cell for run in runs), folder)}.",
         f"**Found.** {literal(one.found)}",
     ]
 

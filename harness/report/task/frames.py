@@ -1,5 +1,6 @@
 """A task's runs as tidy frames, and the pictures of them."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -20,8 +21,9 @@ def results(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[s
     facts, frame = comparison.facts, comparison.frame
     by = factor(facts.metric)
     names = labels_of(zip(frame["name"], frame["model"], strict=True))
-    ran = frame[[row["status"] != f"{row['planned']} skipped" for row in _rows(frame)]]
-    turned = ran.sort_values("metric", ascending=not facts.higher_is_better, kind="stable", na_position="last")
+    ran = frame[[re.fullmatch(r"\d+ skipped", str(row["status"])) is None for row in _rows(frame)]]
+    turned = ran.assign(from_the_best=-ran["mean_of_all"].where(ran["metric"].notna()).astype(float))
+    turned = turned.sort_values("from_the_best", kind="stable", na_position="last")
     means = pd.DataFrame({"row": [names[name] for name in turned["name"]], "said": list(map(_reached, _rows(turned)))})
     for key, column in (("x", "metric"), ("low", "low"), ("high", "high")):
         means[key] = by * turned[column].to_numpy(dtype=float)

@@ -1,13 +1,14 @@
 """A page for each task: all models, under every budget."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 import pandas as pd
 
 from ...compare.alive import committed
-from ...compare.claims import judge_declared
+from ...compare.claims import judge_declared, planned
 from ...compare.material import Material
+from ...compare.parted import counted_runs
 from ...draw import curves as charts
 from ...draw.picture import Picture
 from ...errors import BenchError
@@ -39,6 +40,7 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
     for run in loaded.runs:
         grouped[(run.cell.task, run.cell.budget)].append(run)
     judged = judge_declared(loaded.declared, loaded.runs, committed())
+    wanted = Counter(cell.group for cell in planned(loaded.declared.blocks))
     result = []
     for (task, budget), runs in sorted(grouped.items()):
         versions = {run.protocol_version for run in runs}
@@ -46,7 +48,7 @@ def comparisons(loaded: Loaded, order: Sequence[str]) -> list[Comparison]:
             m for m in loaded.measurements if (m.task, m.budget) == (task, budget) and m.protocol_version in versions
         ]
         measured.sort(key=lambda m: m.finished)  # of several machines the latest counts
-        result.append(task_table.compare(runs, measured, order, loaded.baselines, judged))
+        result.append(task_table.compare(runs, measured, order, loaded.baselines, judged, wanted))
     return result
 
 
@@ -166,7 +168,7 @@ def _drawn(comparison: Comparison, runs: Sequence[RunRecord], places: Mapping[st
 
 def _tuned(comparison: Comparison, runs: Sequence[RunRecord]) -> list[str]:
     """At which point each model trained, where the protocol is of a track."""
-    firsts = {run.cell.model: run for run in reversed(runs) if tuned(run)}
+    firsts = {run.cell.model: run for run in reversed(counted_runs(runs)) if tuned(run)}
     told = [
         f"{literal(title)} {literal(point_in_words(firsts[name]))}"
         for title, name in zip(comparison.frame["model"], comparison.frame["name"], strict=True)
@@ -182,5 +184,5 @@ def _tuned(comparison: Comparison, runs: Sequence[RunRecord]) -> list[str]:
 
 
 def _trained(runs: Sequence[RunRecord]) -> str:
-    lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok"})
+    lengths = sorted({run.curve[-1].step for run in runs if run.curve and run.status == "ok" and not run.is_fitted})
     return ", ".join(f"{length:,}" for length in lengths) or "no"

@@ -4,14 +4,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ...compare.claims import Judged, separated
 from ...compare.order import facts_of, ordered, title_of
-from ...compare.pairwise import against_best
+from ...compare.pairwise import against_best, scored
 from ...compare.parted import counted_runs, remark, share, shown_runs
 from ...compare.remarks import remarks, without_memory
 from ...errors import BenchError
+from ...plan import Group
 from ...records.baselines import Baselines
 from ...records.kinds import Measurement, RunRecord, TaskFacts
 from ...stats import over_seeds as stats
@@ -57,8 +59,10 @@ def compare(
     order: Sequence[str],
     baselines: Iterable[Baselines] = (),
     judged: Iterable[Judged] = (),
+    wanted: Mapping[Group, int] | None = None,
 ) -> Comparison:
-    """Build the comparison of the records of one task and budget; baselines, judged claims: of any tasks.
+    """Build the comparison of the records of one task and budget; baselines, judged claims, seeds that are wanted by a
+    plan: of any tasks.
 
     Raises BenchError where records of different protocols or versions are mixed.
     """
@@ -75,7 +79,10 @@ def compare(
     measured = {m.model: m for m in measurements}
     names = ordered(by_model, order)
     horizon = max((run.curve[-1].step for run in runs if run.curve), default=0)
-    rows = [row_of(by_model[name], measured.get(name), facts, horizon) for name in names]
+    every = scored(by_model, facts)
+    rows = [row_of(by_model[name], measured.get(name), facts, horizon, every.get(name)) for name in names]
+    for row, name in zip(rows, names, strict=True):
+        row["planned"] = max(len(by_model[name]), (wanted or {}).get(by_model[name][0].cell.group, 0))
     frame = pd.DataFrame(rows)
     found = against_best({name: by_model[name] for name in names}, facts)
     for column, known in (("beats", found.beats), ("shift", found.shift), ("p", found.p)):
@@ -101,7 +108,14 @@ def _separation(best: str, apart: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{SEPARATED} a contrast that was declared before its runs finds it below {best}: {', '.join(claims)}."]
 
 
-def row_of(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts, horizon: int) -> dict[str, object]:
+def row_of(
+    runs: list[RunRecord],
+    measured: Measurement | None,
+    facts: TaskFacts,
+    horizon: int,
+    every: Mapping[int, float] | None = None,
+) -> dict[str, object]:
+    """What is known of a model. every: the scores of all its runs (compare.pairwise.scored)."""
     scores = [run.test_metric for run in shown_runs(runs, facts) if run.test_metric is not None]
     known = next((run for run in runs if run.params is not None), runs[0])
     row: dict[str, object] = {
@@ -111,13 +125,15 @@ def row_of(runs: list[RunRecord], measured: Measurement | None, facts: TaskFacts
         "params": known.params,
         **dict(zip(("metric", "low", "high"), _interval(scores), strict=True)),
         "mean_of": len(scores),
+        "mean_of_all": None if every is None else float(np.mean(list(every.values()))),
         "learned": None if facts.chance is None else share(runs, facts)[0],
         "counted": len(counted_runs(runs)),
         "seeds": sum(run.test_metric is not None for run in runs),
         "planned": len(runs),
         "status": ", ".join(f"{count} {status}" for status, count in Counter(run.status for run in runs).items()),
     }
-    steps = survival.steps_to_target(runs, facts.target, horizon)
+    stepped = [run for run in runs if not run.is_fitted]
+    steps = survival.steps_to_target(stepped, facts.target, horizon) if stepped else None
     row["steps_to_target"] = steps.mean if steps else None
     row["reached"] = steps.arrived if steps else None
     row["ran"] = steps.runs if steps else None

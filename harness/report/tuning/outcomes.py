@@ -31,7 +31,7 @@ class Outcome:
     facts: TaskFacts
     choice: Choice
     scores: NDArray[np.float64]
-    rates: NDArray[np.float64]  # of the points; NaN where no trial of one began
+    rates: NDArray[np.float64]  # of the points; NaN where no trial of one began, and of a model fitted at once
 
     @property
     def means(self) -> NDArray[np.float64]:
@@ -57,6 +57,11 @@ class Outcome:
         """The best of k of the points after the source's, which are those of a search; below chance is chance."""
         return search.best_of(self.searched)
 
+    @property
+    def fitted(self) -> bool:
+        """Is the model fitted at once, without a learning rate?"""
+        return bool(np.isnan(self.rates).all())
+
     def score(self, value: float) -> str:
         """A mean as tables show it: in % of the way where chance is known."""
         return f"{100 * value:.1f}" if self.known else f"{value:.4g}"
@@ -64,15 +69,16 @@ class Outcome:
     def window(self) -> tuple[float, float] | None:
         """The least and the greatest good rate; None where nothing was learned."""
         there = ~np.isnan(self.rates)
-        return search.window(self.rates[there], self.means[there], GOOD) if self.learned else None
+        return search.window(self.rates[there], self.means[there], GOOD) if self.learned and there.any() else None
 
     def edges(self) -> list[str]:
-        """Where the chosen point lies at the edge of the space, in words."""
+        """Where the chosen point lies at the edge of what was tried, in words."""
         point, rate = self.choice.point, float(self.rates[self.choice.point.number])
-        ends = {"least": np.nanmin(self.rates), "greatest": np.nanmax(self.rates)}
+        ends = {"least": np.fmin.reduce(self.rates), "greatest": np.fmax.reduce(self.rates)}
         found = [f"the {word} learning rate, {rate:.3g}" for word, end in ends.items() if rate == end]
         for option, values in varied(self.key[1]).items():
-            if option in point.options and len(values) > 2:  # of two both are edges
+            ordered = all(isinstance(value, int | float) for value in values)
+            if ordered and option in point.options and len(values) > 2:  # of two both are edges
                 ends_of = {"least": min(values), "greatest": max(values)}
                 found += [
                     f"the {word} {option}, {end}" for word, end in ends_of.items() if point.options[option] == end
@@ -96,6 +102,8 @@ def outcomes(trials: Trials, choices: Choices, order: Sequence[str]) -> list[Out
 
 def _rates(trials: Trials, key: Key) -> NDArray[np.float64]:
     rates = [point_at(trials.protocol, trials.points, point, key[1]).learning_rate for point in range(trials.points)]
+    if any(run.is_fitted for run in trials.runs[key].values()):
+        return np.full(trials.points, np.nan)
     begun = (run.settings.get("learning_rate") for (point, _), run in trials.runs[key].items() if point == 0)
     rates[0] = next((rate for rate in begun if rate is not None), math.nan)
     return np.array(rates, dtype=np.float64)
@@ -106,9 +114,10 @@ def seconds(runs: Mapping[tuple[int, int], RunRecord]) -> float:
     return sum(((run.train_seconds or 0) + (run.evaluation_seconds or 0)) / run.replicas for run in runs.values())
 
 
-def said(point: Point) -> dict[str, str]:
-    """A point as cells of a table."""
+def said(point: Point, fitted: bool = False) -> dict[str, str]:
+    """A point as cells of a table. fitted: of a model without a learning rate."""
     rate = "the protocol's" if point.learning_rate is None else f"{point.learning_rate:.3g}"
+    rate = DASH if fitted else rate
     options = ", ".join(f"{key}={value}" for key, value in point.options.items())
     return {
         "Point": str(point.number),

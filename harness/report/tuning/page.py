@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from ...records.store import Store
 from ...stats import search
 from ...tune.choices import Choices
 from ...tune.space import WIDER, grid_of, is_widened, trial_of
-from ...tune.tracks import tunings
+from ...tune.tracks import HERE, tunings
 from ...tune.trials import Trials, read
 from ...write import origin, tables
 from ...write.sheet import Sheet
@@ -48,8 +49,8 @@ FLATTERED = (
 )
 
 
-def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
-    """The page. order: of the models in every table."""
+def sheet(trials: Trials, choices: Choices, order: Sequence[str], root: Path = HERE) -> Sheet:
+    """The page. order: of the models in every table; root: the folder of the trials."""
     found = outcomes(trials, choices, order)
     place = places({model for _, model, _ in trials.runs}, order)
     drawn = [one for one in found if one.known]
@@ -73,11 +74,14 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
             f"{name}-rates.svg": frames.over_rates(drawn, place),
         }
         parts += ["## What a search of k points comes to", *_search(drawn, name)]
-        parts += ["## How much the learning rate matters", *_rates(drawn, name)]
+        parts += [
+            "## How much the learning rate matters",
+            *_rates(drawn, name, is_widened(trials.protocol, trials.points)),
+        ]
     parts += ["## Cost and failed trials", tables.markdown(_cost(trials, order)), *_failures(trials)]
     runs = [run for mine in trials.runs.values() for run in mine.values()]
     tasks, names = dict.fromkeys(task for task, _, _ in trials.runs), {model for _, model, _ in trials.runs}
-    command = origin.command("tune", tasks, ordered(names, order), trials.protocol) + _points(trials)
+    command = origin.command("tune", tasks, ordered(names, order), trials.protocol) + _points(trials) + _place(root)
     parts.append(
         f"`{command}`: protocol `{trials.protocol}` version {choices.version}; {origin.origin(runs)}. Records: "
         f"`runs/{trial_of(trials.protocol, 0, 1).name.partition('point=')[0]}point=*`, a folder for each point."
@@ -87,6 +91,14 @@ def sheet(trials: Trials, choices: Choices, order: Sequence[str]) -> Sheet:
 
 def _points(trials: Trials) -> str:
     return "" if grid_of(trials.protocol) else f" --points {trials.points}"
+
+
+def _place(root: Path) -> str:
+    """The folder of the trials as a command takes it, where it is another one of this checkout."""
+    checkout, root = HERE.parents[1], root.resolve()
+    if root == HERE or not root.is_relative_to(checkout):
+        return ""
+    return f" --results {shlex.quote(str(root.relative_to(checkout)))}"
 
 
 def _seeds(seeds: Sequence[int]) -> str:
@@ -136,7 +148,7 @@ def tuned(found: Sequence[Outcome]) -> pd.DataFrame:
         {
             "Task": one.key[0],
             "Model": one.title,
-            **said(one.choice.point),
+            **said(one.choice.point, one.fitted),
             "Source's own": one.score(one.means[0]),
             "Chosen": one.score(one.means[one.choice.point.number]),
         }
@@ -157,7 +169,7 @@ def portable(choices: Choices, found: Sequence[Outcome]) -> pd.DataFrame | None:
             {
                 "Model": mine[0].title,
                 "Tasks": ", ".join(choice.tasks),
-                **said(choice.point),
+                **said(choice.point, mine[0].fitted),
                 "Source's own": mine[0].score(means[0]),
                 "Chosen": mine[0].score(means[choice.point.number]),
             }
@@ -195,7 +207,7 @@ def _spread(found: Sequence[Outcome], of: Callable[[Outcome], float]) -> str:
     return literal(ends({f"{one.title} on {one.key[0]}": of(one) for one in found}, "%"))
 
 
-def _rates(found: Sequence[Outcome], name: str) -> list[str]:
+def _rates(found: Sequence[Outcome], name: str, widened: bool) -> list[str]:
     rows = []
     for one in found:
         row = {"Task": one.key[0], "Model": one.title, "Good rates": DASH, "Decades": DASH}
@@ -208,9 +220,10 @@ def _rates(found: Sequence[Outcome], name: str) -> list[str]:
         for one in found
         if (words := one.edges())
     ]
-    at_edge = ["No winner that learned lies at the edge of the space."]
+    at_edge = ["No winner that learned lies at the edge of what was tried."]
     if edges:
-        heading = "Winners at the edge of the space; where it is that of the rates, more of them are then tried by all:"
+        more = "; where it is that of the rates, more of them are then tried by all" if widened else ""
+        heading = f"Winners at the edge of what was tried{more}:"
         at_edge = [heading, "\n".join(edges)]
     return [
         "![The mean validation score of each point over its learning rate, a panel for each task and a line for each "

@@ -66,7 +66,7 @@ def test_what_cannot_tell_says_what_a_follow_up_with_fresh_seeds_needs():
     text = text_of([claim("open")], {"gru": HIGH, "lstm-s": WIDE})
     assert "**Cannot tell, at 3,000 parameters, a laptop's scale.**" in text
     assert "first_seed = 5 and seeds = 35, which find differences as large as those seen here with 80 % each" in text
-    assert "gru,lstm-s --protocol smoke --seeds 5-39 --results results/follow-up`, about 70:00:00 (h:min:s) of" in text
+    assert "gru,lstm-s --protocol smoke --seeds 5-39 --results results/follow-up`, about 70:00:00 (h:min:s) as" in text
 
     same = text_of([claim("open")], {"gru": [0.6, 0.7, 0.8, 0.9, 0.95], "lstm-s": [0.61, 0.69, 0.81, 0.9, 0.94]})
     assert "No number of seeds in reach (100) would find the differences seen here with 80 %." in same

@@ -104,6 +104,13 @@ def test_tasks_without_a_target_or_a_curve_are_left_out():
     assert text([run("gru", 0, FAST, task=replace(FACTS, target=None))]) is None
 
 
+def test_a_model_that_is_fitted_at_once_has_no_steps_to_count():
+    runs = study()
+    fitted = [made_run("gmm", seed, 0.8, curve=made_curve([0.9], every=1)) for seed in range(3)]
+    assert text([*runs, *fitted]) == text(runs)
+    assert text(fitted) is None
+
+
 def test_without_chance_only_the_target_counts():
     runs = [run(model, 0, FAST, task=replace(FACTS, chance=None)) for model in ("gru", "lstm-s")]
     assert rows(text(runs))["GRU"][1:8] == ["100", "200", "50", "–", "–", "–", "–"]

@@ -2,7 +2,7 @@
 
 import pytest
 from support.pages import rows_of
-from support.records import FACTS, made_run, runs_of
+from support.records import FACTS, made_curve, made_run, runs_of
 
 from harness.compare.material import Material
 from harness.report.overall.zoo import sheet
@@ -38,6 +38,23 @@ def test_where_less_is_better_the_least_stands_first():
     less = FACTS.__class__("Addition", "mse", False, chance=0.1667, target=0.01, length=40)
     rows = rows_of(page(runs_of({"urnn": [0.1], "tcn": [0.002]}, task=less)))
     assert list(rows) == ["Model", "TCN", "URNN"]
+
+
+def test_places_are_of_the_mean_of_all_runs_and_equal_means_share_one():
+    """One that diverged counts as the worst of the task: 0.5, though what learned has 0.9."""
+    scores = {"urnn": [0.9, 0.9, None], "tcn": [0.8, 0.8, 0.8], "lem": [0.75, 0.85, 0.8], "gru": [0.5, 0.6, 0.55]}
+    rows = rows_of(page(runs_of(scores)))
+    assert list(rows) == ["Model", "TCN", "LEM", "URNN", "GRU"]
+    assert [row[0] for row in list(rows.values())[1:]] == ["1", "1", "3", "4"]
+    assert [row[3] for row in list(rows.values())[1:]] == ["0.60", "0.60", "0.53", "0.10"]
+    assert rows["URNN"][2] == "90.0 ± 0.0 (2 of 3)"
+
+
+def test_a_model_that_is_fitted_at_once_has_neither_rate_nor_steps():
+    runs = runs_of({"urnn": [0.9, 0.95]})
+    runs += [made_run("gmm", seed, 0.8, curve=made_curve([0.8], every=1)) for seed in range(2)]
+    row = rows_of(page(runs))["GMM"]
+    assert row[4:6] == ["–", "–"]
 
 
 def test_each_task_and_budget_has_a_section_and_those_of_the_papers_alone_have_none():

@@ -31,6 +31,7 @@ def test_the_paper_our_seeds_and_the_share_that_learned_stand_side_by_side():
         ["–", "0/2 (0% to 66%)", "50.2, 50.2"],
         ["–", "not run", "–"],
     ]
+    assert "`bench run --task sfc --models dilated-lstm --protocol desk --seeds 0-2`; " in made.text
     for words in ("**Supposed.** It starts \\| otherwise.", "**Tried.** Both starts.", "**Found.** The start decides."):
         assert words in made.text
 

@@ -1,10 +1,12 @@
 """The page of a tuning, from made-up trials whose numbers can be worked out by hand."""
 
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from support import charts
-from support.records import runs_of
+from support.records import made_curve, runs_of
 from support.trials import made_trials
 
 from harness.plan import Group
@@ -133,10 +135,46 @@ def test_what_has_not_run_is_said_and_not_chosen(tmp_path):
 
 
 def test_a_tuning_without_any_result_has_a_page_that_says_so(tmp_path):
-    trials = read(made_trials(tmp_path, {("sfc", "gru"): [[None, None], [None, None]]}), "smoke", 2)
+    made = made_trials(tmp_path, {("sfc", "gru"): [[None, None], [None, None]]}, status="failed")
+    trials = read(made, "smoke", 2)
     text = page.sheet(trials, chosen(trials), []).text
-    assert "4 diverged" in text
+    assert "4 failed" in text
     assert "## What was chosen" not in text
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [((1, 2, 4), ["the greatest order, 4"]), (("none", "some", "all"), []), ((2, 4), [])]
+)
+def test_an_edge_is_that_of_numbers_and_of_what_was_tried(values, said, tmp_path, monkeypatch):
+    """Words have no least and no greatest, and of two values both are edges."""
+    trials = read(made_trials(tmp_path, {("sfc", "gru"): [[0.6, 0.6], [0.9, 0.9], [0.5, 0.5]]}), "smoke", 3)
+    (one,) = outcomes(trials, chosen(trials), [])
+    monkeypatch.setattr("harness.report.tuning.outcomes.varied", lambda model: {"order": values})
+    point = replace(one.choice.point, options={"order": values[-1]})
+    at = replace(one, choice=replace(one.choice, point=point), rates=np.array([0.001, 0.002, 0.003]))
+    assert at.edges() == said
+    text = page.sheet(trials, chosen(trials), []).text
+    assert "the edge of what was tried" in text
+    assert "tried by all" not in text  # this space is not widened
+
+
+def test_a_model_that_is_fitted_at_once_has_no_rate(tmp_path):
+    at_once = {"curve": made_curve([0.8], every=1)}
+    store = made_trials(tmp_path, {("sfc", "gmm"): [[0.8, 0.8], [0.9, 0.9]]}, **at_once)
+    made_trials(tmp_path, {("sfc", "gru"): [[0.8, 0.8], [0.9, 0.9]]})
+    trials = read(store, "smoke", 2)
+    (gmm,) = (row for row in rows(page.sheet(trials, chosen(trials), []).text, "What was chosen") if row[1] == "GMM")
+    assert gmm[2:4] == ["1", "–"]
+    (one,) = (one for one in outcomes(trials, chosen(trials), []) if one.title == "GMM")
+    assert (one.fitted, one.window()) == (True, None)
+    assert not any("rate" in said for said in one.edges())
+
+
+def test_the_command_names_the_folder_of_the_trials_where_it_is_not_the_usual_one(trials, tmp_path):
+    named = page.sheet(trials, chosen(trials), [], page.HERE.parent / "zoo" / "tuning").text
+    assert "--protocol smoke --points 4 --results results/zoo/tuning`" in named
+    for root in (page.HERE, tmp_path):  # a folder elsewhere is nobody else's
+        assert "--results" not in page.sheet(trials, chosen(trials), [], root).text
 
 
 def test_each_task_s_page_has_its_own_sensitivity(tmp_path):
