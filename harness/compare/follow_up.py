@@ -41,7 +41,9 @@ def seeds_for(size: float | None, alpha: float = ALPHA) -> int | None:
 def seeds_for_shares(arrived: Sequence[tuple[int, int]]) -> int | None:
     """How many fresh seeds of each of two models show, with 80 %, that more than half of the first's runs come to the
     target and fewer of the second's, where their true shares are those of `arrived`, (runs that came, runs) each; None
-    where no number in reach does."""
+    where no number in reach does, or nothing is known of them."""
+    if not arrived:
+        return None
     (first, second) = (good / of for good, of in arrived)
     for seeds in range(1, REACH + 1):
         enough = int(stats.binom.isf(ALPHA, seeds, 0.5)) + 1  # the least whose one-sided p is at most ALPHA
@@ -125,9 +127,7 @@ def seconds(cells: Iterable[Cell], runs: Iterable[RunRecord]) -> float | None:
     took: dict[Group, list[float]] = {}
     for run in runs:
         if run.status == "ok" and run.train_seconds is not None:
-            took.setdefault(run.cell.group, []).append(
-                (run.train_seconds + (run.evaluation_seconds or 0)) / run.replicas
-            )
+            took.setdefault(run.cell.group, []).append(run.seconds)
     return _sum(cells, took)
 
 

@@ -147,7 +147,7 @@ def seconds_left(cells: Sequence[Cell], where: Where) -> dict[Cell, float]:
     for group in dict.fromkeys(cell.group for cell in cells):
         mine = [cell for cell in cells if cell.group == group]
         took = [
-            ((run.train_seconds or 0.0) + (run.evaluation_seconds or 0.0)) / run.replicas
+            run.seconds
             for run in store.load(group.protocol, [group.task]).runs
             if run.cell.group == group and run.status == "ok" and run.machine.get("cpu") == machine.cpu_name()
         ]

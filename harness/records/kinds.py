@@ -99,6 +99,11 @@ class RunRecord:
         return self.status != INTERRUPTED
 
     @property
+    def seconds(self) -> float:
+        """What it took by the clock, training and evaluation; of runs that trained together an equal share."""
+        return ((self.train_seconds or 0.0) + (self.evaluation_seconds or 0.0)) / self.replicas
+
+    @property
     def is_fitted(self) -> bool:
         """Was the model fitted to all data at once, without steps and a learning rate?"""
         return [point.step for point in self.curve] == [1] and self.curve[0].samples != self.settings.get("batch")

@@ -64,8 +64,8 @@ def _command(material: Material, runs: Sequence[RunRecord]) -> str:
 
 def _took(runs: Sequence[RunRecord]) -> str:
     """What the records cost, by the clock, whatever else the machine did."""
-    seconds = sum(((run.train_seconds or 0) + (run.evaluation_seconds or 0)) / run.replicas for run in runs)
-    return f"These {counted(len(runs), 'run')} took {clock(seconds)} (h:min:s) by the clock, one after the other."
+    took = clock(sum(run.seconds for run in runs))
+    return f"These {counted(len(runs), 'run')} took {took} (h:min:s) by the clock, one after the other."
 
 
 def _scope(material: Material, runs: Sequence[RunRecord], budget: str) -> str:

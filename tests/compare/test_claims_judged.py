@@ -261,6 +261,7 @@ def test_a_follow_up_takes_fresh_seeds_and_as_many_as_the_difference_needs():
     # binomial tables: 13 of 18 or more, P = 0.048 of a half; of 0.8 it is met with 0.87, of 17 runs 13 with 0.76
     assert follow_up.seeds_for_shares(((4, 5), (0, 5))) == 18
     assert follow_up.seeds_for_shares(((5, 5), (0, 5))) == 5
+    assert follow_up.seeds_for_shares(()) is None  # no run had a result
     assert follow_up.seeds_for_shares(((2, 5), (0, 5))) is follow_up.seeds_for_shares(((3, 5), (0, 5))) is None
     assert follow_up.seeds_for(None) is follow_up.seeds_for(0.1) is None
     cells = [Cell("smoke", task, model, "3k", seed) for task in ("sfc", "sti") for model in "ab" for seed in (5, 6)]

@@ -239,18 +239,16 @@ def _further(one: Judged, runs: Sequence[RunRecord]) -> str:
     dead = [contrast for contrast in undecided if contrast.reason.startswith(NOT_ALIVE)]
     if dead:
         return "No number of seeds settles it before each of its models is shown alive: `bench vitals`."
-    if claim.test == "metric":
-        wanted = [follow_up.seeds_for(contrast.size) for contrast in undecided]
-        known = [seeds for seeds in wanted if seeds is not None]
-        if len(known) < len(wanted):
-            return f"No number of seeds in reach ({follow_up.REACH}) would find the differences seen here with 80 %."
-        seeds, why = max(known), "find differences as large as those seen here with 80 % each"
-    elif claim.test == "share":
-        wanted = [follow_up.seeds_for_shares(contrast.arrived) for contrast in undecided]
-        known = [seeds for seeds in wanted if seeds is not None]
-        if len(known) < len(wanted):
-            return f"No number of seeds in reach ({follow_up.REACH}) would show shares like those seen here with 80 %."
-        seeds, why = max(known), "show shares like those seen here with 80 % each"
+    if claim.test in ("metric", "share"):
+        if claim.test == "metric":
+            wanted = [follow_up.seeds_for(contrast.size) for contrast in undecided]
+            seen, why = "find the differences", "find differences as large as those seen here with 80 % each"
+        else:
+            wanted = [follow_up.seeds_for_shares(contrast.arrived) for contrast in undecided]
+            seen, why = "show shares like those", "show shares like those seen here with 80 % each"
+        if None in wanted:
+            return f"No number of seeds in reach ({follow_up.REACH}) would {seen} seen here with 80 %."
+        seeds = max(number for number in wanted if number is not None)
     else:
         seeds, why = 2 * claim.seeds, "are twice as many as here, with what power nobody has worked out"
     first = claim.numbers[-1] + 1

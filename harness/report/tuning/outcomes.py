@@ -111,7 +111,7 @@ def _rates(trials: Trials, key: Key) -> NDArray[np.float64]:
 
 def seconds(runs: Mapping[tuple[int, int], RunRecord]) -> float:
     """What trials took, all together, whatever came of them."""
-    return sum(((run.train_seconds or 0) + (run.evaluation_seconds or 0)) / run.replicas for run in runs.values())
+    return sum(run.seconds for run in runs.values())
 
 
 def said(point: Point, fitted: bool = False) -> dict[str, str]:
